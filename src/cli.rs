@@ -1,0 +1,232 @@
+//! The command line: clap types only, no input or output.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::wire::DeviceChoice;
+
+/// Measures how long, and at what cost, a training recipe takes to reach an accuracy on this machine.
+#[derive(Debug, Parser)]
+#[command(name = "hlb-bench", version, max_term_width = 110, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 done, 1 the thing asked about is not so, 2 could not do it.")]
+pub struct Arguments {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Verify the data, record the hardware, run the session, sign the result, file the entry, rebuild the page
+    Submit(Submit),
+    /// Hold the same session; print its result and keep it unsigned
+    Run(Run),
+    /// Check signatures, digests, formats, and every figure against the run logs
+    Verify(Verify),
+    /// Rebuild the site from the submissions alone
+    Leaderboard(Leaderboard),
+    /// Data sets: where they are, whether they are the right bytes
+    #[command(subcommand)]
+    Data(Data),
+    /// Show what would be recorded about this machine
+    Hardware(Hardware),
+    /// Make an Ed25519 key in OpenSSH format
+    Keygen(Keygen),
+    /// Shipped recipes, and what a variant resolves to
+    #[command(subcommand)]
+    Recipe(RecipeCommand),
+}
+
+/// How to hold a session.
+#[derive(Debug, Args)]
+pub struct SessionOptions {
+    /// Runs of the session; a ranked row needs as many as its track asks for
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub runs: u32,
+    /// Where to train
+    #[arg(long, value_enum, default_value_t = DeviceChoice::Auto)]
+    pub device: DeviceChoice,
+    /// Threads of libtorch on the CPU [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub threads: Option<u32>,
+    /// Folder that holds the data set's files
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Row of the price table that this machine is rented under: PROVIDER/INSTANCE[@REGION]
+    #[arg(long, value_name = "ROW", conflicts_with = "price_per_hour")]
+    pub price: Option<String>,
+    /// US dollars per hour of this machine
+    #[arg(long, value_name = "USD", requires = "price_source")]
+    pub price_per_hour: Option<f64>,
+    /// Where that price is from
+    #[arg(long, value_name = "TEXT")]
+    pub price_source: Option<String>,
+    /// Folder that sessions are kept in
+    #[arg(long, value_name = "DIR", default_value = "sessions")]
+    pub sessions: PathBuf,
+    /// End the session if the trainer gives no sign of life for this long
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
+    pub hang_after: u64,
+}
+
+/// Arguments of `submit`.
+#[derive(Debug, Args)]
+pub struct Submit {
+    /// The variant
+    pub variant: PathBuf,
+    /// How to hold the session
+    #[command(flatten)]
+    pub session: SessionOptions,
+    /// Key to sign with: a private key file, or a `.pub` file whose key an agent holds [default: the one git signs with]
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// Who you are on the board, such as `ada@github`; needed once, to list your key in `allowed_signers`
+    #[arg(long, value_name = "NAME")]
+    pub principal: Option<String>,
+    /// Sign as the runner that executed a stranger's variant, not as its submitter
+    #[arg(long)]
+    pub as_runner: bool,
+    /// Folder of entries
+    #[arg(long, value_name = "DIR", default_value = "submissions")]
+    pub submissions: PathBuf,
+    /// Where the site is built
+    #[arg(long, value_name = "DIR", default_value = "leaderboard/site")]
+    pub site: PathBuf,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The variant [default: the reference of the track, unchanged]
+    pub variant: Option<PathBuf>,
+    /// Track whose reference is run where no variant is given
+    #[arg(long, value_name = "ID", default_value = "shapes", conflicts_with = "variant")]
+    pub track: String,
+    /// How to hold the session
+    #[command(flatten)]
+    pub session: SessionOptions,
+    /// End each run at its first crossing; marks the result, which can then not be submitted
+    #[arg(long)]
+    pub stop_at_target: bool,
+    /// Print the result as JSON instead of YAML
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// Entries, or folders that hold entries
+    #[arg(default_value = "submissions")]
+    pub paths: Vec<PathBuf>,
+    /// Keys that may sign, in OpenSSH's format [default: `allowed_signers` of the submissions folder]
+    #[arg(long, value_name = "FILE")]
+    pub signers: Option<PathBuf>,
+    /// Print one JSON object an entry
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `leaderboard`.
+#[derive(Debug, Args)]
+pub struct Leaderboard {
+    /// Folder of entries
+    #[arg(long, value_name = "DIR", default_value = "submissions")]
+    pub submissions: PathBuf,
+    /// Where the site is built
+    #[arg(long, value_name = "DIR", default_value = "leaderboard/site")]
+    pub out: PathBuf,
+    /// Exit with 0 although entries were rejected; they are listed all the same
+    #[arg(long)]
+    pub allow_rejected: bool,
+}
+
+/// What to do with data sets.
+#[derive(Debug, Subcommand)]
+pub enum Data {
+    /// List the data sets and where they are
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Download a data set, or take it from a folder, and verify it
+    Fetch {
+        /// Data set
+        id: String,
+        /// Another address that the publisher's files lie under
+        #[arg(long, value_name = "URL", conflicts_with = "from")]
+        mirror: Option<String>,
+        /// A folder that holds the files
+        #[arg(long, value_name = "DIR")]
+        from: Option<PathBuf>,
+    },
+    /// Verify every byte of a data set
+    Verify {
+        /// Data set
+        id: String,
+        /// Folder that holds its files
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+    },
+}
+
+/// Arguments of `hardware`.
+#[derive(Debug, Args)]
+pub struct Hardware {
+    /// Print JSON instead of YAML
+    #[arg(long)]
+    pub json: bool,
+    /// List the price table instead
+    #[arg(long)]
+    pub prices: bool,
+}
+
+/// Arguments of `keygen`.
+#[derive(Debug, Args)]
+pub struct Keygen {
+    /// File of the private key; the public one goes beside it with `.pub`
+    pub path: PathBuf,
+    /// Comment in the public key
+    #[arg(long, default_value = "hlb-bench")]
+    pub comment: String,
+    /// Encrypt the private key with a passphrase that is asked for
+    #[arg(long)]
+    pub passphrase: bool,
+}
+
+/// What to do with recipes.
+#[derive(Debug, Subcommand)]
+pub enum RecipeCommand {
+    /// List the shipped recipes
+    List,
+    /// Print what a variant or a shipped recipe resolves to
+    Show {
+        /// File of a variant, or name of a shipped recipe
+        recipe: String,
+        /// Print JSON instead of YAML
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the keys in which two variants or recipes differ
+    Diff {
+        /// File of a variant, or name of a shipped recipe
+        before: String,
+        /// File of a variant, or name of a shipped recipe
+        after: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

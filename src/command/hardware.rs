@@ -1,0 +1,61 @@
+//! `hlb-bench hardware`: what would be recorded about this machine.
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::cli::Hardware;
+use crate::command::Answer;
+use crate::hardware::Machine;
+use crate::price;
+use crate::printer::{Label, answer, answer_text, labelled};
+use crate::report;
+use crate::session::{self, TrainerInfo};
+use crate::yaml;
+
+#[derive(Serialize)]
+struct Shown {
+    machine: Machine,
+    libtorch_version: Option<String>,
+    libtorch_sees_cuda: Option<bool>,
+    cuda_problem: Option<String>,
+}
+
+/// Runs the command.
+pub(super) fn hardware(arguments: &Hardware) -> Result<Answer> {
+    if arguments.prices {
+        for row in price::table() {
+            let date = row.date.as_ref().map_or("undated", |date| date.as_str());
+            answer(&format!("{:<52} {:>10.4} US dollars an hour, {date}", row.name(), row.usd_per_hour));
+        }
+        return Ok(Answer::Done);
+    }
+    let shown = show();
+    if arguments.json {
+        answer(&serde_json::to_string(&shown)?);
+    } else {
+        answer_text(&yaml::emit(&shown)?);
+    }
+    Ok(Answer::Done)
+}
+
+fn show() -> Shown {
+    let info = trainer();
+    Shown {
+        machine: Machine::read(),
+        libtorch_version: info.as_ref().map(|info| info.libtorch_version.clone()),
+        libtorch_sees_cuda: info.as_ref().map(|info| info.cuda),
+        cuda_problem: info.and_then(|info| info.cuda_problem),
+    }
+}
+
+/// What the trainer says; without one the machine is shown all the same.
+fn trainer() -> Option<TrainerInfo> {
+    let found = session::find_trainer().and_then(|trainer| session::describe(&trainer));
+    if let Err(error) = &found {
+        labelled(Label::Warning, &error.to_string());
+        if let Some(hint) = report::hint(error) {
+            labelled(Label::Hint, &hint);
+        }
+    }
+    found.ok()
+}

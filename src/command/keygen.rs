@@ -1,0 +1,28 @@
+//! `hlb-bench keygen`: a signing key for who has none.
+
+use anyhow::{Result, bail};
+
+use crate::cli::Keygen;
+use crate::command::Answer;
+use crate::printer::{answer, note};
+use crate::signing;
+
+/// Runs the command.
+pub(super) fn keygen(arguments: &Keygen) -> Result<Answer> {
+    let passphrase = if arguments.passphrase { Some(ask()?) } else { None };
+    let public = signing::keygen(&arguments.path, &arguments.comment, passphrase.as_deref())?;
+    answer(&public.to_openssh()?);
+    note(&format!(
+        "the private key is in {0}, the public one in {0}.pub; keep the first to yourself",
+        arguments.path.display()
+    ));
+    Ok(Answer::Done)
+}
+
+fn ask() -> Result<String> {
+    let first = rpassword::prompt_password("passphrase: ")?;
+    if first != rpassword::prompt_password("once more: ")? {
+        bail!("the two passphrases differ; no key was made");
+    }
+    Ok(first)
+}

@@ -1,0 +1,245 @@
+//! What `submit` and `run` share: prepare a session, hold it, and write its result into its folder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::artifact::{Sha256Hex, sha256_file, sha256_hex, write_atomic};
+use crate::cli::SessionOptions;
+use crate::clock::{self, Clock as _, MonotonicClock};
+use crate::command::progress::Progress;
+use crate::dataset::{self, Manifest};
+use crate::hardware::Machine;
+use crate::price::Price;
+use crate::recipe::Recipe;
+use crate::result::{
+    DatasetFacts, HarnessFacts, LOG_FILE, LibtorchFacts, LogFacts, RECIPE_FILE, RESULT_FILE, RESULT_SCHEMA, ResultFile,
+    RunLog, SessionFacts, VARIANT_FILE, VariantFacts, derive,
+};
+use crate::seed::{self, Seed};
+use crate::session::{self, Request, TrainerInfo};
+use crate::text::{SafeText, show};
+use crate::track::{self, RULES_VERSION, Track};
+use crate::variant::{self, Variant};
+use crate::wire::{Arrays, Job, SessionStart};
+use crate::yaml::{self, VARIANT_CAP};
+
+/// Everything known before the first step of training; everything that can be refused has been.
+pub(super) struct Prepared {
+    pub(super) variant: Variant,
+    pub(super) track: Track,
+    variant_bytes: Vec<u8>,
+    recipe: Recipe,
+    manifest: Manifest,
+    arrays: Arc<Arrays>,
+    price: Option<Price>,
+    trainer: PathBuf,
+    info: TrainerInfo,
+}
+
+/// A session that was held.
+pub(super) struct Held {
+    pub(super) folder: PathBuf,
+    pub(super) result: ResultFile,
+    pub(super) result_text: String,
+}
+
+/// Reads a variant file within its cap.
+pub(super) fn read_variant(path: &Path) -> Result<Vec<u8>> {
+    Ok(yaml::read(path, VARIANT_CAP)?)
+}
+
+/// Resolves the variant, verifies the data set, and finds trainer and price.
+pub(super) fn prepare(variant_bytes: Vec<u8>, shown_name: &str, options: &SessionOptions) -> Result<Prepared> {
+    let variant = Variant::parse(&variant_bytes, shown_name)?;
+    let track = track::by_id(&variant.base()?.track)?;
+    let manifest = dataset::by_id(&track.dataset)?;
+    let recipe = variant.resolve(manifest.image_size())?;
+    let price = price(options)?;
+    let trainer = session::find_trainer()?;
+    let folder = dataset::find(&manifest, options.data.as_deref())?;
+    let arrays = Arc::new(dataset::load(&manifest, &folder)?);
+    let info = session::describe(&trainer)?;
+    Ok(Prepared { variant, track, variant_bytes, recipe, manifest, arrays, price, trainer, info })
+}
+
+fn price(options: &SessionOptions) -> Result<Option<Price>> {
+    if let Some(name) = &options.price {
+        return Ok(Some(Price::by_name(name)?));
+    }
+    let Some(usd_per_hour) = options.price_per_hour else { return Ok(None) };
+    let source = SafeText::try_from(options.price_source.clone().unwrap_or_default()).context("--price-source")?;
+    let today = clock::calendar().format("%Y-%m-%d").to_string();
+    Ok(Some(Price::own(usd_per_hour, source, &today)?))
+}
+
+/// Holds the session in a new folder under `options.sessions`, and writes its result there.
+pub(super) fn hold(
+    prepared: &Prepared,
+    options: &SessionOptions,
+    stop_at_target: bool,
+    clock: &MonotonicClock,
+) -> Result<Held> {
+    let nonce = seed::fresh_nonce();
+    let folder = new_folder(prepared, options, &nonce)?;
+    let recipe_text = variant::canonical(&prepared.recipe);
+    write_atomic(&folder.join(VARIANT_FILE), &prepared.variant_bytes)?;
+    write_atomic(&folder.join(RECIPE_FILE), recipe_text.as_bytes())?;
+    let recipe_sha256 = sha256_hex(recipe_text.as_bytes());
+    let machine = Machine::read();
+    let harness = harness(prepared)?;
+    let libtorch_sha256 = prepared.info.libtorch_file.as_deref().and_then(|file| sha256_file(file).ok());
+    let job = job(prepared, options, recipe_sha256, &nonce, stop_at_target, &machine);
+    let start = start(prepared, options, recipe_sha256, &nonce, stop_at_target, clock);
+    supervise(prepared, options, &folder, job, start, clock)?;
+    let log_bytes = fs::read(folder.join(LOG_FILE)).context("the run log cannot be read back")?;
+    let log = RunLog::parse(&log_bytes).context("the run log does not add up")?;
+    let result = result(prepared, &log, &log_bytes, machine, (harness, libtorch_sha256))?;
+    let result_text = yaml::emit(&result)?;
+    write_atomic(&folder.join(RESULT_FILE), result_text.as_bytes())?;
+    Ok(Held { folder, result, result_text })
+}
+
+fn new_folder(prepared: &Prepared, options: &SessionOptions, nonce: &str) -> Result<PathBuf> {
+    let day = clock::calendar().format("%Y-%m-%d");
+    let name = format!("{day}-{}-{}", prepared.variant.header.name, &nonce[..8]);
+    let folder = options.sessions.join(&prepared.track.id).join(name);
+    fs::create_dir_all(&folder)
+        .with_context(|| format!("the folder {} cannot be made; name another with --sessions", folder.display()))?;
+    Ok(folder)
+}
+
+fn job(
+    prepared: &Prepared,
+    options: &SessionOptions,
+    recipe_sha256: Sha256Hex,
+    nonce: &str,
+    stop_at_target: bool,
+    machine: &Machine,
+) -> Job {
+    let seed = |index| seed::derive(recipe_sha256, nonce, index);
+    let cores = machine.host.physical_cores.unwrap_or(machine.host.logical_cpus);
+    Job {
+        recipe: prepared.recipe.clone(),
+        target: prepared.track.target,
+        seeds: (1..=options.runs).map(seed).collect::<Vec<Seed>>(),
+        warmup_seed: seed(0),
+        stop_at_target,
+        device: options.device,
+        threads: options.threads.unwrap_or(cores.min(machine.host.logical_cpus)),
+        arrays: prepared.manifest.shapes,
+    }
+}
+
+fn start(
+    prepared: &Prepared,
+    options: &SessionOptions,
+    recipe_sha256: Sha256Hex,
+    nonce: &str,
+    stop_at_target: bool,
+    clock: &MonotonicClock,
+) -> SessionStart {
+    SessionStart {
+        schema: crate::result::LOG_SCHEMA.to_owned(),
+        rules_version: RULES_VERSION.to_owned(),
+        track: prepared.track.id.clone(),
+        target: prepared.track.target,
+        recipe_sha256,
+        nonce: nonce.to_owned(),
+        runs: options.runs,
+        stop_at_target,
+        steps_per_epoch: prepared.recipe.steps_per_epoch(prepared.manifest.shapes.train),
+        epochs: prepared.recipe.epochs,
+        started_at: clock::calendar().format("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        dataset_seconds: clock.now().as_secs_f64(),
+    }
+}
+
+/// Holds the session; Ctrl-C and SIGTERM end it with a recorded outcome.
+fn supervise(
+    prepared: &Prepared,
+    options: &SessionOptions,
+    folder: &Path,
+    job: Job,
+    start: SessionStart,
+    clock: &MonotonicClock,
+) -> Result<()> {
+    static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+    ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed)).context("Ctrl-C cannot be caught")?;
+    let request = Request {
+        trainer: &prepared.trainer,
+        job,
+        arrays: Arc::clone(&prepared.arrays),
+        start,
+        log: &folder.join(LOG_FILE),
+        hang_after: Duration::from_secs(options.hang_after),
+        interrupted: &INTERRUPTED,
+    };
+    let mut progress = Progress::begin(&prepared.track, &prepared.recipe, options.runs);
+    session::supervise(request, clock, &mut progress)?;
+    Ok(())
+}
+
+fn harness(prepared: &Prepared) -> Result<HarnessFacts> {
+    let own = std::env::current_exe().context("this program does not know its own file")?;
+    let commit = env!("HLB_BENCH_COMMIT");
+    Ok(HarnessFacts {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        commit: (!commit.is_empty()).then(|| commit.to_owned()),
+        program_sha256: sha256_file(&own)?,
+        trainer_sha256: sha256_file(&prepared.trainer)?,
+    })
+}
+
+fn result(
+    prepared: &Prepared,
+    log: &RunLog,
+    log_bytes: &[u8],
+    machine: Machine,
+    (harness, libtorch_sha256): (HarnessFacts, Option<Sha256Hex>),
+) -> Result<ResultFile> {
+    let Some(trainer) = &log.trainer else {
+        bail!("the trainer never began: {}", show(log.stop_reason.as_deref().unwrap_or("its run log ends there")));
+    };
+    let base = variant::digest(&prepared.variant.base()?);
+    Ok(ResultFile {
+        schema: RESULT_SCHEMA.to_owned(),
+        rules_version: RULES_VERSION.to_owned(),
+        track: prepared.track.id.clone().try_into().context("the track's id")?,
+        target: prepared.track.target,
+        variant: VariantFacts {
+            name: prepared.variant.header.name.clone(),
+            authors: prepared.variant.header.authors.clone(),
+            description: prepared.variant.header.description.clone(),
+            extends: prepared.variant.header.extends.clone(),
+            variant_sha256: sha256_hex(&prepared.variant_bytes),
+            recipe_sha256: log.start.recipe_sha256,
+            base_recipe_sha256: base,
+        },
+        session: SessionFacts {
+            nonce: log.start.nonce.clone(),
+            started_at: log.start.started_at.clone(),
+            runs: log.start.runs,
+            stop_at_target: log.start.stop_at_target,
+            stop_reason: log.stop_reason.clone().unwrap_or_default(),
+            device: trainer.device.clone(),
+            threads: trainer.threads,
+            precision: trainer.precision.clone(),
+        },
+        log: LogFacts { sha256: sha256_hex(log_bytes), bytes: log_bytes.len() as u64 },
+        dataset: DatasetFacts {
+            id: prepared.manifest.id.clone(),
+            manifest_sha256: prepared.manifest.digest(),
+            content_sha256: prepared.manifest.content_sha256,
+        },
+        harness,
+        libtorch: LibtorchFacts { version: trainer.libtorch_version.clone(), cpu_library_sha256: libtorch_sha256 },
+        machine,
+        price: prepared.price.clone(),
+        derived: derive(log, prepared.price.as_ref()),
+    })
+}

@@ -1,0 +1,49 @@
+//! One file for each subcommand: they call the rooms and print what came of it.
+
+mod data;
+mod hardware;
+mod keygen;
+mod leaderboard;
+mod measure;
+mod progress;
+mod recipe;
+mod run;
+mod submit;
+mod verify;
+
+use std::process::ExitCode;
+
+use crate::cli::{Arguments, Command};
+use crate::clock::MonotonicClock;
+use crate::report;
+
+/// What came of a command that could be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Done: exit code 0.
+    Done,
+    /// The thing asked about is not so: exit code 1.
+    NotSo,
+}
+
+/// Runs a command; an error is printed and becomes exit code 2.
+pub fn run(arguments: Arguments, clock: &MonotonicClock) -> ExitCode {
+    let answer = match arguments.command {
+        Command::Submit(arguments) => submit::submit(&arguments, clock),
+        Command::Run(arguments) => run::run(&arguments, clock),
+        Command::Verify(arguments) => verify::verify(&arguments),
+        Command::Leaderboard(arguments) => leaderboard::leaderboard(&arguments),
+        Command::Data(command) => data::data(&command),
+        Command::Hardware(arguments) => hardware::hardware(&arguments),
+        Command::Keygen(arguments) => keygen::keygen(&arguments),
+        Command::Recipe(command) => recipe::recipe(&command),
+    };
+    match answer {
+        Ok(Answer::Done) => ExitCode::SUCCESS,
+        Ok(Answer::NotSo) => ExitCode::from(1),
+        Err(error) => {
+            report::print(&error);
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! `hlb-bench run`: a session whose result is printed and stays unsigned.
+
+use anyhow::Result;
+
+use crate::cli::Run;
+use crate::clock::MonotonicClock;
+use crate::command::Answer;
+use crate::command::measure::{self, Held};
+use crate::printer::{answer, answer_text, note};
+use crate::result::ResultFile;
+use crate::track;
+use crate::units::human_seconds;
+
+/// Runs the command.
+pub(super) fn run(arguments: &Run, clock: &MonotonicClock) -> Result<Answer> {
+    let (bytes, shown_name) = match &arguments.variant {
+        Some(path) => (measure::read_variant(path)?, crate::text::show(&path.to_string_lossy())),
+        None => (reference(&arguments.track)?, format!("reference of {}", arguments.track)),
+    };
+    let prepared = measure::prepare(bytes, &shown_name, &arguments.session)?;
+    let held = measure::hold(&prepared, &arguments.session, arguments.stop_at_target, clock)?;
+    print(&held, arguments.json)?;
+    conclude(&held)
+}
+
+/// The reference of a track, as a variant that changes nothing.
+fn reference(track: &str) -> Result<Vec<u8>> {
+    let track = track::by_id(track)?;
+    let text = format!(
+        "name: reference\nauthors: [hlb-bench]\ndescription: the reference of the track, unchanged\nextends: {}\n",
+        track.reference
+    );
+    Ok(text.into_bytes())
+}
+
+fn print(held: &Held, json: bool) -> Result<()> {
+    if json {
+        answer(&serde_json::to_string(&held.result)?);
+    } else {
+        answer_text(&held.result_text);
+    }
+    summarise(&held.result);
+    note(&format!("kept, unsigned, in {}", held.folder.display()));
+    Ok(())
+}
+
+/// The headline in two or three lines.
+pub(super) fn summarise(result: &ResultFile) {
+    let summary = &result.derived.summary;
+    let runs = format!("{} of {} runs reached {:.2} %", summary.reached, result.session.runs, result.target.percent());
+    let spread = summary.time_to_accuracy_seconds;
+    let time = spread.median.map_or_else(|| "not reached by the median run".to_owned(), human_seconds);
+    let range = spread.min.zip(spread.max).map_or_else(String::new, |(min, max)| {
+        format!(" (fastest {}, slowest {})", human_seconds(min), human_seconds(max))
+    });
+    note(&format!("time-to-accuracy: {time}{range}; {runs}"));
+    let cost = summary
+        .cost
+        .map_or_else(|| "unknown, no price was given".to_owned(), |cost| format!("{:.6} US dollars", cost.usd));
+    note(&format!("cost: {cost}"));
+}
+
+/// A session that ended early could not be done; one whose runs all missed is not so.
+pub(super) fn conclude(held: &Held) -> Result<Answer> {
+    let reason = &held.result.session.stop_reason;
+    if reason != "completed" {
+        anyhow::bail!("the session ended early: {reason}; its record is in {}", held.folder.display());
+    }
+    Ok(if held.result.derived.summary.reached == 0 { Answer::NotSo } else { Answer::Done })
+}

@@ -1,0 +1,101 @@
+//! `hlb-bench submit`: the main job from end to end.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::artifact::{publish_dir, write_atomic};
+use crate::cli::Submit;
+use crate::clock::{self, MonotonicClock};
+use crate::command::measure::{self, Held};
+use crate::command::{Answer, run};
+use crate::leaderboard::{self, SIGNERS_FILE};
+use crate::printer::{answer, note};
+use crate::result::{LOG_FILE, RECIPE_FILE, RESULT_FILE, SIGNATURE_FILE, VARIANT_FILE, check_entry};
+use crate::signing::{AllowedSigners, KeyChoice, RERUN_NAMESPACE, RESULT_NAMESPACE, Signer, Zeroizing};
+
+/// Runs the command. Whatever can be refused is refused before the first step of training.
+pub(super) fn submit(arguments: &Submit, clock: &MonotonicClock) -> Result<Answer> {
+    let bytes = measure::read_variant(&arguments.variant)?;
+    let shown_name = crate::text::show(&arguments.variant.to_string_lossy());
+    crate::variant::Variant::parse(&bytes, &shown_name)?;
+    let namespace = if arguments.as_runner { RERUN_NAMESPACE } else { RESULT_NAMESPACE };
+    let signer = Signer::open(&key(arguments), &mut ask_passphrase)?;
+    let signers = enrol(arguments, &signer, namespace)?;
+    let prepared = measure::prepare(bytes, &shown_name, &arguments.session)?;
+    let held = measure::hold(&prepared, &arguments.session, false, clock)?;
+    run::summarise(&held.result);
+    if held.result.session.stop_reason != "completed" {
+        return run::conclude(&held);
+    }
+    let signature = signer.sign(namespace, held.result_text.as_bytes())?;
+    write_atomic(&held.folder.join(SIGNATURE_FILE), signature.as_bytes())?;
+    let entry = file(&held, &arguments.submissions)?;
+    let checked = check_entry(&entry, &signers, clock::calendar())?;
+    note(&format!("verified: {}, signed with {}", checked.trust.words(), signer.fingerprint()));
+    rebuild(arguments, &signers)?;
+    answer(&format!("entry {}", entry.display()));
+    answer(&format!("page {}", arguments.site.join("index.html").display()));
+    run::conclude(&held)
+}
+
+fn key(arguments: &Submit) -> KeyChoice {
+    arguments.key.clone().map_or(KeyChoice::GitDefault, KeyChoice::File)
+}
+
+fn ask_passphrase(path: &Path) -> io::Result<Zeroizing<String>> {
+    rpassword::prompt_password(format!("passphrase of {}: ", path.display())).map(Zeroizing::new)
+}
+
+/// The signers of the board, once the key is among them. A key that is not yet listed is added for `--principal`.
+fn enrol(arguments: &Submit, signer: &Signer, namespace: &str) -> Result<AllowedSigners> {
+    let folder = &arguments.submissions;
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("the folder {} cannot be made; name another with --submissions", folder.display()))?;
+    let path = folder.join(SIGNERS_FILE);
+    let text = if path.exists() { std::fs::read_to_string(&path)? } else { String::new() };
+    let name = path.display().to_string();
+    let signers = AllowedSigners::parse(&text, &name)?;
+    if signers.find(signer.public_key(), namespace, clock::calendar()).is_ok() {
+        // Writing it again shows before the training that the folder can be written to.
+        write_atomic(&path, text.as_bytes())?;
+        return Ok(signers);
+    }
+    let Some(principal) = &arguments.principal else {
+        bail!(
+            "the key {} may not sign for this board: it is not in {name}; say who you are with --principal, such as `--principal ada@github`, and it is added",
+            signer.fingerprint()
+        );
+    };
+    let line = signer.public_line(principal, &[namespace])?;
+    let text = if text.is_empty() || text.ends_with('\n') { text } else { text + "\n" };
+    let extended = format!("{text}{line}\n");
+    let signers = AllowedSigners::parse(&extended, &name)?;
+    write_atomic(&path, extended.as_bytes())?;
+    note(&format!("added your key to {name}"));
+    Ok(signers)
+}
+
+/// Moves the session's files into the submissions as a finished folder, never over an older one.
+fn file(held: &Held, submissions: &Path) -> Result<PathBuf> {
+    let track = submissions.join(held.result.track.as_str());
+    std::fs::create_dir_all(&track)?;
+    let staging = tempfile::Builder::new().prefix(".filing-").tempdir_in(&track)?;
+    for name in [VARIANT_FILE, RECIPE_FILE, LOG_FILE, RESULT_FILE, SIGNATURE_FILE] {
+        write_atomic(&staging.path().join(name), &std::fs::read(held.folder.join(name))?)?;
+    }
+    let day = held.result.session.started_at.get(..10).unwrap_or("undated");
+    let name = format!("{day}-{}", held.result.variant.name);
+    let target = (1..).map(|number| track.join(if number == 1 { name.clone() } else { format!("{name}-{number}") }));
+    let target = target.into_iter().find(|target| !target.exists()).context("no free name")?;
+    publish_dir(staging.path(), &target)?;
+    std::mem::forget(staging);
+    std::fs::remove_dir_all(&held.folder)?;
+    Ok(target)
+}
+
+fn rebuild(arguments: &Submit, signers: &AllowedSigners) -> Result<()> {
+    let board = leaderboard::read(&arguments.submissions, signers, clock::calendar())?;
+    Ok(leaderboard::write(&board, &arguments.site)?)
+}

@@ -1,0 +1,82 @@
+//! Processor, memory and operating system.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
+
+use crate::hardware::Unknown;
+
+/// Processor, memory and operating system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Host {
+    /// Processor, as it names itself.
+    pub cpu: Option<String>,
+    /// Instruction set.
+    pub architecture: String,
+    /// Processors that this process may use.
+    pub logical_cpus: u32,
+    /// Cores without their threads.
+    pub physical_cores: Option<u32>,
+    /// Memory in bytes.
+    pub memory_bytes: Option<u64>,
+    /// Memory that the control group allows, in bytes.
+    pub memory_limit_bytes: Option<u64>,
+    /// Operating system with its version.
+    pub operating_system: Option<String>,
+    /// Kernel version.
+    pub kernel: Option<String>,
+    /// Whether the processor says it runs under a hypervisor.
+    pub virtual_machine: Option<bool>,
+    /// Why a value above is `null`, by its key.
+    pub unknown: BTreeMap<String, String>,
+}
+
+impl Host {
+    /// Reads this machine.
+    pub(crate) fn read() -> Self {
+        let mut unknown = Unknown::default();
+        let kinds =
+            RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing()).with_memory(MemoryRefreshKind::everything());
+        let system = unknown.note("memory_bytes", System::new_with_specifics(kinds));
+        Self {
+            cpu: unknown.note("cpu", cpu_name(system.as_ref())),
+            architecture: System::cpu_arch(),
+            logical_cpus: std::thread::available_parallelism()
+                .map_or(1, |count| u32::try_from(count.get()).unwrap_or(1)),
+            physical_cores: unknown
+                .note("physical_cores", System::physical_core_count())
+                .and_then(|count| u32::try_from(count).ok()),
+            memory_bytes: system.as_ref().map(System::total_memory),
+            memory_limit_bytes: unknown.note("memory_limit_bytes", memory_limit(system.as_ref())),
+            operating_system: unknown.note("operating_system", System::long_os_version()),
+            kernel: unknown.note("kernel", System::kernel_version()),
+            virtual_machine: unknown.note("virtual_machine", hypervisor()),
+            unknown: unknown.0,
+        }
+    }
+
+    /// The processor and how many of them, in a few words.
+    pub fn class(&self) -> String {
+        format!("{}x {}", self.logical_cpus, self.cpu.as_deref().unwrap_or("unknown processor"))
+    }
+}
+
+fn cpu_name(system: Option<&System>) -> Result<String, &'static str> {
+    let name = system.and_then(|system| system.cpus().first()).map(|cpu| cpu.brand().trim().to_owned());
+    name.filter(|name| !name.is_empty()).ok_or("the operating system names no processor")
+}
+
+fn memory_limit(system: Option<&System>) -> Result<u64, &'static str> {
+    let limits =
+        system.and_then(System::cgroup_limits).ok_or("this process is in no control group with a memory limit")?;
+    let total = system.map_or(0, System::total_memory);
+    if limits.total_memory < total { Ok(limits.total_memory) } else { Err("the control group sets no memory limit") }
+}
+
+fn hypervisor() -> Result<bool, String> {
+    let text = std::fs::read_to_string("/proc/cpuinfo").map_err(|error| error.to_string())?;
+    let flags = text.lines().find(|line| line.starts_with("flags")).ok_or("/proc/cpuinfo lists no flags")?;
+    Ok(flags.split_whitespace().any(|flag| flag == "hypervisor"))
+}

@@ -1,0 +1,43 @@
+//! hlb-bench: how long, and at what cost, a training recipe takes to reach an accuracy on given hardware.
+//!
+//! Data flows one way:
+//!
+//! ```text
+//! track + variant -> recipe -> data set -> trainer --\
+//!                   hardware, prices ------------------> session -> events -> result -> signature -> leaderboard
+//! ```
+//!
+//! Rules that `tests/it/architecture.rs` keeps: libtorch (`tch`) is named in [`torch`] only, and only the program
+//! `hlb-bench-trainer` reaches it; each library that touches the world has one owner (YAML in [`yaml`], SSH keys in
+//! [`signing`], sensors in [`hardware`], templates in [`leaderboard`]); only [`clock`] reads a clock; the
+//! [`session`] prints nothing; the leaderboard reads files and nothing else.
+
+pub mod artifact;
+pub mod cli;
+pub mod clock;
+pub mod command;
+pub mod dataset;
+pub mod hardware;
+pub mod leaderboard;
+pub mod price;
+pub mod printer;
+pub mod protocol;
+pub mod recipe;
+pub mod report;
+pub mod result;
+pub mod schedule;
+pub mod seed;
+pub mod session;
+pub mod signing;
+pub mod stats;
+pub mod text;
+// Not in this crate's own unit tests: their program would have to find libtorch. `tests/torch` tests it instead.
+#[cfg(all(feature = "torch", not(test)))]
+pub mod torch;
+pub mod track;
+pub mod trainer;
+pub mod tree;
+pub mod units;
+pub mod variant;
+pub mod wire;
+pub mod yaml;

@@ -1,0 +1,133 @@
+//! The result file: what it says, key by key. Its bytes are canonical, so one result has one text.
+
+use serde::{Deserialize, Serialize};
+
+use crate::artifact::Sha256Hex;
+use crate::hardware::Machine;
+use crate::price::Price;
+use crate::result::derive::Derived;
+use crate::text::{Id, SafeText};
+use crate::units::Target;
+
+/// Format of the result files that this program writes and reads.
+pub const RESULT_SCHEMA: &str = "hlb-bench/result/v1";
+
+/// A session's result. Everything under `derived` follows from the run log and is recomputed by `verify`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResultFile {
+    /// [`RESULT_SCHEMA`].
+    pub schema: String,
+    /// Rules it was measured by.
+    pub rules_version: String,
+    /// Track.
+    pub track: Id,
+    /// Accuracy to reach.
+    pub target: Target,
+    /// What was submitted.
+    pub variant: VariantFacts,
+    /// The session's circumstances.
+    pub session: SessionFacts,
+    /// The run log.
+    pub log: LogFacts,
+    /// What was trained on.
+    pub dataset: DatasetFacts,
+    /// The programs that measured.
+    pub harness: HarnessFacts,
+    /// The libtorch that trained.
+    pub libtorch: LibtorchFacts,
+    /// The machine.
+    pub machine: Machine,
+    /// Price of the machine; `null` where unknown, and cost is then unknown too.
+    pub price: Option<Price>,
+    /// What follows from the run log.
+    pub derived: Derived,
+}
+
+/// What was submitted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VariantFacts {
+    /// Name.
+    pub name: Id,
+    /// Authors.
+    pub authors: Vec<SafeText<80>>,
+    /// The idea in a sentence.
+    pub description: SafeText<400>,
+    /// Recipe it is laid over.
+    pub extends: String,
+    /// SHA-256 of the variant file.
+    pub variant_sha256: Sha256Hex,
+    /// SHA-256 of the recipe it resolved to.
+    pub recipe_sha256: Sha256Hex,
+    /// SHA-256 of the recipe in `extends` as it was shipped at the time.
+    pub base_recipe_sha256: Sha256Hex,
+}
+
+/// The session's circumstances.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionFacts {
+    /// Random text that the seeds depend on.
+    pub nonce: String,
+    /// Calendar time of the start, RFC 3339, UTC.
+    pub started_at: String,
+    /// Runs asked for.
+    pub runs: u32,
+    /// Runs ended at their first crossing.
+    pub stop_at_target: bool,
+    /// `completed`, or why the session ended early.
+    pub stop_reason: String,
+    /// `cpu` or `cuda`.
+    pub device: String,
+    /// Threads of libtorch on the CPU.
+    pub threads: u32,
+    /// `fp32` or `fp16`.
+    pub precision: String,
+}
+
+/// The run log that the result rests on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogFacts {
+    /// SHA-256 of the file.
+    pub sha256: Sha256Hex,
+    /// Its length in bytes.
+    pub bytes: u64,
+}
+
+/// The data set that was trained on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatasetFacts {
+    /// Data set.
+    pub id: String,
+    /// SHA-256 of its manifest.
+    pub manifest_sha256: Sha256Hex,
+    /// SHA-256 over the decoded arrays: training images and labels, evaluation images and labels.
+    pub content_sha256: Sha256Hex,
+}
+
+/// The programs that measured. Stated by themselves: they deter, they prove nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HarnessFacts {
+    /// Version.
+    pub version: String,
+    /// Commit of the sources, with `-dirty` if they differed from it; `null` outside a git checkout.
+    pub commit: Option<String>,
+    /// SHA-256 of `hlb-bench`.
+    pub program_sha256: Sha256Hex,
+    /// SHA-256 of `hlb-bench-trainer`.
+    pub trainer_sha256: Sha256Hex,
+}
+
+/// The libtorch that trained.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LibtorchFacts {
+    /// Version with its build, such as `2.11.0+cu130`.
+    pub version: String,
+    /// SHA-256 of the `libtorch_cpu.so` that was loaded; `null` where it could not be read.
+    pub cpu_library_sha256: Option<Sha256Hex>,
+}

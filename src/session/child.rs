@@ -1,0 +1,226 @@
+//! The trainer program as a child process: found, started, fed, listened to, and ended.
+
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use serde::{Deserialize, Serialize};
+
+use crate::wire::{Arrays, Event, Job};
+
+/// The trainer program cannot be started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpawnError {
+    /// Not beside this program.
+    #[error("training needs the program `hlb-bench-trainer`, which is not beside this one in {folder}")]
+    Missing {
+        /// Folder looked in.
+        folder: PathBuf,
+    },
+    /// It does not start.
+    #[error("{path} cannot be started: {source}")]
+    Start {
+        /// Program.
+        path: PathBuf,
+        /// Cause.
+        source: io::Error,
+    },
+    /// It starts and fails at once, most likely without its libtorch.
+    #[error("{path} does not work: {problem}")]
+    Broken {
+        /// Program.
+        path: PathBuf,
+        /// What it said.
+        problem: String,
+    },
+}
+
+impl SpawnError {
+    /// What to do next.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Missing { .. } => {
+                "build it with `make build` in a checkout: that installs libtorch 2.11.0 and builds both programs"
+                    .to_owned()
+            }
+            _ => {
+                "rebuild with `make build`; if libtorch was moved, name its `lib` folder in LD_LIBRARY_PATH".to_owned()
+            }
+        })
+    }
+}
+
+/// What the trainer program says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrainerInfo {
+    /// File of the libtorch that it loads.
+    pub libtorch_file: Option<PathBuf>,
+    /// Version of that libtorch.
+    pub libtorch_version: String,
+    /// Whether it sees a CUDA device.
+    pub cuda: bool,
+    /// Why CUDA could not be loaded on a machine that has a driver.
+    pub cuda_problem: Option<String>,
+}
+
+/// The trainer program beside this one, or the one named in `$HLB_BENCH_TRAINER`.
+pub fn find_trainer() -> Result<PathBuf, SpawnError> {
+    if let Some(path) = std::env::var_os("HLB_BENCH_TRAINER") {
+        return Ok(PathBuf::from(path));
+    }
+    let own = std::env::current_exe().unwrap_or_default();
+    let folder = own.parent().unwrap_or(Path::new("."));
+    let path = folder.join("hlb-bench-trainer");
+    if path.is_file() { Ok(path) } else { Err(SpawnError::Missing { folder: folder.to_owned() }) }
+}
+
+/// Asks the trainer program about its libtorch.
+pub fn describe(trainer: &Path) -> Result<TrainerInfo, SpawnError> {
+    let start = |source| SpawnError::Start { path: trainer.to_owned(), source };
+    let output = Command::new(trainer).arg("--describe").stdin(Stdio::null()).output().map_err(start)?;
+    let broken = |problem: String| SpawnError::Broken { path: trainer.to_owned(), problem };
+    if !output.status.success() {
+        return Err(broken(last_words(&output.stderr, output.status)));
+    }
+    serde_json::from_slice(&output.stdout).map_err(|error| broken(error.to_string()))
+}
+
+/// The last line of what a process said, and how it ended.
+fn last_words(stderr: &[u8], status: ExitStatus) -> String {
+    let text = String::from_utf8_lossy(stderr);
+    let telling =
+        |line: &&str| !line.trim().is_empty() && !line.starts_with("note:") && !line.contains("stack backtrace");
+    let last = text.lines().rfind(telling).unwrap_or("it said nothing");
+    format!("{} ({})", ending(status), crate::text::show(last))
+}
+
+/// How a process ended, in words.
+fn ending(status: ExitStatus) -> String {
+    match (status.signal(), status.code()) {
+        (Some(9), _) => "killed by signal 9, as the kernel does when memory runs out".to_owned(),
+        (Some(signal), _) => format!("killed by signal {signal}"),
+        (_, Some(code)) => format!("exited with status {code}"),
+        _ => "ended".to_owned(),
+    }
+}
+
+/// What comes from the trainer.
+#[derive(Debug)]
+pub(super) enum Message {
+    /// An event.
+    Event(Event),
+    /// A line that is no event.
+    Garbage(String),
+    /// Its output ended.
+    End,
+}
+
+/// A running trainer. Dropping it kills it.
+pub(super) struct Trainer {
+    child: Child,
+    messages: Receiver<Message>,
+    stderr: Arc<Mutex<Vec<u8>>>,
+    listeners: Vec<thread::JoinHandle<()>>,
+}
+
+impl Trainer {
+    /// Starts the program and hands it job and data. It is in a process group of its own, so that Ctrl-C reaches it through us alone.
+    pub(super) fn start(path: &Path, job: &Job, arrays: &Arc<Arrays>) -> Result<Self, SpawnError> {
+        let failed = |source| SpawnError::Start { path: path.to_owned(), source };
+        let mut command = Command::new(path);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        let mut child = command.spawn().map_err(failed)?;
+        let (sender, messages) = channel();
+        let stderr = Arc::new(Mutex::new(Vec::new()));
+        let mut listeners = Vec::new();
+        if let Some(pipe) = child.stdin.take() {
+            let job = serde_json::to_vec(job).map_err(io::Error::other).map_err(failed)?;
+            feed(pipe, job, Arc::clone(arrays));
+        }
+        if let Some(pipe) = child.stdout.take() {
+            listeners.push(thread::spawn(move || listen(pipe, &sender)));
+        }
+        if let Some(pipe) = child.stderr.take() {
+            let kept = Arc::clone(&stderr);
+            listeners.push(thread::spawn(move || keep(pipe, &kept)));
+        }
+        Ok(Self { child, messages, stderr, listeners })
+    }
+
+    /// Where its messages arrive.
+    pub(super) fn messages(&self) -> &Receiver<Message> {
+        &self.messages
+    }
+
+    /// Kills it.
+    pub(super) fn kill(&mut self) {
+        let _ = self.child.kill();
+    }
+
+    /// Waits for its end; `None` if it ended well, else how.
+    pub(super) fn end(mut self) -> Option<String> {
+        let status = self.child.wait();
+        for listener in self.listeners.drain(..) {
+            let _ = listener.join();
+        }
+        match status {
+            Ok(status) if status.success() => None,
+            Ok(status) => {
+                Some(last_words(&self.stderr.lock().map_or_else(|_| Vec::new(), |kept| kept.clone()), status))
+            }
+            Err(error) => Some(error.to_string()),
+        }
+    }
+}
+
+impl Drop for Trainer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Writes job and data in a thread, since the trainer may end without reading them. The pipe then stays open for the
+/// life of this process: its end is how the trainer notices that we are gone.
+fn feed(mut pipe: ChildStdin, mut job: Vec<u8>, arrays: Arc<Arrays>) {
+    job.push(b'\n');
+    thread::spawn(move || {
+        let write = |pipe: &mut ChildStdin| {
+            pipe.write_all(&job)?;
+            arrays.parts().into_iter().try_for_each(|part| pipe.write_all(part))?;
+            pipe.flush()
+        };
+        // A trainer that no longer reads has ended; its status says why.
+        let _ = write(&mut pipe);
+        drop(arrays);
+        std::mem::forget(pipe);
+    });
+}
+
+fn listen(pipe: impl io::Read, sender: &Sender<Message>) {
+    for line in BufReader::new(pipe).lines() {
+        let Ok(line) = line else { break };
+        let message = serde_json::from_str(&line).map_or(Message::Garbage(line), Message::Event);
+        if sender.send(message).is_err() {
+            return;
+        }
+    }
+    let _ = sender.send(Message::End);
+}
+
+/// Keeps the last of what the trainer says on its standard error.
+fn keep(mut pipe: impl io::Read, kept: &Mutex<Vec<u8>>) {
+    const KEPT: usize = 16 * 1024;
+    let mut buffer = [0; 4096];
+    while let Ok(count @ 1..) = pipe.read(&mut buffer) {
+        let Ok(mut kept) = kept.lock() else { return };
+        kept.extend_from_slice(&buffer[..count]);
+        let surplus = kept.len().saturating_sub(KEPT);
+        kept.drain(..surplus);
+    }
+}

@@ -1,0 +1,11 @@
+//! A session: starts the trainer program, hands it recipe, data and seeds, watches it, and writes the run log.
+//!
+//! Prints nothing: events go to an [`Observer`].
+
+mod child;
+mod log;
+mod supervise;
+
+pub use child::{SpawnError, TrainerInfo, describe, find_trainer};
+pub use log::{LogError, LogWriter};
+pub use supervise::{Observer, Request, SessionError, supervise};

@@ -1,0 +1,21 @@
+//! All of libtorch: the only room that names `tch`. Reached by the trainer program alone.
+//!
+//! Comments marked *why* teach: where a trick comes from and what happens without it. The tricks are those of
+//! hlb-CIFAR10 by Tysam Balsbaugh, in the form that hlb-imagenette uses.
+
+mod average;
+mod data;
+mod device;
+mod layout;
+mod network;
+mod optimizer;
+mod run;
+mod whitening;
+
+pub use data::DeviceData;
+pub use device::{DeviceError, Engine, load_cuda_if_there_is_a_gpu, loaded_libtorch};
+pub use layout::{Layout, State};
+pub use network::{Mode, Network};
+pub use optimizer::Sgd;
+pub use run::TorchTrainer;
+pub use whitening::fit as fit_whitening;

@@ -1,0 +1,78 @@
+//! Tracks: data set, target and rules of measurement. They ship as YAML in `tracks/`, compiled into the program.
+
+use serde::{Deserialize, Serialize};
+
+use crate::units::Target;
+use crate::yaml;
+
+/// The version of `docs/rules.md` that this program measures by; results compare only within one version.
+pub const RULES_VERSION: &str = "1.0";
+
+/// What a recipe competes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Track {
+    /// Name in files, paths and commands.
+    pub id: String,
+    /// Name for people.
+    pub title: String,
+    /// Data set, by its manifest's id.
+    pub dataset: String,
+    /// Recipe that we ship for this track, by its name.
+    pub reference: String,
+    /// Accuracy to reach on the evaluation split.
+    pub target: Target,
+    /// How the target was chosen, in a sentence or two.
+    pub target_rationale: String,
+    /// Runs that a session needs before its row can be ranked.
+    pub runs_to_rank: u32,
+}
+
+/// No track has this id.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("there is no track `{}`; there are {known}", crate::text::show(.id))]
+pub struct UnknownTrack {
+    /// The id asked for.
+    pub id: String,
+    /// The ids there are.
+    pub known: String,
+}
+
+const SHIPPED: [(&str, &str); 2] = [
+    ("tracks/shapes.yaml", include_str!("../tracks/shapes.yaml")),
+    ("tracks/fashion-mnist.yaml", include_str!("../tracks/fashion-mnist.yaml")),
+];
+
+/// All tracks, in the order of the board.
+pub fn all() -> Vec<Track> {
+    let read = |(name, text): &(&str, &str)| {
+        yaml::parse(text.as_bytes(), name).expect("a shipped track file is valid; a test reads them all")
+    };
+    SHIPPED.iter().map(read).collect()
+}
+
+/// The track with this id.
+pub fn by_id(id: &str) -> Result<Track, UnknownTrack> {
+    let tracks = all();
+    let known = tracks.iter().map(|track| format!("`{}`", track.id)).collect::<Vec<_>>().join(", ");
+    tracks.into_iter().find(|track| track.id == id).ok_or_else(|| UnknownTrack { id: id.to_owned(), known })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shipped_tracks_are_valid() {
+        for track in all() {
+            assert!(track.target.correct < track.target.of, "{}", track.id);
+            assert!(track.runs_to_rank >= 10, "{}", track.id);
+        }
+    }
+
+    #[test]
+    fn an_unknown_track_is_named_with_those_there_are() {
+        let error = by_id("cifar-9").expect_err("unknown").to_string();
+        assert_eq!(error, "there is no track `cifar-9`; there are `shapes`, `fashion-mnist`");
+    }
+}

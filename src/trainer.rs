@@ -1,0 +1,27 @@
+//! The seam between the protocol, which owns the clock, and a trainer, which owns the tensors.
+
+use crate::seed::Seed;
+use crate::units::Accuracy;
+
+/// Training stopped working; the text says how.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct TrainError(pub String);
+
+/// Trains one model at a time. Nothing here reads a clock or decides when to evaluate.
+pub trait Trainer {
+    /// Drops the last model and builds a fresh one from `seed`. Must not touch training data.
+    fn reset(&mut self, seed: Seed) -> Result<(), TrainError>;
+
+    /// Trains until `step` updates have been made; the mean loss per image since the last call.
+    fn train_until(&mut self, step: u64) -> Result<f64, TrainError>;
+
+    /// Counts correct images over the whole evaluation split.
+    fn evaluate(&mut self) -> Result<Accuracy, TrainError>;
+
+    /// Returns when the device has finished everything it was given.
+    fn synchronize(&mut self);
+
+    /// A few steps and an evaluation on meaningless labels, to warm kernels and allocator. The caller resets afterwards.
+    fn warm_up(&mut self, seed: Seed) -> Result<(), TrainError>;
+}

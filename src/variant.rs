@@ -1,0 +1,180 @@
+//! Variants: a YAML overlay on a shipped recipe. Data, never code, so a stranger's variant is safe to run.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::artifact::{Sha256Hex, sha256_hex};
+use crate::recipe::{ImageSize, Recipe, RecipeError};
+use crate::text::{Id, SafeText, show};
+use crate::tree::{self, Change};
+use crate::yaml::{self, Source, YamlError};
+
+const SHIPPED: [(&str, &str); 2] = [
+    ("hlb-shapes", include_str!("../recipes/hlb-shapes.yaml")),
+    ("hlb-fashion-mnist", include_str!("../recipes/hlb-fashion-mnist.yaml")),
+];
+
+/// A submission as its author wrote it.
+#[derive(Debug, Clone)]
+pub struct Variant {
+    /// What it says of itself.
+    pub header: Header,
+    source: Source,
+}
+
+/// What a variant says of itself, and the keys it changes.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Header {
+    /// Name in paths and tables.
+    pub name: Id,
+    /// Who made it.
+    pub authors: Vec<SafeText<80>>,
+    /// The idea in a sentence.
+    pub description: SafeText<400>,
+    /// Shipped recipe that it is laid over.
+    pub extends: String,
+    /// The keys that differ.
+    #[serde(flatten)]
+    pub changes: Map<String, Value>,
+}
+
+/// A variant that cannot be turned into a recipe.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VariantError {
+    /// Not YAML that we accept, or a header key is wrong.
+    #[error(transparent)]
+    Yaml(#[from] YamlError),
+    /// `extends` names no shipped recipe.
+    #[error("{shown_name}: `extends`: there is no recipe `{}`; there are {known}", show(.extends))]
+    UnknownRecipe {
+        /// File, as shown.
+        shown_name: String,
+        /// What was asked for.
+        extends: String,
+        /// What there is.
+        known: String,
+    },
+    /// A variant has to name at least one author and at most 20.
+    #[error("{shown_name}: `authors` lists {count} names, has to list 1 to 20")]
+    Authors {
+        /// File, as shown.
+        shown_name: String,
+        /// Names listed.
+        count: usize,
+    },
+    /// `track` is the recipe's.
+    #[error("{shown_name}: `track` comes with the recipe in `extends` and cannot be changed")]
+    FixedTrack {
+        /// File, as shown.
+        shown_name: String,
+    },
+    /// A value out of range or a contradiction.
+    #[error("{shown_name}:{place} {source}")]
+    Recipe {
+        /// File, as shown.
+        shown_name: String,
+        /// Line and column in it, with a colon, if the key stands there; else empty.
+        place: String,
+        /// Key path and problem.
+        source: RecipeError,
+    },
+}
+
+impl VariantError {
+    /// What to do next.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Yaml(error) => error.hint(),
+            Self::UnknownRecipe { .. } => Some("run `hlb-bench recipe list` to see the shipped recipes".to_owned()),
+            Self::FixedTrack { .. } => Some("delete the key, or extend the recipe of that track".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// Names of the shipped recipes.
+pub fn recipe_names() -> Vec<&'static str> {
+    SHIPPED.iter().map(|(name, _)| *name).collect()
+}
+
+/// The shipped recipe of this name.
+pub fn shipped(name: &str) -> Option<Recipe> {
+    let (name, text) = SHIPPED.iter().find(|(shipped, _)| *shipped == name)?;
+    Some(yaml::parse(text.as_bytes(), name).expect("a shipped recipe is valid; a test reads them all"))
+}
+
+impl Variant {
+    /// Reads a variant; nothing of it is resolved yet. `shown_name` is its file in messages.
+    pub fn parse(bytes: &[u8], shown_name: &str) -> Result<Self, VariantError> {
+        let source = Source::new(bytes, shown_name)?;
+        let header: Header = source.parse()?;
+        let count = header.authors.len();
+        if (1..=20).contains(&count) {
+            return Ok(Self { header, source });
+        }
+        Err(VariantError::Authors { shown_name: source.name().to_owned(), count })
+    }
+
+    /// The recipe in `extends`, before any change.
+    pub fn base(&self) -> Result<Recipe, VariantError> {
+        let extends = &self.header.extends;
+        shipped(extends).ok_or_else(|| VariantError::UnknownRecipe {
+            shown_name: self.source.name().to_owned(),
+            extends: extends.clone(),
+            known: recipe_names().iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+        })
+    }
+
+    /// The recipe with the changes laid over it; its ranges are checked against the data set's `images`.
+    pub fn resolve(&self, images: ImageSize) -> Result<Recipe, VariantError> {
+        let base = self.base()?;
+        if self.header.changes.contains_key("track") {
+            return Err(VariantError::FixedTrack { shown_name: self.source.name().to_owned() });
+        }
+        let mut settings = tree::of(&base);
+        lay_over(&mut settings, Value::Object(self.header.changes.clone()));
+        let recipe: Recipe = self.source.fill(settings)?;
+        recipe.check(images).map_err(|error| self.placed(error))?;
+        Ok(recipe)
+    }
+
+    /// A recipe's error with the place of its key in the file.
+    fn placed(&self, error: RecipeError) -> VariantError {
+        let place = error.paths.iter().find_map(|path| self.source.locate(path));
+        let place = place.map_or_else(String::new, |place| format!("{place}:"));
+        VariantError::Recipe { shown_name: self.source.name().to_owned(), place, source: error }
+    }
+}
+
+/// Lays `over` on `base`: mappings are merged, everything else replaced. A mapping whose `kind` changes is
+/// replaced as a whole, since another kind has other keys.
+fn lay_over(base: &mut Value, over: Value) {
+    match (base, over) {
+        (Value::Object(base), Value::Object(over)) if same_kind(base, &over) => {
+            for (key, value) in over {
+                lay_over(base.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (base, over) => *base = over,
+    }
+}
+
+fn same_kind(base: &Map<String, Value>, over: &Map<String, Value>) -> bool {
+    over.get("kind").is_none_or(|kind| base.get("kind") == Some(kind))
+}
+
+/// The canonical text of a recipe: what is kept in an entry, and what [`digest`] is taken of.
+pub fn canonical(recipe: &Recipe) -> String {
+    yaml::emit(recipe).expect("a recipe holds only finite numbers and strings as keys")
+}
+
+/// SHA-256 of the canonical text.
+pub fn digest(recipe: &Recipe) -> Sha256Hex {
+    sha256_hex(canonical(recipe).as_bytes())
+}
+
+/// The keys in which two recipes differ.
+pub fn differences(before: &Recipe, after: &Recipe) -> Vec<Change> {
+    tree::differences(&tree::of(before), &tree::of(after))
+}

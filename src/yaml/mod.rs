@@ -1,0 +1,95 @@
+//! YAML in and out: the one owner of the YAML crates.
+//!
+//! Reading: [`read`] takes a bounded number of bytes from a regular file, the guard refuses whatever costs more than
+//! its size or that two readers would read differently, and only then does the YAML crate fill a type. Writing:
+//! [`emit`] gives one fixed text for a value, which [`parse`] and other readers (`PyYAML` is tested) read as that value.
+//!
+//! This module never keeps untyped YAML, never follows an alias or a tag, never signs or re-writes a file, and never
+//! lets an error repeat more than a line of what a stranger wrote.
+
+mod emit;
+mod error;
+mod guard;
+mod outline;
+mod read;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::text;
+
+pub use emit::emit;
+pub use error::{Position, YamlError};
+pub use guard::Refusal;
+pub use read::{ByteCap, RESULT_CAP, ReadError, VARIANT_CAP, read};
+
+/// YAML text that passed the guard, with the name it goes by in messages.
+#[derive(Clone, Debug)]
+pub struct Source {
+    name: String,
+    text: String,
+}
+
+impl Source {
+    /// Checks the encoding and the guard's rules; nothing is typed yet.
+    ///
+    /// `shown_name` is a path or a description such as `the built-in reference`; hidden characters in it are escaped.
+    pub fn new(bytes: &[u8], shown_name: &str) -> Result<Self, YamlError> {
+        let name = text::show(shown_name);
+        let refused =
+            |fault: guard::Fault| YamlError::Refused { name: name.clone(), at: fault.at, refusal: fault.refusal };
+        guard::check_size(bytes).map_err(refused)?;
+        let text = std::str::from_utf8(bytes).map_err(|error| error::not_utf8(&name, bytes, error.valid_up_to()))?;
+        guard::check(text).map_err(refused)?;
+        let text = text.to_owned();
+        Ok(Self { name, text })
+    }
+
+    /// The name in messages, fit to be shown.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The text, byte for byte.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Fills a type. `T` and all types in it should deny unknown fields: the guard cannot know them.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, YamlError> {
+        let reader = serde_yaml::Deserializer::from_str(&self.text);
+        serde_path_to_error::deserialize(reader).map_err(|error| {
+            let own = error.inner().location();
+            let own = own.map(|place| Position::new(place.line().max(1), place.column().max(1)));
+            error::unfit(self, error.path(), &error.inner().to_string(), own)
+        })
+    }
+
+    /// Fills a type from a tree that this text is a part of, such as an overlay on other settings.
+    ///
+    /// Errors name the place in this text if the key stands in it.
+    pub fn fill<T: DeserializeOwned>(&self, tree: serde_json::Value) -> Result<T, YamlError> {
+        serde_path_to_error::deserialize(tree)
+            .map_err(|error| error::unfit(self, error.path(), &error.inner().to_string(), None))
+    }
+
+    /// Where the value under a key path such as `optimizer.weights.lr` stands in this text.
+    pub fn locate(&self, key_path: &str) -> Option<Position> {
+        outline::locate_key(&self.text, key_path)
+    }
+}
+
+/// Reads a value from YAML bytes: encoding, guard, types. See [`Source::new`] and [`Source::parse`].
+pub fn parse<T: DeserializeOwned>(bytes: &[u8], shown_name: &str) -> Result<T, YamlError> {
+    Source::new(bytes, shown_name)?.parse()
+}
+
+/// Whether the bytes are exactly what [`emit`] writes for the value that was read from them.
+///
+/// A file for which this is false was edited or written by something else, even if it means the same.
+pub fn is_canonical<T: Serialize>(bytes: &[u8], value: &T) -> bool {
+    emit(value).is_ok_and(|text| text.as_bytes() == bytes)
+}
+
+#[cfg(test)]
+mod tests;

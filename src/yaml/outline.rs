@@ -1,0 +1,110 @@
+//! Where each key and value of a guarded text stands, for the error message that needs one of them.
+//!
+//! Built only after a typed read failed, never on the way to a value.
+
+use saphyr_parser::{Event, Parser, Span, StrInput};
+use serde_path_to_error::{Path, Segment};
+
+use super::error::Position;
+use super::guard::position;
+
+/// A value and what is in it.
+struct Node {
+    at: Position,
+    inside: Inside,
+}
+
+enum Inside {
+    Nothing,
+    Items(Vec<Node>),
+    /// Key, its place, its value.
+    Entries(Vec<(String, Position, Node)>),
+}
+
+type Events<'a> = Parser<'a, StrInput<'a>>;
+
+fn root(text: &str) -> Option<Node> {
+    let mut events = Parser::new_from_str(text);
+    loop {
+        match events.next()?.ok()? {
+            (Event::StreamStart | Event::DocumentStart(_), _) => {}
+            (event, span) => return node(&event, span, &mut events),
+        }
+    }
+}
+
+/// The place of the value under a path of keys such as `optimizer.weights.lr`, or of the list for `blocks.widths[1]`.
+pub(super) fn locate_key(text: &str, key_path: &str) -> Option<Position> {
+    let root = root(text)?;
+    let mut here = &root;
+    for key in key_path.split('.') {
+        let key = key.split('[').next().unwrap_or(key);
+        here = here.entry(key)?.1;
+    }
+    Some(here.at)
+}
+
+/// The place of the value that a path leads to, or of `key` inside it if that is given and there.
+pub(super) fn locate(text: &str, path: &Path, key: Option<&str>) -> Option<Position> {
+    let root = root(text)?;
+    let mut here = &root;
+    let mut key_at = None;
+    for segment in path {
+        (key_at, here) = here.step(segment)?;
+    }
+    let Some(key) = key else {
+        return Some(here.at);
+    };
+    let inside = here.entry(key).map(|(at, _)| at);
+    inside.or(key_at).or(Some(here.at))
+}
+
+impl Node {
+    /// One step down a path: the place of the key, if it has one, and the value.
+    fn step(&self, segment: &Segment) -> Option<(Option<Position>, &Self)> {
+        match (segment, &self.inside) {
+            (Segment::Seq { index }, Inside::Items(items)) => Some((None, items.get(*index)?)),
+            (Segment::Map { key }, _) => self.entry(key).map(|(at, value)| (Some(at), value)),
+            _ => None,
+        }
+    }
+
+    fn entry(&self, wanted: &str) -> Option<(Position, &Self)> {
+        let Inside::Entries(entries) = &self.inside else {
+            return None;
+        };
+        let found = entries.iter().find(|(key, ..)| key == wanted)?;
+        Some((found.1, &found.2))
+    }
+}
+
+/// The node that an event starts. The guard has bounded the depth, so the recursion is bounded too.
+fn node(event: &Event<'_>, span: Span, events: &mut Events<'_>) -> Option<Node> {
+    let at = position(span.start);
+    let inside = match event {
+        Event::SequenceStart(..) => Inside::Items(items(events)?),
+        Event::MappingStart(..) => Inside::Entries(entries(events)?),
+        _ => Inside::Nothing,
+    };
+    Some(Node { at, inside })
+}
+
+fn items(events: &mut Events<'_>) -> Option<Vec<Node>> {
+    let mut items = Vec::new();
+    loop {
+        match events.next()?.ok()? {
+            (Event::SequenceEnd, _) => return Some(items),
+            (event, span) => items.push(node(&event, span, events)?),
+        }
+    }
+}
+
+fn entries(events: &mut Events<'_>) -> Option<Vec<(String, Position, Node)>> {
+    let mut entries = Vec::new();
+    while let (Event::Scalar(key, ..), key_span) = events.next()?.ok()? {
+        let (event, span) = events.next()?.ok()?;
+        let value = node(&event, span, events)?;
+        entries.push((key.into_owned(), position(key_span.start), value));
+    }
+    Some(entries)
+}
