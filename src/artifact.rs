@@ -125,6 +125,7 @@ pub fn publish_dir(staging: &Path, target: &Path) -> Result<(), ArtifactError> {
 }
 
 /// [`publish_dir`] without the system's help: an empty folder claims the name, and the rename replaces that one only.
+#[expect(clippy::disallowed_methods, reason = "this is the module that publishes")]
 fn claim_and_rename(staging: &Path, target: &Path) -> Result<(), ArtifactError> {
     fs::create_dir(target).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => ArtifactError::Exists { path: target.to_owned() },
@@ -205,7 +206,9 @@ pub fn sha256_hex(bytes: &[u8]) -> Sha256Hex {
 /// The digest of several stretches of bytes, one after the other.
 pub fn sha256_of_parts(parts: &[&[u8]]) -> Sha256Hex {
     let mut hasher = Sha256::new();
-    parts.iter().for_each(|part| hasher.update(part));
+    for part in parts {
+        hasher.update(part);
+    }
     Sha256Hex(hasher.finalize().into())
 }
 

@@ -29,7 +29,7 @@ pub fn warm_up(trainer: &mut dyn Trainer, seed: Seed, clock: &dyn Clock, emit: E
     let before = clock.now();
     trainer.warm_up(seed)?;
     trainer.synchronize();
-    emit(Event::WarmupRun { seconds: (clock.now() - before).as_secs_f64() })
+    emit(Event::WarmupRun { seconds: clock.now().saturating_sub(before).as_secs_f64() })
 }
 
 /// One run from a fresh model to the end of its schedule.
@@ -49,7 +49,7 @@ pub fn run(
         Ok(())
     })?;
     let outcome = train(number, plan, trainer, &mut accounts, emit)?;
-    let wall_seconds = (clock.now() - begin).as_secs_f64();
+    let wall_seconds = clock.now().saturating_sub(begin).as_secs_f64();
     emit(Event::RunStop(RunStop { run: number, outcome, reason: None, phases: accounts.seconds(), wall_seconds }))
 }
 

@@ -1,13 +1,15 @@
 //! Turns an error into the lines that its reader sees: what, why, and what to do next.
 
+use crate::artifact::ArtifactError;
 use crate::dataset::{DatasetError, FetchError};
+use crate::leaderboard::SiteError;
 use crate::price::PriceError;
 use crate::printer::{Label, labelled, note};
 use crate::result::EntryError;
 use crate::session::{SessionError, SpawnError};
 use crate::signing::{AllowedSignersError, KeygenError, SignError, SignatureError};
 use crate::variant::VariantError;
-use crate::yaml::YamlError;
+use crate::yaml::{ReadError, YamlError};
 
 /// Prints an error with its causes and hints.
 pub fn print(error: &anyhow::Error) {
@@ -32,7 +34,7 @@ pub fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
         ($($type:ty),*) => { $( if let Some(found) = error.downcast_ref::<$type>() { return found.hint(); } )* };
     }
     hints!(VariantError, YamlError, DatasetError, FetchError, PriceError, EntryError, SpawnError);
-    hints!(SignatureError, SignError, KeygenError, AllowedSignersError);
+    hints!(ArtifactError, ReadError, SiteError, SignatureError, SignError, KeygenError, AllowedSignersError);
     if let Some(SessionError::Spawn(error)) = error.downcast_ref::<SessionError>() {
         return error.hint();
     }

@@ -125,7 +125,6 @@ impl Outcome {
 /// What happens in a session, in the order it happens.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-#[expect(clippy::large_enum_variant, reason = "one is held at a time")]
 pub enum Event {
     /// First line of a run log. A log without a `session_stop` is that of a session that was killed.
     SessionStart(SessionStart),

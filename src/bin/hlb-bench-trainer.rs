@@ -9,9 +9,18 @@ use std::time::Duration;
 use hlb_bench::clock::{Clock as _, MonotonicClock};
 use hlb_bench::protocol::{self, Plan};
 use hlb_bench::session::TrainerInfo;
-use hlb_bench::torch::{DeviceData, Engine, TorchTrainer, load_cuda_if_there_is_a_gpu, loaded_libtorch};
 use hlb_bench::trainer::TrainError;
 use hlb_bench::wire::{Arrays, Event, Job, TrainerStart};
+
+use crate::torch::{DeviceData, Engine, TorchTrainer, load_cuda_if_there_is_a_gpu, loaded_libtorch};
+
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "some of it serves the tests and the benchmark, which include this room too"
+)]
+#[path = "../torch/mod.rs"]
+mod torch;
 
 fn main() -> ExitCode {
     // First of all, before anything asks libtorch about CUDA: see `load_cuda_if_there_is_a_gpu`.
@@ -106,6 +115,7 @@ fn die_with_the_parent() {
     });
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the protocol hands events over")]
 fn emit(event: Event) -> Result<(), TrainError> {
     let failed = |error: io::Error| TrainError(format!("an event could not be written: {error}"));
     let mut line = serde_json::to_vec(&event).map_err(io::Error::other).map_err(failed)?;

@@ -15,7 +15,9 @@ use crate::report;
 pub(super) fn data(command: &Data) -> Result<Answer> {
     match command {
         Data::List { json } => {
-            dataset::all().iter().for_each(|manifest| list(manifest, *json));
+            for manifest in dataset::all() {
+                list(&manifest, *json);
+            }
             Ok(Answer::Done)
         }
         Data::Fetch { id, mirror, from } => {

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -21,7 +22,7 @@ use crate::result::{
     RunLog, SessionFacts, VARIANT_FILE, VariantFacts, derive,
 };
 use crate::seed::{self, Seed};
-use crate::session::{self, Request, TrainerInfo};
+use crate::session::{self, Request, SpawnError};
 use crate::text::{SafeText, show};
 use crate::track::{self, RULES_VERSION, Track};
 use crate::variant::{self, Variant};
@@ -30,15 +31,11 @@ use crate::yaml::{self, VARIANT_CAP};
 
 /// Everything known before the first step of training; everything that can be refused has been.
 pub(super) struct Prepared {
-    pub(super) variant: Variant,
-    pub(super) track: Track,
-    variant_bytes: Vec<u8>,
-    recipe: Recipe,
-    manifest: Manifest,
+    resolved: Resolved,
     arrays: Arc<Arrays>,
     price: Option<Price>,
     trainer: PathBuf,
-    info: TrainerInfo,
+    libtorch_sha256: Option<Sha256Hex>,
 }
 
 /// A session that was held.
@@ -53,18 +50,44 @@ pub(super) fn read_variant(path: &Path) -> Result<Vec<u8>> {
     Ok(yaml::read(path, VARIANT_CAP)?)
 }
 
-/// Resolves the variant, verifies the data set, and finds trainer and price.
-pub(super) fn prepare(variant_bytes: Vec<u8>, shown_name: &str, options: &SessionOptions) -> Result<Prepared> {
+/// What a variant is about, from its own text alone.
+pub(super) struct Resolved {
+    variant: Variant,
+    variant_bytes: Vec<u8>,
+    track: Track,
+    recipe: Recipe,
+    manifest: Manifest,
+}
+
+/// Resolves a variant to its recipe, and refuses whatever is wrong with it.
+pub(super) fn resolve(variant_bytes: Vec<u8>, shown_name: &str) -> Result<Resolved> {
     let variant = Variant::parse(&variant_bytes, shown_name)?;
     let track = track::by_id(&variant.base()?.track)?;
     let manifest = dataset::by_id(&track.dataset)?;
     let recipe = variant.resolve(manifest.image_size())?;
+    Ok(Resolved { variant, variant_bytes, track, recipe, manifest })
+}
+
+/// Verifies the data set, and finds trainer, libtorch and price.
+pub(super) fn prepare(resolved: Resolved, options: &SessionOptions) -> Result<Prepared> {
     let price = price(options)?;
     let trainer = session::find_trainer()?;
-    let folder = dataset::find(&manifest, options.data.as_deref())?;
-    let arrays = Arc::new(dataset::load(&manifest, &folder)?);
-    let info = session::describe(&trainer)?;
-    Ok(Prepared { variant, track, variant_bytes, recipe, manifest, arrays, price, trainer, info })
+    let folder = dataset::find(&resolved.manifest, options.data.as_deref())?;
+    // Side by side, since each takes most of a second.
+    let (arrays, libtorch) = thread::scope(|scope| {
+        let libtorch = scope.spawn(|| libtorch(&trainer));
+        let arrays = dataset::load(&resolved.manifest, &folder);
+        (arrays, libtorch.join())
+    });
+    let arrays = Arc::new(arrays?);
+    let libtorch_sha256 = libtorch.map_err(|_| anyhow::anyhow!("the digest of libtorch could not be taken"))??;
+    Ok(Prepared { resolved, arrays, price, trainer, libtorch_sha256 })
+}
+
+/// SHA-256 of the libtorch that the trainer loads; `None` where its file cannot be read.
+fn libtorch(trainer: &Path) -> Result<Option<Sha256Hex>, SpawnError> {
+    let info = session::describe(trainer)?;
+    Ok(info.libtorch_file.and_then(|file| sha256_file(&file).ok()))
 }
 
 fn price(options: &SessionOptions) -> Result<Option<Price>> {
@@ -86,19 +109,18 @@ pub(super) fn hold(
 ) -> Result<Held> {
     let nonce = seed::fresh_nonce();
     let folder = new_folder(prepared, options, &nonce)?;
-    let recipe_text = variant::canonical(&prepared.recipe);
-    write_atomic(&folder.join(VARIANT_FILE), &prepared.variant_bytes)?;
+    let recipe_text = variant::canonical(&prepared.resolved.recipe);
+    write_atomic(&folder.join(VARIANT_FILE), &prepared.resolved.variant_bytes)?;
     write_atomic(&folder.join(RECIPE_FILE), recipe_text.as_bytes())?;
     let recipe_sha256 = sha256_hex(recipe_text.as_bytes());
     let machine = Machine::read();
     let harness = harness(prepared)?;
-    let libtorch_sha256 = prepared.info.libtorch_file.as_deref().and_then(|file| sha256_file(file).ok());
     let job = job(prepared, options, recipe_sha256, &nonce, stop_at_target, &machine);
     let start = start(prepared, options, recipe_sha256, &nonce, stop_at_target, clock);
     supervise(prepared, options, &folder, job, start, clock)?;
     let log_bytes = fs::read(folder.join(LOG_FILE)).context("the run log cannot be read back")?;
     let log = RunLog::parse(&log_bytes).context("the run log does not add up")?;
-    let result = result(prepared, &log, &log_bytes, machine, (harness, libtorch_sha256))?;
+    let result = result(prepared, &log, &log_bytes, machine, harness)?;
     let result_text = yaml::emit(&result)?;
     write_atomic(&folder.join(RESULT_FILE), result_text.as_bytes())?;
     Ok(Held { folder, result, result_text })
@@ -106,8 +128,8 @@ pub(super) fn hold(
 
 fn new_folder(prepared: &Prepared, options: &SessionOptions, nonce: &str) -> Result<PathBuf> {
     let day = clock::calendar().format("%Y-%m-%d");
-    let name = format!("{day}-{}-{}", prepared.variant.header.name, &nonce[..8]);
-    let folder = options.sessions.join(&prepared.track.id).join(name);
+    let name = format!("{day}-{}-{}", prepared.resolved.variant.header.name, &nonce[..8]);
+    let folder = options.sessions.join(&prepared.resolved.track.id).join(name);
     fs::create_dir_all(&folder)
         .with_context(|| format!("the folder {} cannot be made; name another with --sessions", folder.display()))?;
     Ok(folder)
@@ -124,14 +146,14 @@ fn job(
     let seed = |index| seed::derive(recipe_sha256, nonce, index);
     let cores = machine.host.physical_cores.unwrap_or(machine.host.logical_cpus);
     Job {
-        recipe: prepared.recipe.clone(),
-        target: prepared.track.target,
+        recipe: prepared.resolved.recipe.clone(),
+        target: prepared.resolved.track.target,
         seeds: (1..=options.runs).map(seed).collect::<Vec<Seed>>(),
         warmup_seed: seed(0),
         stop_at_target,
         device: options.device,
         threads: options.threads.unwrap_or(cores.min(machine.host.logical_cpus)),
-        arrays: prepared.manifest.shapes,
+        arrays: prepared.resolved.manifest.shapes,
     }
 }
 
@@ -146,14 +168,14 @@ fn start(
     SessionStart {
         schema: crate::result::LOG_SCHEMA.to_owned(),
         rules_version: RULES_VERSION.to_owned(),
-        track: prepared.track.id.clone(),
-        target: prepared.track.target,
+        track: prepared.resolved.track.id.clone(),
+        target: prepared.resolved.track.target,
         recipe_sha256,
         nonce: nonce.to_owned(),
         runs: options.runs,
         stop_at_target,
-        steps_per_epoch: prepared.recipe.steps_per_epoch(prepared.manifest.shapes.train),
-        epochs: prepared.recipe.epochs,
+        steps_per_epoch: prepared.resolved.recipe.steps_per_epoch(prepared.resolved.manifest.shapes.train),
+        epochs: prepared.resolved.recipe.epochs,
         started_at: clock::calendar().format("%Y-%m-%dT%H:%M:%SZ").to_string(),
         dataset_seconds: clock.now().as_secs_f64(),
     }
@@ -179,7 +201,7 @@ fn supervise(
         hang_after: Duration::from_secs(options.hang_after),
         interrupted: &INTERRUPTED,
     };
-    let mut progress = Progress::begin(&prepared.track, &prepared.recipe, options.runs);
+    let mut progress = Progress::begin(&prepared.resolved.track, &prepared.resolved.recipe, options.runs);
     session::supervise(request, clock, &mut progress)?;
     Ok(())
 }
@@ -200,23 +222,23 @@ fn result(
     log: &RunLog,
     log_bytes: &[u8],
     machine: Machine,
-    (harness, libtorch_sha256): (HarnessFacts, Option<Sha256Hex>),
+    harness: HarnessFacts,
 ) -> Result<ResultFile> {
     let Some(trainer) = &log.trainer else {
         bail!("the trainer never began: {}", show(log.stop_reason.as_deref().unwrap_or("its run log ends there")));
     };
-    let base = variant::digest(&prepared.variant.base()?);
+    let base = variant::digest(&prepared.resolved.variant.base()?);
     Ok(ResultFile {
         schema: RESULT_SCHEMA.to_owned(),
         rules_version: RULES_VERSION.to_owned(),
-        track: prepared.track.id.clone().try_into().context("the track's id")?,
-        target: prepared.track.target,
+        track: prepared.resolved.track.id.clone().try_into().context("the track's id")?,
+        target: prepared.resolved.track.target,
         variant: VariantFacts {
-            name: prepared.variant.header.name.clone(),
-            authors: prepared.variant.header.authors.clone(),
-            description: prepared.variant.header.description.clone(),
-            extends: prepared.variant.header.extends.clone(),
-            variant_sha256: sha256_hex(&prepared.variant_bytes),
+            name: prepared.resolved.variant.header.name.clone(),
+            authors: prepared.resolved.variant.header.authors.clone(),
+            description: prepared.resolved.variant.header.description.clone(),
+            extends: prepared.resolved.variant.header.extends.clone(),
+            variant_sha256: sha256_hex(&prepared.resolved.variant_bytes),
             recipe_sha256: log.start.recipe_sha256,
             base_recipe_sha256: base,
         },
@@ -232,12 +254,15 @@ fn result(
         },
         log: LogFacts { sha256: sha256_hex(log_bytes), bytes: log_bytes.len() as u64 },
         dataset: DatasetFacts {
-            id: prepared.manifest.id.clone(),
-            manifest_sha256: prepared.manifest.digest(),
-            content_sha256: prepared.manifest.content_sha256,
+            id: prepared.resolved.manifest.id.clone(),
+            manifest_sha256: prepared.resolved.manifest.digest(),
+            content_sha256: prepared.resolved.manifest.content_sha256,
         },
         harness,
-        libtorch: LibtorchFacts { version: trainer.libtorch_version.clone(), cpu_library_sha256: libtorch_sha256 },
+        libtorch: LibtorchFacts {
+            version: trainer.libtorch_version.clone(),
+            cpu_library_sha256: prepared.libtorch_sha256,
+        },
         machine,
         price: prepared.price.clone(),
         derived: derive(log, prepared.price.as_ref()),

@@ -19,11 +19,11 @@ use crate::signing::{AllowedSigners, KeyChoice, RERUN_NAMESPACE, RESULT_NAMESPAC
 pub(super) fn submit(arguments: &Submit, clock: &MonotonicClock) -> Result<Answer> {
     let bytes = measure::read_variant(&arguments.variant)?;
     let shown_name = crate::text::show(&arguments.variant.to_string_lossy());
-    crate::variant::Variant::parse(&bytes, &shown_name)?;
+    let resolved = measure::resolve(bytes, &shown_name)?;
     let namespace = if arguments.as_runner { RERUN_NAMESPACE } else { RESULT_NAMESPACE };
     let signer = Signer::open(&key(arguments), &mut ask_passphrase)?;
     let signers = enrol(arguments, &signer, namespace)?;
-    let prepared = measure::prepare(bytes, &shown_name, &arguments.session)?;
+    let prepared = measure::prepare(resolved, &arguments.session)?;
     let held = measure::hold(&prepared, &arguments.session, false, clock)?;
     run::summarise(&held.result);
     if held.result.session.stop_reason != "completed" {

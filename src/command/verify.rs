@@ -90,7 +90,7 @@ fn verdict(folder: &Path, checked: &Result<Entry, EntryError>, good: bool) -> se
         "verified": good,
         "trust": entry.map(|entry| entry.trust.words()),
         "principal": entry.and_then(|entry| entry.trust.signer()).map(|signer| signer.principal.clone()),
-        "result_sha256": entry.map(|entry| entry.result_sha256.clone()),
+        "result_sha256": entry.map(|entry| entry.result_sha256),
         "problem": checked.as_ref().err().map(|error| error.fault.to_string()),
     })
 }

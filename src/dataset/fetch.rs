@@ -119,7 +119,7 @@ fn download(url: &str, file: &IdxFile, progress: &mut dyn FnMut(&str, u64, u64))
     let failed = |problem: String| FetchError::Download { url: url.to_owned(), problem };
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_connect(Some(Duration::from_secs(30)))
-        .timeout_recv_response(Some(Duration::from_secs(60)))
+        .timeout_recv_response(Some(Duration::from_mins(1)))
         .build()
         .into();
     let response = agent.get(url).call().map_err(|error| failed(error.to_string()))?;

@@ -59,7 +59,7 @@ const LABELS: u32 = 0x0801;
 /// training labels, evaluation images, evaluation labels.
 pub fn decode(bytes: &[u8], part: usize, shapes: ArrayShapes) -> Result<Vec<u8>, IdxError> {
     let count = if part < 2 { shapes.train } else { shapes.evaluation };
-    if part % 2 == 0 { images(bytes, count, shapes) } else { labels(bytes, count, shapes.classes) }
+    if part.is_multiple_of(2) { images(bytes, count, shapes) } else { labels(bytes, count, shapes.classes) }
 }
 
 fn images(bytes: &[u8], count: u32, shapes: ArrayShapes) -> Result<Vec<u8>, IdxError> {

@@ -13,16 +13,16 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore as _, SeedableRng as _};
 
 /// Pixels on each side of a picture.
-pub const SIDE: usize = 32;
+const SIDE: usize = 32;
 
 /// Colour channels of a pixel: red, green, blue.
-pub const CHANNELS: usize = 3;
+const CHANNELS: usize = 3;
 
 /// Pictures in the training split.
-pub const TRAIN_IMAGES: usize = 5000;
+const TRAIN_IMAGES: usize = 5000;
 
 /// Pictures in the evaluation split.
-pub const EVAL_IMAGES: usize = 2000;
+const EVAL_IMAGES: usize = 2000;
 
 /// Names of the classes, at the index of their label.
 pub const CLASSES: [&str; 10] =

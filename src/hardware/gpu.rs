@@ -53,7 +53,7 @@ pub(super) struct Gpus {
     pub(super) driver_version: Option<String>,
     pub(super) cuda_driver_version: Option<String>,
     pub(super) nvml_version: Option<String>,
-    pub(super) gpus: Vec<Gpu>,
+    pub(super) list: Vec<Gpu>,
 }
 
 /// Reads all GPUs.
@@ -72,7 +72,7 @@ pub(super) fn read(unknown: &mut Unknown) -> Gpus {
         driver_version: unknown.note("driver_version", nvml.sys_driver_version()),
         cuda_driver_version: unknown.note("cuda_driver_version", cuda),
         nvml_version: unknown.note("nvml_version", nvml.sys_nvml_version()),
-        gpus: (0..count).filter_map(|index| read_one(&nvml, index, unknown)).collect(),
+        list: (0..count).filter_map(|index| read_one(&nvml, index, unknown)).collect(),
     }
 }
 

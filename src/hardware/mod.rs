@@ -42,7 +42,7 @@ impl Machine {
             driver_version: gpus.driver_version,
             cuda_driver_version: gpus.cuda_driver_version,
             nvml_version: gpus.nvml_version,
-            gpus: gpus.gpus,
+            gpus: gpus.list,
             unknown: unknown.0,
         }
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
+use crate::leaderboard::SIGNERS_FILE;
 use crate::result::{Entry, RESULT_FILE, Trust, check_entry};
 use crate::signing::{AllowedSigners, AllowedSignersError};
 use crate::text::show;
@@ -17,6 +18,8 @@ pub struct Board {
     pub tracks: Vec<RankedTrack>,
     /// Entries that are not what they say.
     pub rejected: Vec<Rejected>,
+    /// The list of signers beside the entries, byte for byte, for the site to hand on; `None` if there is none.
+    pub signers_text: Option<String>,
 }
 
 /// A track and its rows.
@@ -76,12 +79,16 @@ impl Board {
 
 /// Reads a list of signers; a missing file allows nobody.
 pub fn read_signers(path: &Path) -> Result<AllowedSigners, BoardError> {
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-        Err(source) => return Err(BoardError::Folder { path: path.to_owned(), source }),
-    };
+    let text = text_of(path)?.unwrap_or_default();
     Ok(AllowedSigners::parse(&text, &path.display().to_string())?)
+}
+
+fn text_of(path: &Path) -> Result<Option<String>, BoardError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(BoardError::Folder { path: path.to_owned(), source }),
+    }
 }
 
 /// Folders that hold a result, at most two levels below `folder`, in the order of their names. Hidden ones are work in progress.
@@ -124,7 +131,7 @@ pub fn read(submissions: &Path, signers: &AllowedSigners, now: DateTime<Utc>) ->
     let rows = without_copies(rows, &mut rejected);
     let of = |track: &Track| rows.iter().filter(|row| row.entry.result.track.as_str() == track.id).cloned().collect();
     let tracks = track::all().into_iter().map(|track| RankedTrack { rows: rank(of(&track), &track), track }).collect();
-    Ok(Board { tracks, rejected })
+    Ok(Board { tracks, rejected, signers_text: text_of(&submissions.join(SIGNERS_FILE))? })
 }
 
 fn relative(submissions: &Path, folder: &Path) -> String {
@@ -140,6 +147,11 @@ fn admit(folder: &Path, path: &str, signers: &AllowedSigners, now: DateTime<Utc>
     let track = entry.result.track.as_str();
     if path.split('/').next() != Some(track) || path.split('/').count() != 2 {
         return Err(format!("it is for track `{track}`, so it belongs in {track}/<name>"));
+    }
+    // The folder's name becomes a path of the site.
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if !path.split('/').skip(1).all(|name| name.bytes().all(plain)) {
+        return Err("its folder's name has other characters than the letters a to z, digits and hyphens".to_owned());
     }
     Ok(entry)
 }

@@ -1,11 +1,177 @@
-//! Placeholder until the pages are there.
-use crate::leaderboard::Board;
-use std::path::Path;
-/// Error.
+//! Writes the board as pages: plain HTML and one style sheet, readable from a disk, without network or scripts.
+//!
+//! The pages are a function of the board alone: no clock, no path of this machine, no order but the board's. Every
+//! page is rendered before the first file is written, and only files that an earlier build wrote are ever removed.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `folder` | the folder that the site lives in |
+//! | `page` | templates, and how a page comes out of one |
+//! | `index_view`, `entry_view`, `machine_view` | what the templates are told |
+//! | `chart` | curves, scales and ticks as coordinates |
+//! | `figure` | numbers as words, unknown ones included |
+
+mod chart;
+mod entry_view;
+mod figure;
+mod folder;
+mod index_view;
+mod machine_view;
+mod page;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::artifact::{ArtifactError, Sha256Hex, sha256_hex};
+use crate::leaderboard::SIGNERS_FILE;
+use crate::leaderboard::board::{Board, RankedTrack, Row};
+use crate::result::{LOG_CAP, LOG_FILE, RECIPE_FILE, RESULT_FILE, SIGNATURE_FILE, VARIANT_FILE};
+use crate::text::show;
+use crate::yaml::{self, ReadError};
+
+use entry_view::EntryPage;
+use folder::SiteFolder;
+use index_view::IndexPage;
+use page::Pages;
+
+/// Why there is no site, or an old one.
 #[derive(Debug, thiserror::Error)]
-#[error("site")]
-pub struct SiteError;
-/// Writes.
-pub fn write(_: &Board, _: &Path) -> Result<(), SiteError> {
-    Ok(())
+#[non_exhaustive]
+pub enum SiteError {
+    /// The folder holds somebody's files.
+    #[error("`{path}` is not empty and holds no `{marker}`, so it is not a site that this program wrote", path = show(&path.to_string_lossy()), marker = folder::MARKER)]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The folder cannot be made, listed or tidied.
+    #[error("cannot {step} `{path}`", path = show(&path.to_string_lossy()))]
+    Folder {
+        /// What was tried, as a verb that the path follows.
+        step: &'static str,
+        /// The file or folder it was tried on.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file of the site cannot be written.
+    #[error(transparent)]
+    Write(#[from] ArtifactError),
+    /// A file of an entry cannot be read again.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A file of an entry is not the one that was verified.
+    #[error("`{path}` has changed since it was verified", path = show(&path.to_string_lossy()))]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A path that would lead out of the site.
+    #[error("`{path}` cannot be a path inside the site", path = show(path))]
+    Path {
+        /// The path.
+        path: String,
+    },
+    /// A template and what it was told do not fit: a bug.
+    #[error("page `{page}` cannot be rendered", page = show(page))]
+    Render {
+        /// The page.
+        page: String,
+        /// What the template engine said.
+        source: Box<minijinja::Error>,
+    },
+}
+
+impl SiteError {
+    /// What to do next, where there is something.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Foreign { .. } => Some("name an empty or new folder with `--out`".to_owned()),
+            Self::Changed { .. } => Some("build the site again once nothing writes to the submissions".to_owned()),
+            Self::Write(error) => error.hint(),
+            Self::Read(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
+/// Writes the whole site into `out`, which has to be new, empty, or a site that this function wrote.
+///
+/// Pages of entries that are no longer on the board are removed; nothing else ever is. The files of each entry are
+/// copied beside its page, so that the links hold where only the site is published.
+pub fn write(board: &Board, out: &Path) -> Result<(), SiteError> {
+    let pages = rendered(board)?;
+    let copies = copies(board);
+    let planned = pages.keys().chain(copies.keys()).cloned().collect();
+    let folder = SiteFolder::open(out, planned)?;
+    for (path, copy) in &copies {
+        folder.write(path, &copy.bytes()?)?;
+    }
+
+    for (path, text) in &pages {
+        folder.write(path, text.as_bytes())?;
+    }
+    folder.close()
+}
+
+/// Everything that comes out of templates or is compiled in, by its path in the site.
+fn rendered(board: &Board) -> Result<BTreeMap<String, String>, SiteError> {
+    let pages = Pages::new();
+    let mut found: BTreeMap<String, String> =
+        page::LOOK_FILES.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
+    if let Some(signers) = &board.signers_text {
+        found.insert(SIGNERS_FILE.to_owned(), signers.clone());
+    }
+    found.insert("index.html".to_owned(), pages.render("index.html", "index.html", &IndexPage::new(board))?);
+    for (track, row) in rows(board) {
+        let path = format!("{}/index.html", row_folder(row));
+        let view = EntryPage::new(track, row, board.signers_text.is_some());
+        found.insert(path.clone(), pages.render("entry.html", &path, &view)?);
+    }
+    Ok(found)
+}
+
+fn rows(board: &Board) -> impl Iterator<Item = (&RankedTrack, &Row)> {
+    board.tracks.iter().flat_map(|track| track.rows.iter().map(move |row| (track, row)))
+}
+
+/// The folder of an entry's page, from the site's root.
+fn row_folder(row: &Row) -> String {
+    format!("entries/{}", row.path)
+}
+
+/// A file of an entry, to be copied only if it is still the one that was verified.
+struct Copy {
+    from: PathBuf,
+    sha256: Option<Sha256Hex>,
+}
+
+impl Copy {
+    fn bytes(&self) -> Result<Vec<u8>, SiteError> {
+        let bytes = yaml::read(&self.from, LOG_CAP)?;
+        match self.sha256 {
+            Some(verified) if sha256_hex(&bytes) != verified => Err(SiteError::Changed { path: self.from.clone() }),
+            _ => Ok(bytes),
+        }
+    }
+}
+
+/// The files of all entries, by their paths in the site. No digest of a signature is kept: whoever uses it verifies it.
+fn copies(board: &Board) -> BTreeMap<String, Copy> {
+    let mut found = BTreeMap::new();
+    for (_, row) in rows(board) {
+        let (entry, variant) = (&row.entry, &row.entry.result.variant);
+        let files = [
+            (VARIANT_FILE, Some(variant.variant_sha256)),
+            (RECIPE_FILE, Some(variant.recipe_sha256)),
+            (LOG_FILE, Some(entry.result.log.sha256)),
+            (RESULT_FILE, Some(entry.result_sha256)),
+            (SIGNATURE_FILE, None),
+        ];
+        let copy =
+            |(name, sha256)| (format!("{}/{name}", row_folder(row)), Copy { from: entry.folder.join(name), sha256 });
+        found.extend(files.into_iter().map(copy));
+    }
+    found
 }

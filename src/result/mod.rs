@@ -9,7 +9,7 @@ pub use derive::{Cost, Derived, NearbyTimes, Phases, RunFigures, Summary, derive
 pub use file::{
     DatasetFacts, HarnessFacts, LibtorchFacts, LogFacts, RESULT_SCHEMA, ResultFile, SessionFacts, VariantFacts,
 };
-pub use run_log::{LOG_SCHEMA, LoggedRun, RunLog, RunLogError};
+pub use run_log::{LOG_CAP, LOG_SCHEMA, LoggedRun, RunLog, RunLogError};
 pub use verify::{
     Entry, EntryError, Fault, LOG_FILE, RECIPE_FILE, RESULT_FILE, SIGNATURE_FILE, Trust, VARIANT_FILE, check_entry,
     read_entry,

@@ -98,7 +98,7 @@ fn follow(
                 return Ok(Some(format!("the trainer said what is no event: {}", crate::text::show(&line))));
             }
             Ok(Message::End) | Err(RecvTimeoutError::Disconnected) => return Ok(None),
-            Err(RecvTimeoutError::Timeout) if recorder.clock.now() - heard > hang_after => {
+            Err(RecvTimeoutError::Timeout) if recorder.clock.now().saturating_sub(heard) > hang_after => {
                 return Ok(Some(format!(
                     "the trainer gave no sign of life for {} s and was ended",
                     hang_after.as_secs()
@@ -131,7 +131,7 @@ impl Recorder<'_> {
     fn record(&mut self, event: Event) -> Result<(), LogError> {
         let now = self.clock.now();
         self.note(&event, now);
-        let line = LogLine { at_seconds: (now - self.began).as_secs_f64(), event };
+        let line = LogLine { at_seconds: now.saturating_sub(self.began).as_secs_f64(), event };
         if !matches!(line.event, Event::Progress { .. }) {
             self.log.write(&line)?;
         }
@@ -168,7 +168,7 @@ impl Recorder<'_> {
                 evaluate_seconds: open.evaluate_seconds,
                 ..PhaseSeconds::default()
             };
-            let wall_seconds = (self.clock.now() - open.began).as_secs_f64();
+            let wall_seconds = self.clock.now().saturating_sub(open.began).as_secs_f64();
             let stop = RunStop {
                 run: open.run,
                 outcome: Outcome::Interrupted,

@@ -3,12 +3,12 @@
 //! *Why:* the average of the last steps lies closer to the middle of the valley than any single one. In v0.4.0 it is an
 //! observer: training never sees it. Whether it is the one evaluated is a switch of the recipe.
 
-use crate::recipe::Average;
 use crate::torch::State;
+use hlb_bench::recipe::Average;
 
 /// The average so far.
 #[derive(Debug)]
-pub(super) struct Averager {
+pub(crate) struct Averager {
     settings: Average,
     first_step: u64,
     average: Option<State>,
@@ -16,13 +16,13 @@ pub(super) struct Averager {
 
 impl Averager {
     /// An average that begins `settings.epochs` epochs before the end of `epochs`.
-    pub(super) fn new(settings: Average, epochs: u32, steps_per_epoch: u32) -> Self {
+    pub(crate) fn new(settings: Average, epochs: u32, steps_per_epoch: u32) -> Self {
         let first_step = u64::from(epochs - settings.epochs) * u64::from(steps_per_epoch);
         Self { settings, first_step, average: None }
     }
 
     /// Takes `state` after update number `step` (counted from 1) into the average, where it is due.
-    pub(super) fn observe(&mut self, step: u64, state: &State) {
+    pub(crate) fn observe(&mut self, step: u64, state: &State) {
         if step <= self.first_step || !step.is_multiple_of(u64::from(self.settings.every_steps)) {
             return;
         }
@@ -37,7 +37,7 @@ impl Averager {
     }
 
     /// The average, once it has begun.
-    pub(super) fn average(&mut self) -> Option<&mut State> {
+    pub(crate) fn average(&mut self) -> Option<&mut State> {
         self.average.as_mut()
     }
 }

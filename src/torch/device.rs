@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use tch::{Cuda, Device, Kind};
 
-use crate::recipe::{Norm, Precision};
-use crate::wire::DeviceChoice;
+use hlb_bench::recipe::{Norm, Precision};
+use hlb_bench::wire::DeviceChoice;
 
 /// The device asked for cannot be used.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum DeviceError {
+pub(crate) enum DeviceError {
     /// `--device cuda` where libtorch sees no GPU.
     #[error("libtorch sees no CUDA device; use `--device cpu`, or install the CUDA libraries with `make setup CUDA=1`")]
     NoCuda,
@@ -21,18 +21,23 @@ pub enum DeviceError {
 
 /// Device and number formats of a session.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Engine {
+pub(crate) struct Engine {
     /// Where tensors live.
-    pub device: Device,
+    pub(crate) device: Device,
     /// Format of weights and activations.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// Format of the normalisations' biases and statistics.
-    pub norm_kind: Kind,
+    pub(crate) norm_kind: Kind,
 }
 
 impl Engine {
     /// Settles device and number formats, and the number of CPU threads.
-    pub fn choose(choice: DeviceChoice, precision: Precision, norm: Norm, threads: u32) -> Result<Self, DeviceError> {
+    pub(crate) fn choose(
+        choice: DeviceChoice,
+        precision: Precision,
+        norm: Norm,
+        threads: u32,
+    ) -> Result<Self, DeviceError> {
         tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
         let cuda = choice != DeviceChoice::Cpu && Cuda::is_available();
         if choice == DeviceChoice::Cuda && !cuda {
@@ -48,23 +53,23 @@ impl Engine {
         Ok(Self { device: if cuda { Device::Cuda(0) } else { Device::Cpu }, kind, norm_kind })
     }
 
-    /// Single precision on the CPU, for tests.
-    pub fn cpu() -> Self {
-        Self { device: Device::Cpu, kind: Kind::Float, norm_kind: Kind::Float }
+    /// The CPU in a number format, for tests: in double precision, rounding is too small to blur a comparison.
+    pub(crate) fn cpu(kind: Kind) -> Self {
+        Self { device: Device::Cpu, kind, norm_kind: kind }
     }
 
     /// `cpu` or `cuda`.
-    pub fn device_word(self) -> &'static str {
+    pub(crate) fn device_word(self) -> &'static str {
         if self.device.is_cuda() { "cuda" } else { "cpu" }
     }
 
     /// `fp32` or `fp16`.
-    pub fn precision_word(self) -> &'static str {
+    pub(crate) fn precision_word(self) -> &'static str {
         if self.kind == Kind::Half { "fp16" } else { "fp32" }
     }
 
     /// Returns when the device has finished everything it was given.
-    pub fn synchronize(self) {
+    pub(crate) fn synchronize(self) {
         if let Device::Cuda(index) = self.device {
             Cuda::synchronize(i64::try_from(index).unwrap_or(0));
         }
@@ -75,7 +80,7 @@ impl Engine {
 ///
 /// *Why so:* the program links only the CPU half, so that one binary serves machines without a GPU. It has to be the
 /// first thing in `main`: the first question about CUDA makes libtorch settle for good whether it is there.
-pub fn load_cuda_if_there_is_a_gpu() -> Result<(), String> {
+pub(crate) fn load_cuda_if_there_is_a_gpu() -> Result<(), String> {
     if !Path::new("/dev/nvidiactl").exists() {
         return Ok(());
     }
@@ -88,7 +93,7 @@ pub fn load_cuda_if_there_is_a_gpu() -> Result<(), String> {
 }
 
 /// File of the libtorch that this process has mapped, and the version written beside it.
-pub fn loaded_libtorch() -> (Option<PathBuf>, String) {
+pub(crate) fn loaded_libtorch() -> (Option<PathBuf>, String) {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
     let file =
         maps.lines().filter_map(|line| line.split_whitespace().last()).find(|path| path.ends_with("/libtorch_cpu.so"));

@@ -6,9 +6,9 @@
 
 use tch::{Device, Kind, Tensor};
 
-use crate::recipe::{Recipe, Stem};
-use crate::seed::{Seed, Stream};
 use crate::torch::Engine;
+use hlb_bench::recipe::{Recipe, Stem};
+use hlb_bench::seed::{Seed, Stream};
 
 /// Shape of one weight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl Weight {
 
 /// Shapes and places of everything that a recipe trains.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Layout {
+pub(crate) struct Layout {
     weights: Vec<Weight>,
     norms: Vec<i64>,
     ghosts: i64,
@@ -53,7 +53,7 @@ pub struct Layout {
 
 impl Layout {
     /// Shapes for images with `channels` channels and labels of `classes` classes.
-    pub fn new(recipe: &Recipe, channels: u32, classes: u32) -> Self {
+    pub(crate) fn new(recipe: &Recipe, channels: u32, classes: u32) -> Self {
         let channels = i64::from(channels);
         let mut width = i64::from(recipe.stem.width());
         let whitening = matches!(recipe.stem, Stem::Whiten { .. }).then_some(channels);
@@ -73,39 +73,39 @@ impl Layout {
     }
 
     /// Numbers in all trained convolutions and the linear layer.
-    pub fn weight_count(&self) -> i64 {
+    pub(crate) fn weight_count(&self) -> i64 {
         self.weights.iter().map(|weight| weight.numel()).sum()
     }
 
     /// Biases of all normalisations.
-    pub fn bias_count(&self) -> i64 {
+    pub(crate) fn bias_count(&self) -> i64 {
         self.norms.iter().sum()
     }
 
     /// Channels of the images if the stem whitens them.
-    pub fn whitening_channels(&self) -> Option<i64> {
+    pub(crate) fn whitening_channels(&self) -> Option<i64> {
         self.whitening
     }
 
     /// Parts of the batch that normalisation `index` treats apart: the first normalisation never does.
-    pub fn ghosts(&self, index: usize) -> i64 {
+    pub(crate) fn ghosts(&self, index: usize) -> i64 {
         if index == 0 { 1 } else { self.ghosts }
     }
 
     /// Views of the weights, in the order of the layers.
-    pub fn weight_views(&self, flat: &Tensor) -> Vec<Tensor> {
+    pub(crate) fn weight_views(&self, flat: &Tensor) -> Vec<Tensor> {
         let sizes: Vec<i64> = self.weights.iter().map(|weight| weight.numel()).collect();
         let parts = flat.split_with_sizes(sizes, 0);
         self.weights.iter().zip(parts).map(|(weight, part)| weight.view(&part)).collect()
     }
 
     /// Views of the biases, in the order of the layers.
-    pub fn bias_views(&self, flat: &Tensor) -> Vec<Tensor> {
+    pub(crate) fn bias_views(&self, flat: &Tensor) -> Vec<Tensor> {
         flat.split_with_sizes(self.norms.as_slice(), 0)
     }
 
     /// Views of running mean and running variance, in the order of the layers.
-    pub fn stat_views(&self, flat: &Tensor) -> Vec<(Tensor, Tensor)> {
+    pub(crate) fn stat_views(&self, flat: &Tensor) -> Vec<(Tensor, Tensor)> {
         let mut offset = 0;
         let mut views = Vec::with_capacity(self.norms.len());
         for (index, width) in self.norms.iter().enumerate() {
@@ -149,20 +149,20 @@ fn initial_weight(weight: Weight, stream: &mut Stream) -> Tensor {
 
 /// The numbers of one model.
 #[derive(Debug)]
-pub struct State {
+pub(crate) struct State {
     /// Convolutions and the linear layer, flat; trained.
-    pub weights: Tensor,
+    pub(crate) weights: Tensor,
     /// Biases of the normalisations, flat; trained.
-    pub biases: Tensor,
+    pub(crate) biases: Tensor,
     /// Running statistics of the normalisations, flat.
-    pub stats: Tensor,
+    pub(crate) stats: Tensor,
     /// Whitening filters, `[4 * channels, channels, 2, 2]`, frozen; until they are fitted there are none.
-    pub whitening: Option<Tensor>,
+    pub(crate) whitening: Option<Tensor>,
 }
 
 impl State {
     /// A fresh model from the seed's `init` stream.
-    pub fn fresh(layout: &Layout, engine: Engine, seed: Seed) -> Self {
+    pub(crate) fn fresh(layout: &Layout, engine: Engine, seed: Seed) -> Self {
         let weights = layout.initial_weights(&mut seed.stream("init"));
         let biases = Tensor::zeros([layout.bias_count()], (engine.norm_kind, engine.device));
         Self {
@@ -174,7 +174,7 @@ impl State {
     }
 
     /// A copy of the numbers that no longer takes part in training.
-    pub fn frozen_copy(&self) -> Self {
+    pub(crate) fn frozen_copy(&self) -> Self {
         Self {
             weights: self.weights.detach().copy(),
             biases: self.biases.detach().copy(),

@@ -12,10 +12,10 @@ mod optimizer;
 mod run;
 mod whitening;
 
-pub use data::DeviceData;
-pub use device::{DeviceError, Engine, load_cuda_if_there_is_a_gpu, loaded_libtorch};
-pub use layout::{Layout, State};
-pub use network::{Mode, Network};
-pub use optimizer::Sgd;
-pub use run::TorchTrainer;
-pub use whitening::fit as fit_whitening;
+pub(crate) use data::DeviceData;
+pub(crate) use device::{DeviceError, Engine, load_cuda_if_there_is_a_gpu, loaded_libtorch};
+pub(crate) use layout::{Layout, State};
+pub(crate) use network::{Mode, Network};
+pub(crate) use optimizer::Sgd;
+pub(crate) use run::TorchTrainer;
+pub(crate) use whitening::fit as fit_whitening;

@@ -1,13 +1,16 @@
 //! The forward pass of the `SpeedyResNet` family.
 
+use std::iter::{Enumerate, zip};
+use std::vec::IntoIter;
+
 use tch::Tensor;
 
-use crate::recipe::{Pool, Recipe};
 use crate::torch::{Engine, Layout, State};
+use hlb_bench::recipe::{Pool, Recipe};
 
 /// Whether normalisations use and update the batch's statistics or the running ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
+pub(crate) enum Mode {
     /// The batch's own statistics.
     Train,
     /// The running statistics.
@@ -16,7 +19,7 @@ pub enum Mode {
 
 /// Layers in their order; the numbers are in a [`State`].
 #[derive(Debug)]
-pub struct Network {
+pub(crate) struct Network {
     layout: Layout,
     pool: Pool,
     momentum: f64,
@@ -28,14 +31,15 @@ pub struct Network {
 /// What the layers of one pass draw from, in turn.
 struct Pass<'a> {
     network: &'a Network,
-    weights: std::vec::IntoIter<Tensor>,
-    norms: std::iter::Enumerate<std::iter::Zip<std::vec::IntoIter<Tensor>, std::vec::IntoIter<(Tensor, Tensor)>>>,
+    weights: IntoIter<Tensor>,
+    /// Bias, running mean and running variance, numbered.
+    norms: Enumerate<IntoIter<(Tensor, (Tensor, Tensor))>>,
     mode: Mode,
 }
 
 impl Network {
     /// The network of a recipe.
-    pub fn new(recipe: &Recipe, layout: Layout, engine: Engine) -> Self {
+    pub(crate) fn new(recipe: &Recipe, layout: Layout, engine: Engine) -> Self {
         let widest = recipe.blocks.widths.iter().copied().max().unwrap_or(0).max(recipe.stem.width());
         let ones = [i64::from(widest) * i64::from(recipe.norm.ghost_batches)];
         Self {
@@ -49,20 +53,18 @@ impl Network {
     }
 
     /// Shapes and places of the parameters.
-    pub fn layout(&self) -> &Layout {
+    pub(crate) fn layout(&self) -> &Layout {
         &self.layout
     }
 
     /// Logits `[images, classes]` of `images`, `[images, channels, rows, columns]` in `channels_last`.
-    pub fn forward(&self, state: &State, images: &Tensor, mode: Mode) -> Tensor {
+    pub(crate) fn forward(&self, state: &State, images: &Tensor, mode: Mode) -> Tensor {
         let mut pass = Pass {
             network: self,
             weights: self.layout.weight_views(&state.weights).into_iter(),
-            norms: self
-                .layout
-                .bias_views(&state.biases)
+            norms: zip(self.layout.bias_views(&state.biases), self.layout.stat_views(&state.stats))
+                .collect::<Vec<_>>()
                 .into_iter()
-                .zip(self.layout.stat_views(&state.stats))
                 .enumerate(),
             mode,
         };
@@ -75,8 +77,8 @@ impl Network {
         pooled.linear(&pass.next_weight(), None::<&Tensor>) * self.logit_scale
     }
 
-    /// Evens the statistics of the parts of a batch out before evaluation: their mean, put back into every part.
-    pub fn collate_statistics(&self, state: &mut State) {
+    /// Evens the statistics of the parts of a batch out for an evaluation: their mean, put into every part.
+    pub(crate) fn collate_statistics(&self, state: &mut State) {
         for (index, (mean, variance)) in self.layout.stat_views(&state.stats).into_iter().enumerate() {
             let ghosts = self.layout.ghosts(index);
             if ghosts == 1 {

@@ -2,11 +2,11 @@
 
 use tch::Tensor;
 
-use crate::recipe::{Group, Optimizer};
+use hlb_bench::recipe::{Group, Optimizer};
 
 /// One parameter group: a flat tensor and its momentum.
 #[derive(Debug)]
-pub struct Sgd {
+pub(crate) struct Sgd {
     group: Group,
     momentum: f64,
     nesterov: bool,
@@ -15,13 +15,13 @@ pub struct Sgd {
 
 impl Sgd {
     /// A group with its momentum at zero, which makes the first buffer the first gradient.
-    pub fn new(optimizer: &Optimizer, group: Group, parameters: &Tensor) -> Self {
+    pub(crate) fn new(optimizer: &Optimizer, group: Group, parameters: &Tensor) -> Self {
         let Optimizer { momentum, nesterov, .. } = *optimizer;
         Self { group, momentum, nesterov, buffer: parameters.detach().zeros_like() }
     }
 
     /// One update with `factor` times the peak rate. Call it where gradients are not recorded.
-    pub fn step(&mut self, parameters: &mut Tensor, gradient: &Tensor, factor: f64) {
+    pub(crate) fn step(&mut self, parameters: &mut Tensor, gradient: &Tensor, factor: f64) {
         let decayed = gradient + &*parameters * self.group.weight_decay;
         let _ = self.buffer.g_mul_scalar_(self.momentum);
         let _ = self.buffer.g_add_(&decayed);

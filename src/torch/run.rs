@@ -1,26 +1,26 @@
 //! The trainer on libtorch: one model at a time, from a seed to the end of its schedule.
 
-use tch::{Reduction, Tensor};
+use tch::{Kind, Reduction, Tensor};
 
-use crate::recipe::{EvaluatedWeights, Recipe, Stem};
-use crate::seed::{Seed, Stream};
 use crate::torch::average::Averager;
 use crate::torch::data::EpochPlan;
 use crate::torch::{DeviceData, Engine, Layout, Mode, Network, Sgd, State, fit_whitening};
-use crate::trainer::{TrainError, Trainer};
-use crate::units::Accuracy;
+use hlb_bench::recipe::{EvaluatedWeights, Recipe, Stem};
+use hlb_bench::seed::{Seed, Stream};
+use hlb_bench::trainer::{TrainError, Trainer};
+use hlb_bench::units::Accuracy;
 
 /// Images whose summed gradients make one unit of the learning rate, whatever the batch size: that of hlb-CIFAR10.
 const LOSS_IMAGES: f64 = 512.0;
 
 /// Images evaluated at once. The last batch is smaller; none is dropped.
-const EVALUATION_BATCH: i64 = 1000;
+const EVALUATION_BATCH: i64 = 250;
 
 /// Updates of the warmup run: enough for every kernel to be chosen and every buffer to be allocated.
 const WARMUP_STEPS: u64 = 2;
 
 /// Trains recipes of the `SpeedyResNet` family.
-pub struct TorchTrainer<'a> {
+pub(crate) struct TorchTrainer<'a> {
     recipe: Recipe,
     engine: Engine,
     data: DeviceData,
@@ -61,15 +61,25 @@ impl Run {
 
 impl<'a> TorchTrainer<'a> {
     /// A trainer for `recipe` on `data`; `alive` is told of each update, for signs of life.
-    pub fn new(recipe: Recipe, data: DeviceData, engine: Engine, alive: Box<dyn FnMut(u64) + 'a>) -> Self {
+    pub(crate) fn new(recipe: Recipe, data: DeviceData, engine: Engine, alive: Box<dyn FnMut(u64) + 'a>) -> Self {
         let layout = Layout::new(&recipe, data.shapes().channels, data.shapes().classes);
         let network = Network::new(&recipe, layout, engine);
         Self { recipe, engine, data, network, run: None, alive }
     }
 
     /// The numbers of the model at hand, for tests.
-    pub fn state(&self) -> Option<&State> {
+    pub(crate) fn state(&self) -> Option<&State> {
         self.run.as_ref().map(|run| &run.state)
+    }
+
+    /// The numbers that an evaluation would use: the average once it has begun, if the recipe says so.
+    pub(crate) fn evaluated_state(&mut self) -> Option<&mut State> {
+        let run = self.run.as_mut()?;
+        let averaged = run.averager.as_mut().and_then(Averager::average);
+        Some(match (self.recipe.evaluate.weights, averaged) {
+            (EvaluatedWeights::Averaged, Some(average)) => average,
+            _ => &mut run.state,
+        })
     }
 
     fn steps_per_epoch(&self) -> u64 {
@@ -135,13 +145,14 @@ impl<'a> TorchTrainer<'a> {
         if self.recipe.evaluate.mirror {
             logits += self.network.forward(state, &images.flip([3]), Mode::Evaluate);
         }
-        logits.argmax(1, false).eq_tensor(&labels).sum(tch::Kind::Int64).int64_value(&[])
+        logits.argmax(1, false).eq_tensor(&labels).sum(Kind::Int64).int64_value(&[])
     }
 }
 
 /// Label-smoothed cross entropy summed over the batch. Single precision: a sum of half-precision terms overflows.
 fn summed_loss(network: &Network, recipe: &Recipe, state: &State, images: &Tensor, labels: &Tensor) -> Tensor {
-    let logits = network.forward(state, images, Mode::Train).to_kind(tch::Kind::Float);
+    let logits = network.forward(state, images, Mode::Train);
+    let logits = if logits.kind() == Kind::Half { logits.to_kind(Kind::Float) } else { logits };
     let smoothing = recipe.loss.label_smoothing;
     logits.cross_entropy_loss(labels, None::<&Tensor>, Reduction::Sum, -100, smoothing)
 }
@@ -160,7 +171,7 @@ impl Trainer for TorchTrainer<'_> {
         if begin == 0 {
             self.fit_whitening(seed);
         }
-        let mut sum = Tensor::zeros([], (tch::Kind::Float, self.engine.device));
+        let mut sum = Tensor::zeros([], (Kind::Double, self.engine.device));
         for _ in begin..step {
             let (images, labels) = self.next_batch();
             sum += self.update(&images, &labels);
@@ -171,21 +182,17 @@ impl Trainer for TorchTrainer<'_> {
     }
 
     fn evaluate(&mut self) -> Result<Accuracy, TrainError> {
-        let mut run = self.run.take().ok_or_else(|| TrainError("there is no model to evaluate".to_owned()))?;
-        let correct = tch::no_grad(|| {
-            let averaged = run.averager.as_mut().and_then(Averager::average);
-            let state = match (self.recipe.evaluate.weights, averaged) {
-                (EvaluatedWeights::Averaged, Some(average)) => average,
-                _ => &mut run.state,
-            };
-            self.network.collate_statistics(state);
-            let total = i64::from(self.data.shapes().evaluation);
-            let starts = (0..total).step_by(usize::try_from(EVALUATION_BATCH).unwrap_or(1));
-            starts.map(|from| self.count_correct(state, from, total.min(from + EVALUATION_BATCH))).sum::<i64>()
-        });
-        self.run = Some(run);
-        let correct = u32::try_from(correct).map_err(|error| TrainError(error.to_string()))?;
-        Ok(Accuracy { correct, total: self.data.shapes().evaluation })
+        let total = self.data.shapes().evaluation;
+        tch::no_grad(|| {
+            let state = self.evaluated_state().ok_or_else(|| TrainError("there is no model to evaluate".to_owned()))?;
+            let mut state = state.frozen_copy();
+            self.network.collate_statistics(&mut state);
+            let starts = (0..i64::from(total)).step_by(usize::try_from(EVALUATION_BATCH).unwrap_or(1));
+            let counts =
+                starts.map(|from| self.count_correct(&state, from, i64::from(total).min(from + EVALUATION_BATCH)));
+            let correct = u32::try_from(counts.sum::<i64>()).map_err(|error| TrainError(error.to_string()))?;
+            Ok(Accuracy { correct, total })
+        })
     }
 
     fn synchronize(&mut self) {

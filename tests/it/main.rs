@@ -1,1 +1,21 @@
+//! Whole-program tests and tests of the library's promises, in one program: each more would cost a link.
 
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "tests fail by panicking, say aloud what they skip, break files on purpose and measure how long a command takes"
+)]
+
+mod architecture;
+mod browser;
+mod commands;
+mod context;
+mod entry;
+mod fetch;
+mod fixture;
+mod hostile_yaml;
+mod schema;
+mod session;
+mod signing;
+mod site;

@@ -212,7 +212,7 @@ def build(recipe, in_channels, classes):
 def fit_whitening(model, images):
     """Sets the stem's frozen filters from all 2x2 patches of `images` (normalised, not padded)."""
     channels = images.shape[1]
-    patches = F.unfold(images.float(), 2).transpose(0, 1).flatten(1)
+    patches = F.unfold(images.double(), 2).transpose(0, 1).flatten(1)
     values, vectors = torch.linalg.eigh(torch.cov(patches))
     values, vectors = values.flip(0), vectors.flip(1)
     filters = (vectors / (values + model.stem.eps).sqrt()).T.reshape(4 * channels, channels, 2, 2)
@@ -243,7 +243,7 @@ def compute_dtype(recipe, device):
 def loss_of(logits, labels, recipe):
     """Label-smoothed cross entropy summed over the batch and scaled to 512 pictures."""
     smoothing = recipe["loss"]["label_smoothing"]
-    total = F.cross_entropy(logits.float(), labels, label_smoothing=smoothing, reduction="sum")
+    total = F.cross_entropy(logits.float() if logits.dtype == torch.float16 else logits, labels, label_smoothing=smoothing, reduction="sum")
     return total * (REFERENCE_BATCH / len(labels))
 
 

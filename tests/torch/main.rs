@@ -1,1 +1,16 @@
+//! Numerics on the real libtorch: the trainer against the plain PyTorch twin, and against itself.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::unwrap_used,
+    reason = "tests fail by panicking, and their numbers are small"
+)]
+
+mod golden;
+mod repeat;
+mod shapes;
+mod tiny;
+#[expect(dead_code, unused_imports, reason = "the trainer program uses the rest")]
+#[path = "../../src/torch/mod.rs"]
+mod torch;

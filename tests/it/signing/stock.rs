@@ -73,10 +73,7 @@ impl Stock {
         let path = self.path(name);
         let mut command = Command::new("sh");
         command.args(["-c", "cat > \"$1\" && chmod 755 \"$1\"", "sh"]);
-        good(
-            command.arg(&path),
-            format!("#!/bin/sh\n{script}\n").as_bytes(),
-        );
+        good(command.arg(&path), format!("#!/bin/sh\n{script}\n").as_bytes());
         path
     }
 }
@@ -121,10 +118,7 @@ impl Agent {
 
     pub(crate) fn add(&self, key: &Path) {
         let mut command = Command::new("ssh-add");
-        command
-            .arg("-q")
-            .arg(key)
-            .env("SSH_AUTH_SOCK", &self.socket);
+        command.arg("-q").arg(key).env("SSH_AUTH_SOCK", &self.socket);
         good(&mut command, b"");
     }
 
@@ -146,9 +140,7 @@ pub(crate) fn git_settings(tools: Tools, settings: &[(&str, &str)]) -> Tools {
     let tools = tools.with_env("GIT_CONFIG_COUNT", settings.len().to_string());
     let numbered = settings.iter().enumerate();
     numbered.fold(tools, |tools, (index, (key, value))| {
-        tools
-            .with_env(format!("GIT_CONFIG_KEY_{index}"), key)
-            .with_env(format!("GIT_CONFIG_VALUE_{index}"), value)
+        tools.with_env(format!("GIT_CONFIG_KEY_{index}"), key).with_env(format!("GIT_CONFIG_VALUE_{index}"), value)
     })
 }
 
@@ -172,12 +164,8 @@ fn good(command: &mut Command, input: &[u8]) -> Output {
 }
 
 fn run(command: &mut Command, input: &[u8]) -> Output {
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("startable");
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("startable");
     // A program that needs no input may have ended already.
     let _ = child.stdin.take().expect("piped").write_all(input);
     child.wait_with_output().expect("ends")

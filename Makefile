@@ -1,0 +1,42 @@
+# `make demo` and `make test` do all the set-up themselves; a second run does none again.
+# Everything is built in release mode, so that tests, lints and programs share one build of libtorch's bindings.
+.PHONY: help setup build demo test lint bench docs without-libtorch clean-demo
+
+help:
+	@echo "make demo   set up, build, submit a variant on the built-in track, show the page"
+	@echo "make test   set up, build, run all tests"
+	@echo "make setup  install the pinned libtorch into .libtorch/ (CUDA=1: with the CUDA libraries)"
+	@echo "make build  both programs, in target/release/"
+	@echo "make lint   format, clippy, docs, licences"
+	@echo "make bench  the ratios that the project promises, measured side by side"
+
+setup:
+	@scripts/setup-libtorch.sh
+
+build: setup
+	cargo build --release --locked
+
+demo: build
+	@scripts/demo.sh
+
+test: build
+	cargo test --release --locked
+
+lint: setup
+	cargo fmt --check
+	cargo clippy --release --locked --all-targets -- -D warnings
+	@scripts/deny.sh
+
+docs: setup
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps
+
+# Everything but training, on a machine that has no libtorch at all.
+without-libtorch:
+	env -u LIBTORCH cargo clippy --release --locked --no-default-features --all-targets -- -D warnings
+	env -u LIBTORCH cargo build --locked --no-default-features --target-dir target/without-libtorch
+	scripts/check-without-libtorch.sh target/without-libtorch/debug/hlb-bench
+
+# `import torch` wants all CUDA libraries, even to train on the CPU.
+bench: build
+	@CUDA=1 TWIN=1 scripts/setup-libtorch.sh
+	@python3 scripts/bench.py $(BENCH)

@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+"""Prints the ratios that the project promises, measured side by side in one run.
+
+1. Seconds per training step at batch 512: hlb-bench-trainer against the same model in plain PyTorch eager
+   (tests/parity/twin.py) on the same libtorch. Processes alternate A B A B, so that both see the same machine.
+2. The share of a session's wall time that is neither training nor evaluation.
+
+Called by `make bench`, which builds both sides first.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TWIN = ROOT / "tests" / "parity" / "twin.py"
+PROGRAM = ROOT / "target" / "release" / "hlb-bench"
+
+
+def run(command, **environment):
+    """Standard output of a command; its standard error is shown."""
+    variables = {**os.environ, **environment}
+    return subprocess.run(command, cwd=ROOT, env=variables, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def step_time_program():
+    lines = run(["cargo", "bench", "--locked", "--bench", "step_time", "--no-run", "--message-format=json"]).splitlines()
+    messages = [json.loads(line) for line in lines if line.startswith("{")]
+    programs = [m["executable"] for m in messages if m.get("target", {}).get("name") == "step_time" and m.get("executable")]
+    return programs[-1]
+
+
+def spread(values, digits=3):
+    return f"median {statistics.median(values):.{digits}f}, from {min(values):.{digits}f} to {max(values):.{digits}f}, n = {len(values)}"
+
+
+def step_ratio(pairs, steps, threads):
+    """Seconds per step of both sides in turn, and their ratio pair by pair."""
+    ours, theirs = [], []
+    program = step_time_program()
+    recipe = json.loads(run([PROGRAM, "recipe", "show", "hlb-shapes", "--json"]))
+    recipe["batch_size"] = 512
+    with tempfile.TemporaryDirectory() as folder:
+        run([program, "dump", folder])
+        path = Path(folder) / "recipe.json"
+        path.write_text(json.dumps(recipe))
+        python_path = str(ROOT / ".libtorch" / "site-packages")
+        for pair in range(pairs):
+            mine = json.loads(run([program, "time", str(path), str(steps), str(threads)]))["median_seconds"]
+            twin = [sys.executable, str(TWIN), "step-time", "--recipe", str(path), "--data", folder]
+            twin += ["--steps", str(steps), "--warmup", "5", "--threads", str(threads)]
+            other = json.loads(run(twin, PYTHONPATH=python_path))["median_seconds"]
+            ours.append(mine)
+            theirs.append(other)
+            print(f"  pair {pair + 1}: {mine:.4f} s against {other:.4f} s, ratio {mine / other:.3f}", flush=True)
+    print(f"hlb-bench-trainer  {spread(ours, 4)} s per step of 512 images")
+    print(f"PyTorch eager      {spread(theirs, 4)} s per step of 512 images")
+    print(f"ratio              {spread([a / b for a, b in zip(ours, theirs)])}  (promised: at most 1.05)")
+
+
+def overhead(runs):
+    """What a session spends on anything but training and evaluating."""
+    with tempfile.TemporaryDirectory() as folder:
+        result = json.loads(run([PROGRAM, "run", "--runs", str(runs), "--json", "--sessions", folder]))
+    phases = result["derived"]["phases"]
+    rest = 1 - (phases["train_seconds"] + phases["evaluate_seconds"]) / phases["wall_seconds"]
+    for name in ("dataset", "setup", "warmup_run", "train", "evaluate", "log", "other", "wall"):
+        print(f"  {name:<11} {phases[name + '_seconds']:9.3f} s")
+    print(f"neither training nor evaluating: {100 * rest:.2f} % of the session  (promised: at most 2 %)")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument("--steps", type=int, default=15)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    arguments = parser.parse_args()
+    step_ratio(arguments.pairs, arguments.steps, arguments.threads)
+    overhead(arguments.runs)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# A program built without libtorch does everything but train, and says so.
+set -euo pipefail
+program=$1
+"$program" data verify shapes >/dev/null
+"$program" recipe show hlb-shapes >/dev/null 2>&1
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+if "$program" run --sessions "$folder" >"$folder/out" 2>&1; then
+  echo "error: a build without libtorch claims to have trained" >&2
+  exit 1
+fi
+grep -q "hlb-bench-trainer" "$folder/out" && grep -q "make build" "$folder/out" ||
+  { echo "error: the message does not say what is missing and how to get it:" >&2; cat "$folder/out" >&2; exit 1; }

@@ -1,0 +1,340 @@
+//! What the template of an entry's page is told.
+
+use serde::Serialize;
+
+use super::chart::{self, Chart};
+use super::figure::{Figure, dollars, foreign, percentage};
+use super::index_view::{TrackFacts, TrustView, authors, cost, day, final_accuracy, quartiles, time_to_target};
+use super::machine_view::{Fact, MachineView};
+use crate::leaderboard::board::{RankedTrack, Row};
+use crate::price::Price;
+use crate::result::{Entry, NearbyTimes, Phases, ResultFile, RunFigures, Trust};
+use crate::signing::{RERUN_NAMESPACE, RESULT_NAMESPACE};
+use crate::track::{RULES_VERSION, Track};
+use crate::tree::Change;
+use crate::units::{Target, human_seconds};
+use crate::variant;
+
+const NOT_REACHED: &str = "the target was not reached";
+
+/// The page of an entry.
+#[derive(Debug, Serialize)]
+pub(super) struct EntryPage {
+    /// Path back to the site's root.
+    root: &'static str,
+    rules_version: &'static str,
+    has_signers: bool,
+    track: TrackFacts,
+    path: String,
+    name: String,
+    description: String,
+    authors: String,
+    extends: String,
+    date: String,
+    started_at: String,
+    rank: Option<usize>,
+    reasons: Vec<String>,
+    trust: TrustView,
+    headline: Headline,
+    chart: Option<Chart>,
+    close_chart: Option<Chart>,
+    runs: Vec<RunView>,
+    nearby: Vec<NearbyView>,
+    phases: Vec<PhaseView>,
+    wall: String,
+    clocks_agree: bool,
+    changes: Changes,
+    machine: MachineView,
+    price: Option<PriceView>,
+    digests: Vec<DigestView>,
+    signature: Option<SignatureView>,
+    reproduce: String,
+}
+
+/// The figures that a reader looks for first.
+#[derive(Debug, Serialize)]
+struct Headline {
+    time: Figure,
+    quartiles: Option<String>,
+    range: Option<String>,
+    end_to_end: Figure,
+    cost: Figure,
+    accuracy: Figure,
+    deviation: Option<String>,
+    p: Option<String>,
+    reached: String,
+    per_step: Figure,
+    hardware: String,
+}
+
+impl Headline {
+    fn new(entry: &Entry) -> Self {
+        let (result, summary) = (&entry.result, &entry.result.derived.summary);
+        let spread = &summary.time_to_accuracy_seconds;
+        let range = spread.min.zip(spread.max);
+        Self {
+            time: time_to_target(entry),
+            quartiles: quartiles(spread),
+            range: range.map(|(min, max)| format!("{} – {}", human_seconds(min), human_seconds(max))),
+            end_to_end: Figure::seconds(summary.end_to_end_seconds, "the median run did not reach the target"),
+            cost: cost(entry),
+            accuracy: final_accuracy(entry),
+            deviation: summary.final_accuracy_deviation_points.map(|points| format!("{points:.2}")),
+            p: summary.p_mean_over_target.map(|p| format!("{p:.4}")),
+            reached: format!("{} of {}", summary.reached, summary.runs),
+            per_step: milliseconds(summary.seconds_per_step),
+            hardware: foreign(&result.machine.class(&result.session.device)),
+        }
+    }
+}
+
+fn milliseconds(seconds: Option<f64>) -> Figure {
+    seconds
+        .map_or_else(|| Figure::none("no step was made"), |seconds| Figure::known(format!("{:.1} ms", seconds * 1e3)))
+}
+
+/// One run.
+#[derive(Debug, Serialize)]
+struct RunView {
+    run: u32,
+    seed: String,
+    outcome: &'static str,
+    reason: Option<String>,
+    time: Figure,
+    end_to_end: Figure,
+    first_epoch: Figure,
+    sustained: Figure,
+    final_accuracy: Figure,
+}
+
+impl RunView {
+    fn new(run: &RunFigures) -> Self {
+        let or_none = |text: Option<String>| text.map_or_else(|| Figure::none(NOT_REACHED), Figure::known);
+        let sustained = run.sustained.map(|kept| if kept { "yes" } else { "no" }.to_owned());
+        let last = run.final_accuracy.map(crate::units::Accuracy::percent);
+        Self {
+            run: run.run,
+            seed: run.seed.to_string(),
+            outcome: run.outcome.word(),
+            reason: run.reason.as_deref().map(foreign),
+            time: Figure::seconds(run.time_to_accuracy_seconds, NOT_REACHED),
+            end_to_end: Figure::seconds(run.end_to_end_seconds, NOT_REACHED),
+            first_epoch: or_none(run.first_reached_epoch.map(|epoch| epoch.to_string())),
+            sustained: or_none(sustained),
+            final_accuracy: Figure::percent(last, "the run did not come to the end of its schedule"),
+        }
+    }
+}
+
+/// Median time to one of the targets around the track's.
+#[derive(Debug, Serialize)]
+struct NearbyView {
+    offset: &'static str,
+    target: String,
+    time: Figure,
+    own: bool,
+}
+
+fn nearby(times: &NearbyTimes, median: Option<f64>, target: Target) -> Vec<NearbyView> {
+    let row = |offset: &'static str, points: f64, seconds| NearbyView {
+        offset,
+        target: percentage(target.percent() + points),
+        time: Figure::seconds(seconds, "the median run did not reach it"),
+        own: points == 0.0,
+    };
+    vec![
+        row("−0.5", -0.5, times.minus_0_5_points),
+        row("−0.2", -0.2, times.minus_0_2_points),
+        row("the target", 0.0, median),
+        row("+0.2", 0.2, times.plus_0_2_points),
+        row("+0.5", 0.5, times.plus_0_5_points),
+    ]
+}
+
+/// One account of the clock.
+#[derive(Debug, Serialize)]
+struct PhaseView {
+    name: &'static str,
+    about: &'static str,
+    seconds: String,
+    share: String,
+    /// Length of its bar, 0 to 100.
+    bar: f64,
+}
+
+fn phases(phases: &Phases) -> Vec<PhaseView> {
+    let row = |name, about, seconds: f64| {
+        let share = if phases.wall_seconds > 0.0 { 100.0 * seconds / phases.wall_seconds } else { 0.0 };
+        let bar = (share.clamp(0.0, 100.0) * 10.0).round() / 10.0;
+        PhaseView { name, about, seconds: human_seconds(seconds), share: format!("{share:.1} %"), bar }
+    };
+    vec![
+        row("Data set", "verify, decode and hand over the data; start both programs", phases.dataset_seconds),
+        row("Setup", "build the models", phases.setup_seconds),
+        row("Warmup run", "untimed, on meaningless labels, then dropped", phases.warmup_run_seconds),
+        row("Train", "what time-to-accuracy is counted in", phases.train_seconds),
+        row("Evaluate", "accuracy after every epoch", phases.evaluate_seconds),
+        row("Log", "write events inside runs", phases.log_seconds),
+        row("Other", "everything else", phases.other_seconds),
+    ]
+}
+
+/// The recipe against the track's reference.
+#[derive(Debug, Serialize)]
+struct Changes {
+    reference_known: bool,
+    rows: Vec<Change>,
+}
+
+impl Changes {
+    fn new(track: &Track, entry: &Entry) -> Self {
+        let shown = |change: Change| Change {
+            path: foreign(&change.path),
+            before: foreign(&change.before),
+            after: foreign(&change.after),
+        };
+        match variant::shipped(&track.reference) {
+            Some(reference) => {
+                let rows = variant::differences(&reference, &entry.recipe).into_iter().map(shown).collect();
+                Self { reference_known: true, rows }
+            }
+            None => Self { reference_known: false, rows: Vec::new() },
+        }
+    }
+}
+
+/// What an hour of the machine costs, and who says so.
+#[derive(Debug, Serialize)]
+struct PriceView {
+    per_hour: String,
+    facts: Vec<Fact>,
+}
+
+impl PriceView {
+    fn new(price: &Price) -> Self {
+        let text = |text: &str| Figure::known(foreign(text));
+        let date = price.date.as_ref();
+        Self {
+            per_hour: dollars(price.usd_per_hour),
+            facts: vec![
+                Fact::new("Provider", text(price.provider.as_str())),
+                Fact::new("Instance", text(price.instance.as_str())),
+                Fact::new("Region", text(price.region.as_str())),
+                Fact::new(
+                    "Seen on",
+                    date.map_or_else(|| Figure::unknown("the source does not say"), |date| text(date.as_str())),
+                ),
+                Fact::new("Source", text(price.source.as_str())),
+            ],
+        }
+    }
+}
+
+/// A digest and what it is of.
+#[derive(Debug, Serialize)]
+struct DigestView {
+    of: &'static str,
+    sha256: Figure,
+    /// The file beside the page, if it is one.
+    file: Option<&'static str>,
+}
+
+fn digests(entry: &Entry) -> Vec<DigestView> {
+    use crate::result::{LOG_FILE, RECIPE_FILE, RESULT_FILE, VARIANT_FILE};
+    let result: &ResultFile = &entry.result;
+    let row = |of, file, sha256: &dyn ToString| DigestView { of, file, sha256: Figure::known(sha256.to_string()) };
+    let library = result.libtorch.cpu_library_sha256.as_ref();
+    vec![
+        row("Result: the entry's identity", Some(RESULT_FILE), &entry.result_sha256),
+        row("Variant", Some(VARIANT_FILE), &result.variant.variant_sha256),
+        row("Recipe", Some(RECIPE_FILE), &result.variant.recipe_sha256),
+        row("Run log", Some(LOG_FILE), &result.log.sha256),
+        row("Data set: decoded images and labels", None, &result.dataset.content_sha256),
+        row("Data set: manifest", None, &result.dataset.manifest_sha256),
+        row("Program hlb-bench", None, &result.harness.program_sha256),
+        row("Program hlb-bench-trainer", None, &result.harness.trainer_sha256),
+        DigestView {
+            of: "libtorch_cpu.so",
+            file: None,
+            sha256: library.map_or_else(
+                || Figure::unknown("the library could not be read"),
+                |sha256| Figure::known(sha256.to_string()),
+            ),
+        },
+    ]
+}
+
+/// Who signed, with what, and as what.
+#[derive(Debug, Serialize)]
+struct SignatureView {
+    principal: String,
+    fingerprint: String,
+    algorithm: &'static str,
+    namespace: &'static str,
+}
+
+impl SignatureView {
+    fn new(trust: &Trust) -> Option<Self> {
+        let namespace = match trust {
+            Trust::RunByTheRunner(_) => RERUN_NAMESPACE,
+            _ => RESULT_NAMESPACE,
+        };
+        trust.signer().map(|signer| Self {
+            principal: foreign(&signer.principal),
+            fingerprint: foreign(&signer.fingerprint),
+            algorithm: signer.algorithm.as_str(),
+            namespace,
+        })
+    }
+}
+
+/// The command that holds the session again. Only words of our own get in: readers paste it into a shell.
+fn reproduce(entry: &Entry) -> String {
+    let session = &entry.result.session;
+    let device = match session.device.as_str() {
+        "cuda" => " --device cuda".to_owned(),
+        "cpu" => format!(" --device cpu --threads {}", session.threads),
+        _ => String::new(),
+    };
+    let stop = if session.stop_at_target { " --stop-at-target" } else { "" };
+    format!("hlb-bench run variant.yaml --runs {}{device}{stop}", session.runs)
+}
+
+impl EntryPage {
+    pub(super) fn new(track: &RankedTrack, row: &Row, has_signers: bool) -> Self {
+        let (entry, result) = (&row.entry, &row.entry.result);
+        let (derived, target) = (&result.derived, result.target);
+        let curves = chart::curves(&entry.log);
+        Self {
+            // entries/TRACK/NAME/index.html
+            root: "../../../",
+            rules_version: RULES_VERSION,
+            has_signers,
+            track: TrackFacts::new(&track.track),
+            path: row.path.clone(),
+            name: result.variant.name.to_string(),
+            description: result.variant.description.to_string(),
+            authors: authors(entry),
+            extends: foreign(&result.variant.extends),
+            date: day(&result.session.started_at),
+            started_at: foreign(&result.session.started_at),
+            rank: row.rank,
+            reasons: row.unranked_because.iter().map(|reason| foreign(reason)).collect(),
+            trust: TrustView::new(&entry.trust),
+            headline: Headline::new(entry),
+            chart: chart::whole(&curves, target.percent()),
+            close_chart: chart::near_target(&curves, target.percent()),
+            runs: derived.runs.iter().map(RunView::new).collect(),
+            nearby: nearby(&derived.summary.nearby, derived.summary.time_to_accuracy_seconds.median, target),
+            phases: phases(&derived.phases),
+            wall: human_seconds(derived.phases.wall_seconds),
+            clocks_agree: derived.phases.clocks_agree,
+            changes: Changes::new(&track.track, entry),
+            machine: MachineView::new(entry),
+            price: result.price.as_ref().map(PriceView::new),
+            digests: digests(entry),
+            signature: SignatureView::new(&entry.trust),
+            reproduce: reproduce(entry),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The folder that the site lives in. It remembers what was written, and never touches anything else.
+//!
+//! The marker lists the files of the last build, one path a line, so that the next one can tell its own stale pages
+//! from files that somebody put there.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use super::SiteError;
+use crate::artifact::write_atomic;
+
+/// The file that makes a folder a site of ours.
+pub(super) const MARKER: &str = ".hlb-bench-site";
+
+const MARKER_HEAD: &str = "# Written by `hlb-bench leaderboard`, which may replace or remove the files listed here.\n";
+
+/// An open site.
+#[derive(Debug)]
+pub(super) struct SiteFolder {
+    root: PathBuf,
+    before: BTreeSet<String>,
+    planned: BTreeSet<String>,
+}
+
+impl SiteFolder {
+    /// Opens a new, empty or marked folder. From here on the marker lists old and new files, so that a build that is
+    /// cut short leaves nothing that the next one would not know.
+    pub(super) fn open(root: &Path, planned: BTreeSet<String>) -> Result<Self, SiteError> {
+        if let Some(path) = planned.iter().find(|path| !is_plain(path)) {
+            return Err(SiteError::Path { path: path.clone() });
+        }
+        fs::create_dir_all(root).map_err(failed("create the folder", root))?;
+        let before = listed(root)?;
+        let folder = Self { root: root.to_owned(), before, planned };
+        folder.mark(folder.before.union(&folder.planned))?;
+        Ok(folder)
+    }
+
+    /// Writes a planned file, unless it holds these bytes already.
+    pub(super) fn write(&self, path: &str, bytes: &[u8]) -> Result<(), SiteError> {
+        debug_assert!(self.planned.contains(path), "only planned files are remembered");
+        let file = self.root.join(path);
+        if fs::read(&file).is_ok_and(|found| found == bytes) {
+            return Ok(());
+        }
+        if let Some(parent) = file.parent() {
+            fs::create_dir_all(parent).map_err(failed("create the folder", parent))?;
+        }
+        Ok(write_atomic(&file, bytes)?)
+    }
+
+    /// Removes what only the build before had, and notes what there is now.
+    pub(super) fn close(self) -> Result<(), SiteError> {
+        for stale in self.before.difference(&self.planned) {
+            self.remove(stale)?;
+        }
+        self.mark(self.planned.iter())
+    }
+
+    fn remove(&self, path: &str) -> Result<(), SiteError> {
+        let file = self.root.join(path);
+        match fs::remove_file(&file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed("remove", &file)(error)),
+            _ => {}
+        }
+        // Stops at the first folder that is not empty.
+        let folders = file.ancestors().skip(1).take_while(|folder| *folder != self.root);
+        let _left = folders.take_while(|folder| fs::remove_dir(folder).is_ok()).count();
+        Ok(())
+    }
+
+    fn mark<'a>(&self, paths: impl Iterator<Item = &'a String>) -> Result<(), SiteError> {
+        let lines: String = paths.flat_map(|path| [path.as_str(), "\n"]).collect();
+        Ok(write_atomic(&self.root.join(MARKER), (MARKER_HEAD.to_owned() + &lines).as_bytes())?)
+    }
+}
+
+fn failed<'a>(step: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> SiteError + use<'a> {
+    move |source| SiteError::Folder { step, path: path.to_owned(), source }
+}
+
+/// The files that the build before wrote. A folder with files and without a marker is somebody else's.
+fn listed(root: &Path) -> Result<BTreeSet<String>, SiteError> {
+    let marker = root.join(MARKER);
+    match fs::read_to_string(&marker) {
+        // A line that leads out of the site was not written by us.
+        Ok(text) => Ok(text.lines().filter(|line| is_plain(line)).map(str::to_owned).collect()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let mut items = fs::read_dir(root).map_err(failed("list", root))?;
+            if items.next().is_some() {
+                return Err(SiteError::Foreign { path: root.to_owned() });
+            }
+            Ok(BTreeSet::new())
+        }
+        Err(error) => Err(failed("read", &marker)(error)),
+    }
+}
+
+/// A relative path of plain ASCII names, so that it is one line of the marker and a link as it stands.
+fn is_plain(path: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
+    let inside = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+    !path.is_empty() && path.bytes().all(plain) && inside
+}

@@ -1,0 +1,60 @@
+//! Templates, and how a page comes out of one. All escaping happens here, by the template engine, and nowhere else.
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, escape_formatter};
+use serde::Serialize;
+
+use super::SiteError;
+
+const TEMPLATES: [(&str, &str); 4] = [
+    ("base.html", include_str!("../../../leaderboard/templates/base.html")),
+    ("macros.html", include_str!("../../../leaderboard/templates/macros.html")),
+    ("index.html", include_str!("../../../leaderboard/templates/index.html")),
+    ("entry.html", include_str!("../../../leaderboard/templates/entry.html")),
+];
+
+/// Files that every page looks the way it does by, under their paths in the site.
+pub(super) const LOOK_FILES: [(&str, &str); 2] = [
+    ("style.css", include_str!("../../../leaderboard/style.css")),
+    ("icon.svg", include_str!("../../../leaderboard/icon.svg")),
+];
+
+/// All templates, ready to render.
+pub(super) struct Pages(Environment<'static>);
+
+impl Pages {
+    /// Reads the templates. A name that is not defined is an error, and so is a missing value that would be printed:
+    /// what is unknown has words of its own.
+    pub(super) fn new() -> Self {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_auto_escape_callback(|_| AutoEscape::Html);
+        environment.set_syntax(syntax());
+        environment.set_formatter(|out, state, value| {
+            if value.is_none() {
+                return Err(Error::new(ErrorKind::InvalidOperation, "a missing value would be printed"));
+            }
+            escape_formatter(out, state, value)
+        });
+        for (name, text) in TEMPLATES {
+            environment
+                .add_template(name, text)
+                .expect("a shipped template is valid; every test of the site reads them");
+        }
+        Self(environment)
+    }
+
+    /// Renders one page; `path` is where it will stand, for messages.
+    pub(super) fn render(&self, template: &str, path: &str, view: &impl Serialize) -> Result<String, SiteError> {
+        let page = self.0.get_template(template).and_then(|template| template.render(Serde(view)));
+        page.map_err(|source| SiteError::Render { page: path.to_owned(), source: Box::new(source) })
+    }
+}
+
+/// A line with nothing but a tag leaves no line behind.
+fn syntax() -> SyntaxConfig {
+    let mut builder = SyntaxConfig::builder();
+    builder.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true);
+    builder.build().expect("the delimiters are the usual ones")
+}

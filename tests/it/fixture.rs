@@ -1,0 +1,427 @@
+//! Entries as a session would have left them: made up figures, real files, real signatures.
+//!
+//! ```ignore
+//! let fixture = Fixture::new();
+//! let folder = fixture.file(&Spec::named("steady"));
+//! let board = fixture.board();
+//! ```
+
+#![expect(clippy::disallowed_methods, reason = "a test may write what nobody relies on")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+use hlb_bench::artifact::sha256_hex;
+use hlb_bench::clock::PhaseSeconds;
+use hlb_bench::dataset;
+use hlb_bench::hardware::{Gpu, Host, Machine};
+use hlb_bench::leaderboard::{self, Board, SIGNERS_FILE, read_signers};
+use hlb_bench::price::Price;
+use hlb_bench::recipe::Recipe;
+use hlb_bench::result::{
+    DatasetFacts, HarnessFacts, LOG_FILE, LOG_SCHEMA, LibtorchFacts, LogFacts, RECIPE_FILE, RESULT_FILE, RESULT_SCHEMA,
+    ResultFile, RunLog, SIGNATURE_FILE, SessionFacts, VARIANT_FILE, VariantFacts, derive,
+};
+use hlb_bench::seed;
+use hlb_bench::signing::{self, KeyChoice, RERUN_NAMESPACE, RESULT_NAMESPACE, Signer};
+use hlb_bench::text::SafeText;
+use hlb_bench::track::{self, RULES_VERSION, Track};
+use hlb_bench::units::Accuracy;
+use hlb_bench::variant::{self, Variant};
+use hlb_bench::wire::{Epoch, Event, LogLine, Outcome, RunStop, SessionStart, TrainerStart};
+use hlb_bench::yaml;
+
+/// Whose signature an entry carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hand {
+    Submitter,
+    Runner,
+    Nobody,
+}
+
+/// One made-up run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SpecRun {
+    /// Timed seconds of each epoch.
+    pub(crate) epoch_seconds: f64,
+    /// Correct images of the last evaluation, counted from the track's target.
+    pub(crate) over_target: i32,
+    /// The run ends as diverged after this many epochs.
+    pub(crate) diverges_after: Option<u32>,
+}
+
+/// What an entry should say. Change what the test is about; the rest is a good, ranked entry.
+#[derive(Clone, Debug)]
+pub(crate) struct Spec {
+    pub(crate) name: String,
+    pub(crate) track: String,
+    pub(crate) authors: Vec<String>,
+    pub(crate) description: String,
+    /// YAML of the keys that differ from the reference, with its line feeds.
+    pub(crate) changes: String,
+    pub(crate) runs: Vec<SpecRun>,
+    pub(crate) started_at: String,
+    pub(crate) price: Option<Price>,
+    pub(crate) machine: Machine,
+    pub(crate) device: String,
+    pub(crate) hand: Hand,
+    /// Name of the entry's folder below its track.
+    pub(crate) folder: String,
+}
+
+impl Spec {
+    /// Ten runs on the track `shapes`, all of which reach, signed by a submitter.
+    pub(crate) fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            track: "shapes".to_owned(),
+            authors: vec!["Ada Lovelace".to_owned()],
+            description: "the reference of the track, unchanged".to_owned(),
+            changes: String::new(),
+            runs: Self::runs(10, 2.5, 16),
+            started_at: "2026-03-14T09:26:53Z".to_owned(),
+            price: None,
+            machine: machine(),
+            device: "cpu".to_owned(),
+            hand: Hand::Submitter,
+            folder: format!("2026-03-14-{name}"),
+        }
+    }
+
+    /// Runs that differ a little, around these seconds per epoch and this many images over the target.
+    pub(crate) fn runs(count: u32, epoch_seconds: f64, over_target: i32) -> Vec<SpecRun> {
+        let run = |index: u32| {
+            let wobble = f64::from(index * 7 % 10) - 4.5;
+            let images = i32::try_from(index * 3 % 7).expect("small") - 3;
+            SpecRun {
+                epoch_seconds: epoch_seconds * (1.0 + 0.004 * wobble),
+                over_target: over_target + images,
+                diverges_after: None,
+            }
+        };
+        (0..count).map(run).collect()
+    }
+}
+
+/// A machine with two cores and no GPU.
+pub(crate) fn machine() -> Machine {
+    let reason = |key: &str, why: &str| (key.to_owned(), why.to_owned());
+    Machine {
+        host: Host {
+            cpu: Some("Intel(R) Xeon(R) Processor @ 2.60GHz".to_owned()),
+            architecture: "x86_64".to_owned(),
+            logical_cpus: 2,
+            physical_cores: Some(2),
+            memory_bytes: Some(8 << 30),
+            memory_limit_bytes: None,
+            operating_system: Some("Linux (Debian GNU/Linux 12)".to_owned()),
+            kernel: Some("6.1.0".to_owned()),
+            virtual_machine: Some(true),
+            unknown: BTreeMap::from([reason("memory_limit_bytes", "the control group sets no memory limit")]),
+        },
+        driver_version: None,
+        cuda_driver_version: None,
+        nvml_version: None,
+        gpus: Vec::new(),
+        unknown: ["gpus", "driver_version", "cuda_driver_version", "nvml_version"]
+            .map(|key| reason(key, "NVML is not available"))
+            .into(),
+    }
+}
+
+/// The same with one GPU, some of whose sensors cannot be read.
+pub(crate) fn gpu_machine() -> Machine {
+    let gpu = Gpu {
+        name: Some("NVIDIA H100 80GB HBM3".to_owned()),
+        device_tag: Some("5f2a9c017be4".to_owned()),
+        compute_capability: Some("9.0".to_owned()),
+        memory_bytes: Some(85_520_809_984),
+        memory_used_bytes: Some(517_996_544),
+        power_limit_milliwatts: Some(700_000),
+        default_power_limit_milliwatts: Some(700_000),
+        power_milliwatts: Some(69_000),
+        max_sm_clock_mhz: Some(1980),
+        sm_clock_mhz: Some(345),
+        memory_clock_mhz: Some(2619),
+        temperature_celsius: Some(31),
+        ecc_enabled: Some(true),
+        mig_enabled: Some(false),
+        other_processes: None,
+        unknown: BTreeMap::from([("other_processes".to_owned(), "the driver does not say".to_owned())]),
+    };
+    Machine {
+        driver_version: Some("580.65.06".to_owned()),
+        cuda_driver_version: Some("13.0".to_owned()),
+        nvml_version: Some("13.580.65".to_owned()),
+        gpus: vec![gpu],
+        unknown: BTreeMap::new(),
+        ..machine()
+    }
+}
+
+/// A price for tests.
+pub(crate) fn price(usd_per_hour: f64) -> Price {
+    let source = SafeText::try_from("https://example.org/prices, on demand".to_owned()).expect("plain");
+    Price::own(usd_per_hour, source, "2026-03-01").expect("in range")
+}
+
+/// A folder of submissions with two listed keys.
+pub(crate) struct Fixture {
+    folder: tempfile::TempDir,
+    submitter: Signer,
+    runner: Signer,
+}
+
+impl Fixture {
+    /// An empty folder of submissions; `ada@example` may submit and `runner@example` may run again.
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let submitter = new_key(folder.path(), "submitter");
+        let runner = new_key(folder.path(), "runner");
+        let lines = [("ada@example", RESULT_NAMESPACE, &submitter), ("runner@example", RERUN_NAMESPACE, &runner)]
+            .map(|(name, space, key)| key.public_line(name, &[space]).expect("a good line") + "\n");
+        let submissions = folder.path().join("submissions");
+        fs::create_dir(&submissions).expect("a folder");
+        fs::write(submissions.join(SIGNERS_FILE), lines.concat()).expect("writable");
+        Self { folder, submitter, runner }
+    }
+
+    /// The folder of submissions.
+    pub(crate) fn submissions(&self) -> PathBuf {
+        self.folder.path().join("submissions")
+    }
+
+    /// A path outside the submissions that is free.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The moment at which boards of this fixture are read.
+    pub(crate) fn now() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_780_000_000, 0).expect("in range")
+    }
+
+    /// Files an entry; returns its folder.
+    pub(crate) fn file(&self, spec: &Spec) -> PathBuf {
+        let made = Made::new(spec);
+        let folder = self.submissions().join(&spec.track).join(&spec.folder);
+        fs::create_dir_all(&folder).expect("a folder");
+        let result = yaml::emit(&made.result(spec)).expect("emitted");
+        for (name, text) in [
+            (VARIANT_FILE, &made.variant_text),
+            (RECIPE_FILE, &variant::canonical(&made.recipe)),
+            (LOG_FILE, &made.log_text),
+            (RESULT_FILE, &result),
+        ] {
+            fs::write(folder.join(name), text).expect("writable");
+        }
+        self.sign(&folder, spec.hand);
+        folder
+    }
+
+    /// Signs the result in an entry's folder, whatever it says now.
+    pub(crate) fn sign(&self, folder: &Path, hand: Hand) {
+        let bytes = fs::read(folder.join(RESULT_FILE)).expect("readable");
+        let signature = match hand {
+            Hand::Submitter => self.submitter.sign(RESULT_NAMESPACE, &bytes),
+            Hand::Runner => self.runner.sign(RERUN_NAMESPACE, &bytes),
+            Hand::Nobody => return,
+        };
+        fs::write(folder.join(SIGNATURE_FILE), signature.expect("signed")).expect("writable");
+    }
+
+    /// The board as it stands.
+    pub(crate) fn board(&self) -> Board {
+        let signers = read_signers(&self.submissions().join(SIGNERS_FILE)).expect("a good list");
+        leaderboard::read(&self.submissions(), &signers, Self::now()).expect("readable")
+    }
+}
+
+fn new_key(folder: &Path, name: &str) -> Signer {
+    let path = folder.join(name);
+    signing::keygen(&path, name, None).expect("a key");
+    Signer::open(&KeyChoice::File(path), &mut |_| unreachable!("it has no passphrase")).expect("opens")
+}
+
+/// What follows from a spec.
+struct Made {
+    track: Track,
+    variant: Variant,
+    variant_text: String,
+    recipe: Recipe,
+    start: SessionStart,
+    log_text: String,
+}
+
+impl Made {
+    fn new(spec: &Spec) -> Self {
+        let track = track::by_id(&spec.track).expect("a shipped track");
+        let manifest = dataset::by_id(&track.dataset).expect("a shipped data set");
+        let variant_text = variant_text(spec, &track);
+        let variant = Variant::parse(variant_text.as_bytes(), "variant.yaml").expect("a good variant");
+        let recipe = variant.resolve(manifest.image_size()).expect("a good recipe");
+        let start = start(spec, &track, &recipe, manifest.shapes.train);
+        let log_text = log_text(spec, &start, manifest.shapes.evaluation);
+        Self { track, variant, variant_text, recipe, start, log_text }
+    }
+
+    fn result(&self, spec: &Spec) -> ResultFile {
+        let log = RunLog::parse(self.log_text.as_bytes()).expect("a good log");
+        let manifest = dataset::by_id(&self.track.dataset).expect("a shipped data set");
+        let trainer = log.trainer.clone().expect("it began");
+        let header = self.variant.header.clone();
+        ResultFile {
+            schema: RESULT_SCHEMA.to_owned(),
+            rules_version: RULES_VERSION.to_owned(),
+            track: spec.track.parse().expect("an id"),
+            target: self.track.target,
+            variant: VariantFacts {
+                name: header.name,
+                authors: header.authors,
+                description: header.description,
+                extends: header.extends,
+                variant_sha256: sha256_hex(self.variant_text.as_bytes()),
+                recipe_sha256: variant::digest(&self.recipe),
+                base_recipe_sha256: variant::digest(&self.variant.base().expect("shipped")),
+            },
+            session: SessionFacts {
+                nonce: self.start.nonce.clone(),
+                started_at: self.start.started_at.clone(),
+                runs: self.start.runs,
+                stop_at_target: false,
+                stop_reason: "completed".to_owned(),
+                device: trainer.device,
+                threads: trainer.threads,
+                precision: trainer.precision,
+            },
+            log: LogFacts { sha256: sha256_hex(self.log_text.as_bytes()), bytes: self.log_text.len() as u64 },
+            dataset: DatasetFacts {
+                id: manifest.id.clone(),
+                manifest_sha256: manifest.digest(),
+                content_sha256: manifest.content_sha256,
+            },
+            harness: HarnessFacts {
+                version: "0.1.0".to_owned(),
+                commit: None,
+                program_sha256: sha256_hex(b"program"),
+                trainer_sha256: sha256_hex(b"trainer"),
+            },
+            libtorch: LibtorchFacts { version: trainer.libtorch_version, cpu_library_sha256: None },
+            machine: spec.machine.clone(),
+            derived: derive(&log, spec.price.as_ref()),
+            price: spec.price.clone(),
+        }
+    }
+}
+
+/// Texts are quoted as JSON, which is YAML too.
+fn variant_text(spec: &Spec, track: &Track) -> String {
+    format!(
+        "name: {}\nauthors: {}\ndescription: {}\nextends: {}\n{}",
+        spec.name,
+        serde_json::json!(spec.authors),
+        serde_json::json!(spec.description),
+        track.reference,
+        spec.changes
+    )
+}
+
+fn start(spec: &Spec, track: &Track, recipe: &Recipe, train_images: u32) -> SessionStart {
+    SessionStart {
+        schema: LOG_SCHEMA.to_owned(),
+        rules_version: RULES_VERSION.to_owned(),
+        track: spec.track.clone(),
+        target: track.target,
+        recipe_sha256: variant::digest(recipe),
+        nonce: sha256_hex(spec.folder.as_bytes()).to_string()[..32].to_owned(),
+        runs: u32::try_from(spec.runs.len()).expect("few"),
+        stop_at_target: false,
+        steps_per_epoch: recipe.steps_per_epoch(train_images),
+        epochs: recipe.epochs,
+        started_at: spec.started_at.clone(),
+        dataset_seconds: 0.4,
+    }
+}
+
+fn log_text(spec: &Spec, start: &SessionStart, evaluation: u32) -> String {
+    let mut log = LogText { at: 0.0, text: String::new() };
+    log.line(0.0, Event::SessionStart(start.clone()));
+    let cuda = spec.device == "cuda";
+    log.line(
+        1.2,
+        Event::TrainerStart(TrainerStart {
+            device: spec.device.clone(),
+            threads: 2,
+            precision: if cuda { "fp16" } else { "fp32" }.to_owned(),
+            libtorch_version: "2.11.0".to_owned(),
+        }),
+    );
+    log.line(1.8, Event::WarmupRun { seconds: 1.8 });
+    for (number, run) in (1..).zip(&spec.runs) {
+        log.run(number, run, start, evaluation);
+    }
+    log.line(0.01, Event::SessionStop { reason: "completed".to_owned() });
+    log.text
+}
+
+struct LogText {
+    at: f64,
+    text: String,
+}
+
+impl LogText {
+    fn line(&mut self, after: f64, event: Event) {
+        self.at += after;
+        let line = LogLine { at_seconds: self.at, event };
+        self.text.push_str(&serde_json::to_string(&line).expect("plain"));
+        self.text.push('\n');
+    }
+
+    fn run(&mut self, number: u32, run: &SpecRun, start: &SessionStart, evaluation: u32) {
+        const SETUP: f64 = 0.05;
+        const EVALUATE: f64 = 0.2;
+        let seed = seed::derive(start.recipe_sha256, &start.nonce, number);
+        self.line(0.01, Event::RunStart { run: number, seed });
+        self.at += SETUP;
+        let epochs = run.diverges_after.unwrap_or(start.epochs);
+        let mut met = false;
+        for epoch in 1..=epochs {
+            let accuracy = accuracy(epoch, run, start, evaluation);
+            met |= start.target.is_met_by(accuracy);
+            let line = Epoch {
+                run: number,
+                epoch,
+                step: u64::from(epoch) * u64::from(start.steps_per_epoch),
+                loss: 2.3 / f64::from(epoch),
+                accuracy,
+                train_seconds: f64::from(epoch) * run.epoch_seconds,
+                evaluate_seconds: f64::from(epoch) * EVALUATE,
+            };
+            self.line(run.epoch_seconds + EVALUATE, Event::Epoch(line));
+        }
+        let phases = PhaseSeconds {
+            setup_seconds: SETUP,
+            train_seconds: f64::from(epochs) * run.epoch_seconds,
+            evaluate_seconds: f64::from(epochs) * EVALUATE,
+            log_seconds: 0.001,
+        };
+        let outcome = match run.diverges_after {
+            Some(_) => Outcome::Diverged,
+            None if met => Outcome::Reached,
+            None => Outcome::Missed,
+        };
+        let wall = SETUP + phases.train_seconds + phases.evaluate_seconds + 0.002;
+        self.line(0.002, Event::RunStop(RunStop { run: number, outcome, reason: None, phases, wall_seconds: wall }));
+    }
+}
+
+/// A curve that rises fast, then slowly, and ends at `over_target`.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of the evaluation split")]
+fn accuracy(epoch: u32, run: &SpecRun, start: &SessionStart, evaluation: u32) -> Accuracy {
+    let last = start.target.share() * f64::from(evaluation) + f64::from(run.over_target);
+    let left = f64::from(start.epochs - epoch) / f64::from(start.epochs);
+    let correct = (last * (1.0 - 0.6 * left.powf(2.3))).round().clamp(0.0, f64::from(evaluation)) as u32;
+    Accuracy { correct, total: evaluation }
+}
