@@ -1,6 +1,6 @@
 # `make demo` and `make test` do all the set-up themselves; a second run does none again.
 # Everything is built in release mode, so that tests, lints and programs share one build of libtorch's bindings.
-.PHONY: help setup build demo test lint bench docs without-libtorch clean-demo
+.PHONY: help setup build demo test lint bench docs without-libtorch
 
 help:
 	@echo "make demo   set up, build, submit a variant on the built-in track, show the page"

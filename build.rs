@@ -2,9 +2,24 @@
 
 use std::process::Command;
 
+/// Everything that is compiled into the programs.
+const SOURCES: [&str; 10] = [
+    "build.rs",
+    "Cargo.lock",
+    "Cargo.toml",
+    "datasets",
+    "leaderboard/style.css",
+    "leaderboard/templates",
+    "prices.yaml",
+    "recipes",
+    "src",
+    "tracks",
+];
+
 fn main() {
-    println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rerun-if-changed=src");
+    for source in SOURCES {
+        println!("cargo:rerun-if-changed={source}");
+    }
     println!("cargo:rerun-if-changed=.git/HEAD");
     println!("cargo:rerun-if-changed=.git/logs/HEAD");
     println!("cargo:rustc-env=HLB_BENCH_COMMIT={}", commit());
@@ -23,7 +38,7 @@ fn commit() -> String {
     let Some(head) = git(&["rev-parse", "HEAD"]) else {
         return String::new();
     };
-    match git(&["status", "--porcelain", "--untracked-files=no", "--", "src", "Cargo.lock"]) {
+    match git(&[&["status", "--porcelain", "--"], &SOURCES[..]].concat()) {
         Some(changes) if changes.is_empty() => head,
         _ => format!("{head}-dirty"),
     }

@@ -11,6 +11,5 @@ mkdir -p "$folder"
 "$program" submit variants/quick-start.yaml --runs 3 --key "$folder/key" --principal demo@localhost \
   --submissions "$folder/submissions" --sessions "$folder/sessions" --site "$folder/site" >/dev/null
 echo
-"$program" leaderboard --submissions "$folder/submissions" --out "$folder/site" >/dev/null
 "$program" verify "$folder/submissions"
 echo "The page: file://$PWD/$folder/site/index.html"

@@ -18,10 +18,14 @@ install() {
   local platforms=(--platform manylinux1_x86_64 --platform manylinux2014_x86_64) minor
   for minor in $(seq 5 28); do platforms+=(--platform "manylinux_2_${minor}_x86_64"); done
   mkdir -p .libtorch
-  rm -f "$stamp"
-  python3 -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --no-compile --upgrade \
+  rm -rf "$stamp" .libtorch/incoming
+  PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --no-compile --upgrade \
     --only-binary=:all: --python-version 3.11 --implementation cp "${platforms[@]}" \
-    --target .libtorch/site-packages -r "$2"
+    --target .libtorch/incoming -r "$2"
+  # pip replaces whole top-level folders of its target, and these lists share `nvidia/`: so they are merged by hand.
+  mkdir -p .libtorch/site-packages
+  cp -al --remove-destination .libtorch/incoming/. .libtorch/site-packages/
+  rm -rf .libtorch/incoming
   cp "$2" "$stamp"
 }
 

@@ -43,7 +43,7 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct SessionOptions {
     /// Runs of the session; a ranked row needs as many as its track asks for
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=500))]
     pub runs: u32,
     /// Where to train
     #[arg(long, value_enum, default_value_t = DeviceChoice::Auto)]
@@ -61,7 +61,7 @@ pub struct SessionOptions {
     #[arg(long, value_name = "USD", requires = "price_source")]
     pub price_per_hour: Option<f64>,
     /// Where that price is from
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", requires = "price_per_hour")]
     pub price_source: Option<String>,
     /// Folder that sessions are kept in
     #[arg(long, value_name = "DIR", default_value = "sessions")]

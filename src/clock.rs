@@ -23,6 +23,12 @@ impl MonotonicClock {
     pub fn start() -> Self {
         Self(Instant::now())
     }
+
+    /// The same clock, set back by a time that is not to be counted.
+    #[must_use]
+    pub fn without(self, uncounted: Duration) -> Self {
+        Self(self.0 + uncounted)
+    }
 }
 
 impl Clock for MonotonicClock {

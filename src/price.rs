@@ -23,6 +23,9 @@ pub struct Price {
     pub source: SafeText<200>,
 }
 
+/// Provider of a price that the user gave.
+const OWN: &str = "own";
+
 /// A price that cannot be used.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
@@ -95,14 +98,22 @@ impl Price {
 
     /// The user's own figure.
     pub fn own(usd_per_hour: f64, source: SafeText<200>, today: &str) -> Result<Self, PriceError> {
-        if !(usd_per_hour > 0.0 && usd_per_hour <= 100_000.0) {
-            return Err(PriceError::Range);
-        }
         let word = |text: &str| SafeText::try_from(text.to_owned()).expect("a plain short word");
         let date = SafeText::try_from(today.to_owned()).ok();
         let region = SafeText::try_from("unknown".to_owned()).expect("a plain short word");
         let instance = SafeText::try_from("unknown".to_owned()).expect("a plain short word");
-        Ok(Self { usd_per_hour, provider: word("own"), instance, region, date, source })
+        let price = Self { usd_per_hour, provider: word(OWN), instance, region, date, source };
+        if price.is_in_range() { Ok(price) } else { Err(PriceError::Range) }
+    }
+
+    /// Whether it is more than nothing and less than any machine costs.
+    pub fn is_in_range(&self) -> bool {
+        self.usd_per_hour > 0.0 && self.usd_per_hour <= 100_000.0
+    }
+
+    /// Whether it is the user's own figure, not a row of the table.
+    pub fn is_own(&self) -> bool {
+        self.provider.as_str() == OWN
     }
 }
 

@@ -316,7 +316,19 @@ impl Recipe {
             let problem = format!("the crop is larger than the padded image, {padded} pixels");
             return refuse(&["augment.crop", "augment.pad"], &problem);
         }
+        self.check_average(images.train_images)?;
         self.check_depth(self.augment.crop.min(images.side))
+    }
+
+    /// An average that no step falls due for would silently be none.
+    fn check_average(&self, train_images: u32) -> Result<(), RecipeError> {
+        let Some(average) = self.average else { return Ok(()) };
+        let covered = average.epochs.saturating_mul(self.steps_per_epoch(train_images));
+        if average.every_steps <= covered {
+            return Ok(());
+        }
+        let problem = format!("the average would never be updated in the {covered} steps that it covers");
+        refuse(&["average.every_steps", "average.epochs"], &problem)
     }
 
     /// Each block halves the side, and the last must leave at least one pixel.

@@ -16,17 +16,18 @@ use crate::command::progress::Progress;
 use crate::dataset::{self, Manifest};
 use crate::hardware::Machine;
 use crate::price::Price;
-use crate::recipe::Recipe;
+use crate::printer::{Label, labelled};
+use crate::recipe::{Precision, Recipe};
 use crate::result::{
     DatasetFacts, HarnessFacts, LOG_FILE, LibtorchFacts, LogFacts, RECIPE_FILE, RESULT_FILE, RESULT_SCHEMA, ResultFile,
     RunLog, SessionFacts, VARIANT_FILE, VariantFacts, derive,
 };
 use crate::seed::{self, Seed};
-use crate::session::{self, Request, SpawnError};
+use crate::session::{self, Request, SpawnError, TrainerInfo};
 use crate::text::{SafeText, show};
 use crate::track::{self, RULES_VERSION, Track};
 use crate::variant::{self, Variant};
-use crate::wire::{Arrays, Job, SessionStart};
+use crate::wire::{Arrays, DeviceChoice, Job, SessionStart};
 use crate::yaml::{self, VARIANT_CAP};
 
 /// Everything known before the first step of training; everything that can be refused has been.
@@ -70,6 +71,7 @@ pub(super) fn resolve(variant_bytes: Vec<u8>, shown_name: &str) -> Result<Resolv
 
 /// Verifies the data set, and finds trainer, libtorch and price.
 pub(super) fn prepare(resolved: Resolved, options: &SessionOptions) -> Result<Prepared> {
+    check_size(&resolved.recipe, options.runs)?;
     let price = price(options)?;
     let trainer = session::find_trainer()?;
     let folder = dataset::find(&resolved.manifest, options.data.as_deref())?;
@@ -80,14 +82,47 @@ pub(super) fn prepare(resolved: Resolved, options: &SessionOptions) -> Result<Pr
         (arrays, libtorch.join())
     });
     let arrays = Arc::new(arrays?);
-    let libtorch_sha256 = libtorch.map_err(|_| anyhow::anyhow!("the digest of libtorch could not be taken"))??;
+    let (info, libtorch_sha256) =
+        libtorch.map_err(|_| anyhow::anyhow!("the digest of libtorch could not be taken"))??;
+    check_device(&info, &resolved.recipe, options.device)?;
     Ok(Prepared { resolved, arrays, price, trainer, libtorch_sha256 })
 }
 
+/// A run log that could not be read back would make the session worthless.
+fn check_size(recipe: &Recipe, runs: u32) -> Result<()> {
+    const MOST_EPOCHS: u32 = 60_000;
+    if runs.saturating_mul(recipe.epochs) > MOST_EPOCHS {
+        bail!(
+            "{runs} runs of {} epochs are more than a run log may hold, {MOST_EPOCHS} epochs; ask for fewer with --runs",
+            recipe.epochs
+        );
+    }
+    Ok(())
+}
+
+/// Refuses a device or number format that the trainer cannot serve, before anything is written.
+fn check_device(info: &TrainerInfo, recipe: &Recipe, device: DeviceChoice) -> Result<()> {
+    let reason = info.cuda_problem.clone().unwrap_or_else(|| "libtorch sees no CUDA device".to_owned());
+    let on_cpu = device == DeviceChoice::Cpu || !info.cuda;
+    if device == DeviceChoice::Cuda && !info.cuda {
+        bail!(
+            "--device cuda cannot be used: {reason}; install the CUDA libraries with `make setup CUDA=1`, or use --device cpu"
+        );
+    }
+    if on_cpu && recipe.precision == Precision::Fp16 {
+        bail!("`precision`: fp16 is unusably slow on the CPU; use `auto` or `fp32`, or train on a GPU");
+    }
+    if on_cpu && device == DeviceChoice::Auto && info.cuda_problem.is_some() {
+        labelled(Label::Warning, &format!("there is a GPU, but training runs on the CPU: {reason}"));
+    }
+    Ok(())
+}
+
 /// SHA-256 of the libtorch that the trainer loads; `None` where its file cannot be read.
-fn libtorch(trainer: &Path) -> Result<Option<Sha256Hex>, SpawnError> {
+fn libtorch(trainer: &Path) -> Result<(TrainerInfo, Option<Sha256Hex>), SpawnError> {
     let info = session::describe(trainer)?;
-    Ok(info.libtorch_file.and_then(|file| sha256_file(&file).ok()))
+    let digest = info.libtorch_file.as_deref().and_then(session::libtorch_digest);
+    Ok((info, digest))
 }
 
 fn price(options: &SessionOptions) -> Result<Option<Price>> {
@@ -202,7 +237,7 @@ fn supervise(
         interrupted: &INTERRUPTED,
     };
     let mut progress = Progress::begin(&prepared.resolved.track, &prepared.resolved.recipe, options.runs);
-    session::supervise(request, clock, &mut progress)?;
+    session::supervise(request, *clock, &mut progress)?;
     Ok(())
 }
 

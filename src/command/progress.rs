@@ -29,7 +29,7 @@ impl Progress {
         note(&format!("track {}: {runs} runs of {} epochs, target {percent:.2} %", track.id, recipe.epochs));
         let bar = stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(u64::from(runs) * u64::from(recipe.epochs));
-            let style = ProgressStyle::with_template("{bar:24} {pos}/{len} epochs  {msg}");
+            let style = ProgressStyle::with_template("{bar:24} {pos}/{len} epochs {prefix} {msg}");
             bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
         Self { bar, runs, epochs: recipe.epochs, target: track.target, run_seconds: 0.0, runs_done: 0 }
@@ -99,7 +99,8 @@ impl Observer for Progress {
             Event::WarmupRun { seconds } => self.say(&format!("warmup run: {}", human_seconds(*seconds))),
             Event::Progress { run, step } => {
                 if let Some(bar) = &self.bar {
-                    bar.set_message(format!("run {run}/{} step {step}", self.runs));
+                    let what = if *run == 0 { "warmup run".to_owned() } else { format!("run {run}/{}", self.runs) };
+                    bar.set_prefix(format!("{what}, step {step};"));
                 }
             }
             Event::Epoch(epoch) => self.epoch(epoch),

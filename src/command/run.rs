@@ -6,7 +6,7 @@ use crate::cli::Run;
 use crate::clock::MonotonicClock;
 use crate::command::Answer;
 use crate::command::measure::{self, Held};
-use crate::printer::{answer, answer_text, note};
+use crate::printer::{Label, answer, answer_text, labelled, note};
 use crate::result::ResultFile;
 use crate::track;
 use crate::units::human_seconds;
@@ -58,13 +58,17 @@ pub(super) fn summarise(result: &ResultFile) {
         .cost
         .map_or_else(|| "unknown, no price was given".to_owned(), |cost| format!("{:.6} US dollars", cost.usd));
     note(&format!("cost: {cost}"));
+    if !result.derived.phases.clocks_agree {
+        let line = "the clocks of the two programs part by more than 0.5 %; was the machine suspended? such a result cannot be ranked";
+        labelled(Label::Warning, line);
+    }
 }
 
-/// A session that ended early could not be done; one whose runs all missed is not so.
+/// A session that ended early could not be done; one whose median run missed is not so.
 pub(super) fn conclude(held: &Held) -> Result<Answer> {
     let reason = &held.result.session.stop_reason;
     if reason != "completed" {
         anyhow::bail!("the session ended early: {reason}; its record is in {}", held.folder.display());
     }
-    Ok(if held.result.derived.summary.reached == 0 { Answer::NotSo } else { Answer::Done })
+    Ok(if held.result.derived.summary.time_to_accuracy_seconds.median.is_none() { Answer::NotSo } else { Answer::Done })
 }

@@ -7,21 +7,24 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::artifact::{publish_dir, write_atomic};
 use crate::cli::Submit;
-use crate::clock::{self, MonotonicClock};
+use crate::clock::{self, Clock as _, MonotonicClock};
 use crate::command::measure::{self, Held};
 use crate::command::{Answer, run};
 use crate::leaderboard::{self, SIGNERS_FILE};
 use crate::printer::{answer, note};
-use crate::result::{LOG_FILE, RECIPE_FILE, RESULT_FILE, SIGNATURE_FILE, VARIANT_FILE, check_entry};
+use crate::result::{LOG_FILE, RECIPE_FILE, RESULT_FILE, SIGNATURE_FILE, VARIANT_FILE, check_entry, entry_name};
 use crate::signing::{AllowedSigners, KeyChoice, RERUN_NAMESPACE, RESULT_NAMESPACE, Signer, Zeroizing};
 
 /// Runs the command. Whatever can be refused is refused before the first step of training.
-pub(super) fn submit(arguments: &Submit, clock: &MonotonicClock) -> Result<Answer> {
+pub(super) fn submit(arguments: &Submit, process: &MonotonicClock) -> Result<Answer> {
     let bytes = measure::read_variant(&arguments.variant)?;
     let shown_name = crate::text::show(&arguments.variant.to_string_lossy());
     let resolved = measure::resolve(bytes, &shown_name)?;
     let namespace = if arguments.as_runner { RERUN_NAMESPACE } else { RESULT_NAMESPACE };
+    let asked = process.now();
     let signer = Signer::open(&key(arguments), &mut ask_passphrase)?;
+    // Who types a passphrase is not measured.
+    let clock = &process.without(process.now().saturating_sub(asked));
     let signers = enrol(arguments, &signer, namespace)?;
     let prepared = measure::prepare(resolved, &arguments.session)?;
     let held = measure::hold(&prepared, &arguments.session, false, clock)?;
@@ -31,8 +34,8 @@ pub(super) fn submit(arguments: &Submit, clock: &MonotonicClock) -> Result<Answe
     }
     let signature = signer.sign(namespace, held.result_text.as_bytes())?;
     write_atomic(&held.folder.join(SIGNATURE_FILE), signature.as_bytes())?;
+    let checked = check_entry(&held.folder, &signers, clock::calendar())?;
     let entry = file(&held, &arguments.submissions)?;
-    let checked = check_entry(&entry, &signers, clock::calendar())?;
     note(&format!("verified: {}, signed with {}", checked.trust.words(), signer.fingerprint()));
     rebuild(arguments, &signers)?;
     answer(&format!("entry {}", entry.display()));
@@ -85,8 +88,7 @@ fn file(held: &Held, submissions: &Path) -> Result<PathBuf> {
     for name in [VARIANT_FILE, RECIPE_FILE, LOG_FILE, RESULT_FILE, SIGNATURE_FILE] {
         write_atomic(&staging.path().join(name), &std::fs::read(held.folder.join(name))?)?;
     }
-    let day = held.result.session.started_at.get(..10).unwrap_or("undated");
-    let name = format!("{day}-{}", held.result.variant.name);
+    let name = entry_name(&held.result);
     let target = (1..).map(|number| track.join(if number == 1 { name.clone() } else { format!("{name}-{number}") }));
     let target = target.into_iter().find(|target| !target.exists()).context("no free name")?;
     publish_dir(staging.path(), &target)?;

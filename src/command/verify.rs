@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use serde_json::json;
 
 use crate::cli::Verify;
@@ -10,7 +10,7 @@ use crate::clock;
 use crate::command::Answer;
 use crate::leaderboard::{SIGNERS_FILE, entry_folders, read_signers};
 use crate::printer::{Label, answer, labelled};
-use crate::result::{Entry, EntryError, Trust, check_entry};
+use crate::result::{Entry, EntryError, LOG_FILE, RESULT_FILE, Trust, check_entry};
 use crate::signing::AllowedSigners;
 use crate::units::human_seconds;
 
@@ -18,12 +18,8 @@ use crate::units::human_seconds;
 pub(super) fn verify(arguments: &Verify) -> Result<Answer> {
     let mut good = true;
     for path in &arguments.paths {
-        let signers = signers(path, arguments.signers.as_deref())?;
-        let folders = folders(path)?;
-        if folders.is_empty() {
-            bail!("{} holds no entries", path.display());
-        }
-        for folder in folders {
+        for folder in folders(path)? {
+            let signers = signers(&folder, arguments.signers.as_deref())?;
             good &= report(&folder, check_entry(&folder, &signers, clock::calendar()), arguments.json);
         }
     }
@@ -37,18 +33,20 @@ fn folders(path: &Path) -> Result<Vec<PathBuf>> {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         return Ok(vec![parent.unwrap_or(Path::new(".")).to_owned()]);
     }
-    let below = entry_folders(path)?;
+    let is_entry = [RESULT_FILE, LOG_FILE].iter().any(|name| path.join(name).exists());
+    let below = if is_entry { Vec::new() } else { entry_folders(path)? };
     Ok(if below.is_empty() { vec![path.to_owned()] } else { below })
 }
 
-/// The signers named, else those of the nearest folder above that has a list.
-fn signers(path: &Path, named: Option<&Path>) -> Result<AllowedSigners> {
+/// The signers named, else those of the board that the entry lies in: two folders up, where `submit` keeps them and
+/// nowhere else, so that an entry cannot bring a list of its own.
+fn signers(entry: &Path, named: Option<&Path>) -> Result<AllowedSigners> {
     if let Some(named) = named {
         return Ok(read_signers(named)?);
     }
-    let start = std::fs::canonicalize(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    match start.ancestors().map(|folder| folder.join(SIGNERS_FILE)).find(|file| file.is_file()) {
-        Some(file) => Ok(read_signers(&file)?),
+    let entry = std::fs::canonicalize(entry).with_context(|| format!("{} cannot be read", entry.display()))?;
+    match entry.ancestors().nth(2) {
+        Some(board) => Ok(read_signers(&board.join(SIGNERS_FILE))?),
         None => Ok(AllowedSigners::default()),
     }
 }

@@ -9,6 +9,10 @@
 //! function that may round differently, no generator whose algorithm may change. The digests are pinned in the tests.
 //! It must never change a byte without a new name for the data set.
 
+use std::num::NonZero;
+use std::ops::Range;
+use std::thread;
+
 use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore as _, SeedableRng as _};
 
@@ -54,14 +58,25 @@ pub fn generate() -> Shapes {
     }
 }
 
+/// The pictures are drawn side by side; each has a stream of its own, so the number of threads changes no byte.
 fn draw_split(key: &[u8; 32], count: usize) -> Split {
-    let mut images = Vec::with_capacity(count * SIDE * SIDE * CHANNELS);
-    let mut labels = Vec::with_capacity(count);
-    for (index, class) in (0..count).zip((0..10_u8).cycle()) {
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let share = count.div_ceil(threads);
+    let images = thread::scope(|scope| {
+        let draw = |first: usize| scope.spawn(move || draw_pictures(key, first..count.min(first + share)));
+        let workers: Vec<_> = (0..count).step_by(share).map(draw).collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("drawing does not panic")).collect()
+    });
+    Split { images, labels: (0..10).cycle().take(count).collect() }
+}
+
+fn draw_pictures(key: &[u8; 32], indices: Range<usize>) -> Vec<u8> {
+    let mut images = Vec::with_capacity(indices.len() * SIDE * SIDE * CHANNELS);
+    for index in indices {
+        let class = u8::try_from(index % CLASSES.len()).expect("there are ten classes");
         draw_picture(class, &mut Dice::new(key, index)).write_to(&mut images);
-        labels.push(class);
     }
-    Split { images, labels }
+    images
 }
 
 /// Random whole numbers of one picture: `ChaCha` with 8 rounds, the split's name as key, the picture's index as stream.
@@ -215,7 +230,7 @@ impl Frame {
     }
 
     /// Pixels along axis 0 (columns) or 1 (rows) that the figure can touch.
-    fn span(&self, axis: usize) -> std::ops::Range<usize> {
+    fn span(&self, axis: usize) -> Range<usize> {
         let pixel = |unit: i32| usize::try_from(unit.clamp(0, SIDE_UNITS) / UNIT).expect("clamped to the picture");
         pixel(self.centre[axis] - self.reach)..pixel(self.centre[axis] + self.reach + UNIT - 1)
     }

@@ -81,10 +81,18 @@ pub enum DatasetError {
     },
 }
 
+/// What a damaged compressed file is to its reader.
+const DAMAGE: [io::ErrorKind; 3] =
+    [io::ErrorKind::InvalidData, io::ErrorKind::InvalidInput, io::ErrorKind::UnexpectedEof];
+
 impl DatasetError {
     /// Whether the files were read and are not the right ones, as against not being there.
     pub fn is_about_bytes(&self) -> bool {
-        !matches!(self, Self::Missing { .. } | Self::NoFile { .. })
+        match self {
+            Self::Missing { .. } | Self::NoFile { .. } => false,
+            Self::Read { source, .. } => DAMAGE.contains(&source.kind()),
+            Self::Format { .. } | Self::Digest { .. } | Self::Content { .. } => true,
+        }
     }
 
     /// What to do next.
@@ -127,7 +135,7 @@ pub fn find(manifest: &Manifest, given: Option<&Path>) -> Result<Folder, Dataset
         return Ok(Folder::At(folder.to_owned()));
     }
     let candidates = [default_folder().join(&manifest.id), PathBuf::from(package_folder)];
-    let holds = |folder: &&PathBuf| files.iter().any(|file| file_in(folder, &file.name).is_some());
+    let holds = |folder: &&PathBuf| files.iter().all(|file| file_in(folder, &file.name).is_some());
     match candidates.iter().find(holds) {
         Some(folder) => Ok(Folder::At(folder.clone())),
         None => Err(DatasetError::Missing {

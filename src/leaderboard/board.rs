@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 
 use crate::leaderboard::SIGNERS_FILE;
-use crate::result::{Entry, RESULT_FILE, Trust, check_entry};
+use crate::result::{Entry, RESULT_FILE, Trust, check_entry, entry_name};
 use crate::signing::{AllowedSigners, AllowedSignersError};
 use crate::text::show;
 use crate::track::{self, Track};
@@ -91,14 +91,16 @@ fn text_of(path: &Path) -> Result<Option<String>, BoardError> {
     }
 }
 
-/// Folders that hold a result, at most two levels below `folder`, in the order of their names. Hidden ones are work in progress.
+/// Folders that should hold an entry, at most two levels below `folder`, in the order of their names. Hidden ones are work in
+/// progress.
 pub fn entry_folders(folder: &Path) -> Result<Vec<PathBuf>, BoardError> {
     let mut found = Vec::new();
     for track in folders_in(folder)? {
-        if track.join(RESULT_FILE).exists() {
+        let below = folders_in(&track)?;
+        if track.join(RESULT_FILE).exists() || below.is_empty() {
             found.push(track);
         } else {
-            found.extend(folders_in(&track)?);
+            found.extend(below);
         }
     }
     Ok(found)
@@ -144,6 +146,10 @@ fn admit(folder: &Path, path: &str, signers: &AllowedSigners, now: DateTime<Utc>
     if entry.trust == Trust::Unsigned {
         return Err("it is unsigned".to_owned());
     }
+    let name = entry_name(&entry.result);
+    if !is_numbered(path.rsplit('/').next().unwrap_or_default(), &name) {
+        return Err(format!("its folder has to be named {name}, or {name}-2 and so on"));
+    }
     let track = entry.result.track.as_str();
     if path.split('/').next() != Some(track) || path.split('/').count() != 2 {
         return Err(format!("it is for track `{track}`, so it belongs in {track}/<name>"));
@@ -154,6 +160,12 @@ fn admit(folder: &Path, path: &str, signers: &AllowedSigners, now: DateTime<Utc>
         return Err("its folder's name has other characters than the letters a to z, digits and hyphens".to_owned());
     }
     Ok(entry)
+}
+
+/// Whether `folder` is `name`, or `name` with a number.
+fn is_numbered(folder: &str, name: &str) -> bool {
+    let Some(rest) = folder.strip_prefix(name) else { return false };
+    rest.is_empty() || rest.strip_prefix('-').is_some_and(|number| number.parse::<u32>().is_ok())
 }
 
 /// A session is an entry once: a second entry with its nonce is a copy, whatever its name.
@@ -180,7 +192,9 @@ fn rank(mut rows: Vec<Row>, track: &Track) -> Vec<Row> {
     }
     let key = |row: &Row| {
         let median = row.entry.result.derived.summary.time_to_accuracy_seconds.median.unwrap_or(f64::INFINITY);
-        (!row.unranked_because.is_empty(), median)
+        let ranked = row.unranked_because.is_empty();
+        // Unranked rows stand by date, with which their paths begin.
+        (!ranked, if ranked { median } else { 0.0 })
     };
     rows.sort_by(|a, b| {
         let ((a_out, a_median), (b_out, b_median)) = (key(a), key(b));

@@ -7,7 +7,7 @@ use crate::result::run_log::{LoggedRun, RunLog, slack};
 use crate::seed::Seed;
 use crate::stats::{Spread, mean_and_deviation, p_mean_over};
 use crate::units::{Accuracy, Target};
-use crate::wire::Outcome;
+use crate::wire::{Epoch, Outcome};
 
 /// Everything that follows from a run log and a price.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,7 +43,7 @@ pub struct Summary {
     pub final_accuracy_deviation_points: Option<f64>,
     /// One-sided p-value (t-test) of the mean final accuracy being over the target, rounded up to four decimals.
     pub p_mean_over_target: Option<f64>,
-    /// Median seconds of one update, from the whole runs.
+    /// Median seconds of one update, over the epochs that each run finished.
     pub seconds_per_step: Option<f64>,
 }
 
@@ -141,7 +141,8 @@ fn figures(number: u32, run: &LoggedRun, log: &RunLog) -> RunFigures {
     let target = log.start.target;
     let first = run.epochs.iter().position(|epoch| target.is_met_by(epoch.accuracy));
     let outcome = run.stop.as_ref().map_or(Outcome::Interrupted, |stop| stop.outcome);
-    let whole = matches!(outcome, Outcome::Reached | Outcome::Missed) && !log.start.stop_at_target;
+    let finished = matches!(outcome, Outcome::Reached | Outcome::Missed);
+    let whole = finished && !log.start.stop_at_target;
     let reached = if outcome == Outcome::Reached { first } else { None };
     let at = |index: usize| &run.epochs[index];
     let killed = || Some("the session was killed".to_owned());
@@ -160,7 +161,7 @@ fn figures(number: u32, run: &LoggedRun, log: &RunLog) -> RunFigures {
         steps: run.epochs.last().map_or(0, |epoch| epoch.step),
         train_seconds: run.epochs.last().map_or(0.0, |epoch| epoch.train_seconds),
         evaluate_seconds: run.epochs.last().map_or(0.0, |epoch| epoch.evaluate_seconds),
-        nearby: nearby(run, target),
+        nearby: nearby(if finished { &run.epochs } else { &[] }, target),
     }
 }
 
@@ -172,9 +173,9 @@ fn end_to_end(log: &RunLog, run: &LoggedRun, index: usize) -> f64 {
     before + epoch.train_seconds + epoch.evaluate_seconds
 }
 
-fn nearby(run: &LoggedRun, target: Target) -> NearbyTimes {
+fn nearby(epochs: &[Epoch], target: Target) -> NearbyTimes {
     let first = |tenths: i32| {
-        let met = run.epochs.iter().find(|epoch| target.is_met_with_offset(epoch.accuracy, tenths));
+        let met = epochs.iter().find(|epoch| target.is_met_with_offset(epoch.accuracy, tenths));
         met.map(|epoch| epoch.train_seconds)
     };
     NearbyTimes {

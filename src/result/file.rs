@@ -44,6 +44,12 @@ pub struct ResultFile {
     pub derived: Derived,
 }
 
+/// Name of an entry's folder: the day of the session and the variant's name.
+pub fn entry_name(result: &ResultFile) -> String {
+    let day = result.session.started_at.get(..10).unwrap_or("undated");
+    format!("{day}-{}", result.variant.name)
+}
+
 /// What was submitted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -8,6 +8,7 @@ mod verify;
 pub use derive::{Cost, Derived, NearbyTimes, Phases, RunFigures, Summary, derive};
 pub use file::{
     DatasetFacts, HarnessFacts, LibtorchFacts, LogFacts, RESULT_SCHEMA, ResultFile, SessionFacts, VariantFacts,
+    entry_name,
 };
 pub use run_log::{LOG_CAP, LOG_SCHEMA, LoggedRun, RunLog, RunLogError};
 pub use verify::{

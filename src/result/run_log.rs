@@ -81,6 +81,7 @@ impl Reader {
         let Event::SessionStart(start) = line.event else {
             return Err("a run log begins with `session_start`".to_owned());
         };
+        positive("dataset_seconds", start.dataset_seconds)?;
         if start.schema != LOG_SCHEMA {
             return Err(format!("the schema is not `{LOG_SCHEMA}`"));
         }
@@ -175,7 +176,8 @@ impl Reader {
         if epoch.train_seconds <= trained || epoch.evaluate_seconds <= evaluated {
             return Err("the seconds of an epoch do not grow".to_owned());
         }
-        if epoch.train_seconds + epoch.evaluate_seconds > elapsed + slack(elapsed) {
+        // What two clocks may really part by is `clocks_agree`'s to say; this is about what cannot be.
+        if epoch.train_seconds + epoch.evaluate_seconds > 1.05 * elapsed + 1.0 {
             return Err(format!("more seconds are booked than the {elapsed:.3} that passed"));
         }
         let total = run.epochs.first().map_or(epoch.accuracy.total, |first| first.accuracy.total);
@@ -249,8 +251,12 @@ fn check_phases(stop: &RunStop, last: Option<&Epoch>) -> Result<(), String> {
     for seconds in booked {
         positive("seconds", seconds)?;
     }
-    if booked.iter().sum::<f64>() > stop.wall_seconds + 1e-6 {
+    let (booked, lasted) = (booked.iter().sum::<f64>(), positive("wall_seconds", stop.wall_seconds)?);
+    if booked > lasted + slack(lasted) {
         return Err("more seconds are booked than the run lasted".to_owned());
+    }
+    if stop.outcome != Outcome::Interrupted && booked + slack(lasted) < lasted {
+        return Err("seconds of the run are booked to no phase".to_owned());
     }
     if last.is_some_and(|last| phases.train_seconds < last.train_seconds) {
         return Err("`run_stop` books less training than its last epoch".to_owned());

@@ -8,7 +8,8 @@ use chrono::{DateTime, Utc};
 
 use crate::artifact::{Sha256Hex, sha256_hex};
 use crate::dataset;
-use crate::recipe::{ImageSize, Recipe};
+use crate::price;
+use crate::recipe::{ImageSize, Recipe, RecipeError};
 use crate::result::derive::derive;
 use crate::result::file::{RESULT_SCHEMA, ResultFile};
 use crate::result::run_log::{LOG_CAP, RunLog, RunLogError};
@@ -124,6 +125,9 @@ pub enum Fault {
     /// The variant.
     #[error(transparent)]
     Variant(#[from] VariantError),
+    /// The recipe.
+    #[error("`{RECIPE_FILE}`: {0}")]
+    Recipe(#[from] RecipeError),
     /// The bytes are not those that this program writes.
     #[error("`{0}` is not in canonical form")]
     NotCanonical(&'static str),
@@ -235,6 +239,10 @@ pub fn read_entry(folder: &Path, bytes: &[u8], trust: Trust) -> Result<Entry, Fa
     }
     let log_bytes = yaml::read(&folder.join(LOG_FILE), LOG_CAP)?;
     digest(LOG_FILE, sha256_hex(&log_bytes), result.log.sha256)?;
+    if result.log.bytes != log_bytes.len() as u64 {
+        return contradiction("log.bytes", result.log.bytes.to_string(), "the run log is longer or shorter");
+    }
+    check_price(&result)?;
     let recipe = check_recipe(folder, &result)?;
     let log = RunLog::parse(&log_bytes)?;
     check_tables(&result, &recipe)?;
@@ -250,7 +258,7 @@ fn digest(file: &'static str, found: Sha256Hex, stated: Sha256Hex) -> Result<(),
     Err(Fault::Digest { file, found, stated })
 }
 
-/// The variant and the recipe, and that one follows from the other as long as the recipe it extends is unchanged.
+/// The variant and the recipe, and that one follows from the other. Shipped recipes never change under their name.
 fn check_recipe(folder: &Path, result: &ResultFile) -> Result<Recipe, Fault> {
     let variant_bytes = yaml::read(&folder.join(VARIANT_FILE), VARIANT_CAP)?;
     digest(VARIANT_FILE, sha256_hex(&variant_bytes), result.variant.variant_sha256)?;
@@ -260,13 +268,16 @@ fn check_recipe(folder: &Path, result: &ResultFile) -> Result<Recipe, Fault> {
     if !yaml::is_canonical(&recipe_bytes, &recipe) {
         return Err(Fault::NotCanonical(RECIPE_FILE));
     }
+    let images = images_of(result)?;
+    recipe.check(images)?;
     let variant = Variant::parse(&variant_bytes, VARIANT_FILE)?;
     check_header(result, &variant.header)?;
-    let base = variant::shipped(&variant.header.extends);
-    if base.is_some_and(|base| variant::digest(&base) == result.variant.base_recipe_sha256) {
-        let resolved = variant.resolve(images_of(result)?)?;
-        digest("recipe resolved from the variant", variant::digest(&resolved), result.variant.recipe_sha256)?;
-    }
+    digest("recipe in `extends`", variant::digest(&variant.base()?), result.variant.base_recipe_sha256)?;
+    digest(
+        "recipe resolved from the variant",
+        variant::digest(&variant.resolve(images)?),
+        result.variant.recipe_sha256,
+    )?;
     Ok(recipe)
 }
 
@@ -327,6 +338,18 @@ fn check_tables(result: &ResultFile, recipe: &Recipe) -> Result<(), Fault> {
     }
     digest("data set manifest", manifest.digest(), result.dataset.manifest_sha256)?;
     digest("data set content", manifest.content_sha256, result.dataset.content_sha256)
+}
+
+/// A price of the user's own is a sane number; any other is a row of the table.
+fn check_price(result: &ResultFile) -> Result<(), Fault> {
+    let Some(price) = &result.price else { return Ok(()) };
+    if !price.is_in_range() {
+        return contradiction("price.usd_per_hour", price.usd_per_hour.to_string(), "no machine has such a price");
+    }
+    if price.is_own() || price::table().contains(price) {
+        return Ok(());
+    }
+    contradiction("price.instance", price.name(), "the price table has no such row; a price of one's own says so")
 }
 
 /// What result and run log both state.

@@ -7,9 +7,12 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde::{Deserialize, Serialize};
 
+use crate::clock::{Clock as _, MonotonicClock};
 use crate::wire::{Arrays, Event, Job};
 
 /// The trainer program cannot be started.
@@ -112,13 +115,16 @@ fn ending(status: ExitStatus) -> String {
 /// What comes from the trainer.
 #[derive(Debug)]
 pub(super) enum Message {
-    /// An event.
-    Event(Event),
+    /// An event, and when its line arrived.
+    Event(Duration, Event),
     /// A line that is no event.
     Garbage(String),
     /// Its output ended.
     End,
 }
+
+/// Twentieths of a second that a trainer may take to end after its output has.
+const PATIENCE: u32 = 200;
 
 /// A running trainer. Dropping it kills it.
 pub(super) struct Trainer {
@@ -130,10 +136,17 @@ pub(super) struct Trainer {
 
 impl Trainer {
     /// Starts the program and hands it job and data. It is in a process group of its own, so that Ctrl-C reaches it through us alone.
-    pub(super) fn start(path: &Path, job: &Job, arrays: &Arc<Arrays>) -> Result<Self, SpawnError> {
+    pub(super) fn start(
+        path: &Path,
+        job: &Job,
+        arrays: &Arc<Arrays>,
+        clock: MonotonicClock,
+    ) -> Result<Self, SpawnError> {
         let failed = |source| SpawnError::Start { path: path.to_owned(), source };
         let mut command = Command::new(path);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        // CUDA then numbers GPUs as NVML does, so that the first one trained on is the first one recorded.
+        command.env("CUDA_DEVICE_ORDER", "PCI_BUS_ID");
         let mut child = command.spawn().map_err(failed)?;
         let (sender, messages) = channel();
         let stderr = Arc::new(Mutex::new(Vec::new()));
@@ -143,7 +156,7 @@ impl Trainer {
             feed(pipe, job, Arc::clone(arrays));
         }
         if let Some(pipe) = child.stdout.take() {
-            listeners.push(thread::spawn(move || listen(pipe, &sender)));
+            listeners.push(thread::spawn(move || listen(pipe, &sender, clock)));
         }
         if let Some(pipe) = child.stderr.take() {
             let kept = Arc::clone(&stderr);
@@ -157,14 +170,26 @@ impl Trainer {
         &self.messages
     }
 
-    /// Kills it.
+    /// Kills it, and whatever it has started.
     pub(super) fn kill(&mut self) {
-        let _ = self.child.kill();
+        let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+    }
+
+    /// How it ended, once it has; one that closed its output and does not end is killed after a while.
+    fn wait(&mut self) -> io::Result<ExitStatus> {
+        for _ in 0..PATIENCE {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        self.kill();
+        self.child.wait()
     }
 
     /// Waits for its end; `None` if it ended well, else how.
     pub(super) fn end(mut self) -> Option<String> {
-        let status = self.child.wait();
+        let status = self.wait();
         for listener in self.listeners.drain(..) {
             let _ = listener.join();
         }
@@ -180,7 +205,7 @@ impl Trainer {
 
 impl Drop for Trainer {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        self.kill();
         let _ = self.child.wait();
     }
 }
@@ -202,10 +227,12 @@ fn feed(mut pipe: ChildStdin, mut job: Vec<u8>, arrays: Arc<Arrays>) {
     });
 }
 
-fn listen(pipe: impl io::Read, sender: &Sender<Message>) {
+fn listen(pipe: impl io::Read, sender: &Sender<Message>, clock: MonotonicClock) {
     for line in BufReader::new(pipe).lines() {
         let Ok(line) = line else { break };
-        let message = serde_json::from_str(&line).map_or(Message::Garbage(line), Message::Event);
+        let arrived = clock.now();
+        let event = serde_json::from_str(&line);
+        let message = event.map_or(Message::Garbage(line), |event| Message::Event(arrived, event));
         if sender.send(message).is_err() {
             return;
         }

@@ -3,9 +3,11 @@
 //! Prints nothing: events go to an [`Observer`].
 
 mod child;
+mod libtorch;
 mod log;
 mod supervise;
 
 pub use child::{SpawnError, TrainerInfo, describe, find_trainer};
+pub use libtorch::libtorch_digest;
 pub use log::{LogError, LogWriter};
 pub use supervise::{Observer, Request, SessionError, supervise};

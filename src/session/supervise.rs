@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
-use crate::clock::{Clock, PhaseSeconds};
+use crate::clock::{Clock as _, MonotonicClock, PhaseSeconds};
 use crate::session::child::{Message, SpawnError, Trainer};
 use crate::session::log::{LogError, LogWriter};
 use crate::wire::{Arrays, Event, Job, LogLine, Outcome, RunStop, SessionStart};
@@ -51,7 +51,7 @@ pub enum SessionError {
 }
 
 /// Runs a session to its end and returns why it ended: `completed`, or what went wrong.
-pub fn supervise(request: Request, clock: &dyn Clock, observer: &mut dyn Observer) -> Result<String, SessionError> {
+pub fn supervise(request: Request, clock: MonotonicClock, observer: &mut dyn Observer) -> Result<String, SessionError> {
     let mut recorder = Recorder {
         log: LogWriter::create(request.log)?,
         began: clock.now(),
@@ -60,19 +60,16 @@ pub fn supervise(request: Request, clock: &dyn Clock, observer: &mut dyn Observe
         open_run: None,
         finished: 0,
     };
-    recorder.record(Event::SessionStart(request.start))?;
-    let mut trainer = Trainer::start(request.trainer, &request.job, &request.arrays)?;
+    recorder.record_now(Event::SessionStart(request.start))?;
+    let mut trainer = Trainer::start(request.trainer, &request.job, &request.arrays, clock)?;
     drop(request.arrays);
     let trouble = follow(&mut trainer, &mut recorder, request.hang_after, request.interrupted);
     if !matches!(trouble, Ok(None)) {
         trainer.kill();
     }
     let ending = trainer.end();
-    let reason = match trouble? {
-        Some(reason) => reason,
-        None => ending.map_or_else(|| "completed".to_owned(), |how| format!("the trainer was lost: {how}")),
-    };
-    let reason = recorder.close(reason, request.job.seeds.len())?;
+    let trouble = trouble?.or_else(|| ending.map(|how| format!("the trainer was lost: {how}")));
+    let reason = recorder.close(trouble, request.job.seeds.len())?;
     recorder.log.finish()?;
     Ok(reason)
 }
@@ -90,9 +87,9 @@ fn follow(
             return Ok(Some("interrupted by the user".to_owned()));
         }
         match trainer.messages().recv_timeout(PATIENCE) {
-            Ok(Message::Event(event)) => {
-                heard = recorder.clock.now();
-                recorder.record(event)?;
+            Ok(Message::Event(arrived, event)) => {
+                heard = arrived;
+                recorder.record(arrived, event)?;
             }
             Ok(Message::Garbage(line)) => {
                 return Ok(Some(format!("the trainer said what is no event: {}", crate::text::show(&line))));
@@ -113,7 +110,7 @@ fn follow(
 struct Recorder<'a> {
     log: LogWriter,
     began: Duration,
-    clock: &'a dyn Clock,
+    clock: MonotonicClock,
     observer: &'a mut dyn Observer,
     open_run: Option<OpenRun>,
     finished: usize,
@@ -128,8 +125,11 @@ struct OpenRun {
 }
 
 impl Recorder<'_> {
-    fn record(&mut self, event: Event) -> Result<(), LogError> {
-        let now = self.clock.now();
+    fn record_now(&mut self, event: Event) -> Result<(), LogError> {
+        self.record(self.clock.now(), event)
+    }
+
+    fn record(&mut self, now: Duration, event: Event) -> Result<(), LogError> {
         self.note(&event, now);
         let line = LogLine { at_seconds: now.saturating_sub(self.began).as_secs_f64(), event };
         if !matches!(line.event, Event::Progress { .. }) {
@@ -158,10 +158,11 @@ impl Recorder<'_> {
         }
     }
 
-    /// Ends the run at hand as interrupted, and the session. A trainer that ended well but early did not complete.
-    fn close(&mut self, reason: String, runs: usize) -> Result<String, LogError> {
-        let early = reason == "completed" && self.finished < runs;
-        let reason = if early { format!("the trainer ended after {} of {runs} runs", self.finished) } else { reason };
+    /// Ends the run at hand as interrupted, and the session. Once every run has ended by itself nothing that happens to
+    /// the trainer matters; a trainer that ended well but early did not complete.
+    fn close(&mut self, trouble: Option<String>, runs: usize) -> Result<String, LogError> {
+        let early = || format!("the trainer ended after {} of {runs} runs", self.finished);
+        let reason = if self.finished >= runs { "completed".to_owned() } else { trouble.unwrap_or_else(early) };
         if let Some(open) = self.open_run.take() {
             let phases = PhaseSeconds {
                 train_seconds: open.train_seconds,
@@ -176,9 +177,9 @@ impl Recorder<'_> {
                 phases,
                 wall_seconds,
             };
-            self.record(Event::RunStop(stop))?;
+            self.record_now(Event::RunStop(stop))?;
         }
-        self.record(Event::SessionStop { reason: reason.clone() })?;
+        self.record_now(Event::SessionStop { reason: reason.clone() })?;
         Ok(reason)
     }
 }

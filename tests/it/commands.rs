@@ -40,6 +40,10 @@ fn a_bad_variant_gets_one_clear_error_and_leaves_nothing() {
             "augment: {crop: 64}\n",
             "`augment.crop` and `augment.pad`: the crop is larger than the padded image, 36 pixels",
         ),
+        (
+            "average: {epochs: 1, every_steps: 100}\n",
+            "`average.every_steps` and `average.epochs`: the average would never be updated",
+        ),
         ("stem: {kind: wool}\n", "unknown variant `wool`, expected `whiten` or `conv`"),
         ("track: cifar10\n", "`track` comes with the recipe"),
         ("name: second\n", "v.yaml:5:1: "),
@@ -123,6 +127,31 @@ fn missing_things_are_named_with_what_to_do() {
     assert!(said(&["data", "verify", "nothing"]).contains("`fashion-mnist`"));
     assert!(said(&["verify", "absent"]).contains("absent"));
     assert!(said(&["run", "--track", "fashion-mnist", "--data", "home"]).contains("train-images-idx3-ubyte"));
+}
+
+#[cfg(feature = "torch")]
+#[test]
+fn a_device_that_is_not_there_is_refused_before_anything_is_written() {
+    let context = Context::new();
+    let run = |arguments: &[&str]| {
+        let mut command = context.command();
+        command.env("HLB_BENCH_TRAINER", env!("CARGO_BIN_EXE_hlb-bench-trainer"));
+        crate::context::answer(&command.arg("run").args(arguments).output().unwrap())
+    };
+    context.write("v.yaml", format!("{VARIANT}precision: fp16\n"));
+    let half = run(&["v.yaml", "--device", "cpu"]);
+    assert_eq!(half.code, Some(2), "{}", half.stderr);
+    assert!(half.stderr.contains("fp16 is unusably slow on the CPU"), "{}", half.stderr);
+    if !std::path::Path::new("/dev/nvidiactl").exists() {
+        let cuda = run(&["--device", "cuda"]);
+        assert_eq!(cuda.code, Some(2));
+        assert!(
+            cuda.stderr.contains("libtorch sees no CUDA device") && cuda.stderr.contains("CUDA=1"),
+            "{}",
+            cuda.stderr
+        );
+    }
+    assert_eq!(context.files(), ["v.yaml"]);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use hlb_bench::artifact::{sha256_hex, write_atomic};
+use hlb_bench::price::Price;
 use hlb_bench::result::{EntryError, ResultFile, Trust, check_entry};
 use hlb_bench::signing::AllowedSigners;
 use hlb_bench::yaml;
@@ -40,7 +41,10 @@ fn cheat_log(change: impl Fn(&str) -> String) -> String {
     let after = change(&before);
     assert_ne!(before, after, "the cheat changed nothing");
     write_atomic(&path, after.as_bytes()).unwrap();
-    cheat(&fixture, &folder, |result| result.log.sha256 = sha256_hex(after.as_bytes()))
+    cheat(&fixture, &folder, |result| {
+        result.log.sha256 = sha256_hex(after.as_bytes());
+        result.log.bytes = after.len() as u64;
+    })
 }
 
 #[test]
@@ -84,7 +88,7 @@ fn any_flipped_byte_is_seen_and_its_file_is_named() {
 #[test]
 fn a_figure_that_does_not_follow_from_the_log_is_rejected_though_signed() {
     type Cheat = fn(&mut ResultFile);
-    let cheats: [(&str, Cheat); 12] = [
+    let cheats: [(&str, Cheat); 16] = [
         ("derived.summary.time_to_accuracy_seconds.median", |r| {
             r.derived.summary.time_to_accuracy_seconds.median = Some(0.1);
         }),
@@ -98,6 +102,12 @@ fn a_figure_that_does_not_follow_from_the_log_is_rejected_though_signed() {
         ("session.device", |r| r.session.device = "cuda".to_owned()),
         ("libtorch.version", |r| r.libtorch.version = "3.0".to_owned()),
         ("target.correct", |r| r.target.correct -= 1),
+        ("recipe in `extends`", |r| r.variant.base_recipe_sha256 = sha256_hex(b"another")),
+        ("price.usd_per_hour", |r| r.price = Some(Price { usd_per_hour: -1.0, ..crate::fixture::price(1.0) })),
+        ("price.instance", |r| {
+            r.price = Price::by_name("aws/p3.2xlarge").ok().map(|row| Price { usd_per_hour: 0.01, ..row });
+        }),
+        ("log.bytes", |r| r.log.bytes += 1),
         ("rules_version", |r| r.rules_version = "0.9".to_owned()),
     ];
     for (key, change) in cheats {
@@ -138,6 +148,60 @@ fn a_log_that_does_not_add_up_is_rejected_though_signed() {
     assert!(cheat_log(|log| format!("{log}{}\n", log.lines().last().unwrap())).contains("after `session_stop`"));
 }
 
+/// A recipe out of its bounds would divide by zero if it were believed.
+#[test]
+fn a_recipe_out_of_its_bounds_is_rejected_and_not_followed() {
+    let fixture = Fixture::new();
+    let folder = fixture.file(&Spec::named("honest"));
+    let path = folder.join("recipe.yaml");
+    let recipe = fs::read_to_string(&path).unwrap().replace("batch_size: 128", "batch_size: 0");
+    write_atomic(&path, recipe.as_bytes()).unwrap();
+    let said = cheat(&fixture, &folder, |result| result.variant.recipe_sha256 = sha256_hex(recipe.as_bytes()));
+    assert_eq!(said, "`recipe.yaml`: `batch_size`: is 0, has to be 8 to 8192");
+}
+
+#[test]
+fn an_entry_cannot_bring_signers_of_its_own() {
+    let (board, stranger) = (Fixture::new(), Fixture::new());
+    board.file(&Spec::named("honest"));
+    let track = board.submissions().join("shapes");
+    let folder = stranger.file(&Spec::named("forged"));
+    let copy = track.join(folder.file_name().unwrap());
+    fs::create_dir(&copy).unwrap();
+    for item in fs::read_dir(&folder).unwrap() {
+        let path = item.unwrap().path();
+        fs::copy(&path, copy.join(path.file_name().unwrap())).unwrap();
+    }
+    fs::copy(stranger.submissions().join("allowed_signers"), track.join("allowed_signers")).unwrap();
+    let answer = Context::new().run(["verify", copy.to_str().unwrap()]);
+    assert_eq!(answer.code, Some(1), "{}", answer.stdout);
+    assert!(answer.stdout.starts_with("REJECTED"), "{}", answer.stdout);
+}
+
+/// What is asked about is what is checked, whatever good entry hides inside it or beside it.
+#[test]
+fn a_good_entry_inside_a_bad_one_vouches_for_nothing() {
+    let fixture = Fixture::new();
+    let good = fixture.file(&Spec::named("good"));
+    let bad = fixture.file(&Spec::named("bad"));
+    fs::remove_file(bad.join("result.yaml.sig")).unwrap();
+    fs::rename(&good, bad.join("inside")).unwrap();
+    let answer = Context::new().run(["verify", bad.to_str().unwrap()]);
+    assert_eq!(answer.code, Some(1), "{}", answer.stdout);
+    fs::create_dir(fixture.submissions().join("shapes/2026-01-01-empty")).unwrap();
+    let answer = Context::new().run(["verify", fixture.submissions().join("shapes").to_str().unwrap()]);
+    assert!(answer.stdout.contains("2026-01-01-empty: holds no `result.yaml`"), "{}", answer.stdout);
+}
+
+#[test]
+fn an_entry_under_another_name_is_rejected() {
+    let fixture = Fixture::new();
+    let folder = fixture.file(&Spec::named("honest"));
+    fs::rename(&folder, folder.parent().unwrap().join("0-mine")).unwrap();
+    let board = fixture.board();
+    assert!(board.rejected[0].reason.contains("has to be named 2026-03-14-honest"), "{:?}", board.rejected);
+}
+
 #[test]
 fn files_that_do_not_belong_are_rejected() {
     let fixture = Fixture::new();
@@ -168,7 +232,7 @@ fn a_result_that_is_not_canonical_is_rejected_though_signed() {
 fn a_session_entered_twice_is_a_copy() {
     let fixture = Fixture::new();
     let folder = fixture.file(&Spec::named("honest"));
-    let copy = folder.parent().unwrap().join("2026-11-23-mine");
+    let copy = folder.parent().unwrap().join("2026-03-14-honest-2");
     fs::create_dir(&copy).unwrap();
     for item in fs::read_dir(&folder).unwrap() {
         let path = item.unwrap().path();

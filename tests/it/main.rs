@@ -19,3 +19,5 @@ mod schema;
 mod session;
 mod signing;
 mod site;
+#[cfg(feature = "torch")]
+mod submit;

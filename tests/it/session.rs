@@ -35,7 +35,8 @@ fn context(ending: &str) -> Context {
 fn run(context: &Context, more: &[&str]) -> Answer {
     let mut command = context.command();
     command.env("HLB_BENCH_TRAINER", context.path("trainer"));
-    answer(&command.args(["run", "v.yaml", "--runs", "2"]).args(more).output().unwrap())
+    let runs: &[&str] = if more.contains(&"--runs") { &[] } else { &["--runs", "2"] };
+    answer(&command.args(["run", "v.yaml"]).args(runs).args(more).output().unwrap())
 }
 
 fn spawn(context: &Context) -> Child {
@@ -131,6 +132,18 @@ echo '{"event":"run_stop","run":2,"outcome":"diverged","reason":null,"phases":{"
     assert_eq!(answer.code, Some(1), "{}", answer.stderr);
     assert_eq!(answer.stdout.matches("outcome: \"diverged\"").count(), 2, "{}", answer.stdout);
     assert!(answer.stdout.contains("reached: 0"));
+}
+
+/// libtorch may crash while it is being taken down; by then everything is measured and recorded.
+#[test]
+fn a_crash_after_the_last_run_changes_nothing() {
+    let stop = r#"phases='"phases":{"setup_seconds":0.0,"train_seconds":0.02,"evaluate_seconds":0.01,"log_seconds":0.0},"wall_seconds":0.05'
+echo '{"event":"run_stop","run":1,"outcome":"diverged","reason":null,'"$phases"'}'
+exit 134"#;
+    let context = context(stop);
+    let answer = run(&context, &["--runs", "1"]);
+    assert_eq!(answer.code, Some(1), "{}", answer.stderr);
+    assert!(answer.stdout.contains("stop_reason: \"completed\""), "{}", answer.stdout);
 }
 
 #[test]

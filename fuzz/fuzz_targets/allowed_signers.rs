@@ -1,0 +1,10 @@
+//! Lists of signers of strangers: an error or a list, never a panic.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    if let Ok(text) = std::str::from_utf8(data) {
+        let _ = hlb_bench::signing::AllowedSigners::parse(text, "fuzz");
+    }
+});
