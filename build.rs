@@ -26,6 +26,7 @@ fn main() {
     if let Ok(folder) = std::env::var("DEP_TCH_LIBTORCH_LIB") {
         println!("cargo:rustc-link-arg-bin=hlb-bench-trainer=-Wl,-rpath,{folder}");
         println!("cargo:rustc-link-arg-tests=-Wl,-rpath,{folder}");
+        println!("cargo:rustc-link-arg-benches=-Wl,-rpath,{folder}");
     }
 }
 
