@@ -24,9 +24,12 @@ PROGRAM = ROOT / "target" / "release" / "hlb-bench"
 
 
 def run(command, **environment):
-    """Standard output of a command; its standard error is shown."""
-    variables = {**os.environ, **environment}
-    return subprocess.run(command, cwd=ROOT, env=variables, check=True, stdout=subprocess.PIPE, text=True).stdout
+    """Standard output of a command; its standard error is shown if it fails."""
+    variables = {**os.environ, "PYTHONWARNINGS": "ignore", **environment}
+    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"{command[0]} failed:\n{done.stderr}")
+    return done.stdout
 
 
 def step_time_program():
@@ -66,6 +69,7 @@ def step_ratio(pairs, steps, threads):
 
 def overhead(runs):
     """What a session spends on anything but training and evaluating."""
+    print(f"one session of {runs} runs on the built-in track:", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         begin = time.perf_counter()
         result = json.loads(run([PROGRAM, "run", "--runs", str(runs), "--json", "--sessions", folder]))

@@ -54,7 +54,7 @@ pub struct SessionOptions {
     /// Folder that holds the data set's files
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// Row of the price table that this machine is rented under: PROVIDER/INSTANCE[@REGION]
+    /// Row of the price table that this machine is rented under: PROVIDER/INSTANCE or PROVIDER/INSTANCE@REGION
     #[arg(long, value_name = "ROW", conflicts_with = "price_per_hour")]
     pub price: Option<String>,
     /// US dollars per hour of this machine

@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 pub struct Seed(u64);
 
 impl Seed {
-    /// A seed for tests and benchmarks; sessions use [`derive`].
+    /// A seed for tests and benchmarks; sessions use [`derive()`].
     pub fn from_number(number: u64) -> Self {
         Self(number)
     }
