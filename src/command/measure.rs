@@ -56,7 +56,7 @@ pub(super) struct Resolved {
     variant: Variant,
     variant_bytes: Vec<u8>,
     track: Track,
-    recipe: Recipe,
+    pub(super) recipe: Recipe,
     manifest: Manifest,
 }
 

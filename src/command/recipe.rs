@@ -6,12 +6,10 @@ use anyhow::Result;
 
 use crate::cli::RecipeCommand;
 use crate::command::Answer;
-use crate::command::measure::read_variant;
-use crate::dataset;
+use crate::command::measure::{self, read_variant};
 use crate::printer::{answer, answer_text, note};
 use crate::recipe::Recipe;
-use crate::track;
-use crate::variant::{self, Variant};
+use crate::variant;
 
 /// Runs the command.
 pub(super) fn recipe(command: &RecipeCommand) -> Result<Answer> {
@@ -40,9 +38,6 @@ fn resolve(named: &str) -> Result<Recipe> {
     if let Some(recipe) = variant::shipped(named) {
         return Ok(recipe);
     }
-    let shown_name = crate::text::show(named);
-    let variant = Variant::parse(&read_variant(Path::new(named))?, &shown_name)?;
-    let track = track::by_id(&variant.base()?.track)?;
-    let manifest = dataset::by_id(&track.dataset)?;
-    Ok(variant.resolve(manifest.image_size())?)
+    let bytes = read_variant(Path::new(named))?;
+    Ok(measure::resolve(bytes, &crate::text::show(named))?.recipe)
 }
