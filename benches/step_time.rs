@@ -9,7 +9,7 @@ use std::path::Path;
 
 use hlb_bench::artifact::write_atomic;
 use hlb_bench::clock::{Clock as _, MonotonicClock};
-use hlb_bench::dataset::{self, Folder, Manifest};
+use hlb_bench::dataset;
 use hlb_bench::printer::answer;
 use hlb_bench::recipe::Recipe;
 use hlb_bench::seed::Seed;
@@ -27,22 +27,21 @@ type Failure = Box<dyn std::error::Error>;
 fn main() -> Result<(), Failure> {
     // `cargo bench` adds `--bench` of its own.
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    let manifest = dataset::by_id("shapes")?;
-    let arrays = dataset::load(&manifest, &Folder::BuiltIn)?;
+    let arrays = dataset::prepare(&dataset::by_id("shapes")?, None, None, &())?.arrays;
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["dump", folder] => dump(&manifest, &arrays, Path::new(folder)),
-        ["time", recipe, steps, threads] => time(&manifest, &arrays, recipe, steps.parse()?, threads.parse()?),
+        ["dump", folder] => dump(&arrays, Path::new(folder)),
+        ["time", recipe, steps, threads] => time(&arrays, recipe, steps.parse()?, threads.parse()?),
         _ => Err("run `make bench`".into()),
     }
 }
 
-fn dump(manifest: &Manifest, arrays: &Arrays, folder: &Path) -> Result<(), Failure> {
+fn dump(arrays: &Arrays, folder: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(folder)?;
     let names = ["train-images.u8", "train-labels.u8", "eval-images.u8", "eval-labels.u8"];
     for (name, part) in names.iter().zip(arrays.parts()) {
         write_atomic(&folder.join(name), part)?;
     }
-    let shapes = manifest.shapes;
+    let shapes = arrays.shapes();
     let shape = serde_json::json!({
         "train": shapes.train, "eval": shapes.evaluation, "height": shapes.height, "width": shapes.width,
         "channels": shapes.channels, "classes": shapes.classes,
@@ -52,11 +51,11 @@ fn dump(manifest: &Manifest, arrays: &Arrays, folder: &Path) -> Result<(), Failu
 }
 
 /// Steps are timed one by one, after a warmup run and a few steps more.
-fn time(manifest: &Manifest, arrays: &Arrays, recipe: &str, steps: u64, threads: u32) -> Result<(), Failure> {
+fn time(arrays: &Arrays, recipe: &str, steps: u64, threads: u32) -> Result<(), Failure> {
     const WARMUP: u64 = 5;
     let recipe: Recipe = serde_json::from_slice(&std::fs::read(recipe)?)?;
     let engine = Engine::choose(DeviceChoice::Auto, recipe.precision, recipe.norm, threads)?;
-    let data = DeviceData::upload(arrays, manifest.shapes, recipe.augment, engine);
+    let data = DeviceData::upload(arrays, recipe.augment, engine);
     let batch_size = recipe.batch_size;
     let mut trainer = TorchTrainer::new(recipe, data, engine, Box::new(|_| {}));
     trainer.reset(Seed::from_number(1))?;

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the pinned libtorch into .libtorch/ of this project: digests checked, atomically, once.
 #   CUDA=1  also installs the CUDA libraries that a GPU run needs (about 2.5 GB).
+#   TWIN=1, PICTURES=1  also what the PyTorch twin and the comparison with Pillow need.
 #   LIBTORCH=/path  set by the user: nothing is installed, that libtorch is used.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -32,3 +33,4 @@ install() {
 install libtorch requirements/libtorch.txt
 if [ -n "${CUDA:-}" ]; then install cuda requirements/cuda.txt; fi
 if [ -n "${TWIN:-}" ]; then install twin requirements/twin.txt; fi
+if [ -n "${PICTURES:-}" ]; then install pictures requirements/pictures.txt; fi

@@ -138,6 +138,20 @@ fn claim_and_rename(staging: &Path, target: &Path) -> Result<(), ArtifactError> 
     })
 }
 
+/// Gives a finished file its final name, in one step. What has that name is replaced whole, as [`write_atomic`] does.
+///
+/// Both must lie on one file system. The bytes and the name are on the disk when this returns. If the name cannot be
+/// given, `part` and `target` are as they were.
+#[expect(clippy::disallowed_methods, reason = "this is the module that publishes")]
+pub fn publish_file(part: &Path, target: &Path) -> Result<(), ArtifactError> {
+    if !fs::symlink_metadata(part).map_err(failed("read", part))?.is_file() {
+        return Err(ArtifactError::NotAFile { path: part.to_owned() });
+    }
+    File::open(part).and_then(|opened| opened.sync_all()).map_err(failed("sync", part))?;
+    fs::rename(part, target).map_err(failed("create", target))?;
+    sync_dir(parent(target))
+}
+
 /// A SHA-256 digest, written as 64 lower-case hexadecimal digits and read from nothing else.
 #[derive(Clone, Copy, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(try_from = "String", into = "String")]
@@ -304,6 +318,23 @@ mod tests {
             assert!(publish(&staging, &target).is_err());
             assert_eq!(fs::read(&target).unwrap(), b"a file");
         }
+    }
+
+    #[test]
+    fn a_published_file_replaces_the_old_one_whole_and_nothing_but_a_file_is_published() {
+        let folder = tempfile::tempdir().unwrap();
+        let (part, target) = (folder.path().join("a.part"), folder.path().join("a"));
+        fs::write(&target, b"old").unwrap();
+        fs::write(&part, b"new").unwrap();
+        publish_file(&part, &target).unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"new");
+        assert_eq!(names(folder.path()), ["a"]);
+        std::os::unix::fs::symlink(&target, &part).unwrap();
+        let error = publish_file(&part, &folder.path().join("b")).unwrap_err();
+        assert!(matches!(error, ArtifactError::NotAFile { .. }), "{error:?}");
+        fs::create_dir(folder.path().join("taken")).unwrap();
+        assert!(publish_file(&target, &folder.path().join("taken")).is_err());
+        assert_eq!(names(folder.path()), ["a", "a.part", "taken"]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::dataset::Place;
 use crate::wire::DeviceChoice;
 
 /// Measures how long, and at what cost, a training recipe takes to reach an accuracy on this machine.
@@ -54,6 +55,9 @@ pub struct SessionOptions {
     /// Folder that holds the data set's files
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// Manifest of a data set of your own to use in place of the track's; its results are never ranked
+    #[arg(long, value_name = "FILE")]
+    pub manifest: Option<PathBuf>,
     /// Row of the price table that this machine is rented under: PROVIDER/INSTANCE or PROVIDER/INSTANCE@REGION
     #[arg(long, value_name = "ROW", conflicts_with = "price_per_hour")]
     pub price: Option<String>,
@@ -146,31 +150,65 @@ pub struct Leaderboard {
 /// What to do with data sets.
 #[derive(Debug, Subcommand)]
 pub enum Data {
-    /// List the data sets and where they are
+    /// List the data sets, where they are, and what is prepared
     List {
-        /// Print JSON
+        /// Print one JSON object a data set
         #[arg(long)]
         json: bool,
     },
-    /// Download a data set, or take it from a folder, and verify it
-    Fetch {
-        /// Data set
-        id: String,
-        /// Another address that the publisher's files lie under
-        #[arg(long, value_name = "URL", conflicts_with = "from")]
-        mirror: Option<String>,
-        /// A folder that holds the files
-        #[arg(long, value_name = "DIR")]
-        from: Option<PathBuf>,
-    },
-    /// Verify every byte of a data set
+    /// Download a data set, or take it from what is already there, and verify it
+    Fetch(Fetch),
+    /// Verify every byte of a data set, and name each file that is missing, extra, altered or mislabelled
     Verify {
-        /// Data set
-        id: String,
+        /// Which data set
+        #[command(flatten)]
+        dataset: DatasetChoice,
         /// Folder that holds its files
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
     },
+    /// Decode and resize what a track trains on, and print its content digest; sessions do it by themselves
+    Prepare {
+        /// Track
+        track: String,
+        /// Manifest of a data set of your own to use in place of the track's
+        #[arg(long, value_name = "FILE")]
+        manifest: Option<PathBuf>,
+        /// Folder that holds its files
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+    },
+    /// Remove prepared arrays and broken downloads; both can be had again
+    Prune {
+        /// Data set [default: all]
+        id: Option<String>,
+    },
+}
+
+/// Which data set.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct DatasetChoice {
+    /// Data set
+    pub id: Option<String>,
+    /// Manifest of a data set of your own
+    #[arg(long, value_name = "FILE")]
+    pub manifest: Option<PathBuf>,
+}
+
+/// Arguments of `data fetch`.
+#[derive(Debug, Args)]
+pub struct Fetch {
+    /// Which data set
+    #[command(flatten)]
+    pub dataset: DatasetChoice,
+    /// Where it is: an archive, a folder that holds the archive or its unpacked files, or an address; give several to have
+    /// them tried in turn [default: the publisher's address]
+    #[arg(long, value_name = "FILE|DIR|URL")]
+    pub from: Vec<Place>,
+    /// Take an archive although no second source confirms its digest
+    #[arg(long)]
+    pub accept_unconfirmed: bool,
 }
 
 /// Arguments of `hardware`.

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::schedule::Schedule;
+use crate::track::Forbidden;
 
 /// Everything that shapes training, and nothing else: two variants that resolve to the same settings are the same recipe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -210,23 +211,26 @@ pub struct RecipeError {
     pub problem: String,
 }
 
-/// Size of the images that a recipe is to be trained on.
+/// What a recipe has to fit: the images of a data set, and the rules of a track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ImageSize {
-    /// Pixels on the shorter side.
+pub struct Terms<'a> {
+    /// Pixels on the shorter side of an image.
     pub side: u32,
     /// Training images.
     pub train_images: u32,
+    /// What the track forbids.
+    pub forbids: &'a [Forbidden],
 }
 
 impl Recipe {
     /// Refuses values out of range and settings that contradict each other or the data set.
-    pub fn check(&self, images: ImageSize) -> Result<(), RecipeError> {
+    pub fn check(&self, terms: Terms) -> Result<(), RecipeError> {
         self.check_ranges()?;
         self.check_layers()?;
         self.check_optimizer()?;
         self.check_contradictions()?;
-        self.check_against(images)
+        self.check_against(terms)?;
+        terms.forbids.iter().try_for_each(|forbidden| self.check_forbidden(*forbidden, terms.side))
     }
 
     /// Steps of one epoch over `train_images` images.
@@ -302,22 +306,34 @@ impl Recipe {
         Ok(())
     }
 
-    fn check_against(&self, images: ImageSize) -> Result<(), RecipeError> {
-        if self.batch_size > images.train_images {
-            let problem = format!("is more than the {} training images of track `{}`", images.train_images, self.track);
+    fn check_against(&self, terms: Terms) -> Result<(), RecipeError> {
+        if self.batch_size > terms.train_images {
+            let problem = format!("is more than the {} training images of track `{}`", terms.train_images, self.track);
             return refuse(&["batch_size"], &problem);
         }
-        if self.augment.pad >= images.side {
-            let problem = format!("reflect padding has to be less than the image side, {} pixels", images.side);
+        if self.augment.pad >= terms.side {
+            let problem = format!("reflect padding has to be less than the image side, {} pixels", terms.side);
             return refuse(&["augment.pad"], &problem);
         }
-        let padded = images.side + 2 * self.augment.pad;
+        let padded = terms.side + 2 * self.augment.pad;
         if self.augment.crop > padded {
             let problem = format!("the crop is larger than the padded image, {padded} pixels");
             return refuse(&["augment.crop", "augment.pad"], &problem);
         }
-        self.check_average(images.train_images)?;
-        self.check_depth(self.augment.crop.min(images.side))
+        self.check_average(terms.train_images)?;
+        self.check_depth(self.augment.crop.min(terms.side))
+    }
+
+    fn check_forbidden(&self, forbidden: Forbidden, side: u32) -> Result<(), RecipeError> {
+        let problem = format!("track `{}` forbids {}", self.track, forbidden.words());
+        match forbidden {
+            Forbidden::TestTimeAugmentation if self.evaluate.mirror => refuse(&["evaluate.mirror"], &problem),
+            Forbidden::EvaluationLargerThanTraining if self.augment.crop < side => {
+                let problem = format!("{problem}: images of {side} pixels are evaluated");
+                refuse(&["augment.crop"], &problem)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// An average that no step falls due for would silently be none.

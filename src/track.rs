@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::dataset::Resize;
 use crate::units::Target;
 use crate::yaml;
 
@@ -18,6 +19,12 @@ pub struct Track {
     pub title: String,
     /// Data set, by its manifest's id.
     pub dataset: String,
+    /// How its pictures are brought to one size; `null` where images have one size already.
+    #[serde(default)]
+    pub resize: Option<Resize>,
+    /// What its rules forbid a recipe.
+    #[serde(default)]
+    pub forbids: Vec<Forbidden>,
     /// Recipe that we ship for this track, by its name.
     pub reference: String,
     /// Accuracy to reach on the evaluation split.
@@ -26,6 +33,26 @@ pub struct Track {
     pub target_rationale: String,
     /// Runs that a session needs before its row can be ranked.
     pub runs_to_rank: u32,
+}
+
+/// What the rules of a track can forbid a recipe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Forbidden {
+    /// Averaging predictions over several views of an evaluation image.
+    TestTimeAugmentation,
+    /// Evaluating larger images than are trained on.
+    EvaluationLargerThanTraining,
+}
+
+impl Forbidden {
+    /// What is forbidden, in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::TestTimeAugmentation => "test-time augmentation",
+            Self::EvaluationLargerThanTraining => "evaluation larger than training",
+        }
+    }
 }
 
 /// No track has this id.
@@ -38,9 +65,12 @@ pub struct UnknownTrack {
     pub known: String,
 }
 
-const SHIPPED: [(&str, &str); 2] = [
+const SHIPPED: [(&str, &str); 5] = [
     ("tracks/shapes.yaml", include_str!("../tracks/shapes.yaml")),
     ("tracks/fashion-mnist.yaml", include_str!("../tracks/fashion-mnist.yaml")),
+    ("tracks/cifar10.yaml", include_str!("../tracks/cifar10.yaml")),
+    ("tracks/imagenette-64.yaml", include_str!("../tracks/imagenette-64.yaml")),
+    ("tracks/imagenette-128.yaml", include_str!("../tracks/imagenette-128.yaml")),
 ];
 
 /// All tracks, in the order of the board.
@@ -73,6 +103,9 @@ mod tests {
     #[test]
     fn an_unknown_track_is_named_with_those_there_are() {
         let error = by_id("cifar-9").expect_err("unknown").to_string();
-        assert_eq!(error, "there is no track `cifar-9`; there are `shapes`, `fashion-mnist`");
+        assert_eq!(
+            error,
+            "there is no track `cifar-9`; there are `shapes`, `fashion-mnist`, `cifar10`, `imagenette-64`, `imagenette-128`"
+        );
     }
 }

@@ -4,14 +4,17 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::artifact::{Sha256Hex, sha256_hex};
-use crate::recipe::{ImageSize, Recipe, RecipeError};
+use crate::recipe::{Recipe, RecipeError, Terms};
 use crate::text::{Id, SafeText, show};
 use crate::tree::{self, Change};
 use crate::yaml::{self, Source, YamlError};
 
-const SHIPPED: [(&str, &str); 2] = [
+const SHIPPED: [(&str, &str); 5] = [
     ("hlb-shapes", include_str!("../recipes/hlb-shapes.yaml")),
     ("hlb-fashion-mnist", include_str!("../recipes/hlb-fashion-mnist.yaml")),
+    ("hlb-cifar10", include_str!("../recipes/hlb-cifar10.yaml")),
+    ("hlb-imagenette-64", include_str!("../recipes/hlb-imagenette-64.yaml")),
+    ("hlb-imagenette-128", include_str!("../recipes/hlb-imagenette-128.yaml")),
 ];
 
 /// A submission as its author wrote it.
@@ -126,8 +129,8 @@ impl Variant {
         })
     }
 
-    /// The recipe with the changes laid over it; its ranges are checked against the data set's `images`.
-    pub fn resolve(&self, images: ImageSize) -> Result<Recipe, VariantError> {
+    /// The recipe with the changes laid over it; its ranges are checked against `terms`.
+    pub fn resolve(&self, terms: Terms) -> Result<Recipe, VariantError> {
         let base = self.base()?;
         if self.header.changes.contains_key("track") {
             return Err(VariantError::FixedTrack { shown_name: self.source.name().to_owned() });
@@ -135,7 +138,7 @@ impl Variant {
         let mut settings = tree::of(&base);
         lay_over(&mut settings, Value::Object(self.header.changes.clone()));
         let recipe: Recipe = self.source.fill(settings)?;
-        recipe.check(images).map_err(|error| self.placed(error))?;
+        recipe.check(terms).map_err(|error| self.placed(error))?;
         Ok(recipe)
     }
 

@@ -3,6 +3,9 @@
 //! `hlb-bench` writes one [`Job`] line to the trainer's standard input, then the bytes of the four arrays in the
 //! order of [`Job::arrays`]. It keeps that pipe open: its end tells the trainer that nobody is listening any more.
 
+use std::fmt;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::Sha256Hex;
@@ -76,23 +79,79 @@ impl ArrayShapes {
     }
 }
 
-/// A decoded data set: images in the order image, row, column, channel, and labels from 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// A decoded data set in one stretch of bytes, owned or mapped from a file: training images, training labels, evaluation
+/// images, evaluation labels; images in the order image, row, column, channel, labels from 0. Cloning copies nothing.
+#[derive(Clone)]
 pub struct Arrays {
-    /// Training images.
-    pub train_images: Vec<u8>,
-    /// Training labels.
-    pub train_labels: Vec<u8>,
-    /// Evaluation images.
-    pub eval_images: Vec<u8>,
-    /// Evaluation labels.
-    pub eval_labels: Vec<u8>,
+    bytes: Arc<dyn AsRef<[u8]> + Send + Sync>,
+    shapes: ArrayShapes,
+}
+
+/// Bytes that are not as many as the shapes ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{found} bytes are no such arrays, {expected} are")]
+pub struct WrongLength {
+    /// Found.
+    pub found: usize,
+    /// Expected.
+    pub expected: usize,
 }
 
 impl Arrays {
-    /// The arrays in the order they are sent and digested.
+    /// Takes the bytes of the four arrays, one after the other.
+    pub fn new(bytes: impl AsRef<[u8]> + Send + Sync + 'static, shapes: ArrayShapes) -> Result<Self, WrongLength> {
+        let (found, expected) = (bytes.as_ref().len(), shapes.byte_counts().iter().sum());
+        if found == expected {
+            Ok(Self { bytes: Arc::new(bytes), shapes })
+        } else {
+            Err(WrongLength { found, expected })
+        }
+    }
+
+    /// All of it, as sent to the trainer and digested.
+    pub fn bytes(&self) -> &[u8] {
+        (*self.bytes).as_ref()
+    }
+
+    /// Shapes of the arrays.
+    pub fn shapes(&self) -> ArrayShapes {
+        self.shapes
+    }
+
+    /// Training images, training labels, evaluation images, evaluation labels.
     pub fn parts(&self) -> [&[u8]; 4] {
-        [&self.train_images, &self.train_labels, &self.eval_images, &self.eval_labels]
+        let mut rest = self.bytes();
+        self.shapes.byte_counts().map(|length| {
+            let (part, after) = rest.split_at(length);
+            rest = after;
+            part
+        })
+    }
+
+    /// Training images.
+    pub fn train_images(&self) -> &[u8] {
+        self.parts()[0]
+    }
+
+    /// Training labels.
+    pub fn train_labels(&self) -> &[u8] {
+        self.parts()[1]
+    }
+
+    /// Evaluation images.
+    pub fn eval_images(&self) -> &[u8] {
+        self.parts()[2]
+    }
+
+    /// Evaluation labels.
+    pub fn eval_labels(&self) -> &[u8] {
+        self.parts()[3]
+    }
+}
+
+impl fmt::Debug for Arrays {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Arrays").field("shapes", &self.shapes).finish_non_exhaustive()
     }
 }
 

@@ -47,7 +47,7 @@ fn train() -> Result<(), TrainError> {
     die_with_the_parent();
     let engine = Engine::choose(job.device, job.recipe.precision, job.recipe.norm, job.threads)
         .map_err(|error| TrainError(error.to_string()))?;
-    let data = DeviceData::upload(&arrays, job.arrays, job.recipe.augment, engine);
+    let data = DeviceData::upload(&arrays, job.recipe.augment, engine);
     drop(arrays);
     engine.synchronize();
     emit(Event::TrainerStart(TrainerStart {
@@ -91,17 +91,9 @@ fn receive() -> io::Result<(Job, Arrays)> {
     let mut line = String::new();
     input.read_line(&mut line)?;
     let job: Job = serde_json::from_str(&line).map_err(io::Error::other)?;
-    let [train_images, train_labels, eval_images, eval_labels] = job.arrays.byte_counts();
-    let mut part = |length: usize| {
-        let mut bytes = vec![0; length];
-        input.read_exact(&mut bytes).map(|()| bytes)
-    };
-    let arrays = Arrays {
-        train_images: part(train_images)?,
-        train_labels: part(train_labels)?,
-        eval_images: part(eval_images)?,
-        eval_labels: part(eval_labels)?,
-    };
+    let mut bytes = vec![0; job.arrays.byte_counts().iter().sum()];
+    input.read_exact(&mut bytes)?;
+    let arrays = Arrays::new(bytes, job.arrays).map_err(io::Error::other)?;
     Ok((job, arrays))
 }
 

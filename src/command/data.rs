@@ -2,97 +2,162 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use indicatif::HumanBytes;
 use serde_json::json;
 
-use crate::cli::Data;
+use crate::cli::{Data, DatasetChoice, Fetch};
 use crate::command::Answer;
-use crate::dataset::{self, FetchSource, Folder, Manifest};
+use crate::command::measure;
+use crate::command::watching::Watching;
+use crate::dataset::{self, Folder, Held, Manifest, Source};
 use crate::printer::{Label, answer, labelled, note};
 use crate::report;
+use crate::text::show;
 
 /// Runs the command.
 pub(super) fn data(command: &Data) -> Result<Answer> {
     match command {
-        Data::List { json } => {
-            for manifest in dataset::all() {
-                list(&manifest, *json);
-            }
-            Ok(Answer::Done)
-        }
-        Data::Fetch { id, mirror, from } => {
-            let source = match (mirror, from) {
-                (_, Some(folder)) => FetchSource::Folder(folder.clone()),
-                (Some(url), None) => FetchSource::Mirror(url.clone()),
-                (None, None) => FetchSource::Publisher,
-            };
-            fetch(id, &source)
-        }
-        Data::Verify { id, data } => verify(id, data.as_deref()),
+        Data::List { json } => list(*json),
+        Data::Fetch(arguments) => fetch(arguments),
+        Data::Verify { dataset, data } => verify(&chosen(dataset)?, data.as_deref()),
+        Data::Prepare { track, manifest, data } => prepare(track, manifest.as_deref(), data.as_deref()),
+        Data::Prune { id } => prune(id.as_deref()),
     }
 }
 
-fn place(manifest: &Manifest) -> String {
-    match dataset::find(manifest, None) {
-        Ok(Folder::BuiltIn) => "built in".to_owned(),
-        Ok(Folder::At(folder)) => folder.display().to_string(),
-        Err(_) => "not on this machine".to_owned(),
+fn chosen(choice: &DatasetChoice) -> Result<Manifest> {
+    match (&choice.id, &choice.manifest) {
+        (_, Some(path)) => Ok(Manifest::read(path)?),
+        (Some(id), None) => Ok(dataset::by_id(id)?),
+        (None, None) => anyhow::bail!("name a data set, or a manifest with --manifest"),
     }
 }
 
-fn list(manifest: &Manifest, json: bool) {
-    let Manifest { id, title, license, shapes, .. } = manifest;
-    if json {
-        let found = dataset::find(manifest, None).is_ok();
-        let line = json!({"id": id, "title": title, "license": license, "shapes": shapes, "found": found, "place": place(manifest)});
-        answer(&line.to_string());
-        return;
+fn list(json: bool) -> Result<Answer> {
+    let prepared = dataset::held(&dataset::cache_folder());
+    for manifest in dataset::all() {
+        let of_it: Vec<&Held> = prepared.iter().filter(|held| held.dataset == manifest.id.as_str()).collect();
+        answer(&if json { line_for_programs(&manifest, &of_it)? } else { line_for_people(&manifest, &of_it) });
     }
-    let size = format!(
-        "{} + {} images of {}x{}x{}",
-        shapes.train, shapes.evaluation, shapes.width, shapes.height, shapes.channels
+    // Those of a user's own have no manifest here.
+    for held in prepared.iter().filter(|held| !json && !dataset::is_shipped(&held.dataset)) {
+        answer(&format!("of your own: {}{}", show(&held.dataset), prepared_words(&[held])));
+    }
+    Ok(Answer::Done)
+}
+
+fn place(manifest: &Manifest) -> Option<String> {
+    match dataset::find(manifest, None).ok()? {
+        Folder::BuiltIn => Some("built in".to_owned()),
+        Folder::At(folder) => Some(folder.display().to_string()),
+    }
+}
+
+fn line_for_programs(manifest: &Manifest, prepared: &[&Held]) -> Result<String> {
+    let place = place(manifest);
+    let prepared = prepared.iter().map(|held| json!({"resize": held.resize, "bytes": held.bytes})).collect::<Vec<_>>();
+    let line = json!({
+        "id": manifest.id, "title": manifest.title, "license": manifest.license,
+        "train": manifest.train, "evaluation": manifest.evaluation, "classes": manifest.classes,
+        "confirmed": manifest.is_confirmed(), "found": place.is_some(), "place": place, "prepared": prepared,
+    });
+    Ok(serde_json::to_string(&line)?)
+}
+
+fn line_for_people(manifest: &Manifest, prepared: &[&Held]) -> String {
+    let place = place(manifest).unwrap_or_else(|| "not on this machine".to_owned());
+    let size = manifest.size.map_or_else(
+        || "of many sizes".to_owned(),
+        |size| format!("of {}x{}x{}", size.width, size.height, size.channels),
     );
-    answer(&format!("{id:<14} {title:<38} {size:<34} {}", place(manifest)));
+    let images = format!("{} + {} images {size}", manifest.train, manifest.evaluation);
+    let doubt = if manifest.is_confirmed() { "" } else { ", digest unconfirmed: refused by default" };
+    format!(
+        "{:<16} {:<37} {images:<36} {place}{doubt}{}",
+        manifest.id.as_str(),
+        manifest.title.as_str(),
+        prepared_words(prepared)
+    )
 }
 
-fn fetch(id: &str, source: &FetchSource) -> Result<Answer> {
-    let manifest = dataset::by_id(id)?;
-    if manifest.source == dataset::Source::BuiltIn {
-        note(&format!("`{id}` is made by the program itself; there is nothing to fetch"));
+fn prepared_words(prepared: &[&Held]) -> String {
+    let words = |held: &&Held| format!(", prepared: {} ({})", held.resize, HumanBytes(held.bytes));
+    prepared.iter().map(words).collect()
+}
+
+fn fetch(arguments: &Fetch) -> Result<Answer> {
+    let manifest = chosen(&arguments.dataset)?;
+    if manifest.source == Source::BuiltIn {
+        note(&format!("`{}` is made by the program itself; there is nothing to fetch", manifest.id));
         return Ok(Answer::Done);
     }
-    let target = dataset::default_folder().join(id);
-    let bar = indicatif::ProgressBar::new(0);
-    let mut progress = |name: &str, bytes: u64, all: u64| {
-        bar.set_length(all);
-        bar.set_position(bytes);
-        bar.set_message(name.to_owned());
+    let watch = Watching::begin();
+    let fetch = dataset::Fetch {
+        manifest: &manifest,
+        places: &arguments.from,
+        accept_unconfirmed: arguments.accept_unconfirmed,
+        into: &dataset::default_folder(),
+        watch: &watch,
     };
-    dataset::fetch(&manifest, source, &target, &mut progress)?;
-    bar.finish_and_clear();
-    answer(&format!("{id}: verified, in {}", target.display()));
+    let folder = fetch.run();
+    watch.end();
+    answer(&format!("{}: verified, in {}", manifest.id, folder?.display()));
     Ok(Answer::Done)
 }
 
 /// Wrong bytes are an answer; data that cannot be found or read is not.
-fn verify(id: &str, folder: Option<&Path>) -> Result<Answer> {
-    let manifest = dataset::by_id(id)?;
-    let folder = dataset::find(&manifest, folder)?;
-    let Err(error) = dataset::load(&manifest, &folder) else {
-        let place = if let Folder::At(folder) = &folder {
-            format!(" in {}", folder.display())
-        } else {
-            ", built in".to_owned()
-        };
-        answer(&format!("{id}: verified{place}, content {}", manifest.content_sha256));
-        return Ok(Answer::Done);
-    };
-    if !error.is_about_bytes() {
-        return Err(error.into());
+fn verify(manifest: &Manifest, folder: Option<&Path>) -> Result<Answer> {
+    let folder = dataset::find(manifest, folder)?;
+    match dataset::verify(manifest, &folder) {
+        Ok(()) => {
+            let place = match &folder {
+                Folder::At(folder) => format!(" in {}", show(&folder.to_string_lossy())),
+                Folder::BuiltIn => ", built in".to_owned(),
+            };
+            let content =
+                manifest.content(None).map_or_else(String::new, |known| format!(", content {}", known.sha256));
+            answer(&format!("{}: verified{place}{content}", manifest.id));
+            Ok(Answer::Done)
+        }
+        Err(error) if !error.is_about_bytes() => Err(error.into()),
+        Err(error) => {
+            labelled(Label::Error, &error.to_string());
+            if let Some(hint) = report::hint(&error) {
+                labelled(Label::Hint, &hint);
+            }
+            Ok(Answer::NotSo)
+        }
     }
-    labelled(Label::Error, &error.to_string());
-    if let Some(hint) = report::hint(&error) {
-        labelled(Label::Hint, &hint);
-    }
-    Ok(Answer::NotSo)
+}
+
+/// What a session on this track would be given.
+fn prepare(track: &str, manifest: Option<&Path>, folder: Option<&Path>) -> Result<Answer> {
+    let ground = measure::ground(track, manifest)?;
+    let watch = Watching::begin();
+    let prepared = dataset::prepare(&ground.manifest, ground.track.resize, folder, &watch);
+    watch.end();
+    let prepared = prepared?;
+    let copies = prepared.duplicates;
+    answer(&format!("content {}", prepared.content_sha256));
+    answer(&format!("decoder {}", prepared.decoder.unwrap_or("none needed")));
+    answer(&format!(
+        "copies {} evaluation images also trained on, {} within training, {} within evaluation",
+        copies.overlap, copies.train, copies.evaluation
+    ));
+    Ok(Answer::Done)
+}
+
+fn prune(id: Option<&str>) -> Result<Answer> {
+    let folder = dataset::cache_folder();
+    let prepared = dataset::prune(&folder, id).with_context(|| format!("{} cannot be pruned", folder.display()))?;
+    let folder = dataset::default_folder();
+    let broken =
+        dataset::prune_downloads(&folder, id).with_context(|| format!("{} cannot be pruned", folder.display()))?;
+    answer(&format!(
+        "removed {} of prepared arrays and {} of broken downloads",
+        HumanBytes(prepared),
+        HumanBytes(broken)
+    ));
+    Ok(Answer::Done)
 }

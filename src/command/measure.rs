@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -13,27 +12,29 @@ use crate::artifact::{Sha256Hex, sha256_file, sha256_hex, write_atomic};
 use crate::cli::SessionOptions;
 use crate::clock::{self, Clock as _, MonotonicClock};
 use crate::command::progress::Progress;
+use crate::command::watching::Watching;
 use crate::dataset::{self, Manifest};
+use crate::ground::Ground;
 use crate::hardware::Machine;
 use crate::price::Price;
 use crate::printer::{Label, labelled};
 use crate::recipe::{Precision, Recipe};
 use crate::result::{
-    DatasetFacts, HarnessFacts, LOG_FILE, LibtorchFacts, LogFacts, RECIPE_FILE, RESULT_FILE, RESULT_SCHEMA, ResultFile,
-    RunLog, SessionFacts, VARIANT_FILE, VariantFacts, derive,
+    DatasetFacts, HarnessFacts, LOG_FILE, LibtorchFacts, LogFacts, MANIFEST_FILE, RECIPE_FILE, RESULT_FILE,
+    RESULT_SCHEMA, ResultFile, RunLog, SessionFacts, VARIANT_FILE, VariantFacts, derive,
 };
 use crate::seed::{self, Seed};
 use crate::session::{self, Request, SpawnError, TrainerInfo};
 use crate::text::{SafeText, show};
-use crate::track::{self, RULES_VERSION, Track};
+use crate::track::{self, RULES_VERSION};
 use crate::variant::{self, Variant};
-use crate::wire::{Arrays, DeviceChoice, Job, SessionStart};
+use crate::wire::{DeviceChoice, Job, SessionStart};
 use crate::yaml::{self, VARIANT_CAP};
 
 /// Everything known before the first step of training; everything that can be refused has been.
 pub(super) struct Prepared {
     resolved: Resolved,
-    arrays: Arc<Arrays>,
+    data: dataset::Prepared,
     price: Option<Price>,
     trainer: PathBuf,
     libtorch_sha256: Option<Sha256Hex>,
@@ -55,18 +56,26 @@ pub(super) fn read_variant(path: &Path) -> Result<Vec<u8>> {
 pub(super) struct Resolved {
     variant: Variant,
     variant_bytes: Vec<u8>,
-    track: Track,
+    ground: Ground,
     pub(super) recipe: Recipe,
-    manifest: Manifest,
 }
 
-/// Resolves a variant to its recipe, and refuses whatever is wrong with it.
-pub(super) fn resolve(variant_bytes: Vec<u8>, shown_name: &str) -> Result<Resolved> {
+/// The track on its own data set, or on that of a user's manifest.
+pub(super) fn ground(track: &str, manifest: Option<&Path>) -> Result<Ground> {
+    let track = track::by_id(track)?;
+    Ok(match manifest {
+        Some(path) => Ground::own(track, Manifest::read(path)?)?,
+        None => Ground::published(track),
+    })
+}
+
+/// Resolves a variant to its recipe, and refuses whatever is wrong with it. With `manifest` it is to be trained on that
+/// data set of the user's own, else on the track's.
+pub(super) fn resolve(variant_bytes: Vec<u8>, shown_name: &str, manifest: Option<&Path>) -> Result<Resolved> {
     let variant = Variant::parse(&variant_bytes, shown_name)?;
-    let track = track::by_id(&variant.base()?.track)?;
-    let manifest = dataset::by_id(&track.dataset)?;
-    let recipe = variant.resolve(manifest.image_size())?;
-    Ok(Resolved { variant, variant_bytes, track, recipe, manifest })
+    let ground = ground(&variant.base()?.track, manifest)?;
+    let recipe = variant.resolve(ground.terms())?;
+    Ok(Resolved { variant, variant_bytes, ground, recipe })
 }
 
 /// Verifies the data set, and finds trainer, libtorch and price.
@@ -74,18 +83,20 @@ pub(super) fn prepare(resolved: Resolved, options: &SessionOptions) -> Result<Pr
     check_size(&resolved.recipe, options.runs)?;
     let price = price(options)?;
     let trainer = session::find_trainer()?;
-    let folder = dataset::find(&resolved.manifest, options.data.as_deref())?;
+    let watch = Watching::begin();
     // Side by side, since each takes most of a second.
-    let (arrays, libtorch) = thread::scope(|scope| {
+    let (data, libtorch) = thread::scope(|scope| {
         let libtorch = scope.spawn(|| libtorch(&trainer));
-        let arrays = dataset::load(&resolved.manifest, &folder);
-        (arrays, libtorch.join())
+        let ground = &resolved.ground;
+        let data = dataset::prepare(&ground.manifest, ground.track.resize, options.data.as_deref(), &watch);
+        (data, libtorch.join())
     });
-    let arrays = Arc::new(arrays?);
+    watch.end();
+    let data = data?;
     let (info, libtorch_sha256) =
         libtorch.map_err(|_| anyhow::anyhow!("the digest of libtorch could not be taken"))??;
     check_device(&info, &resolved.recipe, options.device)?;
-    Ok(Prepared { resolved, arrays, price, trainer, libtorch_sha256 })
+    Ok(Prepared { resolved, data, price, trainer, libtorch_sha256 })
 }
 
 /// A run log that could not be read back would make the session worthless.
@@ -147,6 +158,14 @@ pub(super) fn hold(
     let recipe_text = variant::canonical(&prepared.resolved.recipe);
     write_atomic(&folder.join(VARIANT_FILE), &prepared.resolved.variant_bytes)?;
     write_atomic(&folder.join(RECIPE_FILE), recipe_text.as_bytes())?;
+    let manifest = &prepared.resolved.ground.manifest;
+    if !manifest.is_published() {
+        write_atomic(&folder.join(MANIFEST_FILE), manifest.text().as_bytes())?;
+        labelled(
+            Label::Warning,
+            &format!("`{}` is not the track's published data set; this session is never ranked", manifest.id),
+        );
+    }
     let recipe_sha256 = sha256_hex(recipe_text.as_bytes());
     let machine = Machine::read();
     let harness = harness(prepared)?;
@@ -164,7 +183,7 @@ pub(super) fn hold(
 fn new_folder(prepared: &Prepared, options: &SessionOptions, nonce: &str) -> Result<PathBuf> {
     let day = clock::calendar().format("%Y-%m-%d");
     let name = format!("{day}-{}-{}", prepared.resolved.variant.header.name, &nonce[..8]);
-    let folder = options.sessions.join(&prepared.resolved.track.id).join(name);
+    let folder = options.sessions.join(&prepared.resolved.ground.track.id).join(name);
     fs::create_dir_all(&folder)
         .with_context(|| format!("the folder {} cannot be made; name another with --sessions", folder.display()))?;
     Ok(folder)
@@ -182,13 +201,13 @@ fn job(
     let cores = machine.host.physical_cores.unwrap_or(machine.host.logical_cpus);
     Job {
         recipe: prepared.resolved.recipe.clone(),
-        target: prepared.resolved.track.target,
+        target: prepared.resolved.ground.target(),
         seeds: (1..=options.runs).map(seed).collect::<Vec<Seed>>(),
         warmup_seed: seed(0),
         stop_at_target,
         device: options.device,
         threads: options.threads.unwrap_or(cores.min(machine.host.logical_cpus)),
-        arrays: prepared.resolved.manifest.shapes,
+        arrays: prepared.data.arrays.shapes(),
     }
 }
 
@@ -203,13 +222,13 @@ fn start(
     SessionStart {
         schema: crate::result::LOG_SCHEMA.to_owned(),
         rules_version: RULES_VERSION.to_owned(),
-        track: prepared.resolved.track.id.clone(),
-        target: prepared.resolved.track.target,
+        track: prepared.resolved.ground.track.id.clone(),
+        target: prepared.resolved.ground.target(),
         recipe_sha256,
         nonce: nonce.to_owned(),
         runs: options.runs,
         stop_at_target,
-        steps_per_epoch: prepared.resolved.recipe.steps_per_epoch(prepared.resolved.manifest.shapes.train),
+        steps_per_epoch: prepared.resolved.recipe.steps_per_epoch(prepared.resolved.ground.shapes.train),
         epochs: prepared.resolved.recipe.epochs,
         started_at: clock::calendar().format("%Y-%m-%dT%H:%M:%SZ").to_string(),
         dataset_seconds: clock.now().as_secs_f64(),
@@ -230,13 +249,13 @@ fn supervise(
     let request = Request {
         trainer: &prepared.trainer,
         job,
-        arrays: Arc::clone(&prepared.arrays),
+        arrays: prepared.data.arrays.clone(),
         start,
         log: &folder.join(LOG_FILE),
         hang_after: Duration::from_secs(options.hang_after),
         interrupted: &INTERRUPTED,
     };
-    let mut progress = Progress::begin(&prepared.resolved.track, &prepared.resolved.recipe, options.runs);
+    let mut progress = Progress::begin(&prepared.resolved.ground, &prepared.resolved.recipe, options.runs);
     session::supervise(request, *clock, &mut progress)?;
     Ok(())
 }
@@ -266,8 +285,8 @@ fn result(
     Ok(ResultFile {
         schema: RESULT_SCHEMA.to_owned(),
         rules_version: RULES_VERSION.to_owned(),
-        track: prepared.resolved.track.id.clone().try_into().context("the track's id")?,
-        target: prepared.resolved.track.target,
+        track: prepared.resolved.ground.track.id.clone().try_into().context("the track's id")?,
+        target: prepared.resolved.ground.target(),
         variant: VariantFacts {
             name: prepared.resolved.variant.header.name.clone(),
             authors: prepared.resolved.variant.header.authors.clone(),
@@ -288,11 +307,7 @@ fn result(
             precision: trainer.precision.clone(),
         },
         log: LogFacts { sha256: sha256_hex(log_bytes), bytes: log_bytes.len() as u64 },
-        dataset: DatasetFacts {
-            id: prepared.resolved.manifest.id.clone(),
-            manifest_sha256: prepared.resolved.manifest.digest(),
-            content_sha256: prepared.resolved.manifest.content_sha256,
-        },
+        dataset: dataset_facts(prepared),
         harness,
         libtorch: LibtorchFacts {
             version: trainer.libtorch_version.clone(),
@@ -302,4 +317,17 @@ fn result(
         price: prepared.price.clone(),
         derived: derive(log, prepared.price.as_ref()),
     })
+}
+
+fn dataset_facts(prepared: &Prepared) -> DatasetFacts {
+    let (ground, data) = (&prepared.resolved.ground, &prepared.data);
+    DatasetFacts {
+        id: ground.manifest.id.clone(),
+        published: ground.manifest.is_published(),
+        manifest_sha256: ground.manifest.digest(),
+        resize: ground.track.resize,
+        decoder: data.decoder.and_then(SafeText::cleaned),
+        content_sha256: data.content_sha256,
+        duplicates: data.duplicates,
+    }
 }

@@ -10,6 +10,7 @@ mod recipe;
 mod run;
 mod submit;
 mod verify;
+mod watching;
 
 use std::process::ExitCode;
 

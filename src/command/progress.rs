@@ -4,10 +4,10 @@ use std::io::{IsTerminal as _, stderr};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::ground::Ground;
 use crate::printer::note;
 use crate::recipe::Recipe;
 use crate::session::Observer;
-use crate::track::Track;
 use crate::units::{Target, human_seconds};
 use crate::wire::{Epoch, Event, LogLine, Outcome, RunStop, TrainerStart};
 
@@ -24,15 +24,16 @@ pub(super) struct Progress {
 
 impl Progress {
     /// Says what is about to be held.
-    pub(super) fn begin(track: &Track, recipe: &Recipe, runs: u32) -> Self {
-        let percent = track.target.percent();
+    pub(super) fn begin(ground: &Ground, recipe: &Recipe, runs: u32) -> Self {
+        let target = ground.target();
+        let (track, percent) = (&ground.track, target.percent());
         note(&format!("track {}: {runs} runs of {} epochs, target {percent:.2} %", track.id, recipe.epochs));
         let bar = stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(u64::from(runs) * u64::from(recipe.epochs));
             let style = ProgressStyle::with_template("{bar:24} {pos}/{len} epochs {prefix} {msg}");
             bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
-        Self { bar, runs, epochs: recipe.epochs, target: track.target, run_seconds: 0.0, runs_done: 0 }
+        Self { bar, runs, epochs: recipe.epochs, target, run_seconds: 0.0, runs_done: 0 }
     }
 
     fn say(&self, line: &str) {

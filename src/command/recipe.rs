@@ -39,5 +39,5 @@ fn resolve(named: &str) -> Result<Recipe> {
         return Ok(recipe);
     }
     let bytes = read_variant(Path::new(named))?;
-    Ok(measure::resolve(bytes, &crate::text::show(named))?.recipe)
+    Ok(measure::resolve(bytes, &crate::text::show(named), None)?.recipe)
 }

@@ -17,7 +17,10 @@ pub(super) fn run(arguments: &Run, clock: &MonotonicClock) -> Result<Answer> {
         Some(path) => (measure::read_variant(path)?, crate::text::show(&path.to_string_lossy())),
         None => (reference(&arguments.track)?, format!("reference of {}", arguments.track)),
     };
-    let prepared = measure::prepare(measure::resolve(bytes, &shown_name)?, &arguments.session)?;
+    let prepared = measure::prepare(
+        measure::resolve(bytes, &shown_name, arguments.session.manifest.as_deref())?,
+        &arguments.session,
+    )?;
     let held = measure::hold(&prepared, &arguments.session, arguments.stop_at_target, clock)?;
     print(&held, arguments.json)?;
     conclude(&held)

@@ -12,14 +12,16 @@ use crate::command::measure::{self, Held};
 use crate::command::{Answer, run};
 use crate::leaderboard::{self, SIGNERS_FILE};
 use crate::printer::{answer, note};
-use crate::result::{LOG_FILE, RECIPE_FILE, RESULT_FILE, SIGNATURE_FILE, VARIANT_FILE, check_entry, entry_name};
+use crate::result::{
+    LOG_FILE, MANIFEST_FILE, RECIPE_FILE, RESULT_FILE, SIGNATURE_FILE, VARIANT_FILE, check_entry, entry_name,
+};
 use crate::signing::{AllowedSigners, KeyChoice, RERUN_NAMESPACE, RESULT_NAMESPACE, Signer, Zeroizing};
 
 /// Runs the command. Whatever can be refused is refused before the first step of training.
 pub(super) fn submit(arguments: &Submit, process: &MonotonicClock) -> Result<Answer> {
     let bytes = measure::read_variant(&arguments.variant)?;
     let shown_name = crate::text::show(&arguments.variant.to_string_lossy());
-    let resolved = measure::resolve(bytes, &shown_name)?;
+    let resolved = measure::resolve(bytes, &shown_name, arguments.session.manifest.as_deref())?;
     let namespace = if arguments.as_runner { RERUN_NAMESPACE } else { RESULT_NAMESPACE };
     let asked = process.now();
     let signer = Signer::open(&key(arguments), &mut ask_passphrase)?;
@@ -85,7 +87,10 @@ fn file(held: &Held, submissions: &Path) -> Result<PathBuf> {
     let track = submissions.join(held.result.track.as_str());
     std::fs::create_dir_all(&track)?;
     let staging = tempfile::Builder::new().prefix(".filing-").tempdir_in(&track)?;
-    for name in [VARIANT_FILE, RECIPE_FILE, LOG_FILE, RESULT_FILE, SIGNATURE_FILE] {
+    for name in [VARIANT_FILE, RECIPE_FILE, MANIFEST_FILE, LOG_FILE, RESULT_FILE, SIGNATURE_FILE] {
+        if name == MANIFEST_FILE && held.result.dataset.published {
+            continue;
+        }
         write_atomic(&staging.path().join(name), &std::fs::read(held.folder.join(name))?)?;
     }
     let name = entry_name(&held.result);

@@ -1,52 +1,123 @@
-//! Brings a data set to the user's data folder: from its publisher, a mirror, or a folder. Only verified files stay.
+//! Brings a data set to the user's data folder: from its publisher, from mirrors, or from what is already there. A folder
+//! takes its name only when everything in it is verified.
 
-use std::io::{self, Read};
+use std::fmt;
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::str::FromStr;
 
-use crate::artifact::{ArtifactError, Sha256Hex, sha256_hex, write_atomic};
-use crate::dataset::manifest::{IdxFile, Manifest, Source};
-use crate::dataset::store::{self, DatasetError, Folder};
+use crate::artifact::{ArtifactError, Sha256Hex, publish_dir, sha256_file};
+use crate::clock;
+use crate::dataset::download::{DownloadError, Published, download};
+use crate::dataset::error::DatasetError;
+use crate::dataset::file_list::{FileList, ListError, list_name, place_of};
+use crate::dataset::manifest::{self, Archive, CifarSource, IdxFile, IdxSource, Manifest, PictureSource, Source};
+use crate::dataset::prepare::{list_of, verify};
+use crate::dataset::store::{self, Folder};
+use crate::dataset::unpack::{Limits, UnpackError, Unpacked, unpack};
+use crate::dataset::watch::Watch;
 
-/// Where to take the files from.
+/// Where to take a data set from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FetchSource {
-    /// The publisher's address.
-    Publisher,
-    /// Another address that the same compressed files lie under.
-    Mirror(String),
-    /// A folder.
-    Folder(PathBuf),
+pub enum Place {
+    /// An address: of the file itself, or that the publisher's files lie under.
+    Address(String),
+    /// A file or folder on this machine.
+    Path(PathBuf),
 }
 
-/// A fetch that failed; files verified before it stay.
+impl FromStr for Place {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let address = text.starts_with("http://") || text.starts_with("https://");
+        Ok(if address { Self::Address(text.to_owned()) } else { Self::Path(PathBuf::from(text)) })
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(url) => formatter.write_str(url),
+            Self::Path(path) => write!(formatter, "{}", path.display()),
+        }
+    }
+}
+
+/// A fetch that failed; what was verified before stays.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
-    /// No answer, or not the file.
-    #[error("{url} cannot be downloaded: {problem}")]
-    Download {
-        /// Address.
-        url: String,
-        /// What went wrong.
-        problem: String,
+    /// Nobody confirms its digests.
+    #[error("data set `{id}`: no second source confirms the digest of its archive")]
+    Unconfirmed {
+        /// Data set.
+        id: String,
     },
-    /// Not the publisher's bytes.
-    #[error("{url} has SHA-256 {found}, the publisher's file has {expected}")]
+    /// No publisher's address in the manifest.
+    #[error("data set `{id}`: its manifest names no address to download {file} from")]
+    NoAddress {
+        /// Data set.
+        id: String,
+        /// File.
+        file: String,
+    },
+    /// No answer, or not the file.
+    #[error(transparent)]
+    Download(#[from] DownloadError),
+    /// Another archive, and a known one.
+    #[error("{place} is not the archive of `{id}`: {is}")]
+    Mistaken {
+        /// Where it is from.
+        place: String,
+        /// Data set.
+        id: String,
+        /// What it is.
+        is: String,
+    },
+    /// Another archive that nobody knows.
+    #[error("{path} has SHA-256 {found}, the publisher's {file} has {expected}")]
     Digest {
-        /// Address.
-        url: String,
+        /// File.
+        path: PathBuf,
+        /// The publisher's name of it.
+        file: String,
         /// Found.
         found: Sha256Hex,
         /// Expected.
         expected: Sha256Hex,
     },
+    /// The archive holds what it should not.
+    #[error("{archive}: {source}")]
+    Unpack {
+        /// Archive.
+        archive: PathBuf,
+        /// What is wrong.
+        source: UnpackError,
+    },
+    /// The archive does not hold what it should.
+    #[error("{archive}: {source}")]
+    Contents {
+        /// Archive.
+        archive: PathBuf,
+        /// What is wrong.
+        source: ListError,
+    },
+    /// A folder that has neither the archive nor the unpacked files.
+    #[error("{folder} has neither {wanted}")]
+    NotThere {
+        /// Folder.
+        folder: PathBuf,
+        /// What it should have, in words.
+        wanted: String,
+    },
     /// What was brought is not the data set.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
-    /// A file cannot be read.
-    #[error("{path} cannot be read: {source}")]
-    Read {
+    /// A file cannot be read or copied.
+    #[error("{path}: {source}")]
+    Io {
         /// File.
         path: PathBuf,
         /// Cause.
@@ -61,91 +132,352 @@ impl FetchError {
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Download { .. } | Self::Digest { .. } => Some(
-                "try again, name another address with --mirror, or a folder that has the files with --from".to_owned(),
-            ),
+            Self::Unconfirmed { .. } => {
+                Some("add --accept-unconfirmed to use it all the same; no track rests on it".to_owned())
+            }
+            Self::Mistaken { id, .. } | Self::Dataset(DatasetError::NoList { id, .. }) => {
+                Some(format!("run `hlb-bench data fetch {id}` for the right archive, or name it with --from"))
+            }
+            Self::Digest { .. } | Self::NoAddress { .. } | Self::NotThere { .. } => {
+                Some("name the right archive, a folder that has it, or an address with --from".to_owned())
+            }
+            Self::Download(error) => error.hint(),
+            Self::Unpack { source, .. } => source.hint(),
             Self::Dataset(error) => error.hint(),
-            _ => None,
-        }
-    }
-}
-
-/// Brings the files into `target` and verifies the whole data set there. `progress` is told each file and its bytes so far.
-pub fn fetch(
-    manifest: &Manifest,
-    source: &FetchSource,
-    target: &Path,
-    progress: &mut dyn FnMut(&str, u64, u64),
-) -> Result<(), FetchError> {
-    let Source::Idx { base_url, files, .. } = &manifest.source else { return Ok(()) };
-    if let FetchSource::Folder(folder) = source {
-        store::load(manifest, &Folder::At(folder.clone()))?;
-        return copy(files, folder, target);
-    }
-    let base = if let FetchSource::Mirror(url) = source { url } else { base_url };
-    for file in files {
-        let path = target.join(format!("{}.gz", file.name));
-        if std::fs::read(&path).is_ok_and(|bytes| sha256_hex(&bytes) == file.compressed_sha256) {
-            continue;
-        }
-        let url = format!("{}/{}.gz", base.trim_end_matches('/'), file.name);
-        let bytes = download(&url, file, progress)?;
-        create_folder(target)?;
-        write_atomic(&path, &bytes)?;
-    }
-    store::load(manifest, &Folder::At(target.to_owned()))?;
-    Ok(())
-}
-
-fn create_folder(target: &Path) -> Result<(), FetchError> {
-    std::fs::create_dir_all(target).map_err(|source| FetchError::Read { path: target.to_owned(), source })
-}
-
-fn copy(files: &[IdxFile], folder: &Path, target: &Path) -> Result<(), FetchError> {
-    create_folder(target)?;
-    for file in files {
-        for name in [file.name.clone(), format!("{}.gz", file.name)] {
-            let path = folder.join(&name);
-            if path.is_file() {
-                let bytes = std::fs::read(&path).map_err(|source| FetchError::Read { path, source })?;
-                write_atomic(&target.join(name), &bytes)?;
+            Self::Write(error) => error.hint(),
+            Self::Contents { .. } => None,
+            Self::Io { source, .. } => {
+                (source.kind() == io::ErrorKind::StorageFull).then(|| "free some space on the disk".to_owned())
             }
         }
     }
-    Ok(())
 }
 
-fn download(url: &str, file: &IdxFile, progress: &mut dyn FnMut(&str, u64, u64)) -> Result<Vec<u8>, FetchError> {
-    let failed = |problem: String| FetchError::Download { url: url.to_owned(), problem };
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .timeout_connect(Some(Duration::from_secs(30)))
-        .timeout_recv_response(Some(Duration::from_mins(1)))
-        .build()
-        .into();
-    let response = agent.get(url).call().map_err(|error| failed(error.to_string()))?;
-    let reader = response.into_body().into_reader();
-    let bytes = receive(reader, file, progress).map_err(|error| failed(error.to_string()))?;
-    let length = bytes.len() as u64;
-    if length != file.compressed_bytes {
-        return Err(failed(format!("{length} bytes or more came, the publisher's file has {}", file.compressed_bytes)));
-    }
-    let found = sha256_hex(&bytes);
-    if found == file.compressed_sha256 {
-        return Ok(bytes);
-    }
-    Err(FetchError::Digest { url: url.to_owned(), found, expected: file.compressed_sha256 })
+fn io_at(path: &Path) -> impl FnOnce(io::Error) -> FetchError + use<'_> {
+    |source| FetchError::Io { path: path.to_owned(), source }
 }
 
-/// At most one byte more than the file should have.
-fn receive(reader: impl Read, file: &IdxFile, progress: &mut dyn FnMut(&str, u64, u64)) -> io::Result<Vec<u8>> {
-    let mut reader = reader.take(file.compressed_bytes + 1);
-    let mut bytes = Vec::new();
-    loop {
-        let before = bytes.len();
-        reader.by_ref().take(1 << 16).read_to_end(&mut bytes)?;
-        if bytes.len() == before {
-            return Ok(bytes);
+/// What to fetch, and how.
+pub struct Fetch<'a> {
+    /// What it is.
+    pub manifest: &'a Manifest,
+    /// Where it may be, in the order to try; empty for the publisher's address.
+    pub places: &'a [Place],
+    /// Take an archive whose digest nobody confirms.
+    pub accept_unconfirmed: bool,
+    /// Folder of the user's data sets; a folder named after this one comes to lie in it.
+    pub into: &'a Path,
+    /// Told how far it is.
+    pub watch: &'a dyn Watch,
+}
+
+impl Fetch<'_> {
+    /// Brings the data set, unless it is there already, and returns its folder. A folder of that name whose files are not
+    /// the right ones is moved aside, never deleted.
+    pub fn run(&self) -> Result<PathBuf, FetchError> {
+        let target = self.into.join(self.manifest.id.as_str());
+        if self.manifest.source == Source::BuiltIn || verify(self.manifest, &Folder::At(target.clone())).is_ok() {
+            return Ok(target);
         }
-        progress(&file.name, bytes.len() as u64, file.compressed_bytes);
+        if !self.manifest.is_confirmed() && !self.accept_unconfirmed {
+            return Err(FetchError::Unconfirmed { id: self.manifest.id.to_string() });
+        }
+        fs::create_dir_all(self.into).map_err(io_at(self.into))?;
+        let staging = tempfile::Builder::new().prefix(".staging-").tempdir_in(self.into).map_err(io_at(self.into))?;
+        fs::set_permissions(staging.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .map_err(io_at(staging.path()))?;
+        self.bring(staging.path())?;
+        verify(self.manifest, &Folder::At(staging.path().to_owned()))?;
+        self.move_aside(&target)?;
+        publish_dir(staging.path(), &target)?;
+        // The folder now has another name; nothing is left to be removed.
+        let _ = staging.keep();
+        self.forget_downloads();
+        Ok(target)
     }
+
+    /// Puts the files into the staging folder.
+    fn bring(&self, staging: &Path) -> Result<(), FetchError> {
+        match &self.manifest.source {
+            Source::BuiltIn => Ok(()),
+            Source::Idx(source) => source.files.iter().try_for_each(|file| self.bring_idx(source, file, staging)),
+            Source::Cifar(source) => self.bring_cifar(source, staging),
+            Source::Pictures(source) => self.bring_pictures(source, staging),
+        }
+    }
+
+    /// Where a broken download waits to be resumed.
+    fn downloads(&self) -> PathBuf {
+        self.into.join(format!(".{}.downloads", self.manifest.id))
+    }
+
+    /// Verified downloads are unpacked or copied by now. What another process is downloading stays, and the folder with it.
+    fn forget_downloads(&self) {
+        let folder = self.downloads();
+        for item in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let whole = item.path().extension().is_none_or(|extension| extension != "part");
+            let _ = if whole { fs::remove_file(item.path()) } else { Ok(()) };
+        }
+        let _ = fs::remove_dir(folder);
+    }
+
+    fn move_aside(&self, target: &Path) -> Result<(), FetchError> {
+        if !target.exists() {
+            return Ok(());
+        }
+        for number in 1.. {
+            let aside = self.into.join(format!("{}.damaged-{number}", self.manifest.id));
+            match publish_dir(target, &aside) {
+                Err(ArtifactError::Exists { .. }) => {}
+                other => {
+                    other?;
+                    self.watch.note(&format!(
+                        "{} was not the data set; it is now {}",
+                        target.display(),
+                        aside.display()
+                    ));
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Tries each place in turn; the last error is the one that counts.
+    fn first_of<T>(
+        &self,
+        publisher: Option<Place>,
+        file: &str,
+        mut bring: impl FnMut(&Place) -> Result<T, FetchError>,
+    ) -> Result<T, FetchError> {
+        let own: Vec<Place> = publisher.into_iter().collect();
+        let places = if self.places.is_empty() { &own[..] } else { self.places };
+        let mut last = FetchError::NoAddress { id: self.manifest.id.to_string(), file: file.to_owned() };
+        for (index, place) in places.iter().enumerate() {
+            match bring(place) {
+                Ok(brought) => return Ok(brought),
+                Err(error) if index + 1 < places.len() => {
+                    self.watch.note(&format!("{error}; trying {}", places[index + 1]));
+                    last = error;
+                }
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    fn bring_idx(&self, source: &IdxSource, file: &IdxFile, staging: &Path) -> Result<(), FetchError> {
+        let compressed = format!("{}.gz", file.name);
+        let publisher = Some(Place::Address(source.base_url.clone()));
+        self.first_of(publisher, &compressed, |place| match place {
+            Place::Address(base) => {
+                let url = format!("{}/{compressed}", base.trim_end_matches('/'));
+                let wanted =
+                    Published { file: &compressed, bytes: file.compressed_bytes, sha256: file.compressed_sha256 };
+                copy(&self.downloaded(&url, &wanted)?, &staging.join(&compressed))
+            }
+            Place::Path(folder) => {
+                let wanted = || format!("{} nor {compressed}", file.name);
+                let not_there = || FetchError::NotThere { folder: folder.clone(), wanted: wanted() };
+                let path = store::idx_file(folder, &file.name).ok_or_else(not_there)?;
+                copy(&path, &staging.join(path.file_name().unwrap_or_default()))
+            }
+        })
+    }
+
+    /// Downloads beside the staging folder, where a broken download outlives this process.
+    fn downloaded(&self, url: &str, published: &Published) -> Result<PathBuf, FetchError> {
+        let waiting = self.downloads();
+        fs::create_dir_all(&waiting).map_err(io_at(&waiting))?;
+        let path = waiting.join(published.file);
+        let mut progress = |bytes| self.watch.progress(published.file, bytes, published.bytes);
+        download(url, published, &path, &mut progress).map_err(|error| self.recognised(error, url))?;
+        Ok(path)
+    }
+
+    /// Says what a wrong download is, if it is known.
+    fn recognised(&self, error: DownloadError, url: &str) -> FetchError {
+        let is = match &error {
+            DownloadError::Length { found, .. } => {
+                identify(self.manifest, |bytes, _| bytes == *found).map(|is| format!("by its length, {is}"))
+            }
+            DownloadError::Digest { found, .. } => identify(self.manifest, |_, sha256| sha256 == *found),
+            _ => None,
+        };
+        match is {
+            Some(is) => FetchError::Mistaken { place: url.to_owned(), id: self.manifest.id.to_string(), is },
+            None => error.into(),
+        }
+    }
+
+    fn bring_cifar(&self, source: &CifarSource, staging: &Path) -> Result<(), FetchError> {
+        self.first_of(publisher(&source.archive), &source.archive.file, |place| {
+            if let Some(folder) = unpacked_at(place, &source.archive) {
+                let has = |name: &str| store::cifar_file(folder, &source.root, name);
+                if source.files().any(|file| has(&file.name).is_none()) {
+                    return Err(not_there(folder, &source.archive, &source.root));
+                }
+                let copy_in = |name: &str| copy(&has(name).unwrap_or_default(), &staging.join(&source.root).join(name));
+                return source.files().try_for_each(|file| copy_in(&file.name));
+            }
+            let archive = self.archive(&source.archive, place)?;
+            let wanted = |path: &str| {
+                path.strip_prefix(&source.root)
+                    .and_then(|rest| rest.strip_prefix('/'))
+                    .is_some_and(|name| source.files().any(|file| file.name == name))
+            };
+            self.unpack(&archive, staging, &wanted, 100).map(|_| ())
+        })
+    }
+
+    fn bring_pictures(&self, source: &PictureSource, staging: &Path) -> Result<(), FetchError> {
+        self.first_of(publisher(&source.archive), &source.archive.file, |place| {
+            if let Some(folder) = unpacked_at(place, &source.archive) {
+                return self.copy_pictures(source, folder, staging);
+            }
+            let archive = self.archive(&source.archive, place)?;
+            let pictures = u64::from(self.manifest.train) + u64::from(self.manifest.evaluation);
+            let wanted = |path: &str| place_of(source, path).is_some();
+            let unpacked = self.unpack(&archive, staging, &wanted, pictures)?;
+            let list = FileList::of_unpacked(self.manifest, source, unpacked)
+                .map_err(|source| FetchError::Contents { archive, source })?;
+            Ok(list.write(&staging.join(list_name(source)))?)
+        })
+    }
+
+    /// An unpacked folder with the list of its files beside it, or the folder that both lie in.
+    fn copy_pictures(&self, source: &PictureSource, folder: &Path, staging: &Path) -> Result<(), FetchError> {
+        let is_root =
+            folder.file_name().is_some_and(|name| name == source.root.as_str()) && !folder.join(&source.root).exists();
+        let folder = if is_root { folder.parent().unwrap_or(folder) } else { folder };
+        if !folder.join(&source.root).is_dir() {
+            return Err(not_there(folder, &source.archive, &source.root));
+        }
+        let list = list_of(self.manifest, source, folder)?;
+        verify(self.manifest, &Folder::At(folder.to_owned()))?;
+        for (number, file) in (1..).zip(list.files()) {
+            copy(&folder.join(&file.path), &staging.join(&file.path))?;
+            self.watch.progress("pictures", number, list.files().len() as u64);
+        }
+        Ok(list.write(&staging.join(list_name(source)))?)
+    }
+
+    /// The verified archive: downloaded, or where the user has it.
+    fn archive(&self, archive: &Archive, place: &Place) -> Result<PathBuf, FetchError> {
+        match place {
+            Place::Address(url) => {
+                let whole = url.ends_with(&archive.file) || self.places.is_empty();
+                let url = if whole { url.clone() } else { format!("{}/{}", url.trim_end_matches('/'), archive.file) };
+                self.downloaded(&url, &Published { file: &archive.file, bytes: archive.bytes, sha256: archive.sha256 })
+            }
+            Place::Path(path) => {
+                let path = if path.is_dir() { path.join(&archive.file) } else { path.clone() };
+                self.check_archive(archive, &path)?;
+                Ok(path)
+            }
+        }
+    }
+
+    fn check_archive(&self, archive: &Archive, path: &Path) -> Result<(), FetchError> {
+        let found = sha256_file(path)?;
+        if found == archive.sha256 {
+            return Ok(());
+        }
+        if let Some(is) = identify(self.manifest, |_, sha256| sha256 == found) {
+            return Err(FetchError::Mistaken {
+                place: path.display().to_string(),
+                id: self.manifest.id.to_string(),
+                is,
+            });
+        }
+        let file = archive.file.clone();
+        Err(FetchError::Digest { path: path.to_owned(), file, found, expected: archive.sha256 })
+    }
+
+    fn unpack(
+        &self,
+        archive: &Path,
+        into: &Path,
+        wanted: &dyn Fn(&str) -> bool,
+        files: u64,
+    ) -> Result<Vec<Unpacked>, FetchError> {
+        // Pictures do not compress; CIFAR's bytes do, by a tenth. Twice the number of files leaves room for strays.
+        let bytes_in_archive = fs::metadata(archive).map_err(io_at(archive))?.len();
+        let total_bytes = bytes_in_archive.saturating_mul(4).max(1 << 20);
+        let limits = Limits { members: 2 * files + 1000, member_bytes: 64 << 20, total_bytes };
+        let reader = File::open(archive).map_err(io_at(archive))?;
+        let mut progress = |bytes| self.watch.progress("unpacking", bytes, bytes_in_archive);
+        unpack(reader, into, wanted, limits, &mut progress)
+            .map_err(|source| FetchError::Unpack { archive: archive.to_owned(), source })
+    }
+}
+
+fn publisher(archive: &Archive) -> Option<Place> {
+    archive.url.clone().map(Place::Address)
+}
+
+/// A folder that has no archive in it.
+fn unpacked_at<'a>(place: &'a Place, archive: &Archive) -> Option<&'a Path> {
+    match place {
+        Place::Path(path) if path.is_dir() && !path.join(&archive.file).is_file() => Some(path),
+        _ => None,
+    }
+}
+
+fn not_there(folder: &Path, archive: &Archive, root: &str) -> FetchError {
+    FetchError::NotThere {
+        folder: folder.to_owned(),
+        wanted: format!("{} nor the unpacked folder {root}", archive.file),
+    }
+}
+
+/// Copies into a staging folder of ours; nobody relies on the copy before the folder is verified and published.
+fn copy(from: &Path, to: &Path) -> Result<(), FetchError> {
+    if let Some(folder) = to.parent() {
+        fs::create_dir_all(folder).map_err(io_at(folder))?;
+    }
+    fs::copy(from, to).map(|_| ()).map_err(io_at(from))
+}
+
+/// What an archive is that is not the one wanted: one that this data set is mistaken for, or another data set's.
+fn identify(manifest: &Manifest, is_it: impl Fn(u64, Sha256Hex) -> bool) -> Option<String> {
+    let mistaken = manifest.archive().into_iter().flat_map(|archive| &archive.mistaken_for);
+    if let Some(known) = mistaken.into_iter().find(|other| is_it(other.bytes, other.sha256)) {
+        return Some(format!("this is {}", known.is));
+    }
+    let all = manifest::all();
+    let found = all.iter().find(|other| other.archive().is_some_and(|archive| is_it(archive.bytes, archive.sha256)))?;
+    Some(format!("this is the archive of `{}`", found.id))
+}
+
+/// Removes broken downloads, of one data set or of all, and what a killed process left half unpacked an hour ago or more; the
+/// bytes that became free.
+pub fn prune_downloads(data: &Path, id: Option<&str>) -> io::Result<u64> {
+    let mut freed = 0;
+    for item in fs::read_dir(data).into_iter().flatten() {
+        let item = item?;
+        let name = item.file_name().to_string_lossy().into_owned();
+        let download = name.strip_prefix('.').and_then(|name| name.strip_suffix(".downloads"));
+        let staging = id.is_none() && name.starts_with(".staging-") && is_old(&item.path());
+        if staging || download.is_some_and(|of| id.is_none_or(|id| id == of)) {
+            freed += size_of(&item.path())?;
+            fs::remove_dir_all(item.path())?;
+        }
+    }
+    Ok(freed)
+}
+
+/// Whether nobody wrote to the folder for an hour.
+fn is_old(folder: &Path) -> bool {
+    let now = std::time::SystemTime::from(clock::calendar());
+    let changed = fs::metadata(folder).and_then(|facts| facts.modified());
+    changed.is_ok_and(|changed| now.duration_since(changed).is_ok_and(|age| age.as_secs() > 3600))
+}
+
+fn size_of(path: &Path) -> io::Result<u64> {
+    let facts = fs::symlink_metadata(path)?;
+    if !facts.is_dir() {
+        return Ok(facts.len());
+    }
+    fs::read_dir(path)?.map(|item| size_of(&item?.path())).sum()
 }

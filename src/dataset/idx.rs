@@ -62,6 +62,12 @@ pub fn decode(bytes: &[u8], part: usize, shapes: ArrayShapes) -> Result<Vec<u8>,
     if part.is_multiple_of(2) { images(bytes, count, shapes) } else { labels(bytes, count, shapes.classes) }
 }
 
+/// Length of the file of a part, header included.
+pub(super) fn file_bytes(part: usize, shapes: ArrayShapes) -> u64 {
+    let header = if part.is_multiple_of(2) { 16 } else { 8 };
+    header + shapes.byte_counts().get(part).map_or(0, |body| *body as u64)
+}
+
 fn images(bytes: &[u8], count: u32, shapes: ArrayShapes) -> Result<Vec<u8>, IdxError> {
     magic(bytes, "images", IMAGES)?;
     counted(bytes, 1, "images", count)?;

@@ -1,21 +1,48 @@
-//! Data sets: which bytes are the right ones, where they are, and their decoded arrays. Nothing here trains.
+//! Data sets: which bytes are the right ones, where they are, and the arrays made of them. Nothing here trains or prints.
+//!
+//! ```text
+//! manifest -> fetch (download, unpack, file_list) -> store -> prepare (idx, cifar, shapes | picture, resize, decode_all) -> cache
+//! ```
 
+mod cache;
+mod cifar;
+mod decode_all;
+mod download;
+mod duplicates;
+mod error;
 mod fetch;
+mod file_list;
 mod idx;
 mod manifest;
+mod picture;
+mod prepare;
+mod resize;
 mod shapes;
 mod store;
+mod unpack;
+mod watch;
 
-pub use fetch::{FetchError, FetchSource, fetch};
-pub use idx::{IdxError, decode};
-pub use manifest::{IdxFile, Manifest, Source, UnknownDataset, all, by_id};
-pub use shapes::{CLASSES, generate};
-pub use store::{DatasetError, Folder, default_folder, find, load};
+pub use cache::{Held, cache_folder, held, prune};
+pub use cifar::{CifarError, decode as decode_cifar};
+pub use decode_all::decode_all;
+pub use download::{DownloadError, Patience, Published, download, download_with};
+pub use duplicates::{Duplicates, count_duplicates};
+pub use error::DatasetError;
+pub use fetch::{Fetch, FetchError, Place, prune_downloads};
+pub use file_list::{Difference, FileList, ListError, ListedFile, Split};
+pub use idx::{IdxError, decode as decode_idx};
+pub use manifest::{Archive, IdxFile, Manifest, ManifestError, Source, UnknownDataset, all, by_id, is_shipped};
+pub use picture::{DECODER, MOST_PIXELS, Picture, PictureError, decode as decode_picture};
+pub use prepare::{Prepared, prepare, verify};
+pub use resize::{Resize, Resizer};
+pub use store::{Folder, default_folder, find};
+pub use unpack::{Limits, UnpackError, Unpacked, unpack};
+pub use watch::Watch;
 
-use crate::artifact::{Sha256Hex, sha256_of_parts};
+use crate::artifact::{Sha256Hex, sha256_hex};
 use crate::wire::Arrays;
 
-/// SHA-256 over the four decoded arrays: what was trained on, whatever files it came from.
+/// SHA-256 over the decoded arrays: what was trained on, whatever files it came from.
 pub fn content_digest(arrays: &Arrays) -> Sha256Hex {
-    sha256_of_parts(&arrays.parts())
+    sha256_hex(arrays.bytes())
 }

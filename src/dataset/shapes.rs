@@ -29,29 +29,29 @@ const TRAIN_IMAGES: usize = 5000;
 const EVAL_IMAGES: usize = 2000;
 
 /// Names of the classes, at the index of their label.
-pub const CLASSES: [&str; 10] =
+pub(super) const CLASSES: [&str; 10] =
     ["disc", "ring", "crescent", "triangle", "square", "cross", "star", "stripes", "checks", "dots"];
 
 /// Both splits of the data set.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shapes {
+pub(super) struct Shapes {
     /// What is trained on.
-    pub train: Split,
+    pub(super) train: Split,
     /// What accuracy is measured on; drawn from another stream than `train`.
-    pub eval: Split,
+    pub(super) eval: Split,
 }
 
 /// Pictures and their labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Split {
+pub(super) struct Split {
     /// Bytes in the order picture, row, column, channel.
-    pub images: Vec<u8>,
+    pub(super) images: Vec<u8>,
     /// One class index per picture. Picture `i` is of class `i mod 10`, so every class is equally frequent.
-    pub labels: Vec<u8>,
+    pub(super) labels: Vec<u8>,
 }
 
 /// Draws both splits, about 21.5 MB, always the same bytes.
-pub fn generate() -> Shapes {
+pub(super) fn generate() -> Shapes {
     Shapes {
         train: draw_split(b"hlb-bench shapes v1 train split.", TRAIN_IMAGES),
         eval: draw_split(b"hlb-bench shapes v1 eval split..", EVAL_IMAGES),
@@ -447,6 +447,12 @@ mod tests {
             }
             assert_eq!(frequency, [count / CLASSES.len(); 10]);
         }
+    }
+
+    #[test]
+    fn the_manifest_names_the_classes_in_their_order() {
+        let manifest = crate::dataset::by_id("shapes").expect("shipped");
+        assert_eq!(manifest.classes.iter().map(crate::text::SafeText::as_str).collect::<Vec<_>>(), CLASSES);
     }
 
     #[test]

@@ -210,6 +210,10 @@ fn rank(mut rows: Vec<Row>, track: &Track) -> Vec<Row> {
 fn obstacles(entry: &Entry, track: &Track) -> Vec<String> {
     let (summary, session) = (&entry.result.derived.summary, &entry.result.session);
     let mut found = Vec::new();
+    if !entry.result.dataset.published {
+        let id = &entry.result.dataset.id;
+        found.push(format!("it was trained on `{id}`, a data set of its author's own, not on the published one"));
+    }
     if session.stop_reason != "completed" {
         found.push(format!("the session ended early: {}", session.stop_reason));
     }

@@ -12,6 +12,7 @@
 //! | `figure` | numbers as words, unknown ones included |
 
 mod chart;
+mod dataset_view;
 mod entry_view;
 mod figure;
 mod folder;
@@ -26,7 +27,7 @@ use std::path::{Path, PathBuf};
 use crate::artifact::{ArtifactError, Sha256Hex, sha256_hex};
 use crate::leaderboard::SIGNERS_FILE;
 use crate::leaderboard::board::{Board, RankedTrack, Row};
-use crate::result::{LOG_CAP, LOG_FILE, RECIPE_FILE, RESULT_FILE, SIGNATURE_FILE, VARIANT_FILE};
+use crate::result::{LOG_CAP, LOG_FILE, MANIFEST_FILE, RECIPE_FILE, RESULT_FILE, SIGNATURE_FILE, VARIANT_FILE};
 use crate::text::show;
 use crate::yaml::{self, ReadError};
 
@@ -169,9 +170,11 @@ fn copies(board: &Board) -> BTreeMap<String, Copy> {
             (RESULT_FILE, Some(entry.result_sha256)),
             (SIGNATURE_FILE, None),
         ];
+        let own = (MANIFEST_FILE, Some(entry.result.dataset.manifest_sha256));
+        let own = (!entry.result.dataset.published).then_some(own);
         let copy =
             |(name, sha256)| (format!("{}/{name}", row_folder(row)), Copy { from: entry.folder.join(name), sha256 });
-        found.extend(files.into_iter().map(copy));
+        found.extend(files.into_iter().chain(own).map(copy));
     }
     found
 }

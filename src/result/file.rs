@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::Sha256Hex;
+use crate::dataset::{Duplicates, Resize};
 use crate::hardware::Machine;
 use crate::price::Price;
 use crate::result::derive::Derived;
@@ -107,11 +108,19 @@ pub struct LogFacts {
 #[serde(deny_unknown_fields)]
 pub struct DatasetFacts {
     /// Data set.
-    pub id: String,
+    pub id: Id,
+    /// Whether it is the track's published one. Where not, its manifest is in the entry, which is never ranked.
+    pub published: bool,
     /// SHA-256 of its manifest.
     pub manifest_sha256: Sha256Hex,
-    /// SHA-256 over the decoded arrays: training images and labels, evaluation images and labels.
+    /// How its pictures were brought to one size; `null` where images have one size already.
+    pub resize: Option<Resize>,
+    /// What decoded and resized its pictures; `null` where nothing had to.
+    pub decoder: Option<SafeText<200>>,
+    /// SHA-256 over the arrays that were trained on: training images and labels, evaluation images and labels.
     pub content_sha256: Sha256Hex,
+    /// Images that occur more than once.
+    pub duplicates: Duplicates,
 }
 
 /// The programs that measured. Stated by themselves: they deter, they prove nothing.

@@ -12,6 +12,6 @@ pub use file::{
 };
 pub use run_log::{LOG_CAP, LOG_SCHEMA, LoggedRun, RunLog, RunLogError};
 pub use verify::{
-    Entry, EntryError, Fault, LOG_FILE, RECIPE_FILE, RESULT_FILE, SIGNATURE_FILE, Trust, VARIANT_FILE, check_entry,
-    read_entry,
+    Entry, EntryError, Fault, LOG_FILE, MANIFEST_FILE, RECIPE_FILE, RESULT_FILE, SIGNATURE_FILE, Trust, VARIANT_FILE,
+    check_entry, read_entry,
 };

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 
 use crate::artifact::{Sha256Hex, sha256_hex};
-use crate::dataset;
+use crate::dataset::{DatasetError, Manifest, ManifestError};
+use crate::ground::Ground;
 use crate::price;
-use crate::recipe::{ImageSize, Recipe, RecipeError};
+use crate::recipe::{Recipe, RecipeError};
 use crate::result::derive::derive;
 use crate::result::file::{RESULT_SCHEMA, ResultFile};
 use crate::result::run_log::{LOG_CAP, RunLog, RunLogError};
@@ -28,6 +29,8 @@ pub const SIGNATURE_FILE: &str = "result.yaml.sig";
 pub const VARIANT_FILE: &str = "variant.yaml";
 /// The recipe that it resolved to.
 pub const RECIPE_FILE: &str = "recipe.yaml";
+/// The manifest of a data set that is not the published one.
+pub const MANIFEST_FILE: &str = "dataset.yaml";
 /// The run log.
 pub const LOG_FILE: &str = "session.jsonl";
 
@@ -81,6 +84,8 @@ pub struct Entry {
     pub result_sha256: Sha256Hex,
     /// The recipe that was trained.
     pub recipe: Recipe,
+    /// The track and the data set that it was trained on.
+    pub ground: Ground,
     /// The run log.
     pub log: RunLog,
     /// How far it can be trusted.
@@ -128,6 +133,12 @@ pub enum Fault {
     /// The recipe.
     #[error("`{RECIPE_FILE}`: {0}")]
     Recipe(#[from] RecipeError),
+    /// The manifest of a data set that is not the published one.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// That data set does not fit the track.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
     /// The bytes are not those that this program writes.
     #[error("`{0}` is not in canonical form")]
     NotCanonical(&'static str),
@@ -194,7 +205,7 @@ pub fn check_entry(folder: &Path, signers: &AllowedSigners, now: DateTime<Utc>) 
 /// The result file's bytes, once the folder holds nothing that does not belong there.
 fn result_bytes(folder: &Path) -> Result<Vec<u8>, Fault> {
     let names = names_in(folder).map_err(Fault::Folder)?;
-    let known = [RESULT_FILE, SIGNATURE_FILE, VARIANT_FILE, RECIPE_FILE, LOG_FILE];
+    let known = [RESULT_FILE, SIGNATURE_FILE, VARIANT_FILE, RECIPE_FILE, MANIFEST_FILE, LOG_FILE];
     if !names.contains(RESULT_FILE) {
         return Err(if names.contains(LOG_FILE) { unfinished(folder)? } else { Fault::NoResult });
     }
@@ -243,12 +254,14 @@ pub fn read_entry(folder: &Path, bytes: &[u8], trust: Trust) -> Result<Entry, Fa
         return contradiction("log.bytes", result.log.bytes.to_string(), "the run log is longer or shorter");
     }
     check_price(&result)?;
-    let recipe = check_recipe(folder, &result)?;
+    check_versions(&result)?;
+    let ground = check_ground(folder, &result)?;
+    let recipe = check_recipe(folder, &result, &ground)?;
     let log = RunLog::parse(&log_bytes)?;
-    check_tables(&result, &recipe)?;
-    check_log(&result, &recipe, &log)?;
+    check_log(&result, &log)?;
+    check_schedule(&ground, &recipe, &log)?;
     check_figures(&result, &log)?;
-    Ok(Entry { folder: folder.to_owned(), result_sha256: sha256_hex(bytes), result, recipe, log, trust })
+    Ok(Entry { folder: folder.to_owned(), result_sha256: sha256_hex(bytes), result, recipe, ground, log, trust })
 }
 
 fn digest(file: &'static str, found: Sha256Hex, stated: Sha256Hex) -> Result<(), Fault> {
@@ -259,7 +272,7 @@ fn digest(file: &'static str, found: Sha256Hex, stated: Sha256Hex) -> Result<(),
 }
 
 /// The variant and the recipe, and that one follows from the other. Shipped recipes never change under their name.
-fn check_recipe(folder: &Path, result: &ResultFile) -> Result<Recipe, Fault> {
+fn check_recipe(folder: &Path, result: &ResultFile, ground: &Ground) -> Result<Recipe, Fault> {
     let variant_bytes = yaml::read(&folder.join(VARIANT_FILE), VARIANT_CAP)?;
     digest(VARIANT_FILE, sha256_hex(&variant_bytes), result.variant.variant_sha256)?;
     let recipe_bytes = yaml::read(&folder.join(RECIPE_FILE), VARIANT_CAP)?;
@@ -268,14 +281,16 @@ fn check_recipe(folder: &Path, result: &ResultFile) -> Result<Recipe, Fault> {
     if !yaml::is_canonical(&recipe_bytes, &recipe) {
         return Err(Fault::NotCanonical(RECIPE_FILE));
     }
-    let images = images_of(result)?;
-    recipe.check(images)?;
+    if recipe.track != ground.track.id {
+        return contradiction("track", result.track.to_string(), "the recipe is for another track");
+    }
+    recipe.check(ground.terms())?;
     let variant = Variant::parse(&variant_bytes, VARIANT_FILE)?;
     check_header(result, &variant.header)?;
     digest("recipe in `extends`", variant::digest(&variant.base()?), result.variant.base_recipe_sha256)?;
     digest(
         "recipe resolved from the variant",
-        variant::digest(&variant.resolve(images)?),
+        variant::digest(&variant.resolve(ground.terms())?),
         result.variant.recipe_sha256,
     )?;
     Ok(recipe)
@@ -301,43 +316,60 @@ fn contradiction<T>(key: &'static str, stated: String, problem: &str) -> Result<
     Err(Fault::Contradiction { key, stated, problem: problem.to_owned() })
 }
 
-fn images_of(result: &ResultFile) -> Result<ImageSize, Fault> {
-    match dataset::by_id(&result.dataset.id) {
-        Ok(manifest) => Ok(manifest.image_size()),
-        Err(unknown) => contradiction("dataset.id", result.dataset.id.clone(), &unknown.to_string()),
-    }
-}
-
-/// Schema, rules, track, target and data set against what this program ships.
-fn check_tables(result: &ResultFile, recipe: &Recipe) -> Result<(), Fault> {
+/// Schema and rules against those of this program.
+fn check_versions(result: &ResultFile) -> Result<(), Fault> {
     if result.schema != RESULT_SCHEMA {
         return contradiction("schema", result.schema.clone(), &format!("this program reads `{RESULT_SCHEMA}`"));
     }
     if result.rules_version != RULES_VERSION {
-        return contradiction(
-            "rules_version",
-            result.rules_version.clone(),
-            &format!("this board is for {RULES_VERSION}"),
-        );
+        let problem = format!("this board is for {RULES_VERSION}");
+        return contradiction("rules_version", result.rules_version.clone(), &problem);
     }
+    Ok(())
+}
+
+/// Track, target and data set against what this program ships, or against the manifest in the entry.
+fn check_ground(folder: &Path, result: &ResultFile) -> Result<Ground, Fault> {
     let track = match track::by_id(result.track.as_str()) {
         Ok(track) => track,
         Err(unknown) => return contradiction("track", result.track.to_string(), &unknown.to_string()),
     };
-    if result.target != track.target {
-        return contradiction("target.correct", result.target.correct.to_string(), "the track's target is another");
-    }
-    if recipe.track != track.id {
-        return contradiction("track", result.track.to_string(), "the recipe is for another track");
-    }
-    let Ok(manifest) = dataset::by_id(&track.dataset) else {
-        return contradiction("dataset.id", result.dataset.id.clone(), "the track's data set is another");
+    let own = folder.join(MANIFEST_FILE);
+    let ground = match (result.dataset.published, own.exists()) {
+        (true, false) => Ground::published(track),
+        (false, true) => Ground::own(track, Manifest::own(&yaml::read(&own, VARIANT_CAP)?, MANIFEST_FILE)?)?,
+        (published, _) => {
+            let problem =
+                format!("and a `{MANIFEST_FILE}` belongs to an entry on a data set of one's own, and to no other");
+            return contradiction("dataset.published", published.to_string(), &problem);
+        }
     };
-    if result.dataset.id != manifest.id {
-        return contradiction("dataset.id", result.dataset.id.clone(), "the track's data set is another");
+    check_dataset(result, &ground)?;
+    if result.target == ground.target() {
+        return Ok(ground);
     }
-    digest("data set manifest", manifest.digest(), result.dataset.manifest_sha256)?;
-    digest("data set content", manifest.content_sha256, result.dataset.content_sha256)
+    contradiction("target.correct", result.target.correct.to_string(), "the track's target is another")
+}
+
+fn check_dataset(result: &ResultFile, ground: &Ground) -> Result<(), Fault> {
+    let (stated, manifest) = (&result.dataset, &ground.manifest);
+    if stated.id != manifest.id {
+        return contradiction("dataset.id", stated.id.to_string(), "the track's data set is another");
+    }
+    digest("data set manifest", manifest.digest(), stated.manifest_sha256)?;
+    if stated.resize != ground.track.resize {
+        return contradiction("dataset.resize", format!("{:?}", stated.resize), "the track resizes otherwise");
+    }
+    if stated.decoder.is_some() != stated.resize.is_some() {
+        let decoder = stated.decoder.as_ref().map_or("null", |decoder| decoder.as_str());
+        return contradiction("dataset.decoder", decoder.to_owned(), "pictures have a decoder, arrays have none");
+    }
+    let Some(known) = manifest.content(stated.resize) else { return Ok(()) };
+    digest("data set content", known.sha256, stated.content_sha256)?;
+    if stated.duplicates == known.duplicates {
+        return Ok(());
+    }
+    contradiction("dataset.duplicates", format!("{:?}", stated.duplicates), "the manifest counts others")
 }
 
 /// A price of the user's own is a sane number; any other is a row of the table.
@@ -353,7 +385,7 @@ fn check_price(result: &ResultFile) -> Result<(), Fault> {
 }
 
 /// What result and run log both state.
-fn check_log(result: &ResultFile, recipe: &Recipe, log: &RunLog) -> Result<(), Fault> {
+fn check_log(result: &ResultFile, log: &RunLog) -> Result<(), Fault> {
     let Some(stop_reason) = &log.stop_reason else {
         return Err(Fault::Unfinished("its run log has no `session_stop`".to_owned()));
     };
@@ -394,18 +426,17 @@ fn check_log(result: &ResultFile, recipe: &Recipe, log: &RunLog) -> Result<(), F
             return Err(Fault::Figure { key: key.to_owned(), stated, recomputed: logged });
         }
     }
-    check_schedule(result, recipe, log)
+    Ok(())
 }
 
 /// Epochs and steps of the run log against the recipe, and the whole evaluation split against the data set.
-fn check_schedule(result: &ResultFile, recipe: &Recipe, log: &RunLog) -> Result<(), Fault> {
-    let images = images_of(result)?;
-    let steps = recipe.steps_per_epoch(images.train_images);
+fn check_schedule(ground: &Ground, recipe: &Recipe, log: &RunLog) -> Result<(), Fault> {
+    let steps = recipe.steps_per_epoch(ground.shapes.train);
     if log.start.epochs != recipe.epochs || log.start.steps_per_epoch != steps {
         let logged = format!("{} epochs of {} steps", log.start.epochs, log.start.steps_per_epoch);
         return contradiction("session_start", logged, &format!("the recipe has {} epochs of {steps}", recipe.epochs));
     }
-    let evaluation = dataset::by_id(&result.dataset.id).map_or(0, |manifest| manifest.shapes.evaluation);
+    let evaluation = ground.shapes.evaluation;
     let totals = log.runs.iter().flat_map(|run| &run.epochs).map(|epoch| epoch.accuracy.total);
     match totals.into_iter().find(|total| *total != evaluation) {
         Some(total) => {

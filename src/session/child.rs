@@ -136,12 +136,7 @@ pub(super) struct Trainer {
 
 impl Trainer {
     /// Starts the program and hands it job and data. It is in a process group of its own, so that Ctrl-C reaches it through us alone.
-    pub(super) fn start(
-        path: &Path,
-        job: &Job,
-        arrays: &Arc<Arrays>,
-        clock: MonotonicClock,
-    ) -> Result<Self, SpawnError> {
+    pub(super) fn start(path: &Path, job: &Job, arrays: &Arrays, clock: MonotonicClock) -> Result<Self, SpawnError> {
         let failed = |source| SpawnError::Start { path: path.to_owned(), source };
         let mut command = Command::new(path);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
@@ -153,7 +148,7 @@ impl Trainer {
         let mut listeners = Vec::new();
         if let Some(pipe) = child.stdin.take() {
             let job = serde_json::to_vec(job).map_err(io::Error::other).map_err(failed)?;
-            feed(pipe, job, Arc::clone(arrays));
+            feed(pipe, job, arrays.clone());
         }
         if let Some(pipe) = child.stdout.take() {
             listeners.push(thread::spawn(move || listen(pipe, &sender, clock)));
@@ -212,12 +207,12 @@ impl Drop for Trainer {
 
 /// Writes job and data in a thread, since the trainer may end without reading them. The pipe then stays open for the
 /// life of this process: its end is how the trainer notices that we are gone.
-fn feed(mut pipe: ChildStdin, mut job: Vec<u8>, arrays: Arc<Arrays>) {
+fn feed(mut pipe: ChildStdin, mut job: Vec<u8>, arrays: Arrays) {
     job.push(b'\n');
     thread::spawn(move || {
         let write = |pipe: &mut ChildStdin| {
             pipe.write_all(&job)?;
-            arrays.parts().into_iter().try_for_each(|part| pipe.write_all(part))?;
+            pipe.write_all(arrays.bytes())?;
             pipe.flush()
         };
         // A trainer that no longer reads has ended; its status says why.

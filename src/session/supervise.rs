@@ -1,7 +1,6 @@
 //! Watches the trainer from outside: stamps its events, writes them to the run log, and records how it ended.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
@@ -27,7 +26,7 @@ pub struct Request<'a> {
     /// What it is told.
     pub job: Job,
     /// The decoded data set.
-    pub arrays: Arc<Arrays>,
+    pub arrays: Arrays,
     /// First line of the run log.
     pub start: SessionStart,
     /// Where the run log goes; must not exist.

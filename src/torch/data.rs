@@ -23,19 +23,20 @@ pub(crate) struct DeviceData {
 
 impl DeviceData {
     /// Uploads, normalises and pads.
-    pub(crate) fn upload(arrays: &Arrays, shapes: ArrayShapes, augment: Augment, engine: Engine) -> Self {
+    pub(crate) fn upload(arrays: &Arrays, augment: Augment, engine: Engine) -> Self {
+        let shapes = arrays.shapes();
         let working = if engine.kind == Kind::Double { Kind::Double } else { Kind::Float };
-        let (mean, deviation) = channel_statistics(&arrays.train_images, shapes.channels);
+        let (mean, deviation) = channel_statistics(arrays.train_images(), shapes.channels);
         let per_channel = |numbers: &[f64]| Tensor::from_slice(numbers).to_kind(working);
         let (mean, deviation) = (per_channel(&mean), per_channel(&deviation));
-        let train = as_images(&arrays.train_images, shapes.train, shapes, working);
+        let train = as_images(arrays.train_images(), shapes.train, shapes, working);
         let normalise = |images: &Tensor| ((images - &mean) / &deviation).to_device(engine.device).to_kind(engine.kind);
         let pad = i64::from(augment.pad);
         Self {
             padded: reflect(&normalise(&train), pad),
-            train_labels: as_labels(&arrays.train_labels, engine.device),
-            eval_images: normalise(&as_images(&arrays.eval_images, shapes.evaluation, shapes, working)),
-            eval_labels: as_labels(&arrays.eval_labels, engine.device),
+            train_labels: as_labels(arrays.train_labels(), engine.device),
+            eval_images: normalise(&as_images(arrays.eval_images(), shapes.evaluation, shapes, working)),
+            eval_labels: as_labels(arrays.eval_labels(), engine.device),
             shapes,
             pad,
         }

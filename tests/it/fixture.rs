@@ -16,6 +16,7 @@ use chrono::{DateTime, Utc};
 use hlb_bench::artifact::sha256_hex;
 use hlb_bench::clock::PhaseSeconds;
 use hlb_bench::dataset;
+use hlb_bench::ground::Ground;
 use hlb_bench::hardware::{Gpu, Host, Machine};
 use hlb_bench::leaderboard::{self, Board, SIGNERS_FILE, read_signers};
 use hlb_bench::price::Price;
@@ -258,12 +259,12 @@ struct Made {
 impl Made {
     fn new(spec: &Spec) -> Self {
         let track = track::by_id(&spec.track).expect("a shipped track");
-        let manifest = dataset::by_id(&track.dataset).expect("a shipped data set");
+        let ground = Ground::published(track.clone());
         let variant_text = variant_text(spec, &track);
         let variant = Variant::parse(variant_text.as_bytes(), "variant.yaml").expect("a good variant");
-        let recipe = variant.resolve(manifest.image_size()).expect("a good recipe");
-        let start = start(spec, &track, &recipe, manifest.shapes.train);
-        let log_text = log_text(spec, &start, manifest.shapes.evaluation);
+        let recipe = variant.resolve(ground.terms()).expect("a good recipe");
+        let start = start(spec, &track, &recipe, ground.shapes.train);
+        let log_text = log_text(spec, &start, ground.shapes.evaluation);
         Self { track, variant, variant_text, recipe, start, log_text }
     }
 
@@ -299,8 +300,12 @@ impl Made {
             log: LogFacts { sha256: sha256_hex(self.log_text.as_bytes()), bytes: self.log_text.len() as u64 },
             dataset: DatasetFacts {
                 id: manifest.id.clone(),
+                published: true,
                 manifest_sha256: manifest.digest(),
-                content_sha256: manifest.content_sha256,
+                resize: None,
+                decoder: None,
+                content_sha256: manifest.content(None).expect("known").sha256,
+                duplicates: manifest.content(None).expect("known").duplicates,
             },
             harness: HarnessFacts {
                 version: "0.1.0".to_owned(),

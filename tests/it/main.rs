@@ -8,14 +8,19 @@
 )]
 
 mod architecture;
+mod archive;
 mod browser;
 mod commands;
 mod context;
+mod datasets;
+mod download;
 mod entry;
 mod fetch;
 mod fixture;
 mod hostile_yaml;
+mod pictures;
 mod schema;
+mod server;
 mod session;
 mod signing;
 mod site;

@@ -46,8 +46,11 @@ fn a_warmup_run_leaves_no_trace() {
 
 #[test]
 fn labels_of_the_evaluation_split_never_reach_training() {
-    let mut poisoned = tiny::arrays();
-    poisoned.eval_labels.iter_mut().for_each(|label| *label = 9 - *label);
+    let arrays = tiny::arrays();
+    let mut bytes = arrays.bytes().to_vec();
+    let labels = bytes.len() - arrays.eval_labels().len();
+    bytes[labels..].iter_mut().for_each(|label| *label = 9 - *label);
+    let poisoned = Arrays::new(bytes, arrays.shapes()).unwrap();
     let (honest, poisoned) = (run(&tiny::arrays(), 1), run(&poisoned, 1));
     assert_eq!((honest.0, honest.2), (poisoned.0, poisoned.2));
     assert_ne!(honest.1, poisoned.1);

@@ -38,7 +38,7 @@ fn convolution_weights_and_batches_are_channels_last() {
     }
     let mut augment = recipe.augment;
     (augment.crop, augment.pad) = (16, 2);
-    let data = DeviceData::upload(&tiny::arrays(), tiny::SHAPES, augment, Engine::cpu(Kind::Float));
+    let data = DeviceData::upload(&tiny::arrays(), augment, Engine::cpu(Kind::Float));
     let plan = data.shuffle(augment, &mut Seed::from_number(1).stream("a"), &mut Seed::from_number(1).stream("b"));
     let (images, labels) = data.batch(&plan, 0, 8);
     assert_eq!((images.size(), labels.size()), (vec![8, 3, 16, 16], vec![8]));
@@ -51,7 +51,7 @@ fn a_batch_is_made_of_crops_with_their_labels() {
     let mut augment = variant::shipped("hlb-shapes").unwrap().augment;
     (augment.crop, augment.pad) = (16, 2);
     let engine = Engine::cpu(Kind::Float);
-    let data = DeviceData::upload(&tiny::arrays(), tiny::SHAPES, augment, engine);
+    let data = DeviceData::upload(&tiny::arrays(), augment, engine);
     let plan = data.shuffle(augment, &mut Seed::from_number(3).stream("a"), &mut Seed::from_number(3).stream("b"));
     let (images, labels) = data.batch(&plan, 1, 8);
     let order: Vec<u32> = (0..tiny::SHAPES.train).collect();

@@ -55,12 +55,8 @@ pub(crate) fn arrays() -> Arrays {
         }
     }
     let half = SHAPES.train as usize;
-    Arrays {
-        eval_images: images.split_off(half * SHAPES.image_bytes()),
-        train_images: images,
-        train_labels: labels[..half].to_vec(),
-        eval_labels: labels[half..].to_vec(),
-    }
+    let (train, eval) = images.split_at(half * SHAPES.image_bytes());
+    Arrays::new([train, &labels[..half], eval, &labels[half..]].concat(), SHAPES).unwrap()
 }
 
 pub(crate) fn trainer(recipe: &Recipe, kind: Kind) -> TorchTrainer<'static> {
@@ -69,6 +65,6 @@ pub(crate) fn trainer(recipe: &Recipe, kind: Kind) -> TorchTrainer<'static> {
 
 pub(crate) fn trainer_on(arrays: &Arrays, recipe: &Recipe, kind: Kind) -> TorchTrainer<'static> {
     let engine = Engine::cpu(kind);
-    let data = DeviceData::upload(arrays, SHAPES, recipe.augment, engine);
+    let data = DeviceData::upload(arrays, recipe.augment, engine);
     TorchTrainer::new(recipe.clone(), data, engine, Box::new(|_| {}))
 }

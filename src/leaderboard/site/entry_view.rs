@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::chart::{self, Chart};
+use super::dataset_view;
 use super::figure::{Figure, dollars, foreign, percentage};
 use super::index_view::{TrackFacts, TrustView, authors, cost, day, final_accuracy, quartiles, time_to_target};
 use super::machine_view::{Fact, MachineView};
@@ -44,6 +45,7 @@ pub(super) struct EntryPage {
     wall: String,
     clocks_agree: bool,
     changes: Changes,
+    dataset: Vec<Fact>,
     machine: MachineView,
     price: Option<PriceView>,
     digests: Vec<DigestView>,
@@ -240,9 +242,10 @@ struct DigestView {
 }
 
 fn digests(entry: &Entry) -> Vec<DigestView> {
-    use crate::result::{LOG_FILE, RECIPE_FILE, RESULT_FILE, VARIANT_FILE};
+    use crate::result::{LOG_FILE, MANIFEST_FILE, RECIPE_FILE, RESULT_FILE, VARIANT_FILE};
     let result: &ResultFile = &entry.result;
     let row = |of, file, sha256: &dyn ToString| DigestView { of, file, sha256: Figure::known(sha256.to_string()) };
+    let own_manifest = (!result.dataset.published).then_some(MANIFEST_FILE);
     let library = result.libtorch.cpu_library_sha256.as_ref();
     vec![
         row("Result: the entry's identity", Some(RESULT_FILE), &entry.result_sha256),
@@ -250,7 +253,7 @@ fn digests(entry: &Entry) -> Vec<DigestView> {
         row("Recipe", Some(RECIPE_FILE), &result.variant.recipe_sha256),
         row("Run log", Some(LOG_FILE), &result.log.sha256),
         row("Data set: decoded images and labels", None, &result.dataset.content_sha256),
-        row("Data set: manifest", None, &result.dataset.manifest_sha256),
+        row("Data set: manifest", own_manifest, &result.dataset.manifest_sha256),
         row("Program hlb-bench", None, &result.harness.program_sha256),
         row("Program hlb-bench-trainer", None, &result.harness.trainer_sha256),
         DigestView {
@@ -297,7 +300,8 @@ fn reproduce(entry: &Entry) -> String {
         _ => String::new(),
     };
     let stop = if session.stop_at_target { " --stop-at-target" } else { "" };
-    format!("hlb-bench run variant.yaml --runs {}{device}{stop}", session.runs)
+    let data = if entry.result.dataset.published { "" } else { " --manifest dataset.yaml" };
+    format!("hlb-bench run variant.yaml --runs {}{device}{stop}{data}", session.runs)
 }
 
 impl EntryPage {
@@ -330,6 +334,7 @@ impl EntryPage {
             wall: human_seconds(derived.phases.wall_seconds),
             clocks_agree: derived.phases.clocks_agree,
             changes: Changes::new(&track.track, entry),
+            dataset: dataset_view::facts(entry),
             machine: MachineView::new(entry),
             price: result.price.as_ref().map(PriceView::new),
             digests: digests(entry),

@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use super::figure::{Figure, counted, dollars, foreign, percentage};
 use super::row_folder;
-use crate::dataset;
+use crate::dataset::Source;
+use crate::ground::Ground;
 use crate::leaderboard::board::{Board, RankedTrack, Rejected, Row};
 use crate::result::{Entry, Trust, VARIANT_FILE};
 use crate::stats::Spread;
@@ -44,23 +45,30 @@ pub(super) struct TrackFacts {
     rationale: String,
     reference: String,
     dataset: String,
+    images: String,
     license: String,
+    /// Data set to fetch first; `None` if the program makes it.
+    fetch: Option<String>,
+    /// What its rules forbid, in words; empty for nothing.
+    forbids: String,
     runs_to_rank: u32,
 }
 
 impl TrackFacts {
     pub(super) fn new(track: &Track) -> Self {
-        let manifest = dataset::by_id(&track.dataset).ok();
-        let of_manifest =
-            |field: &dyn Fn(&dataset::Manifest) -> String| manifest.as_ref().map_or_else(String::new, field);
+        let Ground { manifest, shapes, .. } = Ground::published(track.clone());
+        let how = track.resize.map_or_else(String::new, |resize| format!(", {resize}"));
         Self {
             id: track.id.clone(),
             title: track.title.clone(),
             target: percentage(track.target.percent()),
             rationale: track.target_rationale.clone(),
             reference: track.reference.clone(),
-            dataset: of_manifest(&|manifest| manifest.title.clone()),
-            license: of_manifest(&|manifest| manifest.license.clone()),
+            dataset: manifest.title.to_string(),
+            images: format!("{} training and {} evaluation images{how}", shapes.train, shapes.evaluation),
+            license: manifest.license.to_string(),
+            fetch: (manifest.source != Source::BuiltIn).then(|| manifest.id.to_string()),
+            forbids: track.forbids.iter().map(|forbidden| forbidden.words()).collect::<Vec<_>>().join(" and "),
             runs_to_rank: track.runs_to_rank,
         }
     }

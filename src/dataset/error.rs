@@ -1,0 +1,184 @@
+//! What can be wrong with a data set on disk.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::artifact::Sha256Hex;
+use crate::dataset::cifar::CifarError;
+use crate::dataset::file_list::{Difference, ListError};
+use crate::dataset::idx::IdxError;
+use crate::dataset::picture::PictureError;
+use crate::text::show;
+
+/// Data that is missing or not the right bytes.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DatasetError {
+    /// Nowhere to be found.
+    #[error("data set `{id}` is not on this machine; looked in {looked}")]
+    Missing {
+        /// Data set.
+        id: String,
+        /// Folders looked in.
+        looked: String,
+        /// Package that installs it, in words.
+        package: Option<String>,
+    },
+    /// A file of it is missing.
+    #[error("data set `{id}`: there is no `{name}` in {folder}")]
+    NoFile {
+        /// Data set.
+        id: String,
+        /// File, or its two possible names.
+        name: String,
+        /// Folder.
+        folder: PathBuf,
+    },
+    /// A file cannot be read or decompressed.
+    #[error("data set `{id}`: {} cannot be read: {source}", show(&.path.to_string_lossy()))]
+    Read {
+        /// Data set.
+        id: String,
+        /// File.
+        path: PathBuf,
+        /// Cause.
+        source: io::Error,
+    },
+    /// Header, count or length of an IDX file is wrong.
+    #[error("data set `{id}`: {path} {source}")]
+    Idx {
+        /// Data set.
+        id: String,
+        /// File.
+        path: PathBuf,
+        /// What is wrong.
+        source: IdxError,
+    },
+    /// Length or labels of a CIFAR file are wrong.
+    #[error("data set `{id}`: {path} {source}")]
+    Cifar {
+        /// Data set.
+        id: String,
+        /// File.
+        path: PathBuf,
+        /// What is wrong.
+        source: CifarError,
+    },
+    /// A picture that is none.
+    #[error("data set `{id}`: {} {source}", show(&.path.to_string_lossy()))]
+    Picture {
+        /// Data set.
+        id: String,
+        /// File.
+        path: PathBuf,
+        /// What is wrong.
+        source: PictureError,
+    },
+    /// The bytes are others.
+    #[error("data set `{id}`: {} has SHA-256 {found}, expected {expected}", show(&.path.to_string_lossy()))]
+    Digest {
+        /// Data set.
+        id: String,
+        /// File (decompressed).
+        path: PathBuf,
+        /// Found.
+        found: Sha256Hex,
+        /// Expected.
+        expected: Sha256Hex,
+    },
+    /// An unpacked folder that nobody listed the files of.
+    #[error("data set `{id}`: {folder} has no {list} beside it, so its files cannot be verified")]
+    NoList {
+        /// Data set.
+        id: String,
+        /// Unpacked folder.
+        folder: PathBuf,
+        /// Name of the list.
+        list: String,
+    },
+    /// The list of files.
+    #[error("data set `{id}`: {source}")]
+    List {
+        /// Data set.
+        id: String,
+        /// What is wrong.
+        source: ListError,
+    },
+    /// Files that are not those of the list.
+    #[error("data set `{id}`: {folder} is not what was unpacked from the archive: {}", first_few(.differences))]
+    Differs {
+        /// Data set.
+        id: String,
+        /// Folder.
+        folder: PathBuf,
+        /// Each file; never empty.
+        differences: Vec<Difference>,
+    },
+    /// The arrays are others than those known: a defect of this program, or pictures decoded differently.
+    #[error("data set `{id}`: the decoded arrays have SHA-256 {found}, expected {expected}")]
+    Content {
+        /// Data set.
+        id: String,
+        /// Found.
+        found: Sha256Hex,
+        /// Expected.
+        expected: Sha256Hex,
+    },
+    /// Pictures that nobody resizes, or images that somebody wants to.
+    #[error("data set `{id}` does not fit the track: it {problem}")]
+    Unfit {
+        /// Data set.
+        id: String,
+        /// Why.
+        problem: String,
+    },
+}
+
+/// Differences that a message lists before it counts the rest.
+const SHOWN: usize = 5;
+
+fn first_few(differences: &[Difference]) -> String {
+    let mut text = differences.iter().take(SHOWN).map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    if differences.len() > SHOWN {
+        let more = format!("; and {} more", differences.len() - SHOWN);
+        text.push_str(&more);
+    }
+    text
+}
+
+/// What a damaged compressed file is to its reader.
+const DAMAGE: [io::ErrorKind; 3] =
+    [io::ErrorKind::InvalidData, io::ErrorKind::InvalidInput, io::ErrorKind::UnexpectedEof];
+
+impl DatasetError {
+    /// Whether the files were read and are not the right ones, as against not being there.
+    pub fn is_about_bytes(&self) -> bool {
+        match self {
+            Self::Missing { .. } | Self::NoFile { .. } | Self::NoList { .. } | Self::Unfit { .. } => false,
+            Self::Read { source, .. } => DAMAGE.contains(&source.kind()),
+            _ => true,
+        }
+    }
+
+    /// What to do next.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Missing { id, package, .. } => {
+                let package = package.as_ref().map_or_else(String::new, |package| format!(", install {package}"));
+                format!("run `hlb-bench data fetch {id}`{package}, or name its folder with --data")
+            }
+            Self::NoFile { id, .. } => format!("run `hlb-bench data fetch {id}` for the whole data set"),
+            Self::NoList { id, .. } => format!(
+                "give the archive that it was unpacked from: `hlb-bench data fetch {id} --from ARCHIVE`; the list is made from it"
+            ),
+            Self::Content { .. } => "please report this with the version of hlb-bench and the machine".to_owned(),
+            Self::Unfit { .. } => "use a manifest of the kind that the track's own data set has".to_owned(),
+            Self::Read { id, .. } | Self::Idx { id, .. } | Self::Cifar { id, .. } | Self::Digest { id, .. } => {
+                format!("delete the file and run `hlb-bench data fetch {id}` for the right bytes; nothing was trained")
+            }
+            Self::Picture { id, .. } | Self::List { id, .. } | Self::Differs { id, .. } => {
+                format!("run `hlb-bench data fetch {id}` for the right bytes; nothing was trained")
+            }
+        })
+    }
+}
