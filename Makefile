@@ -1,6 +1,6 @@
 # `make demo` and `make test` do all the set-up themselves; a second run does none again.
 # Everything is built in release mode, so that tests, lints and programs share one build of libtorch's bindings.
-.PHONY: help setup build demo test lint bench docs without-libtorch
+.PHONY: help setup build demo test lint bench docs without-libtorch fuzz
 
 help:
 	@echo "make demo   set up, build, submit a variant on the built-in track, show the page"
@@ -9,6 +9,7 @@ help:
 	@echo "make build  both programs, in target/release/"
 	@echo "make lint   format, clippy, docs, licences"
 	@echo "make bench  the ratios that the project promises, measured side by side"
+	@echo "make fuzz   every fuzz target for SECONDS_EACH=10 seconds"
 
 setup:
 	@scripts/setup-libtorch.sh
@@ -38,5 +39,9 @@ without-libtorch:
 
 # `import torch` wants all CUDA libraries, even to train on the CPU.
 bench: build
-	@CUDA=1 TWIN=1 scripts/setup-libtorch.sh
+	@CUDA=1 TWIN=1 PICTURES=1 scripts/setup-libtorch.sh
 	@python3 scripts/bench.py $(BENCH)
+
+SECONDS_EACH ?= 10
+fuzz:
+	@scripts/fuzz.sh $(SECONDS_EACH)

@@ -7,6 +7,6 @@ fuzz_target!(|data: &[u8]| {
     let shapes =
         hlb_bench::wire::ArrayShapes { train: 3, evaluation: 2, height: 2, width: 2, channels: 1, classes: 10 };
     for part in 0..4 {
-        let _ = hlb_bench::dataset::decode(data, part, shapes);
+        let _ = hlb_bench::dataset::decode_idx(data, part, shapes);
     }
 });
