@@ -4,6 +4,8 @@
 1. Seconds per training step at batch 512: hlb-bench-trainer against the same model in plain PyTorch eager
    (tests/parity/twin.py) on the same libtorch. Processes alternate A B A B, so that both see the same machine.
 2. The share of a session's wall time that is neither training nor evaluation.
+3. Pictures decoded and resized a second, against Pillow in a PyTorch data loader (scripts/bench_decode.py).
+4. Seconds to open a prepared data set of Imagenette's size (scripts/bench_prepare.py).
 
 Called by `make bench`, which builds both sides first.
 """
@@ -17,6 +19,9 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+import bench_decode
+import bench_prepare
 
 ROOT = Path(__file__).resolve().parent.parent
 TWIN = ROOT / "tests" / "parity" / "twin.py"
@@ -82,15 +87,28 @@ def overhead(runs):
     print(f"neither training nor evaluating: {100 * rest:.2f} % of the session  (promised: at most 2 %)")
 
 
+def pictures(rounds):
+    with tempfile.TemporaryDirectory() as folder:
+        bench_decode.make_pictures(folder)
+        bench_decode.decode_ratio(folder, rounds)
+        bench_prepare.prepare(folder)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--steps", type=int, default=15)
     parser.add_argument("--runs", type=int, default=10)
+    parser.add_argument("--only", nargs="+", choices=["steps", "session", "pictures"])
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
-    step_ratio(arguments.pairs, arguments.steps, arguments.threads)
-    overhead(arguments.runs)
+    chosen = arguments.only or ["steps", "session", "pictures"]
+    if "steps" in chosen:
+        step_ratio(arguments.pairs, arguments.steps, arguments.threads)
+    if "session" in chosen:
+        overhead(arguments.runs)
+    if "pictures" in chosen:
+        pictures(arguments.pairs)
 
 
 if __name__ == "__main__":
