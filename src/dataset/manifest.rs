@@ -356,6 +356,7 @@ impl Manifest {
         in_range("train", self.train, 1, 10_000_000)?;
         in_range("evaluation", self.evaluation, 1, 10_000_000)?;
         in_range("classes", count(&self.classes), 2, 256)?;
+        self.check_memory()?;
         let is_pictures = matches!(self.source, Source::Pictures(_));
         match self.size {
             Some(_) if is_pictures => return wrong("size", "is given, but pictures come in many sizes"),
@@ -370,6 +371,17 @@ impl Manifest {
             Source::Cifar(source) => source.check(self),
             Source::Pictures(source) => source.check(self),
         }
+    }
+}
+
+impl Manifest {
+    /// Arrays that no machine has the memory for are a slip of the pen, or a trap.
+    fn check_memory(&self) -> Result<(), (&'static str, String)> {
+        const MOST: u64 = 64 << 30;
+        let Some(ImageShape { height, width, channels }) = self.size else { return Ok(()) };
+        let image = u64::from(height) * u64::from(width) * u64::from(channels);
+        let bytes = (u64::from(self.train) + u64::from(self.evaluation)).saturating_mul(image);
+        if bytes <= MOST { Ok(()) } else { wrong("size", "makes arrays of more than 64 GiB of all these images") }
     }
 }
 

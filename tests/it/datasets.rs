@@ -452,3 +452,22 @@ fn a_disk_that_fills_leaves_nothing_half() {
     assert!(answer.stderr.contains("hint: free some space on the disk"), "{}", answer.stderr);
     assert_eq!(answer.stdout, "", "nothing half is left");
 }
+
+/// One processor instead of all, and libjpeg without its vector instructions: another machine in two respects.
+#[test]
+fn another_machine_prepares_the_same_bytes() {
+    let context = fetched();
+    let prepare = |wrapper: &[&str], cache: &str| {
+        let mut command = std::process::Command::new("env");
+        command
+            .current_dir(context.root())
+            .env("HOME", context.path("home"))
+            .env("XDG_DATA_HOME", context.path("home"));
+        command.env("HLB_BENCH_CACHE", context.path(cache)).env_remove("HLB_BENCH_DATA").args(wrapper);
+        command.args([env!("CARGO_BIN_EXE_hlb-bench"), "data", "prepare", "imagenette-64"]);
+        crate::context::answer(&command.args(["--manifest", "made-imagenette.yaml"]).output().unwrap())
+    };
+    let here = prepare(&["taskset", "-c", "0-1023"], "here");
+    assert_eq!(here.code, Some(0), "{}", here.stderr);
+    assert_eq!(prepare(&["JSIMD_FORCENONE=1", "taskset", "-c", "0"], "there").stdout, here.stdout);
+}
