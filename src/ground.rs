@@ -3,7 +3,6 @@
 use crate::dataset::{self, DatasetError, Manifest};
 use crate::recipe::Terms;
 use crate::track::Track;
-use crate::units::Target;
 use crate::wire::ArrayShapes;
 
 /// Where a session is held.
@@ -46,11 +45,6 @@ impl Ground {
         Ok(Self { track, manifest, shapes })
     }
 
-    /// The track's target over this evaluation split.
-    pub fn target(&self) -> Target {
-        self.track.target.over(self.shapes.evaluation)
-    }
-
     /// What a recipe has to fit.
     pub fn terms(&self) -> Terms<'_> {
         Terms {
@@ -77,15 +71,14 @@ mod tests {
     }
 
     #[test]
-    fn ones_own_data_set_may_have_other_counts_and_the_target_follows() {
+    fn ones_own_data_set_may_have_other_counts() {
         let track = track::by_id("cifar10").expect("shipped");
         let smaller = cifar(&[
             ("evaluation: 10000", "evaluation: 33"),
             ("test_batch.bin, records: 10000", "test_batch.bin, records: 33"),
         ]);
-        let ground = Ground::own(track.clone(), smaller).expect("it fits");
-        assert_eq!((ground.shapes.evaluation, ground.target()), (33, Target { correct: 32, of: 33 }));
-        assert_eq!(Ground::published(track.clone()).target(), track.target);
+        let ground = Ground::own(track, smaller).expect("it fits");
+        assert_eq!(ground.shapes.evaluation, 33);
     }
 
     #[test]

@@ -201,7 +201,7 @@ fn job(
     let cores = machine.host.physical_cores.unwrap_or(machine.host.logical_cpus);
     Job {
         recipe: prepared.resolved.recipe.clone(),
-        target: prepared.resolved.ground.target(),
+        target: prepared.resolved.ground.track.target,
         seeds: (1..=options.runs).map(seed).collect::<Vec<Seed>>(),
         warmup_seed: seed(0),
         stop_at_target,
@@ -223,7 +223,7 @@ fn start(
         schema: crate::result::LOG_SCHEMA.to_owned(),
         rules_version: RULES_VERSION.to_owned(),
         track: prepared.resolved.ground.track.id.clone(),
-        target: prepared.resolved.ground.target(),
+        target: prepared.resolved.ground.track.target,
         recipe_sha256,
         nonce: nonce.to_owned(),
         runs: options.runs,
@@ -286,7 +286,7 @@ fn result(
         schema: RESULT_SCHEMA.to_owned(),
         rules_version: RULES_VERSION.to_owned(),
         track: prepared.resolved.ground.track.id.clone().try_into().context("the track's id")?,
-        target: prepared.resolved.ground.target(),
+        target: prepared.resolved.ground.track.target,
         variant: VariantFacts {
             name: prepared.resolved.variant.header.name.clone(),
             authors: prepared.resolved.variant.header.authors.clone(),

@@ -25,7 +25,7 @@ pub(super) struct Progress {
 impl Progress {
     /// Says what is about to be held.
     pub(super) fn begin(ground: &Ground, recipe: &Recipe, runs: u32) -> Self {
-        let target = ground.target();
+        let target = ground.track.target;
         let (track, percent) = (&ground.track, target.percent());
         note(&format!("track {}: {runs} runs of {} epochs, target {percent:.2} %", track.id, recipe.epochs));
         let bar = stderr().is_terminal().then(|| {

@@ -345,7 +345,7 @@ fn check_ground(folder: &Path, result: &ResultFile) -> Result<Ground, Fault> {
         }
     };
     check_dataset(result, &ground)?;
-    if result.target == ground.target() {
+    if result.target == ground.track.target {
         return Ok(ground);
     }
     contradiction("target.correct", result.target.correct.to_string(), "the track's target is another")
