@@ -21,10 +21,8 @@ const CACHE_FORMAT: u32 = 1;
 pub(super) struct Recipe<'a> {
     /// Data set.
     pub(super) dataset: &'a str,
-    /// SHA-256 of the archive.
-    pub(super) source_sha256: Sha256Hex,
-    /// Folders of the classes in the order of their labels.
-    pub(super) folders: Vec<&'a str>,
+    /// SHA-256 of its manifest, which says what is read from which archive, and which labels it gets.
+    pub(super) manifest_sha256: Sha256Hex,
     /// Shapes of the arrays.
     pub(super) shapes: ArrayShapes,
     /// How pictures are resized.
@@ -195,18 +193,22 @@ fn of_label(path: &Path) -> Option<Held> {
     Some(Held { dataset: label.dataset, resize: label.resize, bytes, path: path.to_owned() })
 }
 
-/// Removes prepared arrays, of one data set or of all, and what a killed process left; the bytes that became free.
+/// Data set whose prepared arrays or label have this name, `ID-` and 16 hexadecimal digits; `None` for any other file.
+fn owner(name: &str) -> Option<&str> {
+    let stem = name.strip_suffix(".arrays").or_else(|| name.strip_suffix(".json"))?;
+    let (id, key) = stem.rsplit_once('-')?;
+    let is_key = key.len() == 16 && key.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_key.then_some(id)
+}
+
+/// Removes prepared arrays, of one data set or of all, and no other file; the bytes that became free.
 pub fn prune(folder: &Path, dataset: Option<&str>) -> io::Result<u64> {
     let mut freed = 0;
     for item in fs::read_dir(folder).into_iter().flatten() {
         let path = item?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let stored = path.extension().is_some_and(|extension| extension == "arrays" || extension == "json");
-        let of_cache = stored || name.starts_with(".draft-");
-        let chosen = dataset.is_none_or(|id| {
-            name.strip_prefix(id).and_then(|rest| rest.strip_prefix('-')).is_some_and(|rest| !rest.contains('-'))
-        });
-        if of_cache && chosen && path.is_file() {
+        let ours = owner(&name).is_some_and(|owner| dataset.is_none_or(|id| id == owner));
+        if ours && path.is_file() {
             freed += fs::metadata(&path)?.len();
             fs::remove_file(&path)?;
         }
@@ -222,8 +224,8 @@ mod tests {
     const SHAPES: ArrayShapes = ArrayShapes { train: 3, evaluation: 2, height: 2, width: 2, channels: 3, classes: 2 };
 
     fn recipe(decoder: &str) -> Recipe<'_> {
-        let (source_sha256, resize) = (sha256_hex(b"archive"), Resize::Squash { side: 2 });
-        Recipe { dataset: "mine", source_sha256, folders: vec!["a", "b"], shapes: SHAPES, resize, decoder }
+        let (manifest_sha256, resize) = (sha256_hex(b"manifest"), Resize::Squash { side: 2 });
+        Recipe { dataset: "mine", manifest_sha256, shapes: SHAPES, resize, decoder }
     }
 
     fn stored(byte: u8) -> Stored {
@@ -269,12 +271,14 @@ mod tests {
         recipe("d").store(folder.path(), &stored(7)).expect("writable");
         let other = Recipe { dataset: "mine-too", ..recipe("d") };
         other.store(folder.path(), &stored(8)).expect("writable");
-        write_atomic(&folder.path().join("note.txt"), b"the user's").expect("writable");
+        for name in ["note.txt", "package.json", "mine-lock.json"] {
+            write_atomic(&folder.path().join(name), b"the user's").expect("writable");
+        }
         assert_eq!(held(folder.path()).iter().map(|held| held.bytes).collect::<Vec<_>>(), [65, 65]);
         assert!(prune(folder.path(), Some("mine")).expect("writable") > 65);
         assert!(other.open(folder.path()).is_ok() && recipe("d").open(folder.path()).is_err());
         prune(folder.path(), None).expect("writable");
-        assert_eq!((held(folder.path()), fs::read_dir(folder.path()).expect("there").count()), (Vec::new(), 1));
+        assert_eq!((held(folder.path()), fs::read_dir(folder.path()).expect("there").count()), (Vec::new(), 3));
     }
 
     #[test]

@@ -217,6 +217,10 @@ impl FileList {
                 ));
             }
         }
+        let place = |file: &ListedFile| (file.split, file.label, file.path.clone());
+        if !list.files.is_sorted_by(|a, b| place(a) < place(b)) {
+            return wrong("is not in its order, or names a picture twice".to_owned());
+        }
         check_counts(source, &list.files)?;
         if list.header != header(manifest, source, &list.files) {
             return wrong("was made from another archive, or was changed".to_owned());

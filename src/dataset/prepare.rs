@@ -64,10 +64,10 @@ fn shapes_of(manifest: &Manifest, resize: Option<Resize>) -> Result<ArrayShapes,
     manifest.shapes(resize).ok_or_else(unfit)
 }
 
-/// Digest and copies; those of known content need not be counted again.
+/// Digest and copies; those of published content need not be counted again.
 fn of_arrays(manifest: &Manifest, resize: Option<Resize>, arrays: Arrays) -> Stored {
     let sha256 = content_digest(&arrays);
-    let known = manifest.content(resize).filter(|known| known.sha256 == sha256);
+    let known = manifest.content(resize).filter(|known| known.sha256 == sha256 && manifest.is_published());
     let duplicates = known.map_or_else(|| count_duplicates(&arrays), |known| known.duplicates);
     Stored { arrays, sha256, duplicates }
 }
@@ -237,14 +237,8 @@ fn of_pictures(
     given: Option<&Path>,
     watch: &dyn Watch,
 ) -> Result<Stored, DatasetError> {
-    let recipe = Recipe {
-        dataset: manifest.id.as_str(),
-        source_sha256: source.archive.sha256,
-        folders: source.folders.iter().map(|class| class.name.as_str()).collect(),
-        shapes,
-        resize,
-        decoder: DECODER,
-    };
+    let recipe =
+        Recipe { dataset: manifest.id.as_str(), manifest_sha256: manifest.digest(), shapes, resize, decoder: DECODER };
     let cache = cache::cache_folder();
     match recipe.open(&cache) {
         Ok(stored) => return Ok(stored),

@@ -122,6 +122,11 @@ fn an_unpacked_folder_is_taken_with_its_list_and_refused_without() {
     context.write("unpacked/imagenette2-160.files.jsonl", text.replacen("\"label\":0", "\"label\":1", 1));
     let forged = fetch(&context, "made-imagenette.yaml", "unpacked");
     assert!(forged.stderr.contains("a split or label that its folder does not stand for"), "{}", forged.stderr);
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.swap(1, 2);
+    context.write("unpacked/imagenette2-160.files.jsonl", lines.join("\n"));
+    let swapped = fetch(&context, "made-imagenette.yaml", "unpacked");
+    assert!(swapped.stderr.contains("is not in its order"), "{}", swapped.stderr);
     fs::remove_file(&list).unwrap();
     let refused = fetch(&context, "made-imagenette.yaml", "unpacked/imagenette2-160");
     assert_eq!(refused.code, Some(2));
