@@ -10,7 +10,7 @@ use crate::cli::{Data, DatasetChoice, Fetch};
 use crate::command::Answer;
 use crate::command::measure;
 use crate::command::watching::Watching;
-use crate::dataset::{self, Folder, Held, Manifest, Source};
+use crate::dataset::{self, DatasetError, Folder, Held, Manifest, Source};
 use crate::printer::{Label, answer, labelled, note};
 use crate::report;
 use crate::text::show;
@@ -123,6 +123,12 @@ fn verify(manifest: &Manifest, folder: Option<&Path>) -> Result<Answer> {
         Err(error) if !error.is_about_bytes() => Err(error.into()),
         Err(error) => {
             labelled(Label::Error, &error.to_string());
+            if let DatasetError::Differs { differences, .. } = &error {
+                // The error names the first few; whoever verifies wants all.
+                for difference in differences {
+                    answer(&difference.to_string());
+                }
+            }
             if let Some(hint) = report::hint(&error) {
                 labelled(Label::Hint, &hint);
             }

@@ -7,6 +7,7 @@ use crate::artifact::Sha256Hex;
 use crate::dataset::cifar::CifarError;
 use crate::dataset::file_list::{Difference, ListError};
 use crate::dataset::idx::IdxError;
+use crate::dataset::manifest;
 use crate::dataset::picture::PictureError;
 use crate::text::show;
 
@@ -154,7 +155,11 @@ impl DatasetError {
     /// Whether the files were read and are not the right ones, as against not being there.
     pub fn is_about_bytes(&self) -> bool {
         match self {
-            Self::Missing { .. } | Self::NoFile { .. } | Self::NoList { .. } | Self::Unfit { .. } => false,
+            Self::Missing { .. }
+            | Self::NoFile { .. }
+            | Self::NoList { .. }
+            | Self::Unfit { .. }
+            | Self::List { source: ListError::Read { .. }, .. } => false,
             Self::Read { source, .. } => DAMAGE.contains(&source.kind()),
             _ => true,
         }
@@ -162,22 +167,32 @@ impl DatasetError {
 
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
+        let fetch = |id: &str| {
+            let what = if manifest::is_shipped(id) { id } else { "--manifest FILE" };
+            format!("`hlb-bench data fetch {what}`")
+        };
         Some(match self {
+            Self::Read { source, .. } | Self::List { source: ListError::Read { source, .. }, .. }
+                if source.kind() == io::ErrorKind::PermissionDenied =>
+            {
+                "allow this user to read it".to_owned()
+            }
             Self::Missing { id, package, .. } => {
                 let package = package.as_ref().map_or_else(String::new, |package| format!(", install {package}"));
-                format!("run `hlb-bench data fetch {id}`{package}, or name its folder with --data")
+                format!("run {}{package}, or name its folder with --data", fetch(id))
             }
-            Self::NoFile { id, .. } => format!("run `hlb-bench data fetch {id}` for the whole data set"),
+            Self::NoFile { id, .. } => format!("run {} for the whole data set", fetch(id)),
             Self::NoList { id, .. } => format!(
-                "give the archive that it was unpacked from: `hlb-bench data fetch {id} --from ARCHIVE`; the list is made from it"
+                "give the archive that it was unpacked from to {} with --from ARCHIVE; the list is made from it",
+                fetch(id)
             ),
             Self::Content { .. } => "please report this with the version of hlb-bench and the machine".to_owned(),
             Self::Unfit { .. } => "use a manifest of the kind that the track's own data set has".to_owned(),
             Self::Read { id, .. } | Self::Idx { id, .. } | Self::Cifar { id, .. } | Self::Digest { id, .. } => {
-                format!("delete the file and run `hlb-bench data fetch {id}` for the right bytes; nothing was trained")
+                format!("delete the file and run {} for the right bytes; nothing was trained", fetch(id))
             }
             Self::Picture { id, .. } | Self::List { id, .. } | Self::Differs { id, .. } => {
-                format!("run `hlb-bench data fetch {id}` for the right bytes; nothing was trained")
+                format!("run {} for the right bytes; nothing was trained", fetch(id))
             }
         })
     }

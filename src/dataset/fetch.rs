@@ -2,17 +2,21 @@
 //! takes its name only when everything in it is verified.
 
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use tempfile::TempDir;
+
 use crate::artifact::{ArtifactError, Sha256Hex, publish_dir, sha256_file};
 use crate::clock;
+use crate::dataset::cifar;
 use crate::dataset::download::{DownloadError, Published, download};
 use crate::dataset::error::DatasetError;
 use crate::dataset::file_list::{FileList, ListError, list_name, place_of};
-use crate::dataset::manifest::{self, Archive, CifarSource, IdxFile, IdxSource, Manifest, PictureSource, Source};
+use crate::dataset::manifest::{self, Archive, CifarSource, IdxSource, Manifest, PictureSource, Source};
 use crate::dataset::prepare::{list_of, verify};
 use crate::dataset::store::{self, Folder};
 use crate::dataset::unpack::{Limits, UnpackError, Unpacked, unpack};
@@ -173,21 +177,21 @@ pub struct Fetch<'a> {
 
 impl Fetch<'_> {
     /// Brings the data set, unless it is there already, and returns its folder. A folder of that name whose files are not
-    /// the right ones is moved aside, never deleted.
+    /// the right ones is moved aside, never deleted. One process brings a data set at a time; a second one waits.
     pub fn run(&self) -> Result<PathBuf, FetchError> {
         let target = self.into.join(self.manifest.id.as_str());
-        if self.manifest.source == Source::BuiltIn || verify(self.manifest, &Folder::At(target.clone())).is_ok() {
+        if self.is_there(&target) {
             return Ok(target);
         }
         if !self.manifest.is_confirmed() && !self.accept_unconfirmed {
             return Err(FetchError::Unconfirmed { id: self.manifest.id.to_string() });
         }
         fs::create_dir_all(self.into).map_err(io_at(self.into))?;
-        let staging = tempfile::Builder::new().prefix(".staging-").tempdir_in(self.into).map_err(io_at(self.into))?;
-        fs::set_permissions(staging.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))
-            .map_err(io_at(staging.path()))?;
-        self.bring(staging.path())?;
-        verify(self.manifest, &Folder::At(staging.path().to_owned()))?;
+        let _lock = self.lock()?;
+        if self.is_there(&target) {
+            return Ok(target);
+        }
+        let staging = self.staged_from_any()?;
         self.move_aside(&target)?;
         publish_dir(staging.path(), &target)?;
         // The folder now has another name; nothing is left to be removed.
@@ -196,13 +200,62 @@ impl Fetch<'_> {
         Ok(target)
     }
 
+    fn is_there(&self, target: &Path) -> bool {
+        self.manifest.source == Source::BuiltIn || verify(self.manifest, &Folder::At(target.to_owned())).is_ok()
+    }
+
+    fn lock(&self) -> Result<FetchLock, FetchError> {
+        let path = lock_file(self.into, self.manifest.id.as_str());
+        let waits = || self.watch.note(&format!("another process is fetching `{}`; waiting for it", self.manifest.id));
+        FetchLock::wait(&path, &waits).map_err(io_at(&path))
+    }
+
+    /// The data set from the first place that has it, verified; the last error is the one that counts.
+    fn staged_from_any(&self) -> Result<TempDir, FetchError> {
+        let own: Vec<Place> = self.publisher().into_iter().collect();
+        let places = if self.places.is_empty() { &own[..] } else { self.places };
+        let mut last = FetchError::NoAddress { id: self.manifest.id.to_string(), file: self.wanted_file() };
+        for (index, place) in places.iter().enumerate() {
+            match self.staged_from(place) {
+                Ok(staging) => return Ok(staging),
+                Err(error) => last = error,
+            }
+            if let Some(next) = places.get(index + 1) {
+                self.watch.note(&format!("{last}; trying {next}"));
+            }
+        }
+        Err(last)
+    }
+
+    /// The publisher's address, if the manifest names one.
+    fn publisher(&self) -> Option<Place> {
+        match &self.manifest.source {
+            Source::Idx(source) => Some(Place::Address(source.base_url.clone())),
+            _ => self.manifest.archive().and_then(|archive| archive.url.clone()).map(Place::Address),
+        }
+    }
+
+    fn wanted_file(&self) -> String {
+        self.manifest.archive().map_or_else(|| "its files".to_owned(), |archive| archive.file.clone())
+    }
+
+    /// A verified folder that takes its name when it is published.
+    fn staged_from(&self, place: &Place) -> Result<TempDir, FetchError> {
+        let staging = tempfile::Builder::new().prefix(".staging-").tempdir_in(self.into).map_err(io_at(self.into))?;
+        fs::set_permissions(staging.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .map_err(io_at(staging.path()))?;
+        self.bring(place, staging.path())?;
+        verify(self.manifest, &Folder::At(staging.path().to_owned()))?;
+        Ok(staging)
+    }
+
     /// Puts the files into the staging folder.
-    fn bring(&self, staging: &Path) -> Result<(), FetchError> {
+    fn bring(&self, place: &Place, staging: &Path) -> Result<(), FetchError> {
         match &self.manifest.source {
             Source::BuiltIn => Ok(()),
-            Source::Idx(source) => source.files.iter().try_for_each(|file| self.bring_idx(source, file, staging)),
-            Source::Cifar(source) => self.bring_cifar(source, staging),
-            Source::Pictures(source) => self.bring_pictures(source, staging),
+            Source::Idx(source) => self.bring_idx(source, place, staging),
+            Source::Cifar(source) => self.bring_cifar(source, place, staging),
+            Source::Pictures(source) => self.bring_pictures(source, place, staging),
         }
     }
 
@@ -211,14 +264,9 @@ impl Fetch<'_> {
         self.into.join(format!(".{}.downloads", self.manifest.id))
     }
 
-    /// Verified downloads are unpacked or copied by now. What another process is downloading stays, and the folder with it.
+    /// Verified downloads are unpacked or copied by now.
     fn forget_downloads(&self) {
-        let folder = self.downloads();
-        for item in fs::read_dir(&folder).into_iter().flatten().flatten() {
-            let whole = item.path().extension().is_none_or(|extension| extension != "part");
-            let _ = if whole { fs::remove_file(item.path()) } else { Ok(()) };
-        }
-        let _ = fs::remove_dir(folder);
+        let _ = fs::remove_dir_all(self.downloads());
     }
 
     fn move_aside(&self, target: &Path) -> Result<(), FetchError> {
@@ -243,46 +291,27 @@ impl Fetch<'_> {
         Ok(())
     }
 
-    /// Tries each place in turn; the last error is the one that counts.
-    fn first_of<T>(
-        &self,
-        publisher: Option<Place>,
-        file: &str,
-        mut bring: impl FnMut(&Place) -> Result<T, FetchError>,
-    ) -> Result<T, FetchError> {
-        let own: Vec<Place> = publisher.into_iter().collect();
-        let places = if self.places.is_empty() { &own[..] } else { self.places };
-        let mut last = FetchError::NoAddress { id: self.manifest.id.to_string(), file: file.to_owned() };
-        for (index, place) in places.iter().enumerate() {
-            match bring(place) {
-                Ok(brought) => return Ok(brought),
-                Err(error) if index + 1 < places.len() => {
-                    self.watch.note(&format!("{error}; trying {}", places[index + 1]));
-                    last = error;
-                }
-                Err(error) => last = error,
-            }
+    fn bring_idx(&self, source: &IdxSource, place: &Place, staging: &Path) -> Result<(), FetchError> {
+        if let Place::Path(folder) = place {
+            return self.copy_idx(source, folder, staging);
         }
-        Err(last)
+        source.files.iter().try_for_each(|file| {
+            let compressed = format!("{}.gz", file.name);
+            let url = format!("{}/{compressed}", place.to_string().trim_end_matches('/'));
+            let wanted = Published { file: &compressed, bytes: file.compressed_bytes, sha256: file.compressed_sha256 };
+            copy(&self.downloaded(&url, &wanted)?, &staging.join(&compressed))
+        })
     }
 
-    fn bring_idx(&self, source: &IdxSource, file: &IdxFile, staging: &Path) -> Result<(), FetchError> {
-        let compressed = format!("{}.gz", file.name);
-        let publisher = Some(Place::Address(source.base_url.clone()));
-        self.first_of(publisher, &compressed, |place| match place {
-            Place::Address(base) => {
-                let url = format!("{}/{compressed}", base.trim_end_matches('/'));
-                let wanted =
-                    Published { file: &compressed, bytes: file.compressed_bytes, sha256: file.compressed_sha256 };
-                copy(&self.downloaded(&url, &wanted)?, &staging.join(&compressed))
-            }
-            Place::Path(folder) => {
-                let wanted = || format!("{} nor {compressed}", file.name);
-                let not_there = || FetchError::NotThere { folder: folder.clone(), wanted: wanted() };
-                let path = store::idx_file(folder, &file.name).ok_or_else(not_there)?;
-                copy(&path, &staging.join(path.file_name().unwrap_or_default()))
-            }
-        })
+    /// Verified where they lie, so that an error names the user's file.
+    fn copy_idx(&self, source: &IdxSource, folder: &Path, staging: &Path) -> Result<(), FetchError> {
+        let files: Vec<Option<PathBuf>> = source.files.iter().map(|file| store::idx_file(folder, file)).collect();
+        if let Some((missing, _)) = source.files.iter().zip(&files).find(|(_, found)| found.is_none()) {
+            let wanted = format!("{} nor {}.gz", missing.name, missing.name);
+            return Err(FetchError::NotThere { folder: folder.to_owned(), wanted });
+        }
+        verify(self.manifest, &Folder::At(folder.to_owned()))?;
+        files.iter().flatten().try_for_each(|path| copy(path, &staging.join(path.file_name().unwrap_or_default())))
     }
 
     /// Downloads beside the staging folder, where a broken download outlives this process.
@@ -310,39 +339,44 @@ impl Fetch<'_> {
         }
     }
 
-    fn bring_cifar(&self, source: &CifarSource, staging: &Path) -> Result<(), FetchError> {
-        self.first_of(publisher(&source.archive), &source.archive.file, |place| {
-            if let Some(folder) = unpacked_at(place, &source.archive) {
-                let has = |name: &str| store::cifar_file(folder, &source.root, name);
-                if source.files().any(|file| has(&file.name).is_none()) {
-                    return Err(not_there(folder, &source.archive, &source.root));
-                }
-                let copy_in = |name: &str| copy(&has(name).unwrap_or_default(), &staging.join(&source.root).join(name));
-                return source.files().try_for_each(|file| copy_in(&file.name));
-            }
-            let archive = self.archive(&source.archive, place)?;
-            let wanted = |path: &str| {
-                path.strip_prefix(&source.root)
-                    .and_then(|rest| rest.strip_prefix('/'))
-                    .is_some_and(|name| source.files().any(|file| file.name == name))
-            };
-            self.unpack(&archive, staging, &wanted, 100).map(|_| ())
-        })
+    fn bring_cifar(&self, source: &CifarSource, place: &Place, staging: &Path) -> Result<(), FetchError> {
+        if let Some(folder) = unpacked_at(place, &source.archive) {
+            return self.copy_cifar(source, folder, staging);
+        }
+        let archive = self.archive(&source.archive, place)?;
+        let wanted = |path: &str| {
+            path.strip_prefix(&source.root)
+                .and_then(|rest| rest.strip_prefix('/'))
+                .is_some_and(|name| source.files().any(|file| file.name == name))
+        };
+        let sizes = || source.files().map(|file| cifar::file_bytes(file.records));
+        let least = Least { files: 100, member_bytes: sizes().max().unwrap_or(0), total_bytes: sizes().sum() };
+        self.unpack(&archive, staging, &wanted, least).map(|_| ())
     }
 
-    fn bring_pictures(&self, source: &PictureSource, staging: &Path) -> Result<(), FetchError> {
-        self.first_of(publisher(&source.archive), &source.archive.file, |place| {
-            if let Some(folder) = unpacked_at(place, &source.archive) {
-                return self.copy_pictures(source, folder, staging);
-            }
-            let archive = self.archive(&source.archive, place)?;
-            let pictures = u64::from(self.manifest.train) + u64::from(self.manifest.evaluation);
-            let wanted = |path: &str| place_of(source, path).is_some();
-            let unpacked = self.unpack(&archive, staging, &wanted, pictures)?;
-            let list = FileList::of_unpacked(self.manifest, source, unpacked)
-                .map_err(|source| FetchError::Contents { archive, source })?;
-            Ok(list.write(&staging.join(list_name(source)))?)
-        })
+    /// Verified where they lie, so that an error names the user's file.
+    fn copy_cifar(&self, source: &CifarSource, folder: &Path, staging: &Path) -> Result<(), FetchError> {
+        let has = |name: &str| store::cifar_file(folder, &source.root, name);
+        if source.files().any(|file| has(&file.name).is_none()) {
+            return Err(not_there(folder, &source.archive, &source.root));
+        }
+        verify(self.manifest, &Folder::At(folder.to_owned()))?;
+        let copy_in = |name: &str| copy(&has(name).unwrap_or_default(), &staging.join(&source.root).join(name));
+        source.files().try_for_each(|file| copy_in(&file.name))
+    }
+
+    fn bring_pictures(&self, source: &PictureSource, place: &Place, staging: &Path) -> Result<(), FetchError> {
+        if let Some(folder) = unpacked_at(place, &source.archive) {
+            return self.copy_pictures(source, folder, staging);
+        }
+        let archive = self.archive(&source.archive, place)?;
+        let pictures = u64::from(self.manifest.train) + u64::from(self.manifest.evaluation);
+        let wanted = |path: &str| place_of(source, path).is_some();
+        let least = Least { files: pictures, member_bytes: 0, total_bytes: 0 };
+        let unpacked = self.unpack(&archive, staging, &wanted, least)?;
+        let list = FileList::of_unpacked(self.manifest, source, unpacked)
+            .map_err(|source| FetchError::Contents { archive, source })?;
+        Ok(list.write(&staging.join(list_name(source)))?)
     }
 
     /// An unpacked folder with the list of its files beside it, or the folder that both lie in.
@@ -399,12 +433,15 @@ impl Fetch<'_> {
         archive: &Path,
         into: &Path,
         wanted: &dyn Fn(&str) -> bool,
-        files: u64,
+        least: Least,
     ) -> Result<Vec<Unpacked>, FetchError> {
-        // Pictures do not compress; CIFAR's bytes do, by a tenth. Twice the number of files leaves room for strays.
+        // Pictures do not compress, and arrays may compress to nothing. Twice the number of files leaves room for strays.
         let bytes_in_archive = fs::metadata(archive).map_err(io_at(archive))?.len();
-        let total_bytes = bytes_in_archive.saturating_mul(4).max(1 << 20);
-        let limits = Limits { members: 2 * files + 1000, member_bytes: 64 << 20, total_bytes };
+        let limits = Limits {
+            members: 2 * least.files + 1000,
+            member_bytes: least.member_bytes.max(64 << 20),
+            total_bytes: bytes_in_archive.saturating_mul(4).max(least.total_bytes.saturating_mul(2)).max(1 << 20),
+        };
         let reader = File::open(archive).map_err(io_at(archive))?;
         let mut progress = |bytes| self.watch.progress("unpacking", bytes, bytes_in_archive);
         unpack(reader, into, wanted, limits, &mut progress)
@@ -412,8 +449,64 @@ impl Fetch<'_> {
     }
 }
 
-fn publisher(archive: &Archive) -> Option<Place> {
-    archive.url.clone().map(Place::Address)
+/// What an archive has to hold at least.
+#[derive(Clone, Copy)]
+struct Least {
+    files: u64,
+    member_bytes: u64,
+    total_bytes: u64,
+}
+
+/// A process that brings a data set holds a lock on this file.
+fn lock_file(data: &Path, id: &str) -> PathBuf {
+    data.join(format!(".{id}.lock"))
+}
+
+/// Whether another process brings a data set at this moment.
+fn is_being_fetched(data: &Path, id: &str) -> bool {
+    File::open(lock_file(data, id)).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
+/// Held while a data set is brought; the file is gone afterwards. A file system without locks has none.
+struct FetchLock {
+    file: File,
+    path: PathBuf,
+}
+
+impl FetchLock {
+    /// Locks the file, once whoever holds it has let go; `waits` is told if that takes waiting.
+    fn wait(path: &Path, waits: &dyn Fn()) -> io::Result<Self> {
+        loop {
+            let file = File::options().create(true).append(true).open(path)?;
+            if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+                waits();
+                file.lock()?;
+            }
+            let held = Self { file, path: path.to_owned() };
+            if held.has_its_name() {
+                return Ok(held);
+            }
+            // Whoever held it has removed it; the lock on a file without a name keeps nobody out.
+            held.let_go();
+        }
+    }
+
+    /// Ends without removing the file, which is another's.
+    fn let_go(mut self) {
+        self.path = PathBuf::new();
+    }
+
+    fn has_its_name(&self) -> bool {
+        let (named, held) = (fs::metadata(&self.path), self.file.metadata());
+        named.is_ok_and(|named| held.is_ok_and(|held| (named.dev(), named.ino()) == (held.dev(), held.ino())))
+    }
+}
+
+impl Drop for FetchLock {
+    fn drop(&mut self) {
+        // Before the lock ends with the file; whoever waits for it looks whether the file still has its name.
+        let _ = fs::remove_file(&self.path);
+    }
 }
 
 /// A folder that has no archive in it.
@@ -450,7 +543,7 @@ fn identify(manifest: &Manifest, is_it: impl Fn(u64, Sha256Hex) -> bool) -> Opti
     Some(format!("this is the archive of `{}`", found.id))
 }
 
-/// Removes broken downloads, of one data set or of all, and what a killed process left half unpacked an hour ago or more; the
+/// Removes broken downloads, of one data set or of all, unless a process is at them, and what a killed process left half unpacked an hour ago or more; the
 /// bytes that became free.
 pub fn prune_downloads(data: &Path, id: Option<&str>) -> io::Result<u64> {
     let mut freed = 0;
@@ -459,7 +552,8 @@ pub fn prune_downloads(data: &Path, id: Option<&str>) -> io::Result<u64> {
         let name = item.file_name().to_string_lossy().into_owned();
         let download = name.strip_prefix('.').and_then(|name| name.strip_suffix(".downloads"));
         let staging = id.is_none() && name.starts_with(".staging-") && is_old(&item.path());
-        if staging || download.is_some_and(|of| id.is_none_or(|id| id == of)) {
+        let chosen = |of: &str| id.is_none_or(|id| id == of) && !is_being_fetched(data, of);
+        if staging || download.is_some_and(chosen) {
             freed += size_of(&item.path())?;
             fs::remove_dir_all(item.path())?;
         }

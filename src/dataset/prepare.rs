@@ -115,11 +115,7 @@ fn read_idx_file(
 ) -> Result<Vec<u8>, DatasetError> {
     let id = || manifest.id.to_string();
     let compressed = format!("{}.gz", file.name);
-    let found = match file.sha256 {
-        Some(_) => store::idx_file(folder, &file.name),
-        None => Some(folder.join(&compressed)).filter(|path| path.is_file()),
-    };
-    let path = found.ok_or_else(|| {
+    let path = store::idx_file(folder, file).ok_or_else(|| {
         let name = if file.sha256.is_some() { format!("{}` or `{compressed}", file.name) } else { compressed.clone() };
         DatasetError::NoFile { id: id(), name, folder: folder.to_owned() }
     })?;

@@ -6,7 +6,7 @@ use etcetera::BaseStrategy as _;
 
 use crate::dataset::error::DatasetError;
 use crate::dataset::file_list::list_name;
-use crate::dataset::manifest::{Manifest, Source};
+use crate::dataset::manifest::{IdxFile, Manifest, Source};
 
 /// Where a data set was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,15 +52,16 @@ pub fn find(manifest: &Manifest, given: Option<&Path>) -> Result<Folder, Dataset
 fn holds(manifest: &Manifest, folder: &Path) -> bool {
     match &manifest.source {
         Source::BuiltIn => true,
-        Source::Idx(source) => source.files.iter().all(|file| idx_file(folder, &file.name).is_some()),
+        Source::Idx(source) => source.files.iter().all(|file| idx_file(folder, file).is_some()),
         Source::Cifar(source) => source.files().all(|file| cifar_file(folder, &source.root, &file.name).is_some()),
         Source::Pictures(source) => folder.join(list_name(source)).is_file() && folder.join(&source.root).is_dir(),
     }
 }
 
-/// The plain file, else the compressed one.
-pub(super) fn idx_file(folder: &Path, name: &str) -> Option<PathBuf> {
-    [folder.join(name), folder.join(format!("{name}.gz"))].into_iter().find(|path| path.is_file())
+/// The plain file, where its digest is known, else the compressed one.
+pub(super) fn idx_file(folder: &Path, file: &IdxFile) -> Option<PathBuf> {
+    let plain = file.sha256.map(|_| folder.join(&file.name));
+    plain.into_iter().chain([folder.join(format!("{}.gz", file.name))]).find(|path| path.is_file())
 }
 
 /// The file below the archive's top folder, else in the folder itself.

@@ -55,7 +55,7 @@ fn a_missing_extra_altered_or_mislabelled_file_is_named() {
         what();
         let answer = verify(&context);
         assert_eq!(answer.code, Some(1), "{}", answer.stderr);
-        assert!(answer.stderr.contains("hint: run `hlb-bench data fetch made-imagenette`"), "{}", answer.stderr);
+        assert!(answer.stderr.contains("hint: run `hlb-bench data fetch --manifest FILE`"), "{}", answer.stderr);
         answer.stderr
     };
     let kept = fs::read(root.join(tench)).unwrap();
@@ -157,6 +157,43 @@ fn several_places_are_tried_in_turn() {
         "{}",
         answer.stderr
     );
+}
+
+#[test]
+fn the_next_place_is_tried_after_a_folder_whose_files_are_wrong() {
+    let (context, made) = (Context::new(), cifar(20));
+    made.write(&context);
+    let manifest = format!("{}.yaml", made.id);
+    let good = fetch(&context, &manifest, made.file);
+    assert_eq!(good.code, Some(0), "{}", good.stderr);
+    let home = context.path("home/hlb-bench").join(made.id);
+    std::process::Command::new("cp").arg("-r").arg(&home).arg(context.path("wrong")).status().unwrap();
+    let batch = context.path("wrong/cifar-10-batches-bin/test_batch.bin");
+    let mut bytes = fs::read(&batch).unwrap();
+    bytes[100] ^= 1;
+    fs::write(&batch, bytes).unwrap();
+    fs::remove_dir_all(&home).unwrap();
+    let answer = context.run(["data", "fetch", "--manifest", &manifest, "--from", "wrong", "--from", made.file]);
+    assert_eq!(answer.code, Some(0), "{}", answer.stderr);
+    assert!(answer.stderr.contains("wrong/cifar-10-batches-bin/test_batch.bin has SHA-256"), "{}", answer.stderr);
+}
+
+#[test]
+fn two_fetches_at_once_bring_it_once_and_spoil_nothing() {
+    let context = Context::new();
+    imagenette(8, 4).write(&context);
+    let arguments = ["data", "fetch", "--manifest", "made-imagenette.yaml", "--from", "imagenette2-160.tgz"];
+    let answers: Vec<Answer> = std::thread::scope(|scope| {
+        let started: Vec<_> = (0..4).map(|_| scope.spawn(|| context.run(arguments))).collect();
+        started.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    for answer in &answers {
+        assert_eq!(answer.code, Some(0), "{}", answer.stderr);
+    }
+    let names: Vec<_> =
+        fs::read_dir(context.path("home/hlb-bench")).unwrap().map(|item| item.unwrap().file_name()).collect();
+    assert!(names.iter().all(|name| !name.to_string_lossy().contains("damaged")), "{names:?}");
+    assert_eq!(names, ["made-imagenette"], "the data set, and no lock or staging");
 }
 
 #[test]
