@@ -4,6 +4,7 @@
 1. Seconds per training step at batch 512: hlb-bench-trainer against the same model in plain PyTorch eager
    (tests/parity/twin.py) on the same libtorch. Processes alternate A B A B, so that both see the same machine.
 2. The share of a session's wall time that is neither training nor evaluation.
+   What sampling the sensors once a second costs: processor time of a sample, and step times with and without it.
 3. Pictures decoded and resized a second, against Pillow in a PyTorch data loader (scripts/bench_decode.py).
 4. Seconds to open a prepared data set of Imagenette's size (scripts/bench_prepare.py).
 
@@ -37,10 +38,10 @@ def run(command, **environment):
     return done.stdout
 
 
-def step_time_program():
-    lines = run(["cargo", "bench", "--locked", "--bench", "step_time", "--no-run", "--message-format=json"]).splitlines()
+def bench_program(name):
+    lines = run(["cargo", "bench", "--locked", "--bench", name, "--no-run", "--message-format=json"]).splitlines()
     messages = [json.loads(line) for line in lines if line.startswith("{")]
-    programs = [m["executable"] for m in messages if m.get("target", {}).get("name") == "step_time" and m.get("executable")]
+    programs = [m["executable"] for m in messages if m.get("target", {}).get("name") == name and m.get("executable")]
     return programs[-1]
 
 
@@ -51,7 +52,7 @@ def spread(values, digits=3):
 def step_ratio(pairs, steps, threads):
     """Seconds per step of both sides in turn, and their ratio pair by pair."""
     ours, theirs = [], []
-    program = step_time_program()
+    program = bench_program("step_time")
     recipe = json.loads(run([PROGRAM, "recipe", "show", "hlb-shapes", "--json"]))
     recipe["batch_size"] = 512
     with tempfile.TemporaryDirectory() as folder:
@@ -87,6 +88,29 @@ def overhead(runs):
     print(f"neither training nor evaluating: {100 * rest:.2f} % of the session  (promised: at most 2 %)")
 
 
+def telemetry(pairs, steps, threads):
+    """What sampling costs: its processor time, and what training notices of it."""
+    sampler, program = bench_program("telemetry"), bench_program("step_time")
+    costs = [json.loads(run([sampler, "cost", "500"])) for _ in range(pairs)]
+    cpu = [cost["cpu_seconds"] for cost in costs]
+    print(f"a sample           {spread([1e3 * seconds for seconds in cpu])} ms of one processor, {costs[0]['gpus']} GPUs")
+    share = [100 * seconds / os.cpu_count() for seconds in cpu]
+    print(f"once a second      {spread(share)} % of {os.cpu_count()} processors  (promised: at most 0.5 %)")
+    recipe = run([PROGRAM, "recipe", "show", "hlb-shapes", "--json"])
+    ratios = []
+    with tempfile.TemporaryDirectory() as folder:
+        run([program, "dump", folder])
+        path = Path(folder) / "recipe.json"
+        path.write_text(recipe)
+        step_time = lambda: json.loads(run([program, "time", str(path), str(steps), str(threads)]))["median_seconds"]
+        for pair in range(pairs):
+            with subprocess.Popen([sampler, "beat"], stdin=subprocess.PIPE) as beat:
+                beside = step_time()
+                beat.stdin.close()
+            ratios.append(beside / step_time())
+    print(f"step time with sampling over without: {spread(ratios)}")
+
+
 def pictures(rounds):
     with tempfile.TemporaryDirectory() as folder:
         bench_decode.make_pictures(folder)
@@ -99,14 +123,16 @@ def main():
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--steps", type=int, default=15)
     parser.add_argument("--runs", type=int, default=10)
-    parser.add_argument("--only", nargs="+", choices=["steps", "session", "pictures"])
+    parser.add_argument("--only", nargs="+", choices=["steps", "session", "telemetry", "pictures"])
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
-    chosen = arguments.only or ["steps", "session", "pictures"]
+    chosen = arguments.only or ["steps", "session", "telemetry", "pictures"]
     if "steps" in chosen:
         step_ratio(arguments.pairs, arguments.steps, arguments.threads)
     if "session" in chosen:
         overhead(arguments.runs)
+    if "telemetry" in chosen:
+        telemetry(arguments.pairs, 4 * arguments.steps, arguments.threads)
     if "pictures" in chosen:
         pictures(arguments.pairs)
 

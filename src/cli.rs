@@ -32,6 +32,7 @@ pub enum Command {
     #[command(subcommand)]
     Data(Data),
     /// Show what would be recorded about this machine
+    #[command(after_help = "GPUs are read through NVML: libnvidia-ml.so.1, or the file that $HLB_BENCH_NVML names.")]
     Hardware(Hardware),
     /// Make an Ed25519 key in OpenSSH format
     Keygen(Keygen),
@@ -42,10 +43,24 @@ pub enum Command {
 
 /// How to hold a session.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct SessionOptions {
-    /// Runs of the session; a ranked row needs as many as its track asks for
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=500))]
-    pub runs: u32,
+    /// Runs of the session; a ranked row needs as many as its track asks for [default: 5]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=500))]
+    pub runs: Option<u32>,
+    /// Hold a run of the track's reference before each run, and state the ratio; `submit` does so wherever a row could be
+    /// ranked
+    #[arg(long, conflicts_with = "no_calibrate")]
+    pub calibrate: bool,
+    /// Do not hold the reference beside the variant
+    #[arg(long)]
+    pub no_calibrate: bool,
+    /// Ask libtorch for deterministic algorithms, train one seed twice, and say whether the two were bit-identical
+    #[arg(long)]
+    pub deterministic: bool,
+    /// Finish the newest session of this variant that ended early: runs that ended are kept, others are held again
+    #[arg(long)]
+    pub resume: bool,
     /// Where to train
     #[arg(long, value_enum, default_value_t = DeviceChoice::Auto)]
     pub device: DeviceChoice,
@@ -61,6 +76,9 @@ pub struct SessionOptions {
     /// Row of the price table that this machine is rented under: PROVIDER/INSTANCE or PROVIDER/INSTANCE@REGION
     #[arg(long, value_name = "ROW", conflicts_with = "price_per_hour")]
     pub price: Option<String>,
+    /// Table of prices of your own; its rows win over the shipped ones
+    #[arg(long, value_name = "FILE")]
+    pub prices: Option<PathBuf>,
     /// US dollars per hour of this machine
     #[arg(long, value_name = "USD", requires = "price_source")]
     pub price_per_hour: Option<f64>,

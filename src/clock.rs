@@ -43,6 +43,12 @@ pub fn calendar() -> DateTime<Utc> {
     Utc::now().trunc_subsecs(0)
 }
 
+/// The calendar time in milliseconds since 1970, so that a step of the clock shows beside monotonic stamps.
+#[expect(clippy::disallowed_methods, reason = "this is the clock module")]
+pub fn calendar_milliseconds() -> i64 {
+    Utc::now().timestamp_millis()
+}
+
 /// What a run's seconds are spent on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {

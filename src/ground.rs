@@ -1,8 +1,9 @@
 //! A track and the data set it is run on: the published one, or a user's own in its place.
 
 use crate::dataset::{self, DatasetError, Manifest};
-use crate::recipe::Terms;
+use crate::recipe::{Recipe, Terms};
 use crate::track::Track;
+use crate::variant;
 use crate::wire::ArrayShapes;
 
 /// Where a session is held.
@@ -43,6 +44,11 @@ impl Ground {
             return Err(unfit(format!("has {}, track `{}` needs {}", text(shapes), track.id, text(expected))));
         }
         Ok(Self { track, manifest, shapes })
+    }
+
+    /// The recipe that we ship for the track.
+    pub fn reference(&self) -> Recipe {
+        variant::shipped(&self.track.reference).expect("every track names a shipped recipe; a test reads them all")
     }
 
     /// What a recipe has to fit.

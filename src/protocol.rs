@@ -6,9 +6,9 @@ use crate::clock::{Clock, Phase, RunClock};
 use crate::seed::Seed;
 use crate::trainer::{TrainError, Trainer};
 use crate::units::{Accuracy, Target};
-use crate::wire::{Epoch, Event, Outcome, RunStop};
+use crate::wire::{Arm, Epoch, Event, Outcome, RunStart, RunStop};
 
-/// What every run of a session has in common.
+/// What every run of a recipe has in common.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
     /// Epochs of the schedule; accuracy is taken after each.
@@ -24,33 +24,37 @@ pub struct Plan {
 /// Where events go; an error here ends the session, since an unlogged run is no run.
 pub type Emit<'a> = &'a mut dyn FnMut(Event) -> Result<(), TrainError>;
 
-/// The warmup run, untimed in every run's account.
-pub fn warm_up(trainer: &mut dyn Trainer, seed: Seed, clock: &dyn Clock, emit: Emit) -> Result<(), TrainError> {
+/// The warmup run of a recipe, untimed in every run's account.
+pub fn warm_up(
+    arm: Arm,
+    seed: Seed,
+    (trainer, clock): (&mut dyn Trainer, &dyn Clock),
+    emit: Emit,
+) -> Result<(), TrainError> {
     let before = clock.now();
     trainer.warm_up(seed)?;
     trainer.synchronize();
-    emit(Event::WarmupRun { seconds: clock.now().saturating_sub(before).as_secs_f64() })
+    emit(Event::WarmupRun { arm, seconds: clock.now().saturating_sub(before).as_secs_f64() })
 }
 
 /// One run from a fresh model to the end of its schedule.
 pub fn run(
-    number: u32,
-    seed: Seed,
+    start: RunStart,
     plan: &Plan,
     (trainer, clock): (&mut dyn Trainer, &dyn Clock),
     emit: Emit,
 ) -> Result<(), TrainError> {
     let begin = clock.now();
     let mut accounts = RunClock::new(clock);
-    accounts.timed(Phase::Log, || emit(Event::RunStart { run: number, seed }))?;
+    accounts.timed(Phase::Log, || emit(Event::RunStart(start)))?;
     accounts.timed(Phase::Setup, || {
-        trainer.reset(seed)?;
+        trainer.reset(start.seed)?;
         trainer.synchronize();
         Ok(())
     })?;
-    let outcome = train(number, plan, trainer, &mut accounts, emit)?;
+    let outcome = train(start.run, plan, trainer, &mut accounts, emit)?;
     let wall_seconds = clock.now().saturating_sub(begin).as_secs_f64();
-    emit(Event::RunStop(RunStop { run: number, outcome, reason: None, phases: accounts.seconds(), wall_seconds }))
+    emit(Event::RunStop(RunStop { run: start.run, outcome, reason: None, phases: accounts.seconds(), wall_seconds }))
 }
 
 fn train(
@@ -110,6 +114,7 @@ mod tests {
     use crate::clock::ManualClock;
 
     const TARGET: Target = Target { correct: 90, of: 100 };
+    const START: RunStart = RunStart { arm: Arm::Variant, run: 1, seed: Seed::from_number(1) };
 
     /// Moves a manual clock and notes the order of calls. It stands in for the order of events, never for learning.
     struct Simulated {
@@ -164,6 +169,10 @@ mod tests {
             self.call("warm_up", Duration::from_secs(3));
             Ok(())
         }
+
+        fn fingerprint(&self) -> crate::repeat::Fingerprint {
+            Vec::new()
+        }
     }
 
     fn run_of(trainer: &mut Simulated, stop_at_target: bool) -> Vec<Event> {
@@ -175,7 +184,7 @@ mod tests {
             events.push(event);
             Ok(())
         };
-        run(1, Seed::from_number(1), &plan, (trainer, &*clock), &mut emit).expect("the simulated trainer never fails");
+        run(START, &plan, (trainer, &*clock), &mut emit).expect("the simulated trainer never fails");
         events
     }
 
@@ -246,8 +255,8 @@ mod tests {
             events.push(event);
             Ok(())
         };
-        warm_up(&mut trainer, Seed::from_number(1), &*clock, &mut emit).expect("never fails");
-        assert_eq!(events, [Event::WarmupRun { seconds: 4.0 }]);
+        warm_up(Arm::Reference, START.seed, (&mut trainer, &*clock), &mut emit).expect("never fails");
+        assert_eq!(events, [Event::WarmupRun { arm: Arm::Reference, seconds: 4.0 }]);
         assert_eq!(trainer.calls, ["warm_up", "synchronize"]);
     }
 
@@ -257,7 +266,7 @@ mod tests {
         let clock = Rc::clone(&trainer.clock);
         let plan = Plan { epochs: 1, steps_per_epoch: 1, target: TARGET, stop_at_target: false };
         let mut emit = |_| Err(TrainError("disk full".to_owned()));
-        let ended = run(1, Seed::from_number(1), &plan, (&mut trainer, &*clock), &mut emit);
+        let ended = run(START, &plan, (&mut trainer, &*clock), &mut emit);
         assert_eq!(ended.expect_err("must fail").to_string(), "disk full");
         assert!(trainer.calls.is_empty());
     }

@@ -18,7 +18,7 @@ pub struct Seed(u64);
 
 impl Seed {
     /// A seed for tests and benchmarks; sessions use [`derive()`].
-    pub fn from_number(number: u64) -> Self {
+    pub const fn from_number(number: u64) -> Self {
         Self(number)
     }
 

@@ -1,5 +1,6 @@
 //! The seam between the protocol, which owns the clock, and a trainer, which owns the tensors.
 
+use crate::repeat::Fingerprint;
 use crate::seed::Seed;
 use crate::units::Accuracy;
 
@@ -24,4 +25,7 @@ pub trait Trainer {
 
     /// A few steps and an evaluation on meaningless labels, to warm kernels and allocator. The caller resets afterwards.
     fn warm_up(&mut self, seed: Seed) -> Result<(), TrainError>;
+
+    /// The exact bits of every tensor of the model, by name; empty before the first [`Trainer::reset`].
+    fn fingerprint(&self) -> Fingerprint;
 }

@@ -1,8 +1,23 @@
-//! Run logs of strangers: an error or a log, never a panic.
+//! Run logs of strangers: an error, or a log from which every figure can be derived; never a panic.
 #![no_main]
 
+use std::sync::LazyLock;
+
+use hlb_bench::ground::Ground;
+use hlb_bench::hardware::Machine;
+use hlb_bench::recipe::Recipe;
+use hlb_bench::result::{Basis, RunLog, derive};
+use hlb_bench::track;
 use libfuzzer_sys::fuzz_target;
 
+static AROUND: LazyLock<(Machine, Ground, Recipe)> = LazyLock::new(|| {
+    let ground = Ground::published(track::by_id("shapes").expect("shipped"));
+    let recipe = ground.reference();
+    (Machine::read(), ground, recipe)
+});
+
 fuzz_target!(|data: &[u8]| {
-    let _ = hlb_bench::result::RunLog::parse(data);
+    let Ok(log) = RunLog::parse_unfinished(data) else { return };
+    let (machine, ground, recipe) = &*AROUND;
+    let _ = derive(Basis { log: &log, machine, recipe, shapes: ground.shapes, price: None });
 });

@@ -1,18 +1,25 @@
 //! The program that trains: the only one that links libtorch. `hlb-bench` starts it, feeds it and listens to it.
 
+use std::any::Any;
 use std::cell::Cell;
 use std::io::{self, BufRead, Read as _, Write as _};
+use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
 use hlb_bench::clock::{Clock as _, MonotonicClock};
 use hlb_bench::protocol::{self, Plan};
+use hlb_bench::recipe::Recipe;
+use hlb_bench::repeat;
 use hlb_bench::session::TrainerInfo;
 use hlb_bench::trainer::TrainError;
-use hlb_bench::wire::{Arrays, Event, Job, TrainerStart};
+use hlb_bench::wire::{Arm, Arrays, Event, Job, TrainerStart};
 
-use crate::torch::{DeviceData, Engine, TorchTrainer, load_cuda_if_there_is_a_gpu, loaded_libtorch};
+use crate::torch::{
+    DeviceData, Engine, TorchTrainer, ask_for_deterministic_algorithms, explain, load_cuda_if_there_is_a_gpu,
+    loaded_libtorch,
+};
 
 #[expect(
     dead_code,
@@ -45,9 +52,29 @@ fn describe(cuda_problem: Option<String>) -> Result<(), String> {
 fn train() -> Result<(), TrainError> {
     let (job, arrays) = receive().map_err(|error| TrainError(format!("no job could be read: {error}")))?;
     die_with_the_parent();
-    let engine = Engine::choose(job.device, job.recipe.precision, job.recipe.norm, job.threads)
-        .map_err(|error| TrainError(error.to_string()))?;
-    let data = DeviceData::upload(&arrays, job.recipe.augment, engine);
+    if job.deterministic {
+        ask_for_deterministic_algorithms()?;
+    }
+    let batch_size = job.recipe.batch_size.max(job.reference.as_ref().map_or(0, |reference| reference.batch_size));
+    // tch panics with libtorch's own text where an operation fails; that text, explained, is what the parent reads last.
+    let trained = panic::catch_unwind(AssertUnwindSafe(|| train_job(&job, arrays)));
+    trained.unwrap_or_else(|payload| Err(TrainError(explain(&words_of(payload.as_ref()), batch_size))))
+}
+
+/// The text of a panic.
+fn words_of(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<String>().map(String::as_str).or_else(|| payload.downcast_ref::<&str>().copied());
+    text.unwrap_or("the trainer panicked").to_owned()
+}
+
+fn train_job(job: &Job, arrays: Arrays) -> Result<(), TrainError> {
+    let engine = engine(job, &job.recipe)?;
+    let signs = Signs { clock: MonotonicClock::start(), run: Cell::new(0), last: Cell::new(Duration::ZERO) };
+    let mut lanes = Vec::new();
+    if let Some(reference) = &job.reference {
+        lanes.push(Lane::new(Arm::Reference, reference, job, &arrays, &signs)?);
+    }
+    lanes.push(Lane::new(Arm::Variant, &job.recipe, job, &arrays, &signs)?);
     drop(arrays);
     engine.synchronize();
     emit(Event::TrainerStart(TrainerStart {
@@ -56,32 +83,69 @@ fn train() -> Result<(), TrainError> {
         precision: engine.precision_word().to_owned(),
         libtorch_version: loaded_libtorch().1,
     }))?;
-    hold(&job, data, engine)
+    hold(job, &mut lanes, &signs)
 }
 
-/// The warmup run, then one run for each seed.
-fn hold(job: &Job, data: DeviceData, engine: Engine) -> Result<(), TrainError> {
-    let clock = MonotonicClock::start();
-    let run = Cell::new(0);
-    let last_sign = Cell::new(Duration::ZERO);
-    let alive = |step: u64| {
-        if clock.now().saturating_sub(last_sign.get()) >= Duration::from_secs(1) {
-            last_sign.set(clock.now());
+fn engine(job: &Job, recipe: &Recipe) -> Result<Engine, TrainError> {
+    Engine::choose(job.device, recipe.precision, recipe.norm, job.threads)
+        .map_err(|error| TrainError(error.to_string()))
+}
+
+/// Tells `hlb-bench` at most once a second that training goes on.
+struct Signs {
+    clock: MonotonicClock,
+    run: Cell<u32>,
+    last: Cell<Duration>,
+}
+
+impl Signs {
+    fn alive(&self, step: u64) {
+        if self.clock.now().saturating_sub(self.last.get()) >= Duration::from_secs(1) {
+            self.last.set(self.clock.now());
             // A sign of life that nobody hears is no reason to stop; the next event is.
-            let _ = emit(Event::Progress { run: run.get(), step });
+            let _ = emit(Event::Progress { run: self.run.get(), step });
         }
-    };
-    let mut trainer = TorchTrainer::new(job.recipe.clone(), data, engine, Box::new(alive));
-    protocol::warm_up(&mut trainer, job.warmup_seed, &clock, &mut emit)?;
-    let plan = Plan {
-        epochs: job.recipe.epochs,
-        steps_per_epoch: job.recipe.steps_per_epoch(job.arrays.train),
-        target: job.target,
-        stop_at_target: job.stop_at_target,
-    };
-    for (number, seed) in (1..).zip(&job.seeds) {
-        run.set(number);
-        protocol::run(number, *seed, &plan, (&mut trainer, &clock), &mut emit)?;
+    }
+}
+
+/// A recipe, and the trainer that holds its runs.
+struct Lane<'a> {
+    arm: Arm,
+    plan: Plan,
+    trainer: TorchTrainer<'a>,
+}
+
+impl<'a> Lane<'a> {
+    fn new(arm: Arm, recipe: &Recipe, job: &Job, arrays: &Arrays, signs: &'a Signs) -> Result<Self, TrainError> {
+        let engine = engine(job, recipe)?;
+        let data = DeviceData::upload(arrays, recipe.augment, engine);
+        let plan = Plan {
+            epochs: recipe.epochs,
+            steps_per_epoch: recipe.steps_per_epoch(job.arrays.train),
+            target: job.target,
+            stop_at_target: job.stop_at_target,
+        };
+        let trainer = TorchTrainer::new(recipe.clone(), data, engine, Box::new(|step| signs.alive(step)));
+        Ok(Self { arm, plan, trainer })
+    }
+}
+
+/// A warmup run of each recipe, then the runs in the order asked for.
+fn hold(job: &Job, lanes: &mut [Lane], signs: &Signs) -> Result<(), TrainError> {
+    let clock = &signs.clock;
+    for lane in &mut *lanes {
+        protocol::warm_up(lane.arm, job.warmup_seed, (&mut lane.trainer, clock), &mut emit)?;
+    }
+    if let (true, Some(lane)) = (job.deterministic, lanes.last_mut()) {
+        let steps = u64::from(lane.plan.epochs) * u64::from(lane.plan.steps_per_epoch);
+        let parted = repeat::check(&mut lane.trainer, job.warmup_seed, steps)?;
+        emit(Event::Repeat { steps, parted })?;
+    }
+    for start in &job.runs {
+        signs.run.set(start.run);
+        let lane = lanes.iter_mut().find(|lane| lane.arm == start.arm);
+        let lane = lane.ok_or_else(|| TrainError("a run has no recipe".to_owned()))?;
+        protocol::run(*start, &lane.plan, (&mut lane.trainer, clock), &mut emit)?;
     }
     Ok(())
 }

@@ -5,9 +5,10 @@ use anyhow::Result;
 use crate::cli::Run;
 use crate::clock::MonotonicClock;
 use crate::command::Answer;
-use crate::command::measure::{self, Held};
+use crate::command::measure::{self, Calibrates, Held, Purpose};
 use crate::printer::{Label, answer, answer_text, labelled, note};
 use crate::result::ResultFile;
+use crate::stats::Estimate;
 use crate::track;
 use crate::units::human_seconds;
 
@@ -20,8 +21,9 @@ pub(super) fn run(arguments: &Run, clock: &MonotonicClock) -> Result<Answer> {
     let prepared = measure::prepare(
         measure::resolve(bytes, &shown_name, arguments.session.manifest.as_deref())?,
         &arguments.session,
+        Purpose { stop_at_target: arguments.stop_at_target, calibrates: Calibrates::Asked, reproduces: None },
     )?;
-    let held = measure::hold(&prepared, &arguments.session, arguments.stop_at_target, clock)?;
+    let held = measure::hold(&prepared, &arguments.session, clock)?;
     print(&held, arguments.json)?;
     conclude(&held)
 }
@@ -57,21 +59,39 @@ pub(super) fn summarise(result: &ResultFile) {
         format!(" (fastest {}, slowest {})", human_seconds(min), human_seconds(max))
     });
     note(&format!("time-to-accuracy: {time}{range}; {runs}"));
-    let cost = summary
-        .cost
-        .map_or_else(|| "unknown, no price was given".to_owned(), |cost| format!("{:.6} US dollars", cost.usd));
+    if let Some(calibration) = &result.derived.calibration {
+        let time = calibration.time_ratio.map_or_else(|| "unknown, a median run did not reach".to_owned(), ratio);
+        let steps = calibration.step_ratio.map_or_else(|| "unknown".to_owned(), ratio);
+        note(&format!("against the reference beside it: time-to-accuracy {time}; seconds per step {steps}"));
+    }
+    let cost = summary.cost.map_or_else(
+        || "unknown, no price was given".to_owned(),
+        |cost| format!("{:.6} US dollars", cost.prorated_usd),
+    );
     note(&format!("cost: {cost}"));
+    for warning in &result.derived.warnings {
+        labelled(Label::Warning, &warning.sentence());
+    }
     if !result.derived.phases.clocks_agree {
         let line = "the clocks of the two programs part by more than 0.5 %; was the machine suspended? such a result cannot be ranked";
         labelled(Label::Warning, line);
     }
 }
 
+/// A ratio with its 95 % interval.
+pub(super) fn ratio(estimate: Estimate) -> String {
+    let bound = |bound: Option<f64>| bound.map_or_else(|| "unknown".to_owned(), |bound| format!("{bound:.3}"));
+    format!("{:.3} (95 % interval {} to {})", estimate.value, bound(estimate.low), bound(estimate.high))
+}
+
 /// A session that ended early could not be done; one whose median run missed is not so.
 pub(super) fn conclude(held: &Held) -> Result<Answer> {
     let reason = &held.result.session.stop_reason;
     if reason != "completed" {
-        anyhow::bail!("the session ended early: {reason}; its record is in {}", held.folder.display());
+        anyhow::bail!(
+            "the session ended early: {reason}; its record is in {}, and the same command with --resume holds the runs that are missing",
+            held.folder.display()
+        );
     }
     Ok(if held.result.derived.summary.time_to_accuracy_seconds.median.is_none() { Answer::NotSo } else { Answer::Done })
 }

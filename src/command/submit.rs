@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::artifact::{publish_dir, write_atomic};
 use crate::cli::Submit;
 use crate::clock::{self, Clock as _, MonotonicClock};
-use crate::command::measure::{self, Held};
+use crate::command::measure::{self, Calibrates, Held, Purpose};
 use crate::command::{Answer, run};
 use crate::leaderboard::{self, SIGNERS_FILE};
 use crate::printer::{answer, note};
@@ -28,8 +28,9 @@ pub(super) fn submit(arguments: &Submit, process: &MonotonicClock) -> Result<Ans
     // Who types a passphrase is not measured.
     let clock = &process.without(process.now().saturating_sub(asked));
     let signers = enrol(arguments, &signer, namespace)?;
-    let prepared = measure::prepare(resolved, &arguments.session)?;
-    let held = measure::hold(&prepared, &arguments.session, false, clock)?;
+    let purpose = Purpose { stop_at_target: false, calibrates: Calibrates::Ranked, reproduces: None };
+    let prepared = measure::prepare(resolved, &arguments.session, purpose)?;
+    let held = measure::hold(&prepared, &arguments.session, clock)?;
     run::summarise(&held.result);
     if held.result.session.stop_reason != "completed" {
         return run::conclude(&held);

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
 use crate::hardware::Unknown;
+use crate::hardware::cgroup::ControlGroups;
+use crate::hardware::kernel::Kernel;
 
 /// Processor, memory and operating system.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +23,9 @@ pub struct Host {
     pub physical_cores: Option<u32>,
     /// Memory in bytes.
     pub memory_bytes: Option<u64>,
-    /// Memory that the control group allows, in bytes.
+    /// Processors that the control groups allow, in thousandths of one.
+    pub cpu_limit_millicpus: Option<u64>,
+    /// Memory that the control groups allow, in bytes.
     pub memory_limit_bytes: Option<u64>,
     /// Operating system with its version.
     pub operating_system: Option<String>,
@@ -35,11 +39,13 @@ pub struct Host {
 
 impl Host {
     /// Reads this machine.
-    pub(crate) fn read() -> Self {
+    pub(super) fn read(kernel: &Kernel) -> Self {
         let mut unknown = Unknown::default();
         let kinds =
             RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing()).with_memory(MemoryRefreshKind::everything());
         let system = unknown.note("memory_bytes", System::new_with_specifics(kinds));
+        let memory_bytes = system.as_ref().map(System::total_memory);
+        let groups = ControlGroups::open(kernel);
         Self {
             cpu: unknown.note("cpu", cpu_name(system.as_ref())),
             architecture: System::cpu_arch(),
@@ -48,11 +54,12 @@ impl Host {
             physical_cores: unknown
                 .note("physical_cores", System::physical_core_count())
                 .and_then(|count| u32::try_from(count).ok()),
-            memory_bytes: system.as_ref().map(System::total_memory),
-            memory_limit_bytes: unknown.note("memory_limit_bytes", memory_limit(system.as_ref())),
+            memory_bytes,
+            cpu_limit_millicpus: unknown.note("cpu_limit_millicpus", groups.cpu_limit(kernel)),
+            memory_limit_bytes: unknown.note("memory_limit_bytes", memory_limit(memory_bytes, &groups, kernel)),
             operating_system: unknown.note("operating_system", System::long_os_version()),
             kernel: unknown.note("kernel", System::kernel_version()),
-            virtual_machine: unknown.note("virtual_machine", hypervisor()),
+            virtual_machine: unknown.note("virtual_machine", hypervisor(kernel)),
             unknown: unknown.0,
         }
     }
@@ -68,15 +75,17 @@ fn cpu_name(system: Option<&System>) -> Result<String, &'static str> {
     name.filter(|name| !name.is_empty()).ok_or("the operating system names no processor")
 }
 
-fn memory_limit(system: Option<&System>) -> Result<u64, &'static str> {
-    let limits =
-        system.and_then(System::cgroup_limits).ok_or("this process is in no control group with a memory limit")?;
-    let total = system.map_or(0, System::total_memory);
-    if limits.total_memory < total { Ok(limits.total_memory) } else { Err("the control group sets no memory limit") }
+/// A limit over what the machine has is none.
+fn memory_limit(memory_bytes: Option<u64>, groups: &ControlGroups, kernel: &Kernel) -> Result<u64, String> {
+    let limit = groups.memory_limit(kernel)?;
+    if memory_bytes.is_some_and(|bytes| limit >= bytes) {
+        return Err("the control group allows more memory than there is".to_owned());
+    }
+    Ok(limit)
 }
 
-fn hypervisor() -> Result<bool, String> {
-    let text = std::fs::read_to_string("/proc/cpuinfo").map_err(|error| error.to_string())?;
+fn hypervisor(kernel: &Kernel) -> Result<bool, String> {
+    let text = kernel.text("proc/cpuinfo")?;
     let flags = text.lines().find(|line| line.starts_with("flags")).ok_or("/proc/cpuinfo lists no flags")?;
     Ok(flags.split_whitespace().any(|flag| flag == "hypervisor"))
 }

@@ -2,17 +2,32 @@
 //!
 //! No host name and no serial numbers. What cannot be read is `null`, with the reason beside it; never 0.
 
+mod cgroup;
+mod cpu;
+mod dmi;
 mod gpu;
 mod host;
+mod kernel;
+mod nvml;
+mod rapl;
 mod salt;
+mod sample;
+mod sampler;
+mod sensors;
+mod visible;
 
+pub use dmi::Instance;
 pub use gpu::Gpu;
 pub use host::Host;
+pub use sample::{GpuSample, HostSample, Sample, ThrottleReason};
+pub use sampler::Sampler;
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use serde::{Deserialize, Serialize};
+
+use crate::hardware::kernel::Kernel;
 
 /// What is recorded about a machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,8 +41,12 @@ pub struct Machine {
     pub cuda_driver_version: Option<String>,
     /// Version of NVML.
     pub nvml_version: Option<String>,
-    /// Each GPU that NVML lists.
+    /// Each GPU that NVML lists, in its order; one that is lost has no values.
     pub gpus: Vec<Gpu>,
+    /// Place in `gpus`, from 0, of the one that a trainer on CUDA uses: the first that CUDA shows it.
+    pub trained_gpu: Option<u32>,
+    /// The rented instance that this machine is, where its firmware says so.
+    pub instance: Option<Instance>,
     /// Why a value above is `null`, by its key.
     pub unknown: BTreeMap<String, String>,
 }
@@ -35,25 +54,37 @@ pub struct Machine {
 impl Machine {
     /// Reads this machine.
     pub fn read() -> Self {
+        let kernel = Kernel::here();
         let mut unknown = Unknown::default();
         let gpus = gpu::read(&mut unknown);
+        let chosen = std::env::var_os(visible::VARIABLE).map(|text| text.to_string_lossy().into_owned());
+        let trained = visible::first(chosen.as_deref(), &gpus.identities);
         Self {
-            host: Host::read(),
+            host: Host::read(&kernel),
             driver_version: gpus.driver_version,
             cuda_driver_version: gpus.cuda_driver_version,
             nvml_version: gpus.nvml_version,
             gpus: gpus.list,
+            trained_gpu: unknown.note("trained_gpu", trained),
+            instance: unknown.note("instance", Instance::read(&kernel)),
             unknown: unknown.0,
         }
     }
 
     /// What trained, in a few words: `1x NVIDIA H100 80GB HBM3`, or the processor with its cores.
     pub fn class(&self, device: &str) -> String {
-        let name = self.gpus.first().and_then(|gpu| gpu.name.clone());
-        match name {
-            Some(name) if device == "cuda" => format!("1x {name}"),
-            _ => self.host.class(),
+        if device == "cuda" {
+            return format!("1x {}", self.trained_name().unwrap_or("unknown GPU"));
         }
+        self.host.class()
+    }
+
+    /// Name of the GPU that trains. Where it is not known which one does, that of all if they bear the same.
+    fn trained_name(&self) -> Option<&str> {
+        let trained = self.trained_gpu.and_then(|index| self.gpus.get(usize::try_from(index).ok()?));
+        let first = trained.or(self.gpus.first())?.name.as_deref();
+        let alike = self.gpus.iter().all(|gpu| gpu.name.as_deref() == first);
+        first.filter(|_| trained.is_some() || alike)
     }
 }
 
@@ -88,12 +119,27 @@ mod tests {
     #[test]
     fn every_null_has_its_reason() {
         let tree = crate::tree::of(&Machine::read());
-        let reasons = tree["unknown"].as_object().expect("a mapping").len()
-            + tree["host"]["unknown"].as_object().expect("a mapping").len();
-        let nulls = |part: &serde_json::Value| {
-            part.as_object().expect("a mapping").values().filter(|value| value.is_null()).count()
-        };
-        assert!(reasons >= nulls(&tree["host"]) + usize::from(nulls(&tree) > 0), "{tree:#}");
+        for part in [&tree, &tree["host"]] {
+            for (key, value) in part.as_object().expect("a mapping") {
+                assert_eq!(value.is_null(), part["unknown"].get(key).is_some() && key != "gpus", "{key}: {tree:#}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_class_names_the_gpu_that_trained() {
+        let mut machine = Machine::read();
+        let gpu = |name: Option<&str>| Gpu { name: name.map(str::to_owned), ..Gpu::unread("lost") };
+        machine.gpus = vec![gpu(Some("A")), gpu(Some("B"))];
+        machine.trained_gpu = Some(1);
+        assert_eq!(machine.class("cuda"), "1x B");
+        machine.trained_gpu = None;
+        assert_eq!(machine.class("cuda"), "1x unknown GPU");
+        machine.gpus[1] = gpu(Some("A"));
+        assert_eq!(machine.class("cuda"), "1x A");
+        machine.gpus.clear();
+        assert_eq!(machine.class("cuda"), "1x unknown GPU");
+        assert_eq!(machine.class("cpu"), machine.host.class());
     }
 
     #[test]

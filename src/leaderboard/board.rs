@@ -1,15 +1,21 @@
 //! Which entries stand where: every entry is verified, then ranked within its track; what fails is listed, never dropped.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
+use crate::artifact::Sha256Hex;
 use crate::leaderboard::SIGNERS_FILE;
-use crate::result::{Entry, RESULT_FILE, Trust, check_entry, entry_name};
+use crate::result::{Claim, Entry, RESULT_FILE, Trust, check_entry, claims, entry_name};
 use crate::signing::{AllowedSigners, AllowedSignersError};
+use crate::stats::mann_whitney;
 use crate::text::show;
 use crate::track::{self, Track};
+
+/// Two rows are told apart when one and the same recipe would part them by chance in fewer than one of a hundred pairs.
+const SIGNIFICANCE: f64 = 0.01;
 
 /// Everything that the site shows.
 #[derive(Debug, Clone)]
@@ -27,7 +33,8 @@ pub struct Board {
 pub struct RankedTrack {
     /// The track.
     pub track: Track,
-    /// Ranked rows, fastest first, then unranked ones in the order of their dates.
+    /// Ranked rows by hardware class, that of the fastest row first, and within it fastest first; then unranked ones in the
+    /// order of their dates.
     pub rows: Vec<Row>,
 }
 
@@ -38,10 +45,23 @@ pub struct Row {
     pub entry: Entry,
     /// Folder below the submissions, with `/` between its parts.
     pub path: String,
-    /// Rank within the track, from 1; `None` if it is not ranked.
+    /// What trained, in a few words: rows are ranked within it.
+    pub class: String,
+    /// Rank within track and hardware class, from 1; `None` if it is not ranked.
     pub rank: Option<usize>,
+    /// That it is not significantly faster than the row below it, and how sure one could be; `None` where it is.
+    pub level_with_next: Option<LevelWith>,
     /// Why it is not ranked.
     pub unranked_because: Vec<String>,
+}
+
+/// A row that another is not significantly faster than.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LevelWith {
+    /// Name of its variant.
+    pub name: String,
+    /// Two-sided p-value (Mann-Whitney) of the two times being of one and the same recipe; `None` with too few runs.
+    pub p: Option<f64>,
 }
 
 /// An entry that is not what it says.
@@ -68,6 +88,26 @@ pub enum BoardError {
     /// The list of signers.
     #[error(transparent)]
     Signers(#[from] AllowedSignersError),
+}
+
+impl Row {
+    fn new(entry: Entry, path: String) -> Self {
+        let class = entry.result.machine.class(&entry.result.session.device);
+        Self { entry, path, class, rank: None, level_with_next: None, unranked_because: Vec::new() }
+    }
+
+    /// Median time-to-accuracy, for the order of rows.
+    fn median(&self) -> f64 {
+        self.entry.result.derived.summary.time_to_accuracy_seconds.median.unwrap_or(f64::INFINITY)
+    }
+
+    fn is_ranked(&self) -> bool {
+        self.unranked_because.is_empty()
+    }
+
+    fn times(&self) -> Vec<Option<f64>> {
+        self.entry.result.derived.runs.iter().map(|run| run.time_to_accuracy_seconds).collect()
+    }
 }
 
 impl Board {
@@ -126,7 +166,7 @@ pub fn read(submissions: &Path, signers: &AllowedSigners, now: DateTime<Utc>) ->
     for folder in entry_folders(submissions)? {
         let path = relative(submissions, &folder);
         match admit(&folder, &path, signers, now) {
-            Ok(entry) => rows.push(Row { entry, path, rank: None, unranked_because: Vec::new() }),
+            Ok(entry) => rows.push(Row::new(entry, path)),
             Err(reason) => rejected.push(Rejected { folder: show(&path), reason }),
         }
     }
@@ -168,42 +208,88 @@ fn is_numbered(folder: &str, name: &str) -> bool {
     rest.is_empty() || rest.strip_prefix('-').is_some_and(|number| number.parse::<u32>().is_ok())
 }
 
-/// A session is an entry once: a second entry with its nonce is a copy, whatever its name.
+/// A session is an entry once: a second entry with its nonce, a seed of it or the times of one of its runs is a copy, whatever
+/// its name.
 fn without_copies(rows: Vec<Row>, rejected: &mut Vec<Rejected>) -> Vec<Row> {
     let mut kept: Vec<Row> = Vec::with_capacity(rows.len());
-    let mut nonces = std::collections::BTreeMap::new();
+    let mut claimed: BTreeMap<String, String> = BTreeMap::new();
     for row in rows {
-        let nonce = row.entry.result.session.nonce.clone();
-        if let Some(first) = nonces.get(&nonce) {
-            let reason = format!("its session is already entered as {first}");
+        let claims: Vec<Claim> = sessions(&row.entry).flat_map(claims).collect();
+        if let Some((claim, first)) = claims.iter().find_map(|claim| Some((claim, claimed.get(&claim.key)?))) {
+            let reason = format!("{} of its session is already that of {first}", claim.what);
             rejected.push(Rejected { folder: row.path, reason });
             continue;
         }
-        nonces.insert(nonce, row.path.clone());
+        claimed.extend(claims.into_iter().map(|claim| (claim.key, row.path.clone())));
         kept.push(row);
     }
     kept
 }
 
-/// Ranked rows by median time-to-accuracy, then the others by date; ties by path, so that the order is total.
+/// The session of an entry, and those that reproduced it.
+fn sessions(entry: &Entry) -> impl Iterator<Item = &Entry> {
+    std::iter::once(entry).chain(entry.reproductions.iter().map(|again| again.entry.as_ref()))
+}
+
+/// Rows by hardware class and median time-to-accuracy, then the others by date; ties by path, so that the order is total.
 fn rank(mut rows: Vec<Row>, track: &Track) -> Vec<Row> {
     for row in &mut rows {
         row.unranked_because = obstacles(&row.entry, track);
     }
-    let key = |row: &Row| {
-        let median = row.entry.result.derived.summary.time_to_accuracy_seconds.median.unwrap_or(f64::INFINITY);
-        let ranked = row.unranked_because.is_empty();
-        // Unranked rows stand by date, with which their paths begin.
-        (!ranked, if ranked { median } else { 0.0 })
-    };
-    rows.sort_by(|a, b| {
-        let ((a_out, a_median), (b_out, b_median)) = (key(a), key(b));
-        a_out.cmp(&b_out).then(a_median.total_cmp(&b_median)).then_with(|| a.path.cmp(&b.path))
-    });
-    for (index, row) in rows.iter_mut().enumerate() {
-        row.rank = row.unranked_because.is_empty().then_some(index + 1);
+    set_other_data_apart(&mut rows);
+    let mut fastest: BTreeMap<String, f64> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.is_ranked()) {
+        let best = fastest.entry(row.class.clone()).or_insert(f64::INFINITY);
+        *best = best.min(row.median());
     }
+    rows.sort_by(|a, b| order(a, &fastest).cmp(&order(b, &fastest)));
+    let mut place: BTreeMap<String, usize> = BTreeMap::new();
+    for row in rows.iter_mut().filter(|row| row.is_ranked()) {
+        let place = place.entry(row.class.clone()).or_default();
+        *place += 1;
+        row.rank = Some(*place);
+    }
+    compare_neighbours(&mut rows);
     rows
+}
+
+/// Where a row stands: non-negative times order as their bits do.
+fn order<'a>(row: &'a Row, fastest: &BTreeMap<String, f64>) -> (bool, u64, &'a str, u64, &'a str) {
+    let best = fastest.get(&row.class).copied().filter(|_| row.is_ranked());
+    match best {
+        Some(best) => (false, best.to_bits(), &row.class, row.median().to_bits(), &row.path),
+        // Unranked rows stand by date, with which their paths begin.
+        None => (true, 0, "", 0, &row.path),
+    }
+}
+
+/// Says of each ranked row whether it is significantly faster than the one below it. Which of the two is called faster is read
+/// off the same times, so the test is two-sided.
+fn compare_neighbours(rows: &mut [Row]) {
+    for index in 1..rows.len() {
+        let (above, below) = (&rows[index - 1], &rows[index]);
+        if below.rank.is_none() || above.class != below.class {
+            continue;
+        }
+        let p = mann_whitney(&above.times(), &below.times()).map(|test| test.p_two_sided);
+        let level = p.is_none_or(|p| p >= SIGNIFICANCE);
+        let with = LevelWith { name: below.entry.result.variant.name.to_string(), p };
+        rows[index - 1].level_with_next = level.then_some(with);
+    }
+}
+
+/// Data decoded alike are alike. Where no digest is published, the first entry's is held against the others.
+fn set_other_data_apart(rows: &mut [Row]) {
+    let mut first: BTreeMap<Option<String>, (Sha256Hex, String)> = BTreeMap::new();
+    for row in rows.iter_mut().filter(|row| row.entry.result.dataset.published) {
+        let dataset = &row.entry.result.dataset;
+        let decoder = dataset.decoder.as_ref().map(ToString::to_string);
+        let (digest, path) = first.entry(decoder).or_insert((dataset.content_sha256, row.path.clone()));
+        if *digest != dataset.content_sha256 {
+            let reason = format!("its data set has another content digest than that of {path}, though decoded alike");
+            row.unranked_because.push(reason);
+        }
+    }
 }
 
 /// Why an entry cannot be ranked; the rules are in `docs/rules.md`.
@@ -213,6 +299,9 @@ fn obstacles(entry: &Entry, track: &Track) -> Vec<String> {
     if !entry.result.dataset.published {
         let id = &entry.result.dataset.id;
         found.push(format!("it was trained on `{id}`, a data set of its author's own, not on the published one"));
+    }
+    if entry.result.reproduces.is_some() {
+        found.push("it reproduces another entry, and belongs into that one's folder".to_owned());
     }
     if session.stop_reason != "completed" {
         found.push(format!("the session ended early: {}", session.stop_reason));
@@ -229,7 +318,7 @@ fn obstacles(entry: &Entry, track: &Track) -> Vec<String> {
             summary.reached, summary.runs
         ));
     }
-    if summary.p_mean_over_target.is_none_or(|p| p >= 0.01) {
+    if summary.p_mean_over_target.is_none_or(|p| p >= SIGNIFICANCE) {
         let p = summary.p_mean_over_target.map_or_else(|| "unknown".to_owned(), |p| format!("{p:.4}"));
         found.push(format!("the mean final accuracy is not over the target at p < 0.01 (p = {p})"));
     }

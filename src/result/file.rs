@@ -29,6 +29,10 @@ pub struct ResultFile {
     pub variant: VariantFacts,
     /// The session's circumstances.
     pub session: SessionFacts,
+    /// The track's reference, where its runs were held in turn with the variant's to calibrate it.
+    pub reference: Option<ReferenceFacts>,
+    /// SHA-256 of the result that this session reproduces; `null` for a session of its own.
+    pub reproduces: Option<Sha256Hex>,
     /// The run log.
     pub log: LogFacts,
     /// What was trained on.
@@ -39,9 +43,9 @@ pub struct ResultFile {
     pub libtorch: LibtorchFacts,
     /// The machine.
     pub machine: Machine,
-    /// Price of the machine; `null` where unknown, and cost is then unknown too.
+    /// Price of the machine on the day of the session; `null` where unknown, and cost is then unknown too.
     pub price: Option<Price>,
-    /// What follows from the run log.
+    /// What follows from the run log, the machine, the recipe and the price.
     pub derived: Derived,
 }
 
@@ -71,6 +75,16 @@ pub struct VariantFacts {
     pub base_recipe_sha256: Sha256Hex,
 }
 
+/// The recipe that calibrates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReferenceFacts {
+    /// Name.
+    pub name: String,
+    /// SHA-256.
+    pub recipe_sha256: Sha256Hex,
+}
+
 /// The session's circumstances.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -79,12 +93,14 @@ pub struct SessionFacts {
     pub nonce: String,
     /// Calendar time of the start, RFC 3339, UTC.
     pub started_at: String,
-    /// Runs asked for.
+    /// Runs asked for of each recipe.
     pub runs: u32,
     /// Runs ended at their first crossing.
     pub stop_at_target: bool,
     /// `completed`, or why the session ended early.
     pub stop_reason: String,
+    /// libtorch was asked for deterministic algorithms.
+    pub deterministic: bool,
     /// `cpu` or `cuda`.
     pub device: String,
     /// Threads of libtorch on the CPU.

@@ -1,17 +1,27 @@
 //! A session's result: what it states, what follows from its run log, and how both are checked.
 
+mod agreement;
 mod derive;
+mod entry;
 mod file;
+mod log_reader;
+mod plausible;
 mod run_log;
 mod verify;
 
-pub use derive::{Cost, Derived, NearbyTimes, Phases, RunFigures, Summary, derive};
+pub use agreement::{Agreement, Verdict, between};
+pub use derive::{
+    Basis, Calibration, Derived, Drift, Effort, EnergyMethod, EnergySummary, GpuTelemetry, NearbyTimes, Phases,
+    RunFigures, Summary, TelemetrySummary, Warning, derive,
+};
+pub use entry::{
+    Entry, EntryError, Fault, LOG_FILE, MANIFEST_FILE, RECIPE_FILE, REPRODUCTIONS_FOLDER, RESULT_FILE, Reproduction,
+    SIGNATURE_FILE, Trust, VARIANT_FILE,
+};
 pub use file::{
-    DatasetFacts, HarnessFacts, LibtorchFacts, LogFacts, RESULT_SCHEMA, ResultFile, SessionFacts, VariantFacts,
-    entry_name,
+    DatasetFacts, HarnessFacts, LibtorchFacts, LogFacts, RESULT_SCHEMA, ReferenceFacts, ResultFile, SessionFacts,
+    VariantFacts, entry_name,
 };
-pub use run_log::{LOG_CAP, LOG_SCHEMA, LoggedRun, RunLog, RunLogError};
-pub use verify::{
-    Entry, EntryError, Fault, LOG_FILE, MANIFEST_FILE, RECIPE_FILE, RESULT_FILE, SIGNATURE_FILE, Trust, VARIANT_FILE,
-    check_entry, read_entry,
-};
+pub use plausible::{Claim, claims};
+pub use run_log::{LOG_CAP, LOG_SCHEMA, LoggedRun, Repeat, RunLog, RunLogError, Stretch, TimedSample};
+pub use verify::{check_entry, read_entry};

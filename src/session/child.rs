@@ -4,7 +4,7 @@ use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -116,7 +116,7 @@ fn ending(status: ExitStatus) -> String {
 #[derive(Debug)]
 pub(super) enum Message {
     /// An event, and when its line arrived.
-    Event(Duration, Event),
+    Event(Duration, Box<Event>),
     /// A line that is no event.
     Garbage(String),
     /// Its output ended.
@@ -129,21 +129,29 @@ const PATIENCE: u32 = 200;
 /// A running trainer. Dropping it kills it.
 pub(super) struct Trainer {
     child: Child,
-    messages: Receiver<Message>,
     stderr: Arc<Mutex<Vec<u8>>>,
     listeners: Vec<thread::JoinHandle<()>>,
 }
 
 impl Trainer {
     /// Starts the program and hands it job and data. It is in a process group of its own, so that Ctrl-C reaches it through us alone.
-    pub(super) fn start(path: &Path, job: &Job, arrays: &Arrays, clock: MonotonicClock) -> Result<Self, SpawnError> {
+    pub(super) fn start(
+        path: &Path,
+        job: &Job,
+        arrays: &Arrays,
+        clock: MonotonicClock,
+        sender: Sender<Message>,
+    ) -> Result<Self, SpawnError> {
         let failed = |source| SpawnError::Start { path: path.to_owned(), source };
         let mut command = Command::new(path);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         // CUDA then numbers GPUs as NVML does, so that the first one trained on is the first one recorded.
         command.env("CUDA_DEVICE_ORDER", "PCI_BUS_ID");
+        if job.deterministic {
+            // cuBLAS is deterministic only with a workspace of its own, which it asks for before anything else.
+            command.env("CUBLAS_WORKSPACE_CONFIG", ":4096:8");
+        }
         let mut child = command.spawn().map_err(failed)?;
-        let (sender, messages) = channel();
         let stderr = Arc::new(Mutex::new(Vec::new()));
         let mut listeners = Vec::new();
         if let Some(pipe) = child.stdin.take() {
@@ -157,12 +165,12 @@ impl Trainer {
             let kept = Arc::clone(&stderr);
             listeners.push(thread::spawn(move || keep(pipe, &kept)));
         }
-        Ok(Self { child, messages, stderr, listeners })
+        Ok(Self { child, stderr, listeners })
     }
 
-    /// Where its messages arrive.
-    pub(super) fn messages(&self) -> &Receiver<Message> {
-        &self.messages
+    /// Its process.
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Kills it, and whatever it has started.
@@ -227,7 +235,7 @@ fn listen(pipe: impl io::Read, sender: &Sender<Message>, clock: MonotonicClock) 
         let Ok(line) = line else { break };
         let arrived = clock.now();
         let event = serde_json::from_str(&line);
-        let message = event.map_or(Message::Garbage(line), |event| Message::Event(arrived, event));
+        let message = event.map_or(Message::Garbage(line), |event| Message::Event(arrived, Box::new(event)));
         if sender.send(message).is_err() {
             return;
         }

@@ -1,19 +1,42 @@
-//! Writes the run log: a line an event, on disk before the next one is awaited.
+//! Writes the run log: a line an event, on disk before the next one is awaited. A log has one writer at a time.
 
-use std::fs::File;
-use std::io::{self, Write as _};
+use std::fs::{File, TryLockError};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::wire::LogLine;
+use crate::wire::{LogLine, whole_lines};
 
 /// The run log cannot be written; the session ends, since an unlogged run is no run.
 #[derive(Debug, thiserror::Error)]
-#[error("the run log {path} cannot be written: {source}")]
-pub struct LogError {
-    /// File.
-    pub path: PathBuf,
-    /// Cause.
-    pub source: io::Error,
+#[non_exhaustive]
+pub enum LogError {
+    /// The operating system says no.
+    #[error("the run log {path} cannot be written: {source}")]
+    Write {
+        /// File.
+        path: PathBuf,
+        /// Cause.
+        source: io::Error,
+    },
+    /// Another process writes it.
+    #[error("the session of {path} is still running in another process")]
+    InUse {
+        /// File.
+        path: PathBuf,
+    },
+}
+
+impl LogError {
+    /// What to do next.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Write { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                "the disk is full; the runs that ended are kept: free some space, then go on with `--resume`".to_owned()
+            }
+            Self::Write { .. } => "the runs that ended are kept; go on with `--resume`".to_owned(),
+            Self::InUse { .. } => "wait for it to end".to_owned(),
+        })
+    }
 }
 
 /// An open run log.
@@ -26,14 +49,38 @@ pub struct LogWriter {
 impl LogWriter {
     /// Begins a new run log; an old one is never overwritten.
     pub fn create(path: &Path) -> Result<Self, LogError> {
-        let failed = |source| LogError { path: path.to_owned(), source };
+        let failed = |source| LogError::Write { path: path.to_owned(), source };
         let file = File::options().write(true).create_new(true).open(path).map_err(failed)?;
-        Ok(Self { file, path: path.to_owned() })
+        Self { file, path: path.to_owned() }.alone()
+    }
+
+    /// Goes on with the log of a session that ended early. A last line that was cut off is removed: it was never an event.
+    pub fn resume(path: &Path) -> Result<Self, LogError> {
+        let failed = |source| LogError::Write { path: path.to_owned(), source };
+        let file = File::options().read(true).write(true).open(path).map_err(failed)?;
+        let mut writer = Self { file, path: path.to_owned() }.alone()?;
+        writer.cut_torn_line().map_err(failed)?;
+        Ok(writer)
+    }
+
+    fn alone(self) -> Result<Self, LogError> {
+        match self.file.try_lock() {
+            Err(TryLockError::WouldBlock) => Err(LogError::InUse { path: self.path }),
+            // A file system without locks still takes a log.
+            _ => Ok(self),
+        }
+    }
+
+    fn cut_torn_line(&mut self) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        self.file.read_to_end(&mut bytes)?;
+        self.file.set_len(whole_lines(&bytes).len() as u64)?;
+        self.file.seek(SeekFrom::End(0)).map(drop)
     }
 
     /// Writes a line and hands it to the operating system, so that it outlives this process.
     pub fn write(&mut self, line: &LogLine) -> Result<(), LogError> {
-        let failed = |source| LogError { path: self.path.clone(), source };
+        let failed = |source| LogError::Write { path: self.path.clone(), source };
         let mut text = serde_json::to_string(line).map_err(io::Error::other).map_err(failed)?;
         text.push('\n');
         self.file.write_all(text.as_bytes()).map_err(failed)
@@ -41,6 +88,38 @@ impl LogWriter {
 
     /// Waits until the disk has every line.
     pub fn finish(self) -> Result<(), LogError> {
-        self.file.sync_all().map_err(|source| LogError { path: self.path, source })
+        self.file.sync_all().map_err(|source| LogError::Write { path: self.path, source })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::artifact::write_atomic;
+    use crate::wire::Event;
+
+    #[test]
+    fn a_torn_line_is_cut_off_before_the_next_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("session.jsonl");
+        write_atomic(&path, b"{\"whole\":1}\n{\"torn").expect("writable");
+        let mut writer = LogWriter::resume(&path).expect("opens");
+        writer
+            .write(&LogLine { at_seconds: 1.0, event: Event::SessionStop { reason: "x".to_owned() } })
+            .expect("writable");
+        writer.finish().expect("synced");
+        let text = std::fs::read_to_string(&path).expect("readable");
+        assert_eq!(text, "{\"whole\":1}\n{\"at_seconds\":1.0,\"event\":\"session_stop\",\"reason\":\"x\"}\n");
+    }
+
+    #[test]
+    fn a_log_has_one_writer() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("session.jsonl");
+        let first = LogWriter::create(&path).expect("new");
+        assert!(matches!(LogWriter::resume(&path), Err(LogError::InUse { .. })));
+        drop(first);
+        assert!(LogWriter::resume(&path).is_ok());
+        assert!(matches!(LogWriter::create(&path), Err(LogError::Write { .. })));
     }
 }

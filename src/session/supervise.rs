@@ -2,13 +2,14 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::RecvTimeoutError;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use crate::clock::{Clock as _, MonotonicClock, PhaseSeconds};
 use crate::session::child::{Message, SpawnError, Trainer};
 use crate::session::log::{LogError, LogWriter};
-use crate::wire::{Arrays, Event, Job, LogLine, Outcome, RunStop, SessionStart};
+use crate::session::telemetry::Telemetry;
+use crate::wire::{Arrays, Event, Job, LogLine, Outcome, RunStop, SessionResume, SessionStart};
 
 /// How often the wait for an event is broken to look for an interruption.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -27,14 +28,28 @@ pub struct Request<'a> {
     pub job: Job,
     /// The decoded data set.
     pub arrays: Arrays,
-    /// First line of the run log.
-    pub start: SessionStart,
-    /// Where the run log goes; must not exist.
+    /// How its run log goes on from here.
+    pub opening: Opening,
+    /// Where the run log is; a new one must not exist.
     pub log: &'a Path,
     /// A trainer that gives no sign of life for this long hangs.
     pub hang_after: Duration,
     /// Set by Ctrl-C.
     pub interrupted: &'a AtomicBool,
+}
+
+/// The line that a process begins with.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Opening {
+    /// First line of a new run log.
+    Start(Box<SessionStart>),
+    /// Goes on with the run log of a session that ended early.
+    Resume {
+        /// The line.
+        resume: SessionResume,
+        /// Seconds on the log's last line, which this process counts on from.
+        at_seconds: f64,
+    },
 }
 
 /// A session that could not be held or recorded. A session that ended early is not an error: its run log says why.
@@ -51,56 +66,65 @@ pub enum SessionError {
 
 /// Runs a session to its end and returns why it ended: `completed`, or what went wrong.
 pub fn supervise(request: Request, clock: MonotonicClock, observer: &mut dyn Observer) -> Result<String, SessionError> {
-    let mut recorder = Recorder {
-        log: LogWriter::create(request.log)?,
-        began: clock.now(),
-        clock,
-        observer,
-        open_run: None,
-        finished: 0,
-    };
-    recorder.record_now(Event::SessionStart(request.start))?;
-    let mut trainer = Trainer::start(request.trainer, &request.job, &request.arrays, clock)?;
+    let mut recorder = Recorder::open(request.log, request.opening, clock, observer)?;
+    let (sender, messages) = channel();
+    let samples = sender.clone();
+    let telemetry = Telemetry::begin(clock, move |at, sample| {
+        samples.send(Message::Event(at, Box::new(Event::Telemetry(sample)))).is_ok()
+    });
+    let mut trainer = Trainer::start(request.trainer, &request.job, &request.arrays, clock, sender)?;
+    telemetry.watch(trainer.pid());
     drop(request.arrays);
-    let trouble = follow(&mut trainer, &mut recorder, request.hang_after, request.interrupted);
+    let mut watch = Watch { messages: &messages, hang_after: request.hang_after, interrupted: request.interrupted };
+    let trouble = watch.follow(&mut recorder);
     if !matches!(trouble, Ok(None)) {
         trainer.kill();
     }
     let ending = trainer.end();
+    telemetry.end();
+    for message in messages.try_iter() {
+        if let Message::Event(at, event) = message
+            && matches!(*event, Event::Telemetry(_))
+        {
+            recorder.record(at, *event)?;
+        }
+    }
     let trouble = trouble?.or_else(|| ending.map(|how| format!("the trainer was lost: {how}")));
-    let reason = recorder.close(trouble, request.job.seeds.len())?;
+    let reason = recorder.close(trouble, request.job.runs.len())?;
     recorder.log.finish()?;
     Ok(reason)
 }
 
-/// Records events until the trainer's output ends; the trouble that ended it sooner, if any.
-fn follow(
-    trainer: &mut Trainer,
-    recorder: &mut Recorder,
+struct Watch<'a> {
+    messages: &'a std::sync::mpsc::Receiver<Message>,
     hang_after: Duration,
-    interrupted: &AtomicBool,
-) -> Result<Option<String>, LogError> {
-    let mut heard = recorder.clock.now();
-    loop {
-        if interrupted.load(Ordering::Relaxed) {
-            return Ok(Some("interrupted by the user".to_owned()));
-        }
-        match trainer.messages().recv_timeout(PATIENCE) {
-            Ok(Message::Event(arrived, event)) => {
-                heard = arrived;
-                recorder.record(arrived, event)?;
+    interrupted: &'a AtomicBool,
+}
+
+impl Watch<'_> {
+    /// Records events until the trainer's output ends; the trouble that ended it sooner, if any.
+    fn follow(&mut self, recorder: &mut Recorder) -> Result<Option<String>, LogError> {
+        let mut heard = recorder.clock.now();
+        loop {
+            if self.interrupted.load(Ordering::Relaxed) {
+                return Ok(Some("interrupted by the user".to_owned()));
             }
-            Ok(Message::Garbage(line)) => {
-                return Ok(Some(format!("the trainer said what is no event: {}", crate::text::show(&line))));
+            match self.messages.recv_timeout(PATIENCE) {
+                Ok(Message::Event(at, event)) => {
+                    // Sensors say nothing about the trainer.
+                    heard = if matches!(*event, Event::Telemetry(_)) { heard } else { at };
+                    recorder.record(at, *event)?;
+                }
+                Ok(Message::Garbage(line)) => {
+                    return Ok(Some(format!("the trainer said what is no event: {}", crate::text::show(&line))));
+                }
+                Ok(Message::End) | Err(RecvTimeoutError::Disconnected) => return Ok(None),
+                Err(RecvTimeoutError::Timeout) => {}
             }
-            Ok(Message::End) | Err(RecvTimeoutError::Disconnected) => return Ok(None),
-            Err(RecvTimeoutError::Timeout) if recorder.clock.now().saturating_sub(heard) > hang_after => {
-                return Ok(Some(format!(
-                    "the trainer gave no sign of life for {} s and was ended",
-                    hang_after.as_secs()
-                )));
+            if recorder.clock.now().saturating_sub(heard) > self.hang_after {
+                let seconds = self.hang_after.as_secs();
+                return Ok(Some(format!("the trainer gave no sign of life for {seconds} s and was ended")));
             }
-            Err(RecvTimeoutError::Timeout) => {}
         }
     }
 }
@@ -108,7 +132,11 @@ fn follow(
 /// Stamps events, writes them to the log and shows them.
 struct Recorder<'a> {
     log: LogWriter,
+    /// When the session began by this process's clock, or would have if it had held all of it.
     began: Duration,
+    /// Seconds of the log before this process.
+    before: f64,
+    last: f64,
     clock: MonotonicClock,
     observer: &'a mut dyn Observer,
     open_run: Option<OpenRun>,
@@ -123,14 +151,34 @@ struct OpenRun {
     evaluate_seconds: f64,
 }
 
-impl Recorder<'_> {
+impl<'a> Recorder<'a> {
+    fn open(
+        path: &Path,
+        opening: Opening,
+        clock: MonotonicClock,
+        observer: &'a mut dyn Observer,
+    ) -> Result<Self, LogError> {
+        let (log, before, event) = match opening {
+            Opening::Start(start) => (LogWriter::create(path)?, 0.0, Event::SessionStart(*start)),
+            Opening::Resume { resume, at_seconds } => {
+                (LogWriter::resume(path)?, at_seconds, Event::SessionResume(resume))
+            }
+        };
+        let began = clock.now();
+        let mut recorder = Self { log, began, before, last: before, clock, observer, open_run: None, finished: 0 };
+        recorder.record_now(event)?;
+        Ok(recorder)
+    }
+
     fn record_now(&mut self, event: Event) -> Result<(), LogError> {
         self.record(self.clock.now(), event)
     }
 
     fn record(&mut self, now: Duration, event: Event) -> Result<(), LogError> {
         self.note(&event, now);
-        let line = LogLine { at_seconds: now.saturating_sub(self.began).as_secs_f64(), event };
+        // Two threads stamp; a line that waited behind a younger one must not seem to go back in time.
+        self.last = self.last.max(self.before + now.saturating_sub(self.began).as_secs_f64());
+        let line = LogLine { at_seconds: self.last, event };
         if !matches!(line.event, Event::Progress { .. }) {
             self.log.write(&line)?;
         }
@@ -140,8 +188,8 @@ impl Recorder<'_> {
 
     fn note(&mut self, event: &Event, now: Duration) {
         match event {
-            Event::RunStart { run, .. } => {
-                self.open_run = Some(OpenRun { run: *run, began: now, train_seconds: 0.0, evaluate_seconds: 0.0 });
+            Event::RunStart(start) => {
+                self.open_run = Some(OpenRun { run: start.run, began: now, train_seconds: 0.0, evaluate_seconds: 0.0 });
             }
             Event::Epoch(epoch) => {
                 if let Some(open) = &mut self.open_run {

@@ -36,6 +36,11 @@ impl Averager {
         let _ = average.stats.lerp_(&state.stats, 1.0 - kept);
     }
 
+    /// The average, once it has begun, to look at.
+    pub(crate) fn so_far(&self) -> Option<&State> {
+        self.average.as_ref()
+    }
+
     /// The average, once it has begun.
     pub(crate) fn average(&mut self) -> Option<&mut State> {
         self.average.as_mut()

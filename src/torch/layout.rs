@@ -4,6 +4,8 @@
 //! of a loop over layers. Convolution weights are stored output, row, column, input, so that their views are
 //! `channels_last` and the convolutions take the fast path.
 
+use std::iter::zip;
+
 use tch::{Device, Kind, Tensor};
 
 use crate::torch::Engine;
@@ -90,6 +92,40 @@ impl Layout {
     /// Parts of the batch that normalisation `index` treats apart: the first normalisation never does.
     pub(crate) fn ghosts(&self, index: usize) -> i64 {
         if index == 0 { 1 } else { self.ghosts }
+    }
+
+    /// Names of the weights, in the order of the layers.
+    pub(crate) fn weight_names(&self) -> Vec<String> {
+        let blocks = (self.weights.len() - 2) / 2;
+        let convolutions =
+            (0..blocks).flat_map(|block| [1, 2].map(|index| format!("blocks[{block}].conv{index}.weight")));
+        std::iter::once("stem.weight".to_owned()).chain(convolutions).chain(["head.weight".to_owned()]).collect()
+    }
+
+    /// Names of the normalisations, in the order of the layers.
+    pub(crate) fn norm_names(&self) -> Vec<String> {
+        let blocks = (self.norms.len() - 1) / 2;
+        let in_blocks = (0..blocks).flat_map(|block| [1, 2].map(|index| format!("blocks[{block}].norm{index}")));
+        std::iter::once("stem.norm".to_owned()).chain(in_blocks).collect()
+    }
+
+    /// Every tensor of a state by its name, in the order of the layers.
+    pub(crate) fn named(&self, state: &State) -> Vec<(String, Tensor)> {
+        let mut found: Vec<(String, Tensor)> =
+            state.whitening.iter().map(|filters| ("whitening.weight".to_owned(), filters.shallow_clone())).collect();
+        found.extend(zip(self.weight_names(), self.weight_views(&state.weights)));
+        found.extend(self.named_biases(&state.biases));
+        for (name, (mean, variance)) in zip(self.norm_names(), self.stat_views(&state.stats)) {
+            found.push((format!("{name}.running_mean"), mean));
+            found.push((format!("{name}.running_variance"), variance));
+        }
+        found
+    }
+
+    /// Biases of the normalisations by name.
+    pub(crate) fn named_biases(&self, biases: &Tensor) -> Vec<(String, Tensor)> {
+        let names = self.norm_names().into_iter().map(|name| format!("{name}.bias"));
+        zip(names, self.bias_views(biases)).collect()
     }
 
     /// Views of the weights, in the order of the layers.

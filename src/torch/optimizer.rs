@@ -20,6 +20,11 @@ impl Sgd {
         Self { group, momentum, nesterov, buffer: parameters.detach().zeros_like() }
     }
 
+    /// The momentum.
+    pub(crate) fn momentum(&self) -> &Tensor {
+        &self.buffer
+    }
+
     /// One update with `factor` times the peak rate. Call it where gradients are not recorded.
     pub(crate) fn step(&mut self, parameters: &mut Tensor, gradient: &Tensor, factor: f64) {
         let decayed = gradient + &*parameters * self.group.weight_decay;

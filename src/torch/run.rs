@@ -1,11 +1,14 @@
 //! The trainer on libtorch: one model at a time, from a seed to the end of its schedule.
 
+use std::iter::zip;
+
 use tch::{Kind, Reduction, Tensor};
 
 use crate::torch::average::Averager;
 use crate::torch::data::EpochPlan;
-use crate::torch::{DeviceData, Engine, Layout, Mode, Network, Sgd, State, fit_whitening};
+use crate::torch::{DeviceData, Engine, Layout, Mode, Network, Sgd, State, digest, fit_whitening};
 use hlb_bench::recipe::{EvaluatedWeights, Recipe, Stem};
+use hlb_bench::repeat::Fingerprint;
 use hlb_bench::seed::{Seed, Stream};
 use hlb_bench::trainer::{TrainError, Trainer};
 use hlb_bench::units::Accuracy;
@@ -213,5 +216,18 @@ impl Trainer for TorchTrainer<'_> {
         let last = i64::from(self.data.shapes().evaluation).min(EVALUATION_BATCH);
         let _ = tch::no_grad(|| self.count_correct(&run.state, 0, last));
         Ok(())
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        let Some(run) = &self.run else { return Vec::new() };
+        let (layout, mut tensors) = (self.network.layout(), Vec::new());
+        tensors.extend(layout.named(&run.state));
+        let momentum = zip(layout.weight_names(), layout.weight_views(run.weights.momentum()))
+            .chain(layout.named_biases(run.biases.momentum()));
+        tensors.extend(momentum.map(|(name, tensor)| (format!("momentum of {name}"), tensor)));
+        let average = run.averager.as_ref().and_then(Averager::so_far);
+        let averaged = average.into_iter().flat_map(|state| layout.named(state));
+        tensors.extend(averaged.map(|(name, tensor)| (format!("average of {name}"), tensor)));
+        tch::no_grad(|| tensors.into_iter().map(|(name, tensor)| (name, digest(&tensor))).collect())
     }
 }

@@ -240,7 +240,7 @@ fn a_session_entered_twice_is_a_copy() {
     }
     let board = fixture.board();
     assert_eq!((board.entry_count(), board.rejected.len()), (1, 1));
-    assert!(board.rejected[0].reason.contains("already entered"), "{:?}", board.rejected);
+    assert!(board.rejected[0].reason.contains("the nonce of its session is already that of"), "{:?}", board.rejected);
 }
 
 #[test]

@@ -13,25 +13,26 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
-use hlb_bench::artifact::sha256_hex;
+use hlb_bench::artifact::{Sha256Hex, sha256_hex};
 use hlb_bench::clock::PhaseSeconds;
 use hlb_bench::dataset;
 use hlb_bench::ground::Ground;
-use hlb_bench::hardware::{Gpu, Host, Machine};
+use hlb_bench::hardware::{Gpu, GpuSample, Host, HostSample, Machine, Sample};
 use hlb_bench::leaderboard::{self, Board, SIGNERS_FILE, read_signers};
 use hlb_bench::price::Price;
 use hlb_bench::recipe::Recipe;
 use hlb_bench::result::{
-    DatasetFacts, HarnessFacts, LOG_FILE, LOG_SCHEMA, LibtorchFacts, LogFacts, RECIPE_FILE, RESULT_FILE, RESULT_SCHEMA,
-    ResultFile, RunLog, SIGNATURE_FILE, SessionFacts, VARIANT_FILE, VariantFacts, derive,
+    Basis, DatasetFacts, HarnessFacts, LOG_FILE, LOG_SCHEMA, LibtorchFacts, LogFacts, RECIPE_FILE, RESULT_FILE,
+    RESULT_SCHEMA, ReferenceFacts, ResultFile, RunLog, SIGNATURE_FILE, SessionFacts, VARIANT_FILE, VariantFacts,
+    derive,
 };
 use hlb_bench::seed;
 use hlb_bench::signing::{self, KeyChoice, RERUN_NAMESPACE, RESULT_NAMESPACE, Signer};
 use hlb_bench::text::SafeText;
 use hlb_bench::track::{self, RULES_VERSION, Track};
-use hlb_bench::units::Accuracy;
+use hlb_bench::units::{Accuracy, Target};
 use hlb_bench::variant::{self, Variant};
-use hlb_bench::wire::{Epoch, Event, LogLine, Outcome, RunStop, SessionStart, TrainerStart};
+use hlb_bench::wire::{Arm, Course, Epoch, Event, LogLine, Outcome, RunStart, RunStop, SessionStart, TrainerStart};
 use hlb_bench::yaml;
 
 /// Whose signature an entry carries.
@@ -66,6 +67,12 @@ pub(crate) struct Spec {
     pub(crate) started_at: String,
     pub(crate) price: Option<Price>,
     pub(crate) machine: Machine,
+    /// Seconds of each epoch of the reference's runs, held in turn with the variant's; `None` for a session without.
+    pub(crate) reference_epoch_seconds: Option<f64>,
+    /// What the sensors say, every second; by default nothing but that the system's clock is right.
+    pub(crate) sample: Sample,
+    /// SHA-256 of the result that this session reproduces.
+    pub(crate) reproduces: Option<Sha256Hex>,
     pub(crate) device: String,
     pub(crate) hand: Hand,
     /// Name of the entry's folder below its track.
@@ -85,6 +92,9 @@ impl Spec {
             started_at: "2026-03-14T09:26:53Z".to_owned(),
             price: None,
             machine: machine(),
+            reference_epoch_seconds: None,
+            sample: sample(),
+            reproduces: None,
             device: "cpu".to_owned(),
             hand: Hand::Submitter,
             folder: format!("2026-03-14-{name}"),
@@ -106,6 +116,41 @@ impl Spec {
     }
 }
 
+/// A quiet machine without a GPU.
+pub(crate) fn sample() -> Sample {
+    let host = HostSample {
+        cpu_percent: Some(98.5),
+        other_cpu_percent: Some(0.4),
+        frequency_mhz: Some(2600),
+        load_1m: Some(1.9),
+        memory_available_bytes: Some(6 << 30),
+        swap_used_bytes: Some(0),
+        memory_limit_bytes: None,
+        memory_of_limit_used_bytes: None,
+        cpu_limit_millicpus: None,
+        cpu_limited_microseconds: None,
+        cpu_energy_microjoules: None,
+        system_clock_milliseconds: 0,
+    };
+    let why = ("host.cpu_energy_microjoules".to_owned(), "the processor counts no energy".to_owned());
+    Sample { host, gpus: Vec::new(), unknown: BTreeMap::from([why]) }
+}
+
+/// A GPU at work.
+pub(crate) fn gpu_sample() -> GpuSample {
+    GpuSample {
+        sm_clock_mhz: Some(1755),
+        memory_clock_mhz: Some(2619),
+        power_milliwatts: Some(412_000),
+        temperature_celsius: Some(58),
+        utilization_percent: Some(97),
+        memory_used_bytes: Some(4 << 30),
+        energy_millijoules: Some(0),
+        throttle_reasons: Some(Vec::new()),
+        other_processes: Some(0),
+    }
+}
+
 /// A machine with two cores and no GPU.
 pub(crate) fn machine() -> Machine {
     let reason = |key: &str, why: &str| (key.to_owned(), why.to_owned());
@@ -115,6 +160,7 @@ pub(crate) fn machine() -> Machine {
             architecture: "x86_64".to_owned(),
             logical_cpus: 2,
             physical_cores: Some(2),
+            cpu_limit_millicpus: None,
             memory_bytes: Some(8 << 30),
             memory_limit_bytes: None,
             operating_system: Some("Linux (Debian GNU/Linux 12)".to_owned()),
@@ -126,6 +172,8 @@ pub(crate) fn machine() -> Machine {
         cuda_driver_version: None,
         nvml_version: None,
         gpus: Vec::new(),
+        trained_gpu: None,
+        instance: None,
         unknown: ["gpus", "driver_version", "cuda_driver_version", "nvml_version"]
             .map(|key| reason(key, "NVML is not available"))
             .into(),
@@ -157,6 +205,7 @@ pub(crate) fn gpu_machine() -> Machine {
         cuda_driver_version: Some("13.0".to_owned()),
         nvml_version: Some("13.580.65".to_owned()),
         gpus: vec![gpu],
+        trained_gpu: Some(0),
         unknown: BTreeMap::new(),
         ..machine()
     }
@@ -293,10 +342,16 @@ impl Made {
                 runs: self.start.runs,
                 stop_at_target: false,
                 stop_reason: "completed".to_owned(),
+                deterministic: false,
                 device: trainer.device,
                 threads: trainer.threads,
                 precision: trainer.precision,
             },
+            reference: log.start.reference.map(|course| ReferenceFacts {
+                name: self.track.reference.clone(),
+                recipe_sha256: course.recipe_sha256,
+            }),
+            reproduces: spec.reproduces,
             log: LogFacts { sha256: sha256_hex(self.log_text.as_bytes()), bytes: self.log_text.len() as u64 },
             dataset: DatasetFacts {
                 id: manifest.id.clone(),
@@ -315,7 +370,13 @@ impl Made {
             },
             libtorch: LibtorchFacts { version: trainer.libtorch_version, cpu_library_sha256: None },
             machine: spec.machine.clone(),
-            derived: derive(&log, spec.price.as_ref()),
+            derived: derive(Basis {
+                log: &log,
+                machine: &spec.machine,
+                recipe: &self.recipe,
+                shapes: Ground::published(self.track.clone()).shapes,
+                price: spec.price.as_ref(),
+            }),
             price: spec.price.clone(),
         }
     }
@@ -334,25 +395,35 @@ fn variant_text(spec: &Spec, track: &Track) -> String {
 }
 
 fn start(spec: &Spec, track: &Track, recipe: &Recipe, train_images: u32) -> SessionStart {
+    let course = |recipe: &Recipe| Course {
+        recipe_sha256: variant::digest(recipe),
+        epochs: recipe.epochs,
+        steps_per_epoch: recipe.steps_per_epoch(train_images),
+    };
+    let reference = variant::shipped(&track.reference).expect("shipped");
     SessionStart {
         schema: LOG_SCHEMA.to_owned(),
         rules_version: RULES_VERSION.to_owned(),
         track: spec.track.clone(),
         target: track.target,
-        recipe_sha256: variant::digest(recipe),
+        recipe: course(recipe),
+        reference: spec.reference_epoch_seconds.map(|_| course(&reference)),
+        content_sha256: dataset::by_id(&track.dataset).expect("shipped").content(None).expect("known").sha256,
+        program_sha256: sha256_hex(b"program"),
+        trainer_sha256: sha256_hex(b"trainer"),
         nonce: sha256_hex(spec.folder.as_bytes()).to_string()[..32].to_owned(),
         runs: u32::try_from(spec.runs.len()).expect("few"),
         stop_at_target: false,
-        steps_per_epoch: recipe.steps_per_epoch(train_images),
-        epochs: recipe.epochs,
+        deterministic: false,
+        reproduces: spec.reproduces,
         started_at: spec.started_at.clone(),
         dataset_seconds: 0.4,
     }
 }
 
 fn log_text(spec: &Spec, start: &SessionStart, evaluation: u32) -> String {
-    let mut log = LogText { at: 0.0, text: String::new() };
-    log.line(0.0, Event::SessionStart(start.clone()));
+    let mut log = LogText { at: 0.0, sampled: 0, sample: spec.sample.clone(), text: String::new() };
+    log.write(0.0, Event::SessionStart(start.clone()));
     let cuda = spec.device == "cuda";
     log.line(
         1.2,
@@ -363,42 +434,85 @@ fn log_text(spec: &Spec, start: &SessionStart, evaluation: u32) -> String {
             libtorch_version: "2.11.0".to_owned(),
         }),
     );
-    log.line(1.8, Event::WarmupRun { seconds: 1.8 });
+    log.line(1.8, Event::WarmupRun { arm: Arm::Variant, seconds: 1.8 });
+    // No two sessions take the same nanoseconds; nothing that is shown changes by so little.
+    let own = 1.0
+        + 1e-9
+            * f64::from(
+                sha256_hex(spec.folder.as_bytes()).to_string().as_bytes()[..6]
+                    .iter()
+                    .fold(7_u32, |sum, byte| sum * 5 + u32::from(*byte))
+                    % 9973,
+            );
     for (number, run) in (1..).zip(&spec.runs) {
-        log.run(number, run, start, evaluation);
+        let run = &SpecRun { epoch_seconds: run.epoch_seconds * own, ..*run };
+        if let Some(epoch_seconds) = spec.reference_epoch_seconds {
+            // As uneven as the runs of the variant, each in its own way.
+            let wobble = 1.0 + 0.003 * f64::from((number * 3) % 10);
+            let beside = SpecRun { epoch_seconds: epoch_seconds * wobble * own, over_target: 16, diverges_after: None };
+            log.run(Arm::Reference, number, &beside, start, evaluation);
+        }
+        log.run(Arm::Variant, number, run, start, evaluation);
     }
-    log.line(0.01, Event::SessionStop { reason: "completed".to_owned() });
+    log.line(2.01, Event::SessionStop { reason: "completed".to_owned() });
     log.text
 }
 
 struct LogText {
     at: f64,
+    /// Samples taken so far, one a second.
+    sampled: u32,
+    sample: Sample,
     text: String,
 }
 
 impl LogText {
     fn line(&mut self, after: f64, event: Event) {
         self.at += after;
-        let line = LogLine { at_seconds: self.at, event };
+        while f64::from(self.sampled) <= self.at {
+            self.take_sample();
+        }
+        self.write(self.at, event);
+    }
+
+    fn write(&mut self, at_seconds: f64, event: Event) {
+        let line = LogLine { at_seconds, event };
         self.text.push_str(&serde_json::to_string(&line).expect("plain"));
         self.text.push('\n');
     }
 
-    fn run(&mut self, number: u32, run: &SpecRun, start: &SessionStart, evaluation: u32) {
+    /// Counters grow by what the powers say.
+    fn take_sample(&mut self) {
+        let mut sample = self.sample.clone();
+        sample.host.system_clock_milliseconds = i64::from(self.sampled) * 1000;
+        for gpu in &mut sample.gpus {
+            let power = u64::from(gpu.power_milliwatts.unwrap_or(0));
+            gpu.energy_millijoules = gpu.energy_millijoules.map(|start| start + power * u64::from(self.sampled));
+        }
+        if self.sampled > 0 {
+            sample.unknown.clear();
+        }
+        let at = f64::from(self.sampled);
+        self.sampled += 1;
+        self.write(at, Event::Telemetry(sample));
+    }
+
+    fn run(&mut self, arm: Arm, number: u32, run: &SpecRun, start: &SessionStart, evaluation: u32) {
         const SETUP: f64 = 0.05;
         const EVALUATE: f64 = 0.2;
-        let seed = seed::derive(start.recipe_sha256, &start.nonce, number);
-        self.line(0.01, Event::RunStart { run: number, seed });
+        let course = if arm == Arm::Variant { start.recipe } else { start.reference.expect("calibrated") };
+        let seed = seed::derive(course.recipe_sha256, &start.nonce, number);
+        self.line(0.01, Event::RunStart(RunStart { arm, run: number, seed }));
         self.at += SETUP;
-        let epochs = run.diverges_after.unwrap_or(start.epochs);
+        let epochs = run.diverges_after.unwrap_or(course.epochs);
         let mut met = false;
         for epoch in 1..=epochs {
-            let accuracy = accuracy(epoch, run, start, evaluation);
+            let accuracy = accuracy(epoch, course.epochs, run, start.target, evaluation);
             met |= start.target.is_met_by(accuracy);
             let line = Epoch {
                 run: number,
                 epoch,
-                step: u64::from(epoch) * u64::from(start.steps_per_epoch),
+                step: u64::from(epoch) * u64::from(course.steps_per_epoch),
                 loss: 2.3 / f64::from(epoch),
                 accuracy,
                 train_seconds: f64::from(epoch) * run.epoch_seconds,
@@ -424,9 +538,9 @@ impl LogText {
 
 /// A curve that rises fast, then slowly, and ends at `over_target`.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of the evaluation split")]
-fn accuracy(epoch: u32, run: &SpecRun, start: &SessionStart, evaluation: u32) -> Accuracy {
-    let last = start.target.share() * f64::from(evaluation) + f64::from(run.over_target);
-    let left = f64::from(start.epochs - epoch) / f64::from(start.epochs);
+fn accuracy(epoch: u32, epochs: u32, run: &SpecRun, target: Target, evaluation: u32) -> Accuracy {
+    let last = target.share() * f64::from(evaluation) + f64::from(run.over_target);
+    let left = f64::from(epochs - epoch) / f64::from(epochs);
     let correct = (last * (1.0 - 0.6 * left.powf(2.3))).round().clamp(0.0, f64::from(evaluation)) as u32;
     Accuracy { correct, total: evaluation }
 }

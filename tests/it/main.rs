@@ -18,7 +18,9 @@ mod entry;
 mod fetch;
 mod fixture;
 mod hostile_yaml;
+mod nvml;
 mod pictures;
+mod plausible;
 mod schema;
 mod server;
 mod session;
@@ -26,3 +28,6 @@ mod signing;
 mod site;
 #[cfg(feature = "torch")]
 mod submit;
+mod telemetry;
+#[cfg(feature = "torch")]
+mod trainer;

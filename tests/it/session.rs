@@ -12,10 +12,12 @@ use crate::context::{Answer, Context, VARIANT, answer};
 /// What a trainer says before it goes wrong: it starts, warms up, begins run 1 and finishes an epoch.
 const BEGINNING: &str = r#"
 read -r job
-seed=$(printf '%s' "$job" | sed 's/.*"seeds":\["\([0-9a-f]*\)".*/\1/')
+seeds=$(printf '%s' "$job" | grep -o '"seed":"[0-9a-f]*"' | cut -d'"' -f4)
+set -- $seeds
+seed=$1
 echo '{"event":"trainer_start","device":"cpu","threads":1,"precision":"fp32","libtorch_version":"0"}'
-echo '{"event":"warmup_run","seconds":0.001}'
-echo '{"event":"run_start","run":1,"seed":"'"$seed"'"}'
+echo '{"event":"warmup_run","arm":"variant","seconds":0.001}'
+echo '{"event":"run_start","arm":"variant","run":1,"seed":"'"$seed"'"}'
 sleep 0.05
 echo '{"event":"epoch","run":1,"epoch":1,"step":39,"loss":2.5,"accuracy":{"correct":500,"total":2000},"train_seconds":0.01,"evaluate_seconds":0.01}'
 "#;
@@ -124,8 +126,8 @@ fn a_loss_that_is_no_number_is_the_outcome_diverged() {
     let stop = r#"sleep 0.05
 phases='"phases":{"setup_seconds":0.0,"train_seconds":0.02,"evaluate_seconds":0.01,"log_seconds":0.0},"wall_seconds":0.05'
 echo '{"event":"run_stop","run":1,"outcome":"diverged","reason":null,'"$phases"'}'
-seed=$(printf '%s' "$job" | sed 's/.*"seeds":\["[0-9a-f]*","\([0-9a-f]*\)".*/\1/')
-echo '{"event":"run_start","run":2,"seed":"'"$seed"'"}'
+seed=$2
+echo '{"event":"run_start","arm":"variant","run":2,"seed":"'"$seed"'"}'
 echo '{"event":"run_stop","run":2,"outcome":"diverged","reason":null,"phases":{"setup_seconds":0.0,"train_seconds":0.0,"evaluate_seconds":0.0,"log_seconds":0.0},"wall_seconds":0.0}'"#;
     let context = context(stop);
     let answer = run(&context, &[]);

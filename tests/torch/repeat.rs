@@ -35,6 +35,41 @@ fn the_same_seed_gives_the_same_losses() {
 }
 
 #[test]
+fn one_seed_trained_twice_is_bit_identical_over_its_whole_schedule() {
+    tch::set_num_threads(2);
+    crate::torch::ask_for_deterministic_algorithms().unwrap();
+    let mut averaged = recipe();
+    averaged.average = Some(hlb_bench::recipe::Average { epochs: 2, every_steps: 1, decay: 0.9 });
+    let mut trainer = tiny::trainer(&averaged, Kind::Float);
+    assert_eq!(hlb_bench::repeat::check(&mut trainer, Seed::from_number(1), 16).unwrap(), None);
+}
+
+/// Every number of the model is in the fingerprint, under a name of its own.
+#[test]
+fn a_nudged_tensor_is_named() {
+    tch::set_num_threads(1);
+    let mut trainer = tiny::trainer(&recipe(), Kind::Float);
+    trainer.reset(Seed::from_number(1)).unwrap();
+    trainer.train_until(2).unwrap();
+    let before = trainer.fingerprint();
+    let mut names: Vec<&String> = before.iter().map(|(name, _)| name).collect();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), before.len());
+    let nudge = |tensor: &tch::Tensor| tch::no_grad(|| drop(tensor.narrow(0, 5, 1).g_add_scalar_(1e-3)));
+    let state = trainer.state().unwrap();
+    for (tensor, name) in
+        [(&state.weights, "stem.weight"), (&state.biases, "stem.norm.bias"), (&state.stats, "stem.norm.running_mean")]
+    {
+        let before = trainer.fingerprint();
+        nudge(tensor);
+        let after = trainer.fingerprint();
+        let changed: Vec<_> = before.iter().zip(&after).filter(|(a, b)| a != b).map(|(a, _)| a.0.as_str()).collect();
+        assert_eq!(changed, [name]);
+    }
+}
+
+#[test]
 fn a_warmup_run_leaves_no_trace() {
     tch::set_num_threads(1);
     let mut trainer = tiny::trainer(&recipe(), Kind::Float);

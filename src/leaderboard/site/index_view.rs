@@ -222,7 +222,7 @@ pub(super) fn quartiles(spread: &Spread) -> Option<String> {
 pub(super) fn cost(entry: &Entry) -> Figure {
     let (result, summary) = (&entry.result, &entry.result.derived.summary);
     match (&result.price, summary.cost) {
-        (_, Some(cost)) => Figure::known(dollars(cost.usd)),
+        (_, Some(cost)) => Figure::known(dollars(cost.prorated_usd)),
         (None, None) => Figure::unknown("no price was given"),
         (Some(_), None) => Figure::unknown("the median run did not reach the target"),
     }

@@ -1,0 +1,116 @@
+//! Does training repeat itself bit by bit? One seed is trained twice from a fresh model, and the models are compared after
+//! every update. Nothing here is timed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::seed::Seed;
+use crate::trainer::{TrainError, Trainer};
+
+/// Where two trainings of one seed parted first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Divergence {
+    /// Update after which they differ, counted from 1.
+    pub step: u64,
+    /// The first tensor that differs, in the order of the layers, or `loss`.
+    pub tensor: String,
+}
+
+/// The bits of a model after an update, as a digest of each tensor by its name.
+pub type Fingerprint = Vec<(String, u64)>;
+
+/// Trains `seed` twice for `steps` updates. `None` if both were bit-identical to the end.
+pub fn check(trainer: &mut dyn Trainer, seed: Seed, steps: u64) -> Result<Option<Divergence>, TrainError> {
+    let mut first = Vec::new();
+    follow(trainer, seed, steps, &mut |print| {
+        first.push(digests(&print));
+        None
+    })?;
+    let mut at = first.iter();
+    follow(trainer, seed, steps, &mut |print| differing(at.next()?, &print))
+}
+
+/// Trains update by update and shows what came of each, until `look` finds something.
+fn follow(
+    trainer: &mut dyn Trainer,
+    seed: Seed,
+    steps: u64,
+    look: &mut dyn FnMut(Fingerprint) -> Option<String>,
+) -> Result<Option<Divergence>, TrainError> {
+    trainer.reset(seed)?;
+    for step in 1..=steps {
+        let loss = trainer.train_until(step)?;
+        trainer.synchronize();
+        let mut print = vec![("loss".to_owned(), loss.to_bits())];
+        print.extend(trainer.fingerprint());
+        if let Some(tensor) = look(print) {
+            return Ok(Some(Divergence { step, tensor }));
+        }
+    }
+    Ok(None)
+}
+
+fn digests(print: &Fingerprint) -> Vec<u64> {
+    print.iter().map(|(_, digest)| *digest).collect()
+}
+
+fn differing(first: &[u64], second: &Fingerprint) -> Option<String> {
+    let pairs = first.iter().zip(second);
+    pairs.filter(|(first, (_, second))| *first != second).map(|(_, (name, _))| name.clone()).next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::Accuracy;
+
+    /// Counts its updates; in its second life one tensor is nudged after some of them.
+    struct Counting {
+        lives: u32,
+        step: u64,
+        nudged: Option<(u64, usize)>,
+    }
+
+    impl Trainer for Counting {
+        fn reset(&mut self, _: Seed) -> Result<(), TrainError> {
+            (self.lives, self.step) = (self.lives + 1, 0);
+            Ok(())
+        }
+
+        fn train_until(&mut self, step: u64) -> Result<f64, TrainError> {
+            self.step = step;
+            Ok(1.0)
+        }
+
+        fn evaluate(&mut self) -> Result<Accuracy, TrainError> {
+            unreachable!("accuracy is not compared")
+        }
+
+        fn synchronize(&mut self) {}
+
+        fn warm_up(&mut self, _: Seed) -> Result<(), TrainError> {
+            unreachable!("it is warm")
+        }
+
+        fn fingerprint(&self) -> Fingerprint {
+            let nudged =
+                |index| self.lives == 2 && self.nudged.is_some_and(|(at, which)| self.step >= at && which == index);
+            ["a", "b"].iter().enumerate().map(|(index, name)| ((*name).to_owned(), u64::from(nudged(index)))).collect()
+        }
+    }
+
+    fn checked(nudged: Option<(u64, usize)>) -> Option<Divergence> {
+        check(&mut Counting { lives: 0, step: 0, nudged }, Seed::from_number(1), 5).expect("it never fails")
+    }
+
+    #[test]
+    fn equal_trainings_never_part() {
+        assert_eq!(checked(None), None);
+    }
+
+    #[test]
+    fn the_first_step_and_tensor_are_named() {
+        assert_eq!(checked(Some((3, 1))), Some(Divergence { step: 3, tensor: "b".to_owned() }));
+        assert_eq!(checked(Some((6, 1))), None, "what happens later is not looked at");
+    }
+}

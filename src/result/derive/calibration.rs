@@ -1,0 +1,80 @@
+//! The variant against the reference of the same session: across hosts the ratio is the figure to trust.
+
+use serde::{Deserialize, Serialize};
+
+use crate::result::derive::RunFigures;
+use crate::result::derive::summary::times;
+use crate::result::run_log::{LoggedRun, RunLog};
+use crate::stats::{Estimate, Spread, mann_whitney, paired_ratio, ratio_of_medians, rounded_up_p};
+
+/// The variant against the reference, whose runs were held in turn with its own on the same machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calibration {
+    /// The reference's time-to-accuracy.
+    pub reference_seconds: Spread,
+    /// Runs of the reference that reached the target.
+    pub reference_reached: u32,
+    /// Median time-to-accuracy of the variant over that of the reference, with its 95 % bootstrap interval; under 1 is
+    /// faster. `null` where either median run did not reach.
+    pub time_ratio: Option<Estimate>,
+    /// Two-sided p-value (Mann-Whitney) of the two times being of one and the same recipe, rounded up to four decimals.
+    pub p_same_time: Option<f64>,
+    /// Seconds of one update of the variant over the reference's run beside it: geometric mean over the pairs of runs, with
+    /// its 95 % interval.
+    pub step_ratio: Option<Estimate>,
+    /// Each run of the reference.
+    pub runs: Vec<RunFigures>,
+}
+
+/// How the machine's speed changed over the session.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Drift {
+    /// Seconds of one update in the second half of the runs over those in the first half, by medians, each run taken
+    /// relative to the median of its recipe, with a 95 % bootstrap interval.
+    pub second_half_over_first: Estimate,
+    /// Two-sided p-value (Mann-Whitney) of the halves being equally fast, rounded up to four decimals.
+    pub p_same_speed: Option<f64>,
+}
+
+impl Drift {
+    /// Whether the halves differ by more than chance and by more than 2 %.
+    pub fn is_notable(&self) -> bool {
+        let beyond_chance = self.p_same_speed.is_some_and(|p| p < 0.01);
+        beyond_chance && (self.second_half_over_first.value - 1.0).abs() > 0.02
+    }
+}
+
+pub(super) fn of(variant: &[RunFigures], reference: Vec<RunFigures>) -> Calibration {
+    let (ours, theirs) = (times(variant), times(&reference));
+    let pairs: Vec<(f64, f64)> =
+        variant.iter().zip(&reference).filter_map(|(a, b)| a.seconds_per_step().zip(b.seconds_per_step())).collect();
+    Calibration {
+        reference_seconds: Spread::of(&theirs),
+        reference_reached: u32::try_from(theirs.iter().flatten().count()).unwrap_or(u32::MAX),
+        time_ratio: ratio_of_medians(&ours, &theirs),
+        p_same_time: mann_whitney(&ours, &theirs).map(|test| rounded_up_p(test.p_two_sided)),
+        step_ratio: paired_ratio(&pairs),
+        runs: reference,
+    }
+}
+
+/// Seconds of one update of a run.
+#[expect(clippy::cast_precision_loss, reason = "a run has far fewer than 2^52 steps")]
+fn pace(run: &LoggedRun) -> Option<f64> {
+    run.epochs.last().map(|epoch| epoch.train_seconds / epoch.step as f64)
+}
+
+/// Drift over the session; `None` with fewer than four runs.
+pub(super) fn drift(log: &RunLog) -> Option<Drift> {
+    let typical = |runs: &[LoggedRun]| Spread::of(&runs.iter().filter_map(pace).map(Some).collect::<Vec<_>>()).median;
+    let relative = |run: &&LoggedRun| Some(pace(run)? / typical(log.runs_of(run.arm))?);
+    let paces: Vec<Option<f64>> = log.in_order().iter().filter_map(relative).map(Some).collect();
+    if paces.len() < 4 {
+        return None;
+    }
+    let (first, second) = paces.split_at(paces.len() / 2);
+    let p_same_speed = mann_whitney(second, first).map(|test| rounded_up_p(test.p_two_sided));
+    ratio_of_medians(second, first).map(|second_half_over_first| Drift { second_half_over_first, p_same_speed })
+}

@@ -1,0 +1,31 @@
+//! An interval and an estimate with its interval. Never a number where the data hold none.
+
+use serde::{Deserialize, Serialize};
+
+/// A 95 % interval. An end is `null` where it falls among runs that did not reach, or where too little is known.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Interval {
+    /// Lower end.
+    pub low: Option<f64>,
+    /// Upper end.
+    pub high: Option<f64>,
+}
+
+impl Interval {
+    /// Nothing is known of either end.
+    pub(super) const UNKNOWN: Self = Self { low: None, high: None };
+}
+
+/// A figure with its 95 % interval. An end is `null` where it falls among runs that did not reach, or where too little
+/// is known.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Estimate {
+    /// The figure.
+    pub value: f64,
+    /// Lower end.
+    pub low: Option<f64>,
+    /// Upper end.
+    pub high: Option<f64>,
+}

@@ -1,0 +1,330 @@
+//! How many floating-point operations a recipe asks for, counted from its layers: pure, and independent of the device.
+//!
+//! A multiplication and the addition that follows it are two operations. Whole windows of convolutions count, those over
+//! the zero padding too, as is usual in the literature; normalisation, activation and pooling do not, for they are under
+//! a hundredth of the whole. Nothing here may ever state more as [`Work::least_training_flop_per_image`] than an honest
+//! run needs: results are rejected by it.
+
+use crate::recipe::{Pool, Recipe, Stem};
+use crate::wire::ArrayShapes;
+
+/// Floating-point operations for one image, and what training keeps of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Work {
+    /// Forward pass over one training crop.
+    pub forward_flop_per_image: u64,
+    /// Forward and backward pass over one training crop.
+    ///
+    /// A layer costs its forward pass twice more: the gradient of its input and that of its weights. The frozen whitening
+    /// has neither, and the first trained layer needs no gradient of its input.
+    pub training_flop_per_image: u64,
+    /// Forward pass over one whole evaluation image; twice that where its mirror image is evaluated too.
+    pub evaluation_flop_per_image: u64,
+    /// Operations of training that no algorithm we know undercuts.
+    ///
+    /// 3x3 convolutions count for a quarter, and only where a pixel is under the window; all else counts in full. *Why a
+    /// quarter:* Winograd's F(4x4, 3x3) makes 16 outputs of 36 multiplications instead of 144 (Lavin and Gray, 2015,
+    /// arXiv:1509.09308), and as many for either gradient; libraries for training go no further, since larger tiles lose too
+    /// much precision. F(6x6, 3x3), known from inference, would have to keep up nine tenths of a device's peak, with its
+    /// transforms for nothing, to be faster than this at that peak. *Why only pixels:* on a map of a few pixels a program
+    /// may well skip the padding.
+    pub least_training_flop_per_image: u64,
+    /// Numbers kept from the forward for the backward pass.
+    kept_numbers: u64,
+    /// Places kept by max pooling, a 64-bit whole number each.
+    kept_places: u64,
+}
+
+/// Bytes of a place that max pooling keeps.
+const PLACE_BYTES: u64 = 8;
+
+impl Work {
+    /// Counts what `recipe` asks for on data of these shapes. The recipe has passed [`Recipe::check`].
+    pub fn of(recipe: &Recipe, shapes: ArrayShapes) -> Self {
+        let crop = Map { rows: recipe.augment.crop.into(), columns: recipe.augment.crop.into() };
+        let whole = Map { rows: shapes.height.into(), columns: shapes.width.into() };
+        let training = layers(recipe, shapes, crop);
+        let views = if recipe.evaluate.mirror { 2 } else { 1 };
+        let (kept_numbers, kept_places) = kept(recipe, shapes.channels.into(), crop);
+        Self {
+            forward_flop_per_image: training.iter().map(Layer::forward).sum(),
+            training_flop_per_image: training.iter().map(|layer| layer.forward() * (1 + layer.gradients)).sum(),
+            evaluation_flop_per_image: views * layers(recipe, shapes, whole).iter().map(Layer::forward).sum::<u64>(),
+            least_training_flop_per_image: training.iter().map(|layer| layer.least() * (1 + layer.gradients)).sum(),
+            kept_numbers,
+            kept_places,
+        }
+    }
+
+    /// Bytes that training keeps of one image between the forward and the backward pass, roughly.
+    ///
+    /// Counted as PyTorch keeps them: the inputs of convolutions, normalisations, activations and pooling, and the places of
+    /// the maxima. Weights, workspaces and what an allocator wastes come on top: an estimate for choosing a batch size.
+    pub fn activation_bytes_per_image(self, bytes_per_number: u32) -> u64 {
+        self.kept_numbers * u64::from(bytes_per_number) + self.kept_places * PLACE_BYTES
+    }
+}
+
+/// Sides of a map of numbers.
+#[derive(Debug, Clone, Copy)]
+struct Map {
+    rows: u64,
+    columns: u64,
+}
+
+impl Map {
+    fn pixels(self) -> u64 {
+        self.rows * self.columns
+    }
+
+    /// After 2x2 pooling, which drops an odd last row.
+    fn halved(self) -> Self {
+        Self { rows: self.rows / 2, columns: self.columns / 2 }
+    }
+
+    /// Pixels under all 3x3 windows together, the zero padding left out.
+    fn taps(self) -> u64 {
+        (3 * self.rows).saturating_sub(2) * (3 * self.columns).saturating_sub(2)
+    }
+
+    /// After the stem.
+    fn behind(self, stem: Stem) -> Self {
+        // The only layer without padding is the whitening; it never meets more than 2^32 pixels a side.
+        let lost = u64::from(matches!(stem, Stem::Whiten { .. }));
+        Self { rows: self.rows.saturating_sub(lost), columns: self.columns.saturating_sub(lost) }
+    }
+}
+
+/// One convolution or the linear layer.
+#[derive(Debug, Clone, Copy)]
+struct Layer {
+    /// Multiplications of whole windows.
+    multiplications: u64,
+    /// The fewest that any algorithm makes do with, in quarters.
+    least_quarters: u64,
+    /// Gradients that the backward pass takes of it.
+    gradients: u64,
+}
+
+impl Layer {
+    /// A 3x3 convolution with padding, from `input` to `output` channels.
+    fn three_by_three(input: u64, output: u64, map: Map, gradients: u64) -> Self {
+        let pairs = input * output;
+        Self { multiplications: 9 * pairs * map.pixels(), least_quarters: pairs * map.taps(), gradients }
+    }
+
+    /// Anything else: there is no shortcut.
+    fn plain(multiplications: u64, gradients: u64) -> Self {
+        Self { multiplications, least_quarters: 4 * multiplications, gradients }
+    }
+
+    /// Floating-point operations of the forward pass.
+    fn forward(&self) -> u64 {
+        2 * self.multiplications
+    }
+
+    /// The fewest of the forward pass, and of either gradient.
+    fn least(&self) -> u64 {
+        self.least_quarters / 2
+    }
+}
+
+/// All layers, for images of one size.
+fn layers(recipe: &Recipe, shapes: ArrayShapes, image: Map) -> Vec<Layer> {
+    let mut map = image.behind(recipe.stem);
+    let mut width = u64::from(recipe.stem.width());
+    let mut layers = stem_layers(recipe.stem, shapes.channels.into(), map);
+    for output in recipe.blocks.widths.iter().copied().map(u64::from) {
+        layers.push(Layer::three_by_three(width, output, map, 2));
+        map = map.halved();
+        layers.push(Layer::three_by_three(output, output, map, 2));
+        width = output;
+    }
+    layers.push(Layer::plain(width * u64::from(shapes.classes), 2));
+    layers
+}
+
+/// The stem's layers, on the map that they make.
+fn stem_layers(stem: Stem, channels: u64, map: Map) -> Vec<Layer> {
+    let width = u64::from(stem.width());
+    if let Stem::Conv { .. } = stem {
+        return vec![Layer::three_by_three(channels, width, map, 1)];
+    }
+    let patch = whitened(channels);
+    vec![Layer::plain(patch * patch * map.pixels(), 0), Layer::plain(patch * width * map.pixels(), 1)]
+}
+
+/// Channels behind the whitening: one for each number of a 2x2 patch.
+fn whitened(channels: u64) -> u64 {
+    4 * channels
+}
+
+/// Numbers and places of maxima that the backward pass needs.
+fn kept(recipe: &Recipe, channels: u64, image: Map) -> (u64, u64) {
+    let mut map = image.behind(recipe.stem);
+    let enters = match recipe.stem {
+        Stem::Whiten { .. } => whitened(channels) * map.pixels(),
+        Stem::Conv { .. } => channels * image.pixels(),
+    };
+    // Behind each convolution the input of the normalisation, that of the activation, and what the next layer is given.
+    let mut numbers = enters + 3 * u64::from(recipe.stem.width()) * map.pixels();
+    let mut places = 0;
+    for width in recipe.blocks.widths.iter().copied().map(u64::from) {
+        let (full, half) = (width * map.pixels(), width * map.halved().pixels());
+        numbers += match recipe.blocks.pool {
+            Pool::BeforeNorm => full + 6 * half,
+            Pool::AfterActivation => 3 * full + 4 * half,
+        };
+        places += half;
+        map = map.halved();
+    }
+    (numbers, places)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::yaml;
+    use proptest::prelude::*;
+
+    const CIFAR: ArrayShapes =
+        ArrayShapes { train: 50_000, evaluation: 10_000, height: 32, width: 32, channels: 3, classes: 10 };
+
+    fn recipe(text: &str) -> Recipe {
+        yaml::parse(text.as_bytes(), "shipped").expect("a shipped recipe is valid")
+    }
+
+    fn cifar() -> Recipe {
+        recipe(include_str!("../recipes/hlb-cifar10.yaml"))
+    }
+
+    fn imagenette() -> (Recipe, ArrayShapes) {
+        let shapes = ArrayShapes { train: 9469, evaluation: 3925, height: 64, width: 64, ..CIFAR };
+        (recipe(include_str!("../recipes/hlb-imagenette-64.yaml")), shapes)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
+    fn mega(flop: u64) -> f64 {
+        flop as f64 / 1e6
+    }
+
+    fn assert_near(found: f64, published: f64, tolerance: f64) {
+        assert!((found - published).abs() <= tolerance, "{found} is not {published}");
+    }
+
+    /// Each layer of the reference at a 32x32 crop, in millions of operations; worked out by hand from the shapes.
+    #[test]
+    fn every_layer_of_the_reference_is_counted() {
+        let crop = Map { rows: 32, columns: 32 };
+        let found = layers(&cifar(), CIFAR, crop);
+        let forward = [0.277, 0.738, 70.85, 66.36, 132.71, 57.80, 115.61, 42.47, 0.010];
+        let backward = [0.0, 0.738, 141.7, 132.7, 265.4, 115.6, 231.2, 84.9, 0.020];
+        assert_eq!(found.len(), forward.len());
+        for (layer, (forward, backward)) in found.iter().zip(forward.into_iter().zip(backward)) {
+            assert_near(mega(layer.forward()), forward, 0.005);
+            assert_near(mega(layer.forward() * layer.gradients), backward, 0.05);
+        }
+    }
+
+    #[test]
+    fn the_reference_of_cifar10_takes_one_and_a_half_billion_operations_an_image() {
+        let work = Work::of(&cifar(), CIFAR);
+        assert_near(mega(work.forward_flop_per_image), 486.8, 0.05);
+        assert_near(mega(work.training_flop_per_image), 1459.0, 0.5);
+        assert_eq!(work.evaluation_flop_per_image, 2 * work.forward_flop_per_image);
+    }
+
+    #[test]
+    fn imagenette_trains_on_crops_and_evaluates_whole_images() {
+        let (mut recipe, shapes) = imagenette();
+        let both = Work::of(&recipe, shapes);
+        assert_eq!(both.training_flop_per_image, Work::of(&cifar(), CIFAR).training_flop_per_image);
+        recipe.evaluate.mirror = false;
+        let single = Work::of(&recipe, shapes);
+        assert_near(mega(single.evaluation_flop_per_image), 2174.5, 0.05);
+        assert_eq!(both.evaluation_flop_per_image, 2 * single.evaluation_flop_per_image);
+        assert_eq!(both.forward_flop_per_image, single.forward_flop_per_image);
+    }
+
+    #[test]
+    fn without_whitening_the_maps_are_larger() {
+        let recipe = Recipe { stem: Stem::Conv { width: 32 }, ..cifar() };
+        assert_near(mega(Work::of(&recipe, CIFAR).forward_flop_per_image), 605.7, 0.1);
+    }
+
+    /// 418.3 million operations of the forward pass have a pixel under the window.
+    #[test]
+    fn the_floor_is_a_quarter_of_the_windows_over_pixels() {
+        let work = Work::of(&cifar(), CIFAR);
+        let outside_blocks = 0.277 + 2.0 * 0.738 + 3.0 * 0.010;
+        let blocks = 3.0 * (418.3 - 0.277 - 0.738 - 0.010) / 4.0;
+        assert_near(mega(work.least_training_flop_per_image), outside_blocks + blocks, 0.3);
+    }
+
+    /// hlb-CIFAR10 v0.4.0 was published with 7.68 s for ten epochs on an A100.
+    #[test]
+    fn a_published_record_is_ten_times_over_the_floor() {
+        let work = Work::of(&cifar(), CIFAR);
+        let least = mega(work.least_training_flop_per_image) * 1e6 * 50_000.0 * 10.0;
+        let a100 = 312e12;
+        assert!(least / a100 < 7.68 / 10.0, "hlb-CIFAR10 v0.4.0 took 7.68 s on an A100");
+    }
+
+    #[test]
+    fn what_is_kept_of_an_image_follows_from_the_layers() {
+        let work = Work::of(&cifar(), CIFAR);
+        let stem = (12 + 3 * 32) * 31 * 31;
+        let blocks = 128 * (31 * 31 + 6 * 15 * 15) + 256 * (15 * 15 + 6 * 7 * 7) + 512 * (7 * 7 + 6 * 3 * 3);
+        let places = 128 * 15 * 15 + 256 * 7 * 7 + 512 * 3 * 3;
+        assert_eq!(work.activation_bytes_per_image(2), 2 * (stem + blocks) + 8 * places);
+        assert_eq!(work.activation_bytes_per_image(4), 4 * (stem + blocks) + 8 * places);
+    }
+
+    /// A recipe that differs from the reference in what the counts follow from.
+    fn varied() -> impl Strategy<Value = Recipe> {
+        let stem = (4_u32..512, any::<bool>());
+        (stem, prop::collection::vec(4_u32..2048, 1..=4), 16_u32..128, any::<bool>()).prop_map(
+            |((width, whitens), widths, crop, early)| {
+                let mut recipe = cifar();
+                recipe.stem =
+                    if whitens { Stem::Whiten { images: 64, eps: 0.01, width } } else { Stem::Conv { width } };
+                recipe.blocks.widths = widths;
+                recipe.blocks.pool = if early { Pool::BeforeNorm } else { Pool::AfterActivation };
+                recipe.augment.crop = crop;
+                recipe
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn a_wider_block_is_more_work(recipe in varied(), which in any::<prop::sample::Index>()) {
+            let mut wider = recipe.clone();
+            *which.get_mut(&mut wider.blocks.widths) += 1;
+            let (before, after) = (Work::of(&recipe, CIFAR), Work::of(&wider, CIFAR));
+            prop_assert!(after.forward_flop_per_image > before.forward_flop_per_image);
+            prop_assert!(after.training_flop_per_image > before.training_flop_per_image);
+            prop_assert!(after.evaluation_flop_per_image > before.evaluation_flop_per_image);
+            prop_assert!(after.least_training_flop_per_image > before.least_training_flop_per_image);
+            prop_assert!(after.activation_bytes_per_image(2) > before.activation_bytes_per_image(2));
+        }
+
+        #[test]
+        fn a_larger_crop_is_more_training_and_no_more_evaluation(recipe in varied()) {
+            let mut larger = recipe.clone();
+            larger.augment.crop += 1;
+            let (before, after) = (Work::of(&recipe, CIFAR), Work::of(&larger, CIFAR));
+            prop_assert!(after.training_flop_per_image > before.training_flop_per_image);
+            prop_assert!(after.least_training_flop_per_image > before.least_training_flop_per_image);
+            prop_assert_eq!(after.evaluation_flop_per_image, before.evaluation_flop_per_image);
+        }
+
+        #[test]
+        fn the_backward_pass_is_less_than_two_forward_passes_and_the_floor_less_than_all(recipe in varied()) {
+            let work = Work::of(&recipe, CIFAR);
+            prop_assert!(work.training_flop_per_image < 3 * work.forward_flop_per_image);
+            prop_assert!(work.training_flop_per_image > work.forward_flop_per_image);
+            prop_assert!(work.least_training_flop_per_image < work.training_flop_per_image);
+        }
+    }
+}
