@@ -54,7 +54,7 @@ fn dump(arrays: &Arrays, folder: &Path) -> Result<(), Failure> {
 fn time(arrays: &Arrays, recipe: &str, steps: u64, threads: u32) -> Result<(), Failure> {
     const WARMUP: u64 = 5;
     let recipe: Recipe = serde_json::from_slice(&std::fs::read(recipe)?)?;
-    let engine = Engine::choose(DeviceChoice::Auto, recipe.precision, recipe.norm, threads)?;
+    let engine = Engine::choose(DeviceChoice::Auto, recipe.precision, recipe.norm, threads, false)?;
     let data = DeviceData::upload(arrays, recipe.augment, engine);
     let batch_size = recipe.batch_size;
     let mut trainer = TorchTrainer::new(recipe, data, engine, Box::new(|_| {}));

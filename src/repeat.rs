@@ -54,9 +54,15 @@ fn digests(print: &Fingerprint) -> Vec<u64> {
     print.iter().map(|(_, digest)| *digest).collect()
 }
 
+/// The first tensor that differs, one that only one of the two has included.
 fn differing(first: &[u64], second: &Fingerprint) -> Option<String> {
-    let pairs = first.iter().zip(second);
-    pairs.filter(|(first, (_, second))| *first != second).map(|(_, (name, _))| name.clone()).next()
+    let mut places = 0..first.len().max(second.len());
+    let place = places.find(|place| first.get(*place) != second.get(*place).map(|(_, digest)| digest))?;
+    Some(
+        second
+            .get(place)
+            .map_or_else(|| "a tensor that the second training lacks".to_owned(), |(name, _)| name.clone()),
+    )
 }
 
 #[cfg(test)]
@@ -112,5 +118,13 @@ mod tests {
     fn the_first_step_and_tensor_are_named() {
         assert_eq!(checked(Some((3, 1))), Some(Divergence { step: 3, tensor: "b".to_owned() }));
         assert_eq!(checked(Some((6, 1))), None, "what happens later is not looked at");
+    }
+
+    #[test]
+    fn a_tensor_that_only_one_has_is_a_difference() {
+        let print = |digests: &[u64]| digests.iter().map(|digest| (format!("t{digest}"), *digest)).collect();
+        assert_eq!(differing(&[1, 2], &print(&[1, 2])), None);
+        assert_eq!(differing(&[1], &print(&[1, 2])).as_deref(), Some("t2"));
+        assert_eq!(differing(&[1, 2], &print(&[1])).as_deref(), Some("a tensor that the second training lacks"));
     }
 }

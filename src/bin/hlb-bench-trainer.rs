@@ -17,8 +17,8 @@ use hlb_bench::trainer::TrainError;
 use hlb_bench::wire::{Arm, Arrays, Event, Job, TrainerStart};
 
 use crate::torch::{
-    DeviceData, Engine, TorchTrainer, ask_for_deterministic_algorithms, explain, load_cuda_if_there_is_a_gpu,
-    loaded_libtorch,
+    DeviceData, Engine, TorchTrainer, ask_for_deterministic_algorithms, explain, is_of_libtorch,
+    load_cuda_if_there_is_a_gpu, loaded_libtorch,
 };
 
 #[expect(
@@ -55,10 +55,25 @@ fn train() -> Result<(), TrainError> {
     if job.deterministic {
         ask_for_deterministic_algorithms()?;
     }
-    let batch_size = job.recipe.batch_size.max(job.reference.as_ref().map_or(0, |reference| reference.batch_size));
-    // tch panics with libtorch's own text where an operation fails; that text, explained, is what the parent reads last.
-    let trained = panic::catch_unwind(AssertUnwindSafe(|| train_job(&job, arrays)));
-    trained.unwrap_or_else(|payload| Err(TrainError(explain(&words_of(payload.as_ref()), batch_size))))
+    say_nothing_where_libtorch_fails();
+    guarded(None, || train_job(&job, arrays))
+}
+
+/// Keeps Rust's report of a panic, with its file and line, for mistakes of ours.
+fn say_nothing_where_libtorch_fails() {
+    let report = panic::take_hook();
+    panic::set_hook(Box::new(move |panicked| {
+        if !is_of_libtorch(&words_of(panicked.payload())) {
+            report(panicked);
+        }
+    }));
+}
+
+/// Makes an error of a panic: tch panics with libtorch's own text where an operation fails, and that text, explained, is
+/// what the parent reads last. `batch_size` is that of what is trained meanwhile.
+fn guarded<T>(batch_size: Option<u32>, work: impl FnOnce() -> Result<T, TrainError>) -> Result<T, TrainError> {
+    let done = panic::catch_unwind(AssertUnwindSafe(work));
+    done.unwrap_or_else(|payload| Err(TrainError(explain(&words_of(payload.as_ref()), batch_size))))
 }
 
 /// The text of a panic.
@@ -83,11 +98,16 @@ fn train_job(job: &Job, arrays: Arrays) -> Result<(), TrainError> {
         precision: engine.precision_word().to_owned(),
         libtorch_version: loaded_libtorch().1,
     }))?;
-    hold(job, &mut lanes, &signs)
+    let held = hold(job, &mut lanes, &signs);
+    if held.is_err() {
+        // Never dropped: a GPU that failed may fail again when it is asked to free its memory, and that would be said last.
+        std::mem::forget(lanes);
+    }
+    held
 }
 
 fn engine(job: &Job, recipe: &Recipe) -> Result<Engine, TrainError> {
-    Engine::choose(job.device, recipe.precision, recipe.norm, job.threads)
+    Engine::choose(job.device, recipe.precision, recipe.norm, job.threads, job.deterministic)
         .map_err(|error| TrainError(error.to_string()))
 }
 
@@ -112,6 +132,8 @@ impl Signs {
 struct Lane<'a> {
     arm: Arm,
     plan: Plan,
+    /// Images of an update, for [`guarded`].
+    batch_size: Option<u32>,
     trainer: TorchTrainer<'a>,
 }
 
@@ -126,26 +148,27 @@ impl<'a> Lane<'a> {
             stop_at_target: job.stop_at_target,
         };
         let trainer = TorchTrainer::new(recipe.clone(), data, engine, Box::new(|step| signs.alive(step)));
-        Ok(Self { arm, plan, trainer })
+        Ok(Self { arm, plan, batch_size: Some(recipe.batch_size), trainer })
     }
 }
 
 /// A warmup run of each recipe, then the runs in the order asked for.
 fn hold(job: &Job, lanes: &mut [Lane], signs: &Signs) -> Result<(), TrainError> {
     let clock = &signs.clock;
-    for lane in &mut *lanes {
-        protocol::warm_up(lane.arm, job.warmup_seed, (&mut lane.trainer, clock), &mut emit)?;
+    for Lane { arm, batch_size, trainer, .. } in &mut *lanes {
+        guarded(*batch_size, || protocol::warm_up(*arm, job.warmup_seed, (trainer, clock), &mut emit))?;
     }
     if let (true, Some(lane)) = (job.deterministic, lanes.last_mut()) {
         let steps = u64::from(lane.plan.epochs) * u64::from(lane.plan.steps_per_epoch);
-        let parted = repeat::check(&mut lane.trainer, job.warmup_seed, steps)?;
+        let parted = guarded(lane.batch_size, || repeat::check(&mut lane.trainer, job.warmup_seed, steps))?;
         emit(Event::Repeat { steps, parted })?;
     }
     for start in &job.runs {
         signs.run.set(start.run);
         let lane = lanes.iter_mut().find(|lane| lane.arm == start.arm);
         let lane = lane.ok_or_else(|| TrainError("a run has no recipe".to_owned()))?;
-        protocol::run(*start, &lane.plan, (&mut lane.trainer, clock), &mut emit)?;
+        let Lane { plan, batch_size, trainer, .. } = lane;
+        guarded(*batch_size, || protocol::run(*start, plan, (trainer, clock), &mut emit))?;
     }
     Ok(())
 }

@@ -1,37 +1,66 @@
 //! Asks libtorch for deterministic algorithms, and takes the fingerprint of a model.
 
+use std::ffi::c_void;
+
 use sha2::{Digest as _, Sha256};
-use tch::{Cuda, Device, Tensor};
+use tch::{Device, Tensor};
 
 use hlb_bench::trainer::TrainError;
 
-/// Makes libtorch choose deterministic algorithms, or fail where it has none. Call it before the first tensor is made; on CUDA
-/// `CUBLAS_WORKSPACE_CONFIG` has to be in the environment by then.
+/// The object of libtorch that holds its switches; opaque here.
+type Context = *mut c_void;
+
+/// `at::globalContext()`.
+const GLOBAL: &[u8] = b"_ZN2at13globalContextEv";
+
+/// `at::Context::setDeterministicAlgorithms(bool on, bool warn_only)`.
+const SET: &[u8] = b"_ZN2at7Context26setDeterministicAlgorithmsEbb";
+
+/// `at::Context::deterministicAlgorithms() const`.
+const IS_SET: &[u8] = b"_ZNK2at7Context23deterministicAlgorithmsEv";
+
+/// The other switches, each a `void at::Context::set...(bool on)`: the algorithms of cuDNN and of oneDNN, and memory that is
+/// filled before its first use, so that a read too early gives the same each time.
+const SWITCHES: [&[u8]; 3] = [
+    b"_ZN2at7Context21setDeterministicCuDNNEb",
+    b"_ZN2at7Context22setDeterministicMkldnnEb",
+    b"_ZN2at7Context39setDeterministicFillUninitializedMemoryEb",
+];
+
+/// Makes libtorch choose deterministic algorithms for the life of the process; an operation that has none fails from then on.
 ///
-/// tch has no binding for it, so libtorch's own C++ functions are called by their symbols.
+/// Call it before the first tensor is made. On CUDA `CUBLAS_WORKSPACE_CONFIG=:4096:8` has to be in the environment before the
+/// process starts, and cuDNN must not choose by timing: see [`Engine::choose`](crate::torch::Engine::choose).
+/// tch has no binding for any of it, so libtorch's own C++ functions are called by their symbols.
+///
+/// # Errors
+/// A libtorch that lacks one of the functions, or that does not confirm what was asked of it.
 pub(crate) fn ask_for_deterministic_algorithms() -> Result<(), TrainError> {
-    Cuda::cudnn_set_benchmark(false);
-    let missing = |error: libloading::Error| {
-        TrainError(format!("--deterministic cannot be asked of this libtorch, it lacks a function: {error}"))
-    };
-    let own = libloading::os::unix::Library::this();
-    #[expect(unsafe_code, reason = "a C++ function is called by its symbol; there is no binding")]
-    // SAFETY: the symbols' names hold their whole signatures (Itanium C++ ABI): `at::globalContext()` returns a reference to
-    // an object of static lifetime, which is the `this` of the other two, and those take plain `bool`s and return nothing.
-    unsafe {
-        let global =
-            own.get::<extern "C" fn() -> *mut std::ffi::c_void>(b"_ZN2at13globalContextEv").map_err(missing)?;
-        let algorithms = own
-            .get::<extern "C" fn(*mut std::ffi::c_void, bool, bool)>(b"_ZN2at7Context26setDeterministicAlgorithmsEbb")
-            .map_err(missing)?;
-        let cudnn = own
-            .get::<extern "C" fn(*mut std::ffi::c_void, bool)>(b"_ZN2at7Context21setDeterministicCuDNNEb")
-            .map_err(missing)?;
-        let context = global();
-        algorithms(context, true, false);
-        cudnn(context, true);
+    let refused = |why: String| TrainError(format!("--deterministic cannot be asked of this libtorch: {why}"));
+    match switch_all_on() {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(refused("it goes on without".to_owned())),
+        Err(error) => Err(refused(format!("it lacks a function: {error}"))),
     }
-    Ok(())
+}
+
+/// Switches everything on; what libtorch then says of its algorithms.
+fn switch_all_on() -> Result<bool, libloading::Error> {
+    let own = libloading::os::unix::Library::this();
+    #[expect(unsafe_code, reason = "C++ functions are called by their symbols; there is no binding")]
+    // SAFETY: each symbol's name holds its whole signature but what it returns (Itanium C++ ABI), which libtorch's
+    // `ATen/Context.h` says: a reference to an object of static lifetime, which is the `this` of all the others; nothing; and
+    // for the last a `bool`. None throws.
+    unsafe {
+        let global = own.get::<extern "C" fn() -> Context>(GLOBAL)?;
+        let set = own.get::<extern "C" fn(Context, bool, bool)>(SET)?;
+        let is_set = own.get::<extern "C" fn(Context) -> bool>(IS_SET)?;
+        for name in SWITCHES {
+            own.get::<extern "C" fn(Context, bool)>(name)?(global(), true);
+        }
+        set(global(), true, false);
+        Ok(is_set(global()))
+    }
 }
 
 /// The first 8 bytes of SHA-256 over the exact bits of a tensor.

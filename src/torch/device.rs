@@ -32,11 +32,15 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// Settles device and number formats, and the number of CPU threads.
+    ///
+    /// *Why cuDNN's algorithms are not timed where training must be `deterministic`:* which one wins is chance, and two that
+    /// are each deterministic still round differently.
     pub(crate) fn choose(
         choice: DeviceChoice,
         precision: Precision,
         norm: Norm,
         threads: u32,
+        deterministic: bool,
     ) -> Result<Self, DeviceError> {
         tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
         let cuda = choice != DeviceChoice::Cpu && Cuda::is_available();
@@ -46,7 +50,7 @@ impl Engine {
         if !cuda && precision == Precision::Fp16 {
             return Err(DeviceError::HalfOnCpu);
         }
-        Cuda::cudnn_set_benchmark(cuda);
+        Cuda::cudnn_set_benchmark(cuda && !deterministic);
         let half = cuda && precision != Precision::Fp32;
         let kind = if half { Kind::Half } else { Kind::Float };
         let norm_kind = if norm.fp32 { Kind::Float } else { kind };

@@ -21,5 +21,5 @@ pub(crate) use layout::{Layout, State};
 pub(crate) use network::{Mode, Network};
 pub(crate) use optimizer::Sgd;
 pub(crate) use run::TorchTrainer;
-pub(crate) use trouble::explain;
+pub(crate) use trouble::{explain, is_of_libtorch};
 pub(crate) use whitening::fit as fit_whitening;

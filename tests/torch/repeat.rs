@@ -1,13 +1,16 @@
 //! The same seed gives the same run, another seed another; labels of the evaluation split never reach training.
 
 use hlb_bench::recipe::Recipe;
+use hlb_bench::repeat::{self, Divergence, Fingerprint};
 use hlb_bench::seed::Seed;
-use hlb_bench::trainer::Trainer as _;
+use hlb_bench::trainer::{TrainError, Trainer};
+use hlb_bench::units::Accuracy;
 use hlb_bench::variant;
 use hlb_bench::wire::Arrays;
-use tch::Kind;
+use tch::{Device, Kind, Tensor};
 
 use crate::tiny;
+use crate::torch::{Engine, Layout, State, TorchTrainer};
 
 fn recipe() -> Recipe {
     let mut recipe = variant::shipped("hlb-shapes").unwrap();
@@ -34,35 +37,143 @@ fn the_same_seed_gives_the_same_losses() {
     assert_ne!(run(&arrays, 1).0, run(&arrays, 2).0);
 }
 
+/// The recipe with an average over its last two epochs: steps 9 to 16.
+fn averaged() -> Recipe {
+    let mut recipe = recipe();
+    recipe.average = Some(hlb_bench::recipe::Average { epochs: 2, every_steps: 1, decay: 0.9 });
+    recipe
+}
+
 #[test]
 fn one_seed_trained_twice_is_bit_identical_over_its_whole_schedule() {
     tch::set_num_threads(2);
     crate::torch::ask_for_deterministic_algorithms().unwrap();
-    let mut averaged = recipe();
-    averaged.average = Some(hlb_bench::recipe::Average { epochs: 2, every_steps: 1, decay: 0.9 });
-    let mut trainer = tiny::trainer(&averaged, Kind::Float);
-    assert_eq!(hlb_bench::repeat::check(&mut trainer, Seed::from_number(1), 16).unwrap(), None);
+    let mut trainer = tiny::trainer(&averaged(), Kind::Float);
+    assert_eq!(repeat::check(&mut trainer, Seed::from_number(1), 16).unwrap(), None);
 }
 
-/// Every number of the model is in the fingerprint, under a name of its own.
+/// Picks a tensor of a model.
+type Pick = fn(&State) -> &Tensor;
+
+/// The real trainer, but one number of its second training is nudged after a step.
+struct Disturbed {
+    inner: TorchTrainer<'static>,
+    lives: u32,
+    nudged: Pick,
+    after: u64,
+}
+
+impl Trainer for Disturbed {
+    fn reset(&mut self, seed: Seed) -> Result<(), TrainError> {
+        self.lives += 1;
+        self.inner.reset(seed)
+    }
+
+    fn train_until(&mut self, step: u64) -> Result<f64, TrainError> {
+        let loss = self.inner.train_until(step)?;
+        if self.lives == 2 && step == self.after {
+            nudge((self.nudged)(self.inner.state().unwrap()), 5);
+        }
+        Ok(loss)
+    }
+
+    fn evaluate(&mut self) -> Result<Accuracy, TrainError> {
+        self.inner.evaluate()
+    }
+
+    fn synchronize(&mut self) {
+        self.inner.synchronize();
+    }
+
+    fn warm_up(&mut self, seed: Seed) -> Result<(), TrainError> {
+        self.inner.warm_up(seed)
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        self.inner.fingerprint()
+    }
+}
+
+/// Moves one number of a flat tensor, or one filter, by a little.
+fn nudge(tensor: &Tensor, place: i64) {
+    tch::no_grad(|| drop(tensor.narrow(0, place, 1).g_add_scalar_(1e-3)));
+}
+
+/// The place of a flat tensor's last number.
+fn last(tensor: &Tensor) -> i64 {
+    tensor.size1().unwrap() - 1
+}
+
+#[test]
+fn a_training_that_is_disturbed_parts_at_that_step_and_tensor() {
+    tch::set_num_threads(1);
+    let cases: [(Pick, u64, &str); 4] = [
+        (|state| &state.weights, 1, "stem.weight"),
+        (|state| &state.biases, 7, "stem.norm.bias"),
+        (|state| &state.stats, 12, "stem.norm.running_mean"),
+        (|state| state.whitening.as_ref().unwrap(), 16, "whitening.weight"),
+    ];
+    for (nudged, after, tensor) in cases {
+        let mut trainer = Disturbed { inner: tiny::trainer(&averaged(), Kind::Float), lives: 0, nudged, after };
+        let parted = repeat::check(&mut trainer, Seed::from_number(1), 16).unwrap();
+        assert_eq!(parted, Some(Divergence { step: after, tensor: tensor.to_owned() }));
+    }
+}
+
+#[test]
+fn a_fingerprint_has_a_name_of_its_own_for_each_tensor() {
+    tch::set_num_threads(1);
+    let mut trainer = tiny::trainer(&averaged(), Kind::Float);
+    assert_eq!(trainer.fingerprint(), []);
+    trainer.reset(Seed::from_number(1)).unwrap();
+    trainer.train_until(9).unwrap();
+    let names: Vec<String> = trainer.fingerprint().into_iter().map(|(name, _)| name).collect();
+    let distinct: std::collections::BTreeSet<&String> = names.iter().collect();
+    assert_eq!(distinct.len(), names.len());
+    // Stem, two blocks and head: the whitening, 6 weights and 5 normalisations of 3 tensors; momentum has neither whitening nor statistics.
+    let (model, momentum) = (1 + 6 + 5 * 3, 6 + 5);
+    assert_eq!(names.len(), 2 * model + momentum);
+    for name in ["head.weight", "momentum of blocks[1].norm2.bias", "average of blocks[0].norm1.running_variance"] {
+        assert!(distinct.contains(&name.to_owned()), "{name} is not in {names:?}");
+    }
+}
+
+/// Every number of every flat tensor lies in exactly one named tensor, with parted batches too.
+#[test]
+fn names_cover_every_number_of_the_model_once() {
+    for ghosts in [1, 4] {
+        let mut recipe = recipe();
+        recipe.norm.ghost_batches = ghosts;
+        let layout = Layout::new(&recipe, 3, 10);
+        let mut state = State::fresh(&layout, Engine::cpu(Kind::Double), Seed::from_number(1));
+        let mut next = 0;
+        for tensor in [&mut state.weights, &mut state.biases, &mut state.stats] {
+            let count = tensor.size1().unwrap();
+            *tensor = Tensor::arange_start(next, next + count, (Kind::Double, Device::Cpu));
+            next += count;
+        }
+        let named: Vec<Tensor> = layout.named(&state).iter().map(|(_, tensor)| tensor.reshape(-1)).collect();
+        let (numbers, _) = Tensor::cat(&named, 0).sort(0, false);
+        assert_eq!(numbers, Tensor::arange(next, (Kind::Double, Device::Cpu)));
+    }
+}
+
+/// A change too small to be seen in any loss is seen, and in no other tensor.
 #[test]
 fn a_nudged_tensor_is_named() {
     tch::set_num_threads(1);
     let mut trainer = tiny::trainer(&recipe(), Kind::Float);
     trainer.reset(Seed::from_number(1)).unwrap();
     trainer.train_until(2).unwrap();
-    let before = trainer.fingerprint();
-    let mut names: Vec<&String> = before.iter().map(|(name, _)| name).collect();
-    names.sort();
-    names.dedup();
-    assert_eq!(names.len(), before.len());
-    let nudge = |tensor: &tch::Tensor| tch::no_grad(|| drop(tensor.narrow(0, 5, 1).g_add_scalar_(1e-3)));
     let state = trainer.state().unwrap();
-    for (tensor, name) in
-        [(&state.weights, "stem.weight"), (&state.biases, "stem.norm.bias"), (&state.stats, "stem.norm.running_mean")]
-    {
+    for (tensor, place, name) in [
+        (&state.weights, 0, "stem.weight"),
+        (&state.weights, last(&state.weights), "head.weight"),
+        (&state.biases, last(&state.biases), "blocks[1].norm2.bias"),
+        (&state.stats, last(&state.stats), "blocks[1].norm2.running_variance"),
+    ] {
         let before = trainer.fingerprint();
-        nudge(tensor);
+        nudge(tensor, place);
         let after = trainer.fingerprint();
         let changed: Vec<_> = before.iter().zip(&after).filter(|(a, b)| a != b).map(|(a, _)| a.0.as_str()).collect();
         assert_eq!(changed, [name]);
