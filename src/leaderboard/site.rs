@@ -7,18 +7,28 @@
 //! |---|---|
 //! | `folder` | the folder that the site lives in |
 //! | `page` | templates, and how a page comes out of one |
-//! | `index_view`, `entry_view`, `machine_view` | what the templates are told |
+//! | `index_view`, `entry_view` | what the two templates are told |
+//! | `calibration_view`, `telemetry_view`, `effort_view`, `cost_view`, `reproduction_view`, `dataset_view`, `machine_view` | what single sections of an entry's page are told |
+//! | `entry_figures` | figures that both kinds of page show |
 //! | `chart` | curves, scales and ticks as coordinates |
+//! | `sensor_chart` | readings of sensors as coordinates |
 //! | `figure` | numbers as words, unknown ones included |
 
+mod calibration_view;
 mod chart;
+mod cost_view;
 mod dataset_view;
+mod effort_view;
+mod entry_figures;
 mod entry_view;
 mod figure;
 mod folder;
 mod index_view;
 mod machine_view;
 mod page;
+mod reproduction_view;
+mod sensor_chart;
+mod telemetry_view;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -27,7 +37,11 @@ use std::path::{Path, PathBuf};
 use crate::artifact::{ArtifactError, Sha256Hex, sha256_hex};
 use crate::leaderboard::SIGNERS_FILE;
 use crate::leaderboard::board::{Board, RankedTrack, Row};
-use crate::result::{LOG_CAP, LOG_FILE, MANIFEST_FILE, RECIPE_FILE, RESULT_FILE, SIGNATURE_FILE, VARIANT_FILE};
+use crate::price::Table;
+use crate::result::{
+    Entry, LOG_CAP, LOG_FILE, MANIFEST_FILE, RECIPE_FILE, REPRODUCTIONS_FOLDER, RESULT_FILE, Reproduction,
+    SIGNATURE_FILE, VARIANT_FILE,
+};
 use crate::text::show;
 use crate::yaml::{self, ReadError};
 
@@ -100,7 +114,7 @@ impl SiteError {
 /// Writes the whole site into `out`, which has to be new, empty, or a site that this function wrote.
 ///
 /// Pages of entries that are no longer on the board are removed; nothing else ever is. The files of each entry are
-/// copied beside its page, so that the links hold where only the site is published.
+/// copied beside its page, and those of its reproductions, so that the links hold where only the site is published.
 pub fn write(board: &Board, out: &Path) -> Result<(), SiteError> {
     let pages = rendered(board)?;
     let copies = copies(board);
@@ -118,7 +132,7 @@ pub fn write(board: &Board, out: &Path) -> Result<(), SiteError> {
 
 /// Everything that comes out of templates or is compiled in, by its path in the site.
 fn rendered(board: &Board) -> Result<BTreeMap<String, String>, SiteError> {
-    let pages = Pages::new();
+    let (pages, prices) = (Pages::new(), Table::shipped());
     let mut found: BTreeMap<String, String> =
         page::LOOK_FILES.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
     if let Some(signers) = &board.signers_text {
@@ -127,7 +141,7 @@ fn rendered(board: &Board) -> Result<BTreeMap<String, String>, SiteError> {
     found.insert("index.html".to_owned(), pages.render("index.html", "index.html", &IndexPage::new(board))?);
     for (track, row) in rows(board) {
         let path = format!("{}/index.html", row_folder(row));
-        let view = EntryPage::new(track, row, board.signers_text.is_some());
+        let view = EntryPage::new(track, row, board.signers_text.is_some(), &prices);
         found.insert(path.clone(), pages.render("entry.html", &path, &view)?);
     }
     Ok(found)
@@ -158,23 +172,47 @@ impl Copy {
     }
 }
 
-/// The files of all entries, by their paths in the site. No digest of a signature is kept: whoever uses it verifies it.
+/// The folder of a reproduction below its entry's `reproductions`, and whether it is the name that it has in the submissions:
+/// one that is not fit for paths and commands is replaced by the beginning of its result's digest.
+fn reproduction_folder(again: &Reproduction) -> (String, bool) {
+    let name = again.entry.folder.file_name().unwrap_or_default().to_string_lossy();
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if name.starts_with(|first: char| first.is_ascii_alphanumeric()) && name.bytes().all(plain) {
+        return (name.into_owned(), true);
+    }
+    (again.entry.result_sha256.to_string()[..16].to_owned(), false)
+}
+
+/// The files of an entry, with the digests of those that have one. No digest of a signature is kept: whoever uses it
+/// verifies it.
+fn entry_files(entry: &Entry) -> impl Iterator<Item = (&'static str, Option<Sha256Hex>)> {
+    let variant = &entry.result.variant;
+    let files = [
+        (VARIANT_FILE, Some(variant.variant_sha256)),
+        (RECIPE_FILE, Some(variant.recipe_sha256)),
+        (LOG_FILE, Some(entry.result.log.sha256)),
+        (RESULT_FILE, Some(entry.result_sha256)),
+        (SIGNATURE_FILE, None),
+    ];
+    let own = (MANIFEST_FILE, Some(entry.result.dataset.manifest_sha256));
+    files.into_iter().chain((!entry.result.dataset.published).then_some(own))
+}
+
+/// The files of all entries and of the sessions that reproduced them, by their paths in the site.
 fn copies(board: &Board) -> BTreeMap<String, Copy> {
     let mut found = BTreeMap::new();
     for (_, row) in rows(board) {
-        let (entry, variant) = (&row.entry, &row.entry.result.variant);
-        let files = [
-            (VARIANT_FILE, Some(variant.variant_sha256)),
-            (RECIPE_FILE, Some(variant.recipe_sha256)),
-            (LOG_FILE, Some(entry.result.log.sha256)),
-            (RESULT_FILE, Some(entry.result_sha256)),
-            (SIGNATURE_FILE, None),
-        ];
-        let own = (MANIFEST_FILE, Some(entry.result.dataset.manifest_sha256));
-        let own = (!entry.result.dataset.published).then_some(own);
-        let copy =
-            |(name, sha256)| (format!("{}/{name}", row_folder(row)), Copy { from: entry.folder.join(name), sha256 });
-        found.extend(files.into_iter().chain(own).map(copy));
+        let folder = row_folder(row);
+        found.extend(copies_of(&row.entry, &folder));
+        for again in &row.entry.reproductions {
+            let below = format!("{folder}/{REPRODUCTIONS_FOLDER}/{}", reproduction_folder(again).0);
+            found.extend(copies_of(&again.entry, &below));
+        }
     }
     found
+}
+
+fn copies_of(entry: &Entry, folder: &str) -> impl Iterator<Item = (String, Copy)> {
+    let copy = move |(name, sha256)| (format!("{folder}/{name}"), Copy { from: entry.folder.join(name), sha256 });
+    entry_files(entry).map(copy)
 }

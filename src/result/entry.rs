@@ -10,7 +10,7 @@ use crate::result::agreement::Agreement;
 use crate::result::derive::Basis;
 use crate::result::file::ResultFile;
 use crate::result::run_log::{RunLog, RunLogError};
-use crate::signing::{SignatureError, Verified};
+use crate::signing::{RERUN_NAMESPACE, RESULT_NAMESPACE, SignatureError, Verified};
 use crate::text::show;
 use crate::variant::VariantError;
 use crate::yaml::{ReadError, YamlError};
@@ -40,8 +40,8 @@ pub enum Trust {
     SelfReported(Verified),
     /// Signed by the runner that executed it.
     RunByTheRunner(Verified),
-    /// Signed, and an independent session under another key agrees.
-    Reproduced(Verified),
+    /// Signed as either of the two, and an independent session under another key agrees.
+    Reproduced(Box<Self>),
 }
 
 impl Trust {
@@ -65,11 +65,22 @@ impl Trust {
         }
     }
 
+    /// In which namespace the result is signed; `None` for an unsigned one.
+    pub fn namespace(&self) -> Option<&'static str> {
+        match self {
+            Self::Unsigned => None,
+            Self::SelfReported(_) => Some(RESULT_NAMESPACE),
+            Self::RunByTheRunner(_) => Some(RERUN_NAMESPACE),
+            Self::Reproduced(signed) => signed.namespace(),
+        }
+    }
+
     /// Who signed.
     pub fn signer(&self) -> Option<&Verified> {
         match self {
             Self::Unsigned => None,
-            Self::SelfReported(signer) | Self::RunByTheRunner(signer) | Self::Reproduced(signer) => Some(signer),
+            Self::SelfReported(signer) | Self::RunByTheRunner(signer) => Some(signer),
+            Self::Reproduced(signed) => signed.signer(),
         }
     }
 }

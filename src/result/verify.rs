@@ -154,7 +154,8 @@ fn trust_of(entry: &Entry) -> Trust {
         };
         again.agreement.agrees() && other.is_some_and(another)
     };
-    if entry.reproductions.iter().any(independent) { Trust::Reproduced(signer.clone()) } else { entry.trust.clone() }
+    let plain = entry.trust.clone();
+    if entry.reproductions.iter().any(independent) { Trust::Reproduced(Box::new(plain)) } else { plain }
 }
 
 fn digest(file: &'static str, found: Sha256Hex, stated: Sha256Hex) -> Result<(), Fault> {

@@ -22,9 +22,9 @@ use hlb_bench::leaderboard::{self, Board, SIGNERS_FILE, read_signers};
 use hlb_bench::price::Price;
 use hlb_bench::recipe::Recipe;
 use hlb_bench::result::{
-    Basis, DatasetFacts, HarnessFacts, LOG_FILE, LOG_SCHEMA, LibtorchFacts, LogFacts, RECIPE_FILE, RESULT_FILE,
-    RESULT_SCHEMA, ReferenceFacts, ResultFile, RunLog, SIGNATURE_FILE, SessionFacts, VARIANT_FILE, VariantFacts,
-    derive,
+    Basis, DatasetFacts, HarnessFacts, LOG_FILE, LOG_SCHEMA, LibtorchFacts, LogFacts, RECIPE_FILE,
+    REPRODUCTIONS_FOLDER, RESULT_FILE, RESULT_SCHEMA, ReferenceFacts, ResultFile, RunLog, SIGNATURE_FILE, SessionFacts,
+    VARIANT_FILE, VariantFacts, derive,
 };
 use hlb_bench::seed;
 use hlb_bench::signing::{self, KeyChoice, RERUN_NAMESPACE, RESULT_NAMESPACE, Signer};
@@ -107,7 +107,7 @@ impl Spec {
             let wobble = f64::from(index * 7 % 10) - 4.5;
             let images = i32::try_from(index * 3 % 7).expect("small") - 3;
             SpecRun {
-                epoch_seconds: epoch_seconds * (1.0 + 0.004 * wobble),
+                epoch_seconds: epoch_seconds * (1.0 + 0.004 * wobble + 1e-7 * f64::from(index)),
                 over_target: over_target + images,
                 diverges_after: None,
             }
@@ -255,8 +255,19 @@ impl Fixture {
 
     /// Files an entry; returns its folder.
     pub(crate) fn file(&self, spec: &Spec) -> PathBuf {
+        self.file_at(self.submissions().join(&spec.track).join(&spec.folder), spec)
+    }
+
+    /// Files a session that reproduces the entry in `original`, in a folder of this name; returns that.
+    pub(crate) fn file_reproduction(&self, original: &Path, name: &str, spec: &Spec) -> PathBuf {
+        let result = fs::read(original.join(RESULT_FILE)).expect("readable");
+        // Another session than the original's: its nonce and times follow from the name of its folder.
+        let again = Spec { reproduces: Some(sha256_hex(&result)), folder: name.to_owned(), ..spec.clone() };
+        self.file_at(original.join(REPRODUCTIONS_FOLDER).join(name), &again)
+    }
+
+    fn file_at(&self, folder: PathBuf, spec: &Spec) -> PathBuf {
         let made = Made::new(spec);
-        let folder = self.submissions().join(&spec.track).join(&spec.folder);
         fs::create_dir_all(&folder).expect("a folder");
         let result = yaml::emit(&made.result(spec)).expect("emitted");
         for (name, text) in [

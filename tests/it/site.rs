@@ -6,15 +6,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use hlb_bench::hardware::GpuSample;
 use hlb_bench::leaderboard::{self, SiteError};
+use hlb_bench::price::Table;
 use html5gum::{HtmlString, Token, Tokenizer};
 
-use crate::fixture::{Fixture, Hand, Spec, gpu_machine, price};
+use crate::fixture::{Fixture, Hand, Spec, gpu_machine, gpu_sample, price};
 
-/// A board with everything on it: ranked, unranked and rejected entries, two machines, and a track without entries.
+/// A row of the shipped price table with a price that was seen before.
+const RENTED: &str = "azure/Standard_NC48ads_A100_v4@eastus";
+
+/// A board with everything on it: ranked, unranked and rejected entries, two hardware classes, calibrated and warned ones, one
+/// that was reproduced, and a track without entries.
 pub(crate) fn full() -> Fixture {
     let fixture = Fixture::new();
-    fixture.file(&Spec { price: Some(price(0.096)), ..Spec::named("reference") });
+    let reference = Spec { price: Some(price(0.096)), ..Spec::named("reference") };
+    let folder = fixture.file(&reference);
+    fixture.file_reproduction(&folder, "again", &Spec { hand: Hand::Runner, ..reference.clone() });
+    let slow = Spec { runs: Spec::runs(10, 4.0, 16), ..reference };
+    fixture.file_reproduction(&folder, "slow", &slow);
+    fixture.file(&Spec { runs: Spec::runs(10, 2.504, 12), ..Spec::named("twin") });
     let mut fast = Spec {
         changes: "loss:\n  label_smoothing: 0.31\nlogit_scale: 0.17\n".to_owned(),
         description: "more smoothing, larger logits".to_owned(),
@@ -24,10 +35,17 @@ pub(crate) fn full() -> Fixture {
     fast.runs[4].over_target = -9;
     fast.authors = vec!["Grace Hopper".to_owned(), "Katherine Johnson".to_owned()];
     fast.hand = Hand::Runner;
+    fast.reference_epoch_seconds = Some(2.5);
+    fast.sample.host.other_cpu_percent = Some(12.0);
     fixture.file(&fast);
-    let mut gpu = Spec::named("on-a-gpu");
-    (gpu.machine, gpu.device, gpu.price) = (gpu_machine(), "cuda".to_owned(), Some(price(2.99)));
+    let mut gpu = Spec { price: Table::shipped().find(RENTED, "2026-03-14").ok(), ..Spec::named("on-a-gpu") };
+    (gpu.machine, gpu.device) = (gpu_machine(), "cuda".to_owned());
+    gpu.machine.gpus[0].power_limit_milliwatts = Some(500_000);
     gpu.runs = Spec::runs(10, 0.21, 20);
+    gpu.reference_epoch_seconds = Some(0.28);
+    gpu.sample.gpus = vec![GpuSample { temperature_celsius: None, ..gpu_sample() }];
+    let key = "gpus[0].temperature_celsius".to_owned();
+    gpu.sample.unknown.insert(key, "the driver refuses".to_owned());
     fixture.file(&gpu);
     let mut few = Spec::named("three-runs");
     few.runs = Spec::runs(3, 2.0, -30);
@@ -134,7 +152,7 @@ fn every_link_leads_to_a_file_of_the_site() {
     let fixture = full();
     let site = build(&fixture, "site");
     let pages = pages(&site);
-    assert_eq!(pages.len(), 1 + 4, "the index and one page an entry");
+    assert_eq!(pages.len(), 1 + 5, "the index and one page an entry");
     for (path, page) in &pages {
         for link in tags(page).iter().filter_map(|tag| tag.get("href").or_else(|| tag.get("src"))) {
             let (file, fragment) = link.split_once('#').unwrap_or((link, ""));
@@ -292,6 +310,202 @@ fn an_entry_page_shows_curves_differences_and_commands() {
     }
     let reference = self::text(&pages[Path::new("entries/shapes/2026-03-14-reference/index.html")]);
     assert!(reference.contains("Identical to the reference hlb-shapes"), "{reference}");
+}
+
+/// The index, and the page of an entry of this name, as a reader sees them.
+fn seen(fixture: &Fixture, name: &str) -> (String, String) {
+    let pages = pages(&build(fixture, "site"));
+    let entry = &pages[Path::new(&format!("entries/shapes/2026-03-14-{name}/index.html"))];
+    (text(&pages[Path::new("index.html")]), text(entry))
+}
+
+fn assert_holds(page: &str, expected: &[&str]) {
+    for expected in expected {
+        assert!(page.contains(expected), "`{expected}` is not in {page}");
+    }
+}
+
+#[test]
+fn ranks_begin_anew_in_each_hardware_class() {
+    let page = fs::read_to_string(build(&full(), "site").join("index.html")).expect("there");
+    let index = text(&page);
+    assert_holds(&index, &["1x NVIDIA H100 80GB HBM3 1 entry 1 2026-03-14 on-a-gpu", "Ranks begin anew"]);
+    assert_holds(&index, &["2x Intel(R) Xeon(R) Processor @ 2.60GHz 3 entries 1 2026-03-14 smoother"]);
+    assert_holds(&index, &["2 2026-03-14 reference", "3 2026-03-14 twin"]);
+    let tags = tags(&page);
+    assert_eq!(tags.iter().filter(|tag| tag.get("scope") == Some("rowgroup")).count(), 2, "one heading a class");
+}
+
+#[test]
+fn a_row_that_is_level_with_the_next_says_so() {
+    let (index, entry) = seen(&full(), "reference");
+    assert_holds(&index, &["not significantly faster than twin (p = "]);
+    assert_holds(&entry, &["; not significantly faster than twin (p = "]);
+    let fixture = Fixture::new();
+    fixture.file(&Spec::named("slow"));
+    fixture.file(&Spec { runs: Spec::runs(10, 2.0, 16), ..Spec::named("fast") });
+    let (index, fast) = seen(&fixture, "fast");
+    assert!(!fast.contains("not significantly faster") && !index.contains("faster than slow"), "{index}");
+}
+
+#[test]
+fn the_ratio_to_the_reference_has_its_interval_or_says_not_calibrated() {
+    let fixture = full();
+    let (index, entry) = seen(&fixture, "smoother");
+    let board = fixture.board();
+    let row = board.tracks.iter().flat_map(|track| &track.rows).find(|row| row.path.ends_with("smoother"));
+    let derived = &row.expect("on the board").entry.result.derived;
+    let calibration = derived.calibration.as_ref().expect("calibrated");
+    let ratio = calibration.time_ratio.expect("both reached");
+    let (low, high) = ratio.low.zip(ratio.high).expect("known");
+    let drift = derived.drift.expect("ten runs").second_half_over_first.value;
+    assert_holds(&index, &[&format!("{:.3} 95 % {low:.3} – {high:.3}", ratio.value)]);
+    assert_holds(
+        &entry,
+        &[
+            &format!("{:.3} {low:.3} – {high:.3} {:.4}", ratio.value, calibration.p_same_time.expect("ten runs")),
+            &format!("relative to the median of its recipe {drift:.3}"),
+            "Reference, reached 10 of 10 runs",
+            "Every run of the reference hlb-shapes",
+            "hlb-bench run variant.yaml --runs 10 --device cpu --threads 2 --calibrate",
+        ],
+    );
+    let (index, entry) = seen(&fixture, "twin");
+    assert_holds(&index, &["not calibrated (the reference was not held beside it)"]);
+    assert_holds(
+        &entry,
+        &["Not calibrated: the reference hlb-shapes was not held beside it", "second half of the session"],
+    );
+}
+
+#[test]
+fn warnings_are_badges_on_the_row_and_sentences_on_the_page() {
+    let (index, entry) = seen(&full(), "smoother");
+    let sentence = "other processes used 12.0 % of the processors, by median";
+    assert_holds(&index, &[&format!("host under load : {sentence}"), "power limited"]);
+    assert_holds(&entry, &[&format!("Warning: host under load {sentence}")]);
+    let (_, quiet) = seen(&full(), "reference");
+    assert!(!quiet.contains("Warning:"), "{quiet}");
+}
+
+#[test]
+fn intervals_of_median_and_share_are_stated() {
+    let (index, entry) = seen(&full(), "smoother");
+    assert_holds(
+        &entry,
+        &["9 of 10 share that would reach: 60 % – 98 % (Wilson, 95 %)", "95 % interval of the median"],
+    );
+    assert!(!index.contains("Wilson"), "only the entry's page has it");
+}
+
+#[test]
+fn energy_is_in_joules_or_says_why_it_is_unknown() {
+    let (index, gpu) = seen(&full(), "on-a-gpu");
+    assert_holds(&index, &["unknown (the processor counts no energy) processor", "kJ GPU"]);
+    assert_holds(&gpu, &["GPU, measured by difference of the GPU's own energy counter"]);
+    let (_, cpu) = seen(&full(), "twin");
+    let why = "GPU unknown the processor trained";
+    assert_holds(&cpu, &[why, "Processor packages unknown the processor counts no energy"]);
+}
+
+#[test]
+fn sensors_are_drawn_over_the_session_or_their_absence_is_explained() {
+    let fixture = full();
+    let pages = pages(&build(&fixture, "site"));
+    let charts = |page: &str| {
+        let is_chart = |tag: &&Tag| tag.get("class").is_some_and(|class| class.contains("chart-small"));
+        tags(page).iter().filter(is_chart).count()
+    };
+    let page = |name: &str| &pages[Path::new(&format!("entries/shapes/2026-03-14-{name}/index.html"))];
+    let gpu = text(page("on-a-gpu"));
+    assert_eq!(charts(page("on-a-gpu")), 3, "power, clock and processors");
+    assert_holds(
+        &gpu,
+        &["Temperature of the GPU: unknown the driver refuses", "GPU, temperature unknown the driver refuses"],
+    );
+    assert_holds(&gpu, &["GPU, power 412 W 412 W 412 W 412 W 412 W", "those of the reference lighter"]);
+    assert_holds(&gpu, &["Clocks held down in this share of the samples: 0.00 %"]);
+    assert_eq!(charts(page("twin")), 2, "frequency and processors");
+    let twin = text(page("twin"));
+    assert_holds(&twin, &["Processors, frequency 2600 MHz", "The dashed line is the part that other processes used."]);
+}
+
+#[test]
+fn effort_is_held_against_the_peak_where_it_is_known() {
+    let (_, gpu) = seen(&full(), "on-a-gpu");
+    let expected = ["Training, an image", "MFLOP", "While training", "Share of the peak"];
+    assert_holds(&gpu, &expected);
+    let share = gpu.split("Share of the peak ").nth(1).expect("there").split(' ').next().expect("a number");
+    assert!(share.parse::<f64>().is_ok_and(|share| share > 0.0 && share < 100.0), "{share}");
+    let (_, cpu) = seen(&full(), "twin");
+    assert_holds(&cpu, &["Share of the peak unknown the processor trained, and only peaks of GPUs are tabled"]);
+}
+
+#[test]
+fn cost_is_stated_as_of_the_session_and_as_of_the_newest_prices() {
+    let (_, gpu) = seen(&full(), "on-a-gpu");
+    let table = Table::shipped();
+    let then = table.find(RENTED, "2026-03-14").expect("tabled");
+    let now = table.on(&then, table.newest_day()).expect("tabled");
+    assert!((then.usd_per_hour - now.usd_per_hour).abs() > 0.01, "the test needs a price that changed");
+    let seen_on = |price: &hlb_bench::price::Price| price.date.as_ref().expect("dated").to_string();
+    let session = format!("the session's day, 2026-03-14 {} ${:.2}", seen_on(&then), then.usd_per_hour);
+    let newest =
+        format!("{}, this page's newest prices {} ${:.2}", table.newest_day(), seen_on(&now), now.usd_per_hour);
+    assert_holds(&gpu, &[&session, &newest, "Billing unknown the provider's rule for billing is not known"]);
+    let fixture = Fixture::new();
+    fixture.file(&Spec { price: table.find("aws/p5.4xlarge", "2026-11-01").ok(), ..Spec::named("rented") });
+    let (_, rented) = seen(&fixture, "rented");
+    assert_holds(&rented, &["Billing at least 60 s, then in steps of 1 s"]);
+    let (_, own) = seen(&full(), "reference");
+    assert_holds(
+        &own,
+        &["Not priced anew: the price was given by whoever held the session", "unknown (the provider's rule"],
+    );
+}
+
+#[test]
+fn reproductions_are_shown_whether_they_agree_or_not() {
+    let fixture = full();
+    let (index, entry) = seen(&fixture, "reference");
+    assert_holds(
+        &index,
+        &["reproduced ada@example reproduced by runner@example", "held the session again from the entry"],
+    );
+    assert_holds(
+        &entry,
+        &[
+            "agrees runner@example, 2026-03-14",
+            "disagrees ada@example, 2026-03-14",
+            "Signed by the same person or with the same key as the entry",
+            "outside of 5 %",
+            "hlb-bench verify submissions/shapes/2026-03-14-reference/reproductions/again",
+            "hlb-bench reproduce submissions/shapes/2026-03-14-reference",
+        ],
+    );
+    let below = "shapes/2026-03-14-reference/reproductions/slow";
+    for name in ["variant.yaml", "recipe.yaml", "result.yaml", "result.yaml.sig", "session.jsonl"] {
+        let copied = fs::read(fixture.beside("site").join("entries").join(below).join(name)).expect("copied");
+        assert_eq!(copied, fs::read(fixture.submissions().join(below).join(name)).expect("there"), "{name}");
+    }
+    let (_, twin) = seen(&fixture, "twin");
+    assert_holds(&twin, &["Nobody has repeated this session yet."]);
+}
+
+#[test]
+fn a_reproduction_whose_folder_has_a_strange_name_is_published_under_its_digest() {
+    let fixture = Fixture::new();
+    let folder = fixture.file(&Spec::named("first"));
+    fixture.file_reproduction(&folder, "a; touch pwned", &Spec { hand: Hand::Runner, ..Spec::named("first") });
+    let (_, entry) = seen(&fixture, "first");
+    assert_holds(&entry, &["agrees runner@example", "Its folder's name is not fit for a command"]);
+    assert!(!entry.contains("touch"), "{entry}");
+    let result = fs::read(folder.join("reproductions/a; touch pwned/result.yaml")).expect("there");
+    let digest = hlb_bench::artifact::sha256_hex(&result).to_string();
+    let site = fixture.beside("site/entries/shapes/2026-03-14-first/reproductions");
+    let names: Vec<PathBuf> = files(&site).into_keys().collect();
+    assert_eq!(names.len(), 5, "{names:?}");
+    assert!(names.iter().all(|name| name.starts_with(&digest[..16])), "{names:?}");
 }
 
 #[test]

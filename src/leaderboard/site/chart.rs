@@ -34,7 +34,7 @@ pub(super) struct Chart {
 
 /// A mark on an axis.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-struct Tick {
+pub(super) struct Tick {
     at: f64,
     label: String,
 }
@@ -142,7 +142,7 @@ fn draw(curves: &[Curve], target: f64, x: &Scale, y: &Scale) -> Chart {
 
 /// A linear scale from values to coordinates.
 #[derive(Debug, Clone, Copy)]
-struct Scale {
+pub(super) struct Scale {
     low: f64,
     high: f64,
     step: f64,
@@ -152,13 +152,13 @@ struct Scale {
 
 impl Scale {
     /// From `low` to `high` as they are; `from` and `to` are the coordinates of the ends.
-    fn exact(low: f64, high: f64, ticks: u32, from: f64, to: f64) -> Self {
+    pub(super) fn exact(low: f64, high: f64, ticks: u32, from: f64, to: f64) -> Self {
         let high = if high > low { high } else { low + 1.0 };
         Self { low, high, step: nice_step(high - low, ticks), from, to }
     }
 
     /// From the tick below `low` to the tick above `high`.
-    fn around(low: f64, high: f64, ticks: u32, from: f64, to: f64) -> Self {
+    pub(super) fn around(low: f64, high: f64, ticks: u32, from: f64, to: f64) -> Self {
         let exact = Self::exact(low, high, ticks, from, to);
         let step = exact.step;
         Self { low: (low / step).floor() * step, high: (exact.high / step).ceil() * step, ..exact }
@@ -169,12 +169,12 @@ impl Scale {
     }
 
     /// The coordinate of a value, to a tenth of a unit.
-    fn at(&self, value: f64) -> f64 {
+    pub(super) fn at(&self, value: f64) -> f64 {
         let share = (value - self.low) / (self.high - self.low);
         ((self.from + share * (self.to - self.from)) * 10.0).round() / 10.0
     }
 
-    fn ticks(&self) -> Vec<Tick> {
+    pub(super) fn ticks(&self) -> Vec<Tick> {
         let first = (self.low / self.step - 1e-9).ceil();
         let decimals = if self.step < 0.1 { 2 } else { usize::from(self.step < 1.0) };
         // A count bounds the loop, whatever numbers a stranger's log holds.

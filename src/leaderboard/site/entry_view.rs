@@ -2,15 +2,22 @@
 
 use serde::Serialize;
 
+use super::calibration_view::CalibrationView;
 use super::chart::{self, Chart};
-use super::dataset_view;
-use super::figure::{Figure, dollars, foreign, percentage};
-use super::index_view::{TrackFacts, TrustView, authors, cost, day, final_accuracy, quartiles, time_to_target};
+use super::cost_view::CostView;
+use super::entry_figures::{
+    Energy, Estimated, MEDIAN_MISSED, WarningView, authors, cost, energy, final_accuracy, level, median_interval,
+    quartiles, ratio_to_reference, time_to_target, warnings,
+};
+use super::figure::{Figure, day, foreign, human_interval, percentage};
+use super::index_view::{TrackFacts, TrustView};
 use super::machine_view::{Fact, MachineView};
+use super::reproduction_view::{self, ReproductionView};
+use super::telemetry_view::TelemetryView;
+use super::{dataset_view, effort_view};
 use crate::leaderboard::board::{RankedTrack, Row};
-use crate::price::Price;
+use crate::price::Table;
 use crate::result::{Entry, NearbyTimes, Phases, ResultFile, RunFigures, Trust};
-use crate::signing::{RERUN_NAMESPACE, RESULT_NAMESPACE};
 use crate::track::{RULES_VERSION, Track};
 use crate::tree::Change;
 use crate::units::{Target, human_seconds};
@@ -34,12 +41,19 @@ pub(super) struct EntryPage {
     date: String,
     started_at: String,
     rank: Option<usize>,
+    /// The hardware class that it is ranked in.
+    class: String,
+    level: Option<String>,
     reasons: Vec<String>,
+    warnings: Vec<WarningView>,
     trust: TrustView,
     headline: Headline,
     chart: Option<Chart>,
     close_chart: Option<Chart>,
     runs: Vec<RunView>,
+    /// Runs of the reference beside it; none where it is not calibrated.
+    reference_runs: Vec<RunView>,
+    calibration: CalibrationView,
     nearby: Vec<NearbyView>,
     phases: Vec<PhaseView>,
     wall: String,
@@ -47,9 +61,14 @@ pub(super) struct EntryPage {
     changes: Changes,
     dataset: Vec<Fact>,
     machine: MachineView,
-    price: Option<PriceView>,
+    telemetry: TelemetryView,
+    energy: Vec<Fact>,
+    work: Vec<Fact>,
+    repeatability: Option<String>,
+    cost: Option<CostView>,
     digests: Vec<DigestView>,
     signature: Option<SignatureView>,
+    reproductions: Vec<ReproductionView>,
     reproduce: String,
 }
 
@@ -57,14 +76,19 @@ pub(super) struct EntryPage {
 #[derive(Debug, Serialize)]
 struct Headline {
     time: Figure,
+    interval: Option<String>,
     quartiles: Option<String>,
     range: Option<String>,
     end_to_end: Figure,
+    ratio: Estimated,
     cost: Figure,
+    energy: Energy,
     accuracy: Figure,
     deviation: Option<String>,
     p: Option<String>,
     reached: String,
+    /// The share that would reach, by Wilson.
+    share: Option<String>,
     per_step: Figure,
     hardware: String,
 }
@@ -76,18 +100,26 @@ impl Headline {
         let range = spread.min.zip(spread.max);
         Self {
             time: time_to_target(entry),
+            interval: median_interval(entry),
             quartiles: quartiles(spread),
             range: range.map(|(min, max)| format!("{} – {}", human_seconds(min), human_seconds(max))),
-            end_to_end: Figure::seconds(summary.end_to_end_seconds, "the median run did not reach the target"),
+            end_to_end: Figure::seconds(summary.end_to_end_seconds, MEDIAN_MISSED),
+            ratio: ratio_to_reference(entry),
             cost: cost(entry),
+            energy: energy(entry),
             accuracy: final_accuracy(entry),
             deviation: summary.final_accuracy_deviation_points.map(|points| format!("{points:.2}")),
             p: summary.p_mean_over_target.map(|p| format!("{p:.4}")),
             reached: format!("{} of {}", summary.reached, summary.runs),
+            share: summary.reached_share_interval.map(|share| human_interval(share.low, share.high, whole_percent)),
             per_step: milliseconds(summary.seconds_per_step),
             hardware: foreign(&result.machine.class(&result.session.device)),
         }
     }
+}
+
+fn whole_percent(share: f64) -> String {
+    format!("{:.0} %", 100.0 * share)
 }
 
 fn milliseconds(seconds: Option<f64>) -> Figure {
@@ -205,33 +237,6 @@ impl Changes {
     }
 }
 
-/// What an hour of the machine costs, and who says so.
-#[derive(Debug, Serialize)]
-struct PriceView {
-    per_hour: String,
-    facts: Vec<Fact>,
-}
-
-impl PriceView {
-    fn new(price: &Price) -> Self {
-        let text = |text: &str| Figure::known(foreign(text));
-        let date = price.date.as_ref();
-        Self {
-            per_hour: dollars(price.usd_per_hour),
-            facts: vec![
-                Fact::new("Provider", text(price.provider.as_str())),
-                Fact::new("Instance", text(price.instance.as_str())),
-                Fact::new("Region", text(price.region.as_str())),
-                Fact::new(
-                    "Seen on",
-                    date.map_or_else(|| Figure::unknown("the source does not say"), |date| text(date.as_str())),
-                ),
-                Fact::new("Source", text(price.source.as_str())),
-            ],
-        }
-    }
-}
-
 /// A digest and what it is of.
 #[derive(Debug, Serialize)]
 struct DigestView {
@@ -278,11 +283,8 @@ struct SignatureView {
 
 impl SignatureView {
     fn new(trust: &Trust) -> Option<Self> {
-        let namespace = match trust {
-            Trust::RunByTheRunner(_) => RERUN_NAMESPACE,
-            _ => RESULT_NAMESPACE,
-        };
-        trust.signer().map(|signer| Self {
+        let (signer, namespace) = trust.signer().zip(trust.namespace())?;
+        Some(Self {
             principal: foreign(&signer.principal),
             fingerprint: foreign(&signer.fingerprint),
             algorithm: signer.algorithm.as_str(),
@@ -300,12 +302,14 @@ fn reproduce(entry: &Entry) -> String {
         _ => String::new(),
     };
     let stop = if session.stop_at_target { " --stop-at-target" } else { "" };
+    let beside = if entry.result.reference.is_some() { " --calibrate" } else { "" };
+    let exactly = if session.deterministic { " --deterministic" } else { "" };
     let data = if entry.result.dataset.published { "" } else { " --manifest dataset.yaml" };
-    format!("hlb-bench run variant.yaml --runs {}{device}{stop}{data}", session.runs)
+    format!("hlb-bench run variant.yaml --runs {}{device}{beside}{exactly}{stop}{data}", session.runs)
 }
 
 impl EntryPage {
-    pub(super) fn new(track: &RankedTrack, row: &Row, has_signers: bool) -> Self {
+    pub(super) fn new(track: &RankedTrack, row: &Row, has_signers: bool, prices: &Table) -> Self {
         let (entry, result) = (&row.entry, &row.entry.result);
         let (derived, target) = (&result.derived, result.target);
         let curves = chart::curves(&entry.log);
@@ -323,12 +327,17 @@ impl EntryPage {
             date: day(&result.session.started_at),
             started_at: foreign(&result.session.started_at),
             rank: row.rank,
+            class: foreign(&row.class),
+            level: level(row),
             reasons: row.unranked_because.iter().map(|reason| foreign(reason)).collect(),
-            trust: TrustView::new(&entry.trust),
+            warnings: warnings(entry),
+            trust: TrustView::new(entry),
             headline: Headline::new(entry),
             chart: chart::whole(&curves, target.percent()),
             close_chart: chart::near_target(&curves, target.percent()),
             runs: derived.runs.iter().map(RunView::new).collect(),
+            reference_runs: derived.calibration.iter().flat_map(|found| &found.runs).map(RunView::new).collect(),
+            calibration: CalibrationView::new(entry),
             nearby: nearby(&derived.summary.nearby, derived.summary.time_to_accuracy_seconds.median, target),
             phases: phases(&derived.phases),
             wall: human_seconds(derived.phases.wall_seconds),
@@ -336,9 +345,14 @@ impl EntryPage {
             changes: Changes::new(&track.track, entry),
             dataset: dataset_view::facts(entry),
             machine: MachineView::new(entry),
-            price: result.price.as_ref().map(PriceView::new),
+            telemetry: TelemetryView::new(entry),
+            energy: effort_view::energy(entry),
+            work: effort_view::work(entry),
+            repeatability: effort_view::repeatability(entry),
+            cost: CostView::new(entry, prices),
             digests: digests(entry),
             signature: SignatureView::new(&entry.trust),
+            reproductions: reproduction_view::all(entry, &row.path),
             reproduce: reproduce(entry),
         }
     }

@@ -25,12 +25,17 @@ impl Figure {
 
     /// A value that nobody knows, and why.
     pub(super) fn unknown(why: &str) -> Self {
-        Self { text: "unknown".to_owned(), missing: Some(foreign(why)) }
+        Self::missing("unknown", why)
+    }
+
+    /// A word for the absence of a value, and why.
+    pub(super) fn missing(word: &str, why: &str) -> Self {
+        Self { text: word.to_owned(), missing: Some(foreign(why)) }
     }
 
     /// A place in a table where there can be no value, and why.
     pub(super) fn none(why: &str) -> Self {
-        Self { text: "—".to_owned(), missing: Some(foreign(why)) }
+        Self::missing("—", why)
     }
 
     /// Seconds, or a dash.
@@ -47,6 +52,48 @@ impl Figure {
 /// A percentage with two decimals: one image of 10,000 is seen.
 pub(super) fn percentage(percent: f64) -> String {
     format!("{percent:.2} %")
+}
+
+/// A ratio with three decimals.
+pub(super) fn ratio(value: f64) -> String {
+    format!("{value:.3}")
+}
+
+/// A p-value that was rounded up to four decimals; one of four zeros is not stated.
+pub(super) fn p_value(p: f64) -> String {
+    format!("p = {p:.4}")
+}
+
+/// An interval in words. An end that is not known is said to be open, never left out.
+pub(super) fn human_interval(low: Option<f64>, high: Option<f64>, words: impl Fn(f64) -> String) -> String {
+    match (low, high) {
+        (Some(low), Some(high)) => format!("{} – {}", words(low), words(high)),
+        (Some(low), None) => format!("{} or more", words(low)),
+        (None, Some(high)) => format!("{} or less", words(high)),
+        (None, None) => "too uncertain for an interval".to_owned(),
+    }
+}
+
+/// Joules in the largest decimal unit that leaves at least one.
+pub(super) fn joules(joules: f64) -> String {
+    scaled(joules, "J")
+}
+
+/// A figure with three digits that count and a decimal prefix from kilo to exa, from one thousand on.
+pub(super) fn scaled(value: f64, unit: &str) -> String {
+    const PREFIXES: [&str; 7] = ["", "k", "M", "G", "T", "P", "E"];
+    let (mut value, mut index) = (value, 0);
+    // Rounded to three digits, 999.7 is a thousand.
+    while value.abs() >= 999.5 && index + 1 < PREFIXES.len() {
+        (value, index) = (value / 1e3, index + 1);
+    }
+    let decimals = if value.abs() < 9.995 { 2 } else { usize::from(value.abs() < 99.95) };
+    format!("{value:.decimals$} {}{unit}", PREFIXES[index])
+}
+
+/// The day of an RFC 3339 time.
+pub(super) fn day(time: &str) -> String {
+    foreign(time.get(..10).unwrap_or(time))
 }
 
 /// A foreign string without hidden characters and of a bearable length. Markup in it is the templates' to escape.
@@ -90,6 +137,21 @@ mod tests {
         let shown = [0.000_694_44, 0.0421, 0.5, 1.0, 12.345].map(dollars);
         assert_eq!(shown, ["$0.000694", "$0.0421", "$0.500", "$1.00", "$12.35"]);
         assert_ne!(dollars(1e-9).trim_matches(['$', '0', '.']), "");
+    }
+
+    #[test]
+    fn large_figures_keep_three_digits() {
+        let shown = [0.5, 12.34, 999.7, 15_321.0, 1.234e12].map(|value| scaled(value, "J"));
+        assert_eq!(shown, ["0.50 J", "12.3 J", "1.00 kJ", "15.3 kJ", "1.23 TJ"]);
+    }
+
+    #[test]
+    fn an_open_interval_says_so() {
+        let shown = |low, high| human_interval(low, high, ratio);
+        assert_eq!(shown(Some(0.9), Some(1.1)), "0.900 – 1.100");
+        assert_eq!(shown(Some(0.9), None), "0.900 or more");
+        assert_eq!(shown(None, Some(1.1)), "1.100 or less");
+        assert_eq!(shown(None, None), "too uncertain for an interval");
     }
 
     #[test]

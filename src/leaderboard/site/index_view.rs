@@ -2,16 +2,20 @@
 
 use serde::Serialize;
 
-use super::figure::{Figure, counted, dollars, foreign, percentage};
+use super::entry_figures::{
+    Energy, Estimated, WarningView, authors, cost, energy, final_accuracy, level, median_interval, quartiles,
+    ratio_to_reference, spread, time_to_target, warnings,
+};
+use super::figure::{Figure, counted, day, foreign, percentage};
+use super::reproduction_view::reproducers;
 use super::row_folder;
 use crate::dataset::Source;
 use crate::ground::Ground;
 use crate::leaderboard::board::{Board, RankedTrack, Rejected, Row};
-use crate::result::{Entry, Trust, VARIANT_FILE};
+use crate::result::{Entry, VARIANT_FILE};
 use crate::stats::Spread;
 use crate::text::show_capped;
 use crate::track::{RULES_VERSION, Track};
-use crate::units::human_seconds;
 
 /// Most characters of the reason for a rejection: whole, since its author has to act on it.
 const REASON_CAP: usize = 1000;
@@ -32,8 +36,20 @@ pub(super) struct IndexPage {
 #[derive(Debug, Serialize)]
 struct TrackView {
     facts: TrackFacts,
-    ranked: Vec<RowView>,
-    unranked: Vec<RowView>,
+    /// One for each hardware class.
+    ranked: Vec<GroupView>,
+    /// One without a class, or none.
+    unranked: Vec<GroupView>,
+}
+
+/// Rows that stand together.
+#[derive(Debug, Serialize)]
+struct GroupView {
+    /// The hardware that they are ranked on; `None` for unranked ones.
+    class: Option<String>,
+    /// How many there are.
+    count: String,
+    rows: Vec<RowView>,
 }
 
 /// What a track is, for the front page and for the pages of its entries.
@@ -85,12 +101,17 @@ struct RowView {
     authors: String,
     time: Figure,
     spread: Option<String>,
+    interval: Option<String>,
     strip: Option<Strip>,
+    level: Option<String>,
+    ratio: Estimated,
     cost: Figure,
+    energy: Energy,
     accuracy: Figure,
     hardware: String,
     settings: String,
     trust: TrustView,
+    warnings: Vec<WarningView>,
     runs: u32,
     reached: u32,
     reasons: Vec<String>,
@@ -102,12 +123,16 @@ pub(super) struct TrustView {
     level: u8,
     words: &'static str,
     principal: Option<String>,
+    /// Who reproduced it, where that made its level.
+    reproducers: Option<String>,
 }
 
 impl TrustView {
-    pub(super) fn new(trust: &Trust) -> Self {
+    pub(super) fn new(entry: &Entry) -> Self {
+        let trust = &entry.trust;
         let principal = trust.signer().map(|signer| foreign(&signer.principal));
-        Self { level: trust.level(), words: trust.words(), principal }
+        let reproducers = Some(reproducers(entry)).filter(|names| !names.is_empty());
+        Self { level: trust.level(), words: trust.words(), principal, reproducers }
     }
 }
 
@@ -163,17 +188,26 @@ impl IndexPage {
 }
 
 fn track_view(track: &RankedTrack) -> TrackView {
-    let times = track.rows.iter().filter(|row| row.rank.is_some()).map(|row| spread(&row.entry));
-    let longest = times.filter_map(|spread| spread.max.or(spread.quartile_3).or(spread.median)).fold(0.0, f64::max);
-    let rows = |ranked: bool| {
-        let rows = track.rows.iter().filter(|row| row.rank.is_some() == ranked);
-        rows.map(|row| row_view(row, longest)).collect()
-    };
-    TrackView { facts: TrackFacts::new(&track.track), ranked: rows(true), unranked: rows(false) }
+    let (ranked, unranked): (Vec<&Row>, Vec<&Row>) = track.rows.iter().partition(|row| row.rank.is_some());
+    let of_class = |rows: &[&Row]| GroupView::new(rows.first().map(|row| foreign(&row.class)), rows);
+    TrackView {
+        facts: TrackFacts::new(&track.track),
+        ranked: ranked.chunk_by(|above, below| above.class == below.class).map(of_class).collect(),
+        unranked: (!unranked.is_empty()).then(|| GroupView::new(None, &unranked)).into_iter().collect(),
+    }
 }
 
-fn spread(entry: &Entry) -> &Spread {
-    &entry.result.derived.summary.time_to_accuracy_seconds
+impl GroupView {
+    fn new(class: Option<String>, rows: &[&Row]) -> Self {
+        let times = rows.iter().map(|row| spread(&row.entry));
+        let longest = times.filter_map(|spread| spread.max.or(spread.quartile_3).or(spread.median)).fold(0.0, f64::max);
+        let count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+        Self {
+            class,
+            count: counted(count, "entry", "entries"),
+            rows: rows.iter().map(|row| row_view(row, longest)).collect(),
+        }
+    }
 }
 
 fn row_view(row: &Row, longest: f64) -> RowView {
@@ -188,49 +222,21 @@ fn row_view(row: &Row, longest: f64) -> RowView {
         authors: authors(&row.entry),
         time: time_to_target(&row.entry),
         spread: quartiles(spread(&row.entry)),
+        interval: median_interval(&row.entry),
         strip: row.rank.and_then(|_| Strip::new(spread(&row.entry), longest)),
+        level: level(row),
+        ratio: ratio_to_reference(&row.entry),
         cost: cost(&row.entry),
+        energy: energy(&row.entry),
         accuracy: final_accuracy(&row.entry),
-        hardware: foreign(&result.machine.class(&result.session.device)),
+        hardware: foreign(&row.class),
         settings: settings(&row.entry),
-        trust: TrustView::new(&row.entry.trust),
+        trust: TrustView::new(&row.entry),
+        warnings: warnings(&row.entry),
         runs: summary.runs,
         reached: summary.reached,
         reasons: row.unranked_because.iter().map(|reason| foreign(reason)).collect(),
     }
-}
-
-/// The day of an RFC 3339 time.
-pub(super) fn day(time: &str) -> String {
-    foreign(time.get(..10).unwrap_or(time))
-}
-
-pub(super) fn authors(entry: &Entry) -> String {
-    entry.result.variant.authors.iter().map(crate::text::SafeText::as_str).collect::<Vec<_>>().join(", ")
-}
-
-pub(super) fn time_to_target(entry: &Entry) -> Figure {
-    Figure::seconds(spread(entry).median, "the median run did not reach the target")
-}
-
-/// The middle half of the runs, or all of them where a quartile lies among those that did not reach.
-pub(super) fn quartiles(spread: &Spread) -> Option<String> {
-    let (low, high) = spread.quartile_1.zip(spread.quartile_3)?;
-    Some(format!("{} – {}", human_seconds(low), human_seconds(high)))
-}
-
-pub(super) fn cost(entry: &Entry) -> Figure {
-    let (result, summary) = (&entry.result, &entry.result.derived.summary);
-    match (&result.price, summary.cost) {
-        (_, Some(cost)) => Figure::known(dollars(cost.prorated_usd)),
-        (None, None) => Figure::unknown("no price was given"),
-        (Some(_), None) => Figure::unknown("the median run did not reach the target"),
-    }
-}
-
-pub(super) fn final_accuracy(entry: &Entry) -> Figure {
-    let mean = entry.result.derived.summary.mean_final_accuracy_percent;
-    Figure::percent(mean, "not every run came to the end of its schedule")
 }
 
 /// Number format, and threads where the processor trained.

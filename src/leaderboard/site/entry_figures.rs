@@ -1,0 +1,135 @@
+//! Figures of an entry that the front page and its own page both show.
+
+use serde::Serialize;
+
+use super::figure::{Figure, dollars, foreign, human_interval, joules, p_value, ratio};
+use crate::leaderboard::board::Row;
+use crate::result::{EnergySummary, Entry, Warning};
+use crate::stats::{Estimate, Spread, rounded_up_p};
+use crate::units::human_seconds;
+
+/// Why a figure of the median run is missing.
+pub(super) const MEDIAN_MISSED: &str = "the median run did not reach the target";
+
+/// A figure with its interval in words.
+#[derive(Debug, Serialize)]
+pub(super) struct Estimated {
+    pub(super) value: Figure,
+    /// Its 95 % interval; `None` where there is no figure.
+    pub(super) interval: Option<String>,
+}
+
+impl Estimated {
+    /// A ratio, or why there is none.
+    pub(super) fn ratio(estimate: Option<Estimate>, why_not: &str) -> Self {
+        let Some(Estimate { value, low, high }) = estimate else {
+            return Self { value: Figure::none(why_not), interval: None };
+        };
+        Self { value: Figure::known(ratio(value)), interval: Some(human_interval(low, high, ratio)) }
+    }
+}
+
+/// Energy until the target was met, and of what.
+#[derive(Debug, Serialize)]
+pub(super) struct Energy {
+    pub(super) value: Figure,
+    pub(super) of: &'static str,
+}
+
+/// A warning in a word or two, and in a sentence.
+#[derive(Debug, Serialize)]
+pub(super) struct WarningView {
+    word: &'static str,
+    sentence: String,
+}
+
+impl WarningView {
+    fn new(warning: &Warning) -> Self {
+        Self { word: warning.word(), sentence: foreign(&warning.sentence()) }
+    }
+}
+
+pub(super) fn warnings(entry: &Entry) -> Vec<WarningView> {
+    entry.result.derived.warnings.iter().map(WarningView::new).collect()
+}
+
+/// That a row is not significantly faster than the one below it.
+pub(super) fn level(row: &Row) -> Option<String> {
+    let with = row.level_with_next.as_ref()?;
+    let how_sure = with.p.map_or_else(|| "too few runs to tell".to_owned(), |p| p_value(rounded_up_p(p)));
+    Some(format!("not significantly faster than {} ({how_sure})", foreign(&with.name)))
+}
+
+pub(super) fn authors(entry: &Entry) -> String {
+    entry.result.variant.authors.iter().map(crate::text::SafeText::as_str).collect::<Vec<_>>().join(", ")
+}
+
+pub(super) fn spread(entry: &Entry) -> &Spread {
+    &entry.result.derived.summary.time_to_accuracy_seconds
+}
+
+pub(super) fn time_to_target(entry: &Entry) -> Figure {
+    Figure::seconds(spread(entry).median, MEDIAN_MISSED)
+}
+
+/// The 95 % interval of the median time; `None` where there is no median.
+pub(super) fn median_interval(entry: &Entry) -> Option<String> {
+    let interval = entry.result.derived.summary.median_interval_seconds;
+    spread(entry).median.map(|_| human_interval(interval.low, interval.high, human_seconds))
+}
+
+/// The middle half of the runs; `None` where a quartile lies among those that did not reach.
+pub(super) fn quartiles(spread: &Spread) -> Option<String> {
+    let (low, high) = spread.quartile_1.zip(spread.quartile_3)?;
+    Some(format!("{} – {}", human_seconds(low), human_seconds(high)))
+}
+
+/// Time to target over that of the reference beside it.
+pub(super) fn ratio_to_reference(entry: &Entry) -> Estimated {
+    match &entry.result.derived.calibration {
+        Some(calibration) => Estimated::ratio(calibration.time_ratio, MEDIAN_MISSED),
+        None => Estimated {
+            value: Figure::missing("not calibrated", "the reference was not held beside it"),
+            interval: None,
+        },
+    }
+}
+
+pub(super) fn cost(entry: &Entry) -> Figure {
+    let (result, summary) = (&entry.result, &entry.result.derived.summary);
+    match (&result.price, summary.cost) {
+        (_, Some(cost)) => Figure::known(dollars(cost.prorated_usd)),
+        (None, None) => Figure::unknown("no price was given"),
+        (Some(_), None) => Figure::unknown(MEDIAN_MISSED),
+    }
+}
+
+/// Energy of what trained: of the GPU, or of the processor's packages.
+pub(super) fn energy(entry: &Entry) -> Energy {
+    if entry.result.session.device == "cuda" {
+        Energy { value: gpu_energy(entry), of: "GPU" }
+    } else {
+        Energy { value: cpu_energy(entry), of: "processor" }
+    }
+}
+
+pub(super) fn gpu_energy(entry: &Entry) -> Figure {
+    let energy: &EnergySummary = &entry.result.derived.summary.energy;
+    joules_or(entry, energy.gpu_joules, energy.gpu_unknown.as_deref())
+}
+
+pub(super) fn cpu_energy(entry: &Entry) -> Figure {
+    let energy: &EnergySummary = &entry.result.derived.summary.energy;
+    joules_or(entry, energy.cpu_joules, energy.cpu_unknown.as_deref())
+}
+
+fn joules_or(entry: &Entry, known: Option<f64>, unknown: Option<&str>) -> Figure {
+    let uncovered =
+        if spread(entry).median.is_some() { "the readings do not cover the median run" } else { MEDIAN_MISSED };
+    known.map_or_else(|| Figure::unknown(unknown.unwrap_or(uncovered)), |known| Figure::known(joules(known)))
+}
+
+pub(super) fn final_accuracy(entry: &Entry) -> Figure {
+    let mean = entry.result.derived.summary.mean_final_accuracy_percent;
+    Figure::percent(mean, "not every run came to the end of its schedule")
+}
