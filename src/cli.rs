@@ -26,6 +26,12 @@ pub enum Command {
     Run(Run),
     /// Check signatures, digests, formats, and every figure against the run logs
     Verify(Verify),
+    /// Say which of two entries or local sessions is faster, and how sure one can be
+    Compare(Compare),
+    /// Hold an entry's session again from the entry alone, and say whether the two agree
+    Reproduce(Reproduce),
+    /// Say how many runs a claimed gain needs, before they are paid for
+    Power(Power),
     /// Rebuild the site from the submissions alone
     Leaderboard(Leaderboard),
     /// Data sets: where they are, whether they are the right bytes
@@ -147,6 +153,102 @@ pub struct Verify {
     #[arg(long, value_name = "FILE")]
     pub signers: Option<PathBuf>,
     /// Print one JSON object an entry
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `compare`.
+#[derive(Debug, Args)]
+pub struct Compare {
+    /// Folder of an entry, or of a session that `run` kept
+    pub a: PathBuf,
+    /// Folder of another one on the same track
+    pub b: PathBuf,
+    /// Keys that may sign, in OpenSSH's format [default: `allowed_signers` of each one's submissions folder]
+    #[arg(long, value_name = "FILE")]
+    pub signers: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `power`.
+#[derive(Debug, Args)]
+pub struct Power {
+    /// Track
+    #[arg(long, value_name = "ID")]
+    pub track: String,
+    /// By how much the new recipe is truly faster, such as `2%` [default: a table of gains]
+    #[arg(long, value_name = "PERCENT", value_parser = share)]
+    pub gain: Option<f64>,
+    /// Runs of each recipe that there would be: say what so many can tell apart
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=500))]
+    pub runs: Option<u32>,
+    /// Folder of entries, the best of which on the track's reference says how uneven times are
+    #[arg(long, value_name = "DIR", default_value = "submissions")]
+    pub submissions: PathBuf,
+    /// Entry or local session whose times are taken instead
+    #[arg(long, value_name = "DIR", conflicts_with = "noise")]
+    pub entry: Option<PathBuf>,
+    /// Take times that differ from run to run by this much, such as `5%`, where nothing was measured yet
+    #[arg(long, value_name = "PERCENT", value_parser = share)]
+    pub noise: Option<f64>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Reads `2%` as 0.02. The sign is asked for, because a bare 2 or 0.02 would be guessed at.
+fn share(text: &str) -> Result<f64, String> {
+    let number = text.trim().strip_suffix('%').ok_or("say it in percent, such as `2%`")?;
+    let percent: f64 = number.trim().parse().map_err(|_| "that is no number of percent".to_owned())?;
+    let in_range = percent > 0.0 && percent < 100.0;
+    in_range.then_some(percent / 100.0).ok_or_else(|| "it has to be over 0 % and under 100 %".to_owned())
+}
+
+/// Arguments of `reproduce`. What belongs to the session is the entry's to say; what belongs to this machine is asked for.
+#[derive(Debug, Args)]
+pub struct Reproduce {
+    /// Folder of the entry
+    pub entry: PathBuf,
+    /// Sign the new session with this key and file it with the entry: a private key file, or a `.pub` file whose key an
+    /// agent holds [default: the session is kept unsigned]
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// Who you are on the board, such as `ada@github`; needed once, to list your key in `allowed_signers`
+    #[arg(long, value_name = "NAME", requires = "key")]
+    pub principal: Option<String>,
+    /// Finish the newest reproduction of this entry that ended early: runs that ended are kept, others are held again
+    #[arg(long)]
+    pub resume: bool,
+    /// Where to train
+    #[arg(long, value_enum, default_value_t = DeviceChoice::Auto)]
+    pub device: DeviceChoice,
+    /// Threads of libtorch on the CPU [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub threads: Option<u32>,
+    /// Folder that holds the data set's files
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Row of the price table that this machine is rented under: PROVIDER/INSTANCE or PROVIDER/INSTANCE@REGION
+    #[arg(long, value_name = "ROW", conflicts_with = "price_per_hour")]
+    pub price: Option<String>,
+    /// Table of prices of your own; its rows win over the shipped ones
+    #[arg(long, value_name = "FILE")]
+    pub prices: Option<PathBuf>,
+    /// US dollars per hour of this machine
+    #[arg(long, value_name = "USD", requires = "price_source")]
+    pub price_per_hour: Option<f64>,
+    /// Where that price is from
+    #[arg(long, value_name = "TEXT", requires = "price_per_hour")]
+    pub price_source: Option<String>,
+    /// Folder that sessions are kept in
+    #[arg(long, value_name = "DIR", default_value = "sessions")]
+    pub sessions: PathBuf,
+    /// End the session if the trainer gives no sign of life for this long
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
+    pub hang_after: u64,
+    /// Print the verdict as one JSON object
     #[arg(long)]
     pub json: bool,
 }
@@ -284,5 +386,14 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_share_is_said_in_percent() {
+        assert_eq!(share("2%"), Ok(0.02));
+        assert_eq!(share("0.5 %"), Ok(0.005));
+        for wrong in ["2", "0.02", "0%", "-1%", "100%", "NaN%", "two%", ""] {
+            assert!(share(wrong).is_err(), "{wrong}");
+        }
     }
 }

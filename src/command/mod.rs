@@ -1,12 +1,15 @@
 //! One file for each subcommand: they call the rooms and print what came of it.
 
+mod compare;
 mod data;
 mod hardware;
 mod keygen;
 mod leaderboard;
 mod measure;
+mod power;
 mod progress;
 mod recipe;
+mod reproduce;
 mod run;
 mod submit;
 mod verify;
@@ -33,6 +36,9 @@ pub fn run(arguments: Arguments, clock: &MonotonicClock) -> ExitCode {
         Command::Submit(arguments) => submit::submit(&arguments, clock),
         Command::Run(arguments) => run::run(&arguments, clock),
         Command::Verify(arguments) => verify::verify(&arguments),
+        Command::Compare(arguments) => compare::compare(&arguments),
+        Command::Reproduce(arguments) => reproduce::reproduce(&arguments, clock),
+        Command::Power(arguments) => power::power(&arguments),
         Command::Leaderboard(arguments) => leaderboard::leaderboard(&arguments),
         Command::Data(command) => data::data(&command),
         Command::Hardware(arguments) => hardware::hardware(&arguments),

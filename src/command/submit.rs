@@ -27,7 +27,7 @@ pub(super) fn submit(arguments: &Submit, process: &MonotonicClock) -> Result<Ans
     let signer = Signer::open(&key(arguments), &mut ask_passphrase)?;
     // Who types a passphrase is not measured.
     let clock = &process.without(process.now().saturating_sub(asked));
-    let signers = enrol(arguments, &signer, namespace)?;
+    let signers = enrol(&arguments.submissions, arguments.principal.as_deref(), &signer, namespace)?;
     let purpose = Purpose { stop_at_target: false, calibrates: Calibrates::Ranked, reproduces: None };
     let prepared = measure::prepare(resolved, &arguments.session, purpose)?;
     let held = measure::hold(&prepared, &arguments.session, clock)?;
@@ -50,13 +50,18 @@ fn key(arguments: &Submit) -> KeyChoice {
     arguments.key.clone().map_or(KeyChoice::GitDefault, KeyChoice::File)
 }
 
-fn ask_passphrase(path: &Path) -> io::Result<Zeroizing<String>> {
+/// Asks the person at the terminal.
+pub(super) fn ask_passphrase(path: &Path) -> io::Result<Zeroizing<String>> {
     rpassword::prompt_password(format!("passphrase of {}: ", path.display())).map(Zeroizing::new)
 }
 
 /// The signers of the board, once the key is among them. A key that is not yet listed is added for `--principal`.
-fn enrol(arguments: &Submit, signer: &Signer, namespace: &str) -> Result<AllowedSigners> {
-    let folder = &arguments.submissions;
+pub(super) fn enrol(
+    folder: &Path,
+    principal: Option<&str>,
+    signer: &Signer,
+    namespace: &str,
+) -> Result<AllowedSigners> {
     std::fs::create_dir_all(folder)
         .with_context(|| format!("the folder {} cannot be made; name another with --submissions", folder.display()))?;
     let path = folder.join(SIGNERS_FILE);
@@ -68,7 +73,7 @@ fn enrol(arguments: &Submit, signer: &Signer, namespace: &str) -> Result<Allowed
         write_atomic(&path, text.as_bytes())?;
         return Ok(signers);
     }
-    let Some(principal) = &arguments.principal else {
+    let Some(principal) = principal else {
         bail!(
             "the key {} may not sign for this board: it is not in {name}; say who you are with --principal, such as `--principal ada@github`, and it is added",
             signer.fingerprint()
@@ -87,20 +92,27 @@ fn enrol(arguments: &Submit, signer: &Signer, namespace: &str) -> Result<Allowed
 fn file(held: &Held, submissions: &Path) -> Result<PathBuf> {
     let track = submissions.join(held.result.track.as_str());
     std::fs::create_dir_all(&track)?;
-    let staging = tempfile::Builder::new().prefix(".filing-").tempdir_in(&track)?;
+    let name = entry_name(&held.result);
+    let target = (1..).map(|number| track.join(if number == 1 { name.clone() } else { format!("{name}-{number}") }));
+    let target = target.into_iter().find(|target| !target.exists()).context("no free name")?;
+    publish(held, &track, &target)?;
+    Ok(target)
+}
+
+/// Moves the session's files to `target`, complete or not at all, by way of a hidden folder in `staging_in`, which boards
+/// pass over.
+pub(super) fn publish(held: &Held, staging_in: &Path, target: &Path) -> Result<()> {
+    let staging = tempfile::Builder::new().prefix(".filing-").tempdir_in(staging_in)?;
     for name in [VARIANT_FILE, RECIPE_FILE, MANIFEST_FILE, LOG_FILE, RESULT_FILE, SIGNATURE_FILE] {
         if name == MANIFEST_FILE && held.result.dataset.published {
             continue;
         }
         write_atomic(&staging.path().join(name), &std::fs::read(held.folder.join(name))?)?;
     }
-    let name = entry_name(&held.result);
-    let target = (1..).map(|number| track.join(if number == 1 { name.clone() } else { format!("{name}-{number}") }));
-    let target = target.into_iter().find(|target| !target.exists()).context("no free name")?;
-    publish_dir(staging.path(), &target)?;
+    publish_dir(staging.path(), target)?;
     std::mem::forget(staging);
     std::fs::remove_dir_all(&held.folder)?;
-    Ok(target)
+    Ok(())
 }
 
 fn rebuild(arguments: &Submit, signers: &AllowedSigners) -> Result<()> {

@@ -40,7 +40,7 @@ fn folders(path: &Path) -> Result<Vec<PathBuf>> {
 
 /// The signers named, else those of the board that the entry lies in: two folders up, where `submit` keeps them and
 /// nowhere else, so that an entry cannot bring a list of its own.
-fn signers(entry: &Path, named: Option<&Path>) -> Result<AllowedSigners> {
+pub(super) fn signers(entry: &Path, named: Option<&Path>) -> Result<AllowedSigners> {
     if let Some(named) = named {
         return Ok(read_signers(named)?);
     }

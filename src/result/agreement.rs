@@ -2,7 +2,7 @@
 
 use crate::artifact::Sha256Hex;
 use crate::result::file::ResultFile;
-use crate::stats::{Estimate, p_means_differ, ratio_of_medians, rounded_up_p};
+use crate::stats::{Estimate, mean_and_deviation, p_means_differ, ratio_of_medians, rounded_up_p};
 use crate::units::Accuracy;
 
 /// Times of a session and its repetition may part by this factor.
@@ -96,22 +96,38 @@ type Finding = (Verdict, String);
 
 fn completeness(original: &ResultFile, again: &ResultFile) -> Finding {
     let complete = |result: &ResultFile| result.session.stop_reason == "completed" && !result.session.stop_at_target;
-    if complete(original) && complete(again) {
-        return (Verdict::Agrees, String::new());
+    if !complete(original) || !complete(again) {
+        return (Verdict::CannotSay, "one of the two sessions did not hold all its runs to the end".to_owned());
     }
-    (Verdict::CannotSay, "one of the two sessions did not hold all its runs to the end".to_owned())
+    // Such a session is never ranked, so it cannot vouch for one that is either.
+    let timed = |result: &ResultFile| result.derived.phases.clocks_agree;
+    if !timed(original) || !timed(again) {
+        return (
+            Verdict::CannotSay,
+            "the clocks of the two programs part by more than 0.5 % in one of the two sessions".to_owned(),
+        );
+    }
+    (Verdict::Agrees, String::new())
 }
 
-fn finals(result: &ResultFile) -> Vec<Accuracy> {
-    result.derived.runs.iter().filter_map(|run| run.final_accuracy).collect()
+/// The final accuracy of every run. A mean over those that came to their end would flatter a recipe that diverges.
+fn finals(result: &ResultFile) -> Option<Vec<Accuracy>> {
+    result.derived.runs.iter().map(|run| run.final_accuracy).collect()
 }
 
 fn accuracy(original: &ResultFile, again: &ResultFile) -> (Option<f64>, Finding) {
-    let Some(p) = p_means_differ(&finals(original), &finals(again)).map(rounded_up_p) else {
+    let Some((first, second)) = finals(original).zip(finals(again)) else {
+        let reason = "a run of one of the two sessions did not come to its end, so mean final accuracies are unknown";
+        return (None, (Verdict::CannotSay, reason.to_owned()));
+    };
+    let Some(p) = p_means_differ(&first, &second).map(rounded_up_p) else {
         return (None, (Verdict::CannotSay, "there are too few final accuracies to compare".to_owned()));
     };
-    let mean = |result: &ResultFile| result.derived.summary.mean_final_accuracy_percent.unwrap_or(f64::NAN);
-    let text = format!("mean final accuracy {:.2} % against {:.2} % (p = {p:.4})", mean(again), mean(original));
+    let mean = |accuracies: &[Accuracy]| {
+        let (mean, _) = mean_and_deviation(&accuracies.iter().map(|one| one.percent()).collect::<Vec<_>>());
+        mean.map_or_else(|| "unknown".to_owned(), |mean| format!("{mean:.2} %"))
+    };
+    let text = format!("mean final accuracy {} against {} (p = {p:.4})", mean(&second), mean(&first));
     let verdict = if p < SIGNIFICANCE { Verdict::Disagrees } else { Verdict::Agrees };
     (Some(p), (verdict, text))
 }
@@ -148,8 +164,8 @@ fn plain(original: &ResultFile, again: &ResultFile) -> Option<Estimate> {
 }
 
 /// One ratio over another; their errors are independent, so that the widths of their intervals add up as squares do, on
-/// the scale of logarithms.
-fn quotient(above: Estimate, below: Estimate) -> Option<Estimate> {
+/// the scale of logarithms. `None` where an end of either is unknown.
+pub fn quotient(above: Estimate, below: Estimate) -> Option<Estimate> {
     let half_width = |estimate: Estimate| Some((estimate.high?.ln() - estimate.low?.ln()) / 2.0);
     let spread = half_width(above)?.hypot(half_width(below)?);
     let value = above.value / below.value;

@@ -9,7 +9,7 @@ mod plausible;
 mod run_log;
 mod verify;
 
-pub use agreement::{Agreement, Verdict, between};
+pub use agreement::{Agreement, Verdict, between, quotient};
 pub use derive::{
     Basis, Calibration, Derived, Drift, Effort, EnergyMethod, EnergySummary, GpuTelemetry, NearbyTimes, Phases,
     RunFigures, Summary, TelemetrySummary, Warning, derive,

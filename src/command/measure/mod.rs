@@ -11,4 +11,4 @@ mod hold;
 mod prepare;
 
 pub(super) use hold::{Held, hold};
-pub(super) use prepare::{Calibrates, Purpose, ground, prepare, read_variant, resolve};
+pub(super) use prepare::{Calibrates, Prepared, Purpose, Resolved, ground, prepare, read_variant, resolve};

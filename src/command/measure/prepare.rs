@@ -69,6 +69,18 @@ pub(in crate::command) struct Prepared {
     pub(super) machine: Machine,
 }
 
+impl Prepared {
+    /// SHA-256 over the arrays that are about to be trained on.
+    pub(in crate::command) fn content_sha256(&self) -> Sha256Hex {
+        self.data.content_sha256
+    }
+
+    /// The machine at hand.
+    pub(in crate::command) fn machine(&self) -> &Machine {
+        &self.machine
+    }
+}
+
 /// Reads a variant file within its cap.
 pub(in crate::command) fn read_variant(path: &Path) -> Result<Vec<u8>> {
     Ok(yaml::read(path, VARIANT_CAP)?)
