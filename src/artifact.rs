@@ -88,6 +88,9 @@ fn sync_dir(folder: &Path) -> Result<(), ArtifactError> {
     File::open(folder).and_then(|opened| opened.sync_all()).map_err(failed("sync the folder", folder))
 }
 
+/// Names of files that [`write_atomic`] has not finished begin with this; a process that was killed leaves one behind.
+pub const DRAFT_PREFIX: &str = ".draft-";
+
 /// Writes a file so that its name always leads to all of the old bytes or all of the new ones.
 ///
 /// The bytes go to a nameless neighbour, onto the disk, and then take the name by a rename. The mode is 0666 less the
@@ -95,7 +98,7 @@ fn sync_dir(folder: &Path) -> Result<(), ArtifactError> {
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), ArtifactError> {
     let folder = parent(path);
     let mut draft = tempfile::Builder::new()
-        .prefix(".draft-")
+        .prefix(DRAFT_PREFIX)
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder)
         .map_err(failed("create a file in", folder))?;

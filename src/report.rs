@@ -6,7 +6,7 @@ use crate::leaderboard::SiteError;
 use crate::price::PriceError;
 use crate::printer::{Label, labelled, note};
 use crate::result::EntryError;
-use crate::session::{SessionError, SpawnError};
+use crate::session::{LogError, SessionError, SpawnError};
 use crate::signing::{AllowedSignersError, KeygenError, SignError, SignatureError};
 use crate::variant::VariantError;
 use crate::yaml::{ReadError, YamlError};
@@ -35,8 +35,6 @@ pub fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     }
     hints!(VariantError, YamlError, DatasetError, FetchError, PriceError, EntryError, SpawnError);
     hints!(ArtifactError, ReadError, SiteError, SignatureError, SignError, KeygenError, AllowedSignersError);
-    if let Some(SessionError::Spawn(error)) = error.downcast_ref::<SessionError>() {
-        return error.hint();
-    }
+    hints!(SessionError, LogError);
     None
 }

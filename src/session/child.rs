@@ -230,15 +230,19 @@ fn feed(mut pipe: ChildStdin, mut job: Vec<u8>, arrays: Arrays) {
     });
 }
 
+/// Hands on each line. One that was cut off says nothing: how the process ended does.
 fn listen(pipe: impl io::Read, sender: &Sender<Message>, clock: MonotonicClock) {
-    for line in BufReader::new(pipe).lines() {
-        let Ok(line) = line else { break };
+    let (mut pipe, mut line) = (BufReader::new(pipe), String::new());
+    while pipe.read_line(&mut line).is_ok() && line.ends_with('\n') {
         let arrived = clock.now();
+        line.pop();
         let event = serde_json::from_str(&line);
-        let message = event.map_or(Message::Garbage(line), |event| Message::Event(arrived, Box::new(event)));
+        let garbage = |_| Message::Garbage(line.clone());
+        let message = event.map_or_else(garbage, |event| Message::Event(arrived, Box::new(event)));
         if sender.send(message).is_err() {
             return;
         }
+        line.clear();
     }
     let _ = sender.send(Message::End);
 }

@@ -2,6 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::wire::{LogLine, whole_lines};
@@ -18,6 +19,12 @@ pub enum LogError {
         /// Cause.
         source: io::Error,
     },
+    /// Somebody removed it while it was written.
+    #[error("the run log {path} was removed while the session was running")]
+    Vanished {
+        /// File.
+        path: PathBuf,
+    },
     /// Another process writes it.
     #[error("the session of {path} is still running in another process")]
     InUse {
@@ -30,13 +37,21 @@ impl LogError {
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Write { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+            Self::Write { source, .. } if is_full(source) => {
                 "the disk is full; the runs that ended are kept: free some space, then go on with `--resume`".to_owned()
             }
             Self::Write { .. } => "the runs that ended are kept; go on with `--resume`".to_owned(),
+            Self::Vanished { .. } => {
+                "runs that are not logged are no runs; begin a new session, and leave its folder alone until it ends"
+                    .to_owned()
+            }
             Self::InUse { .. } => "wait for it to end".to_owned(),
         })
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// An open run log.
@@ -44,6 +59,8 @@ impl LogError {
 pub struct LogWriter {
     file: File,
     path: PathBuf,
+    /// Bytes of its whole lines.
+    length: u64,
 }
 
 impl LogWriter {
@@ -51,14 +68,14 @@ impl LogWriter {
     pub fn create(path: &Path) -> Result<Self, LogError> {
         let failed = |source| LogError::Write { path: path.to_owned(), source };
         let file = File::options().write(true).create_new(true).open(path).map_err(failed)?;
-        Self { file, path: path.to_owned() }.alone()
+        Self { file, path: path.to_owned(), length: 0 }.alone()
     }
 
     /// Goes on with the log of a session that ended early. A last line that was cut off is removed: it was never an event.
     pub fn resume(path: &Path) -> Result<Self, LogError> {
         let failed = |source| LogError::Write { path: path.to_owned(), source };
         let file = File::options().read(true).write(true).open(path).map_err(failed)?;
-        let mut writer = Self { file, path: path.to_owned() }.alone()?;
+        let mut writer = Self { file, path: path.to_owned(), length: 0 }.alone()?;
         writer.cut_torn_line().map_err(failed)?;
         Ok(writer)
     }
@@ -74,16 +91,47 @@ impl LogWriter {
     fn cut_torn_line(&mut self) -> io::Result<()> {
         let mut bytes = Vec::new();
         self.file.read_to_end(&mut bytes)?;
-        self.file.set_len(whole_lines(&bytes).len() as u64)?;
-        self.file.seek(SeekFrom::End(0)).map(drop)
+        self.length = whole_lines(&bytes).len() as u64;
+        self.cut()
     }
 
-    /// Writes a line and hands it to the operating system, so that it outlives this process.
+    /// Removes what comes after the last whole line.
+    fn cut(&mut self) -> io::Result<()> {
+        self.file.set_len(self.length)?;
+        self.file.seek(SeekFrom::Start(self.length)).map(drop)
+    }
+
+    /// Bytes of its whole lines.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Writes a line and hands it to the operating system, so that it outlives this process. A line that does not fit leaves
+    /// nothing behind.
     pub fn write(&mut self, line: &LogLine) -> Result<(), LogError> {
-        let failed = |source| LogError::Write { path: self.path.clone(), source };
-        let mut text = serde_json::to_string(line).map_err(io::Error::other).map_err(failed)?;
+        self.append(line).map_err(|source| LogError::Write { path: self.path.clone(), source })?;
+        if self.is_gone() {
+            return Err(LogError::Vanished { path: self.path.clone() });
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, line: &LogLine) -> io::Result<()> {
+        let mut text = serde_json::to_string(line).map_err(io::Error::other)?;
         text.push('\n');
-        self.file.write_all(text.as_bytes()).map_err(failed)
+        let written = self.file.write_all(text.as_bytes());
+        if written.is_err() {
+            // The first half of a line would spoil the next one; if it cannot be removed now, a resume does it.
+            let _ = self.cut();
+        } else {
+            self.length += text.len() as u64;
+        }
+        written
+    }
+
+    /// Whether the file lost its name: it still takes lines, which nobody will ever read.
+    fn is_gone(&self) -> bool {
+        self.file.metadata().is_ok_and(|facts| facts.nlink() == 0) && !self.path.exists()
     }
 
     /// Waits until the disk has every line.
@@ -110,6 +158,17 @@ mod tests {
         writer.finish().expect("synced");
         let text = std::fs::read_to_string(&path).expect("readable");
         assert_eq!(text, "{\"whole\":1}\n{\"at_seconds\":1.0,\"event\":\"session_stop\",\"reason\":\"x\"}\n");
+    }
+
+    #[test]
+    fn a_log_that_lost_its_name_takes_no_more_lines() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("session.jsonl");
+        let mut writer = LogWriter::create(&path).expect("new");
+        let line = LogLine { at_seconds: 1.0, event: Event::SessionStop { reason: "x".to_owned() } };
+        writer.write(&line).expect("writable");
+        std::fs::remove_file(&path).expect("removable");
+        assert!(matches!(writer.write(&line), Err(LogError::Vanished { .. })));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::clock::{Clock as _, MonotonicClock, PhaseSeconds};
 use crate::session::child::{Message, SpawnError, Trainer};
 use crate::session::log::{LogError, LogWriter};
 use crate::session::telemetry::Telemetry;
-use crate::wire::{Arrays, Event, Job, LogLine, Outcome, RunStop, SessionResume, SessionStart};
+use crate::wire::{Arrays, Event, Job, LogLine, Outcome, RunStop, SessionResume, SessionStart, TrainerStart};
 
 /// How often the wait for an event is broken to look for an interruption.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -38,8 +38,8 @@ pub struct Request<'a> {
     pub interrupted: &'a AtomicBool,
 }
 
-/// The line that a process begins with.
-#[derive(Debug, Clone, PartialEq)]
+/// How a process begins.
+#[derive(Debug)]
 pub enum Opening {
     /// First line of a new run log.
     Start(Box<SessionStart>),
@@ -47,6 +47,10 @@ pub enum Opening {
     Resume {
         /// The line.
         resume: SessionResume,
+        /// That run log, which no other process writes any more.
+        log: LogWriter,
+        /// What its first runs were trained on; the other ones must be too.
+        trainer: Option<TrainerStart>,
         /// Seconds on the log's last line, which this process counts on from.
         at_seconds: f64,
     },
@@ -64,9 +68,24 @@ pub enum SessionError {
     Spawn(#[from] SpawnError),
 }
 
+impl SessionError {
+    /// What to do next.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Log(error) => error.hint(),
+            Self::Spawn(error) => error.hint(),
+        }
+    }
+}
+
 /// Runs a session to its end and returns why it ended: `completed`, or what went wrong.
 pub fn supervise(request: Request, clock: MonotonicClock, observer: &mut dyn Observer) -> Result<String, SessionError> {
     let mut recorder = Recorder::open(request.log, request.opening, clock, observer)?;
+    let runs = request.job.runs.len();
+    if runs == 0 {
+        // Killed after the last run: there is nothing left to train.
+        return recorder.end(None, runs);
+    }
     let (sender, messages) = channel();
     let samples = sender.clone();
     let telemetry = Telemetry::begin(clock, move |at, sample| {
@@ -82,6 +101,8 @@ pub fn supervise(request: Request, clock: MonotonicClock, observer: &mut dyn Obs
     }
     let ending = trainer.end();
     telemetry.end();
+    // A log that took no more lines is left as it was.
+    let trouble = trouble?;
     for message in messages.try_iter() {
         if let Message::Event(at, event) = message
             && matches!(*event, Event::Telemetry(_))
@@ -89,10 +110,7 @@ pub fn supervise(request: Request, clock: MonotonicClock, observer: &mut dyn Obs
             recorder.record(at, *event)?;
         }
     }
-    let trouble = trouble?.or_else(|| ending.map(|how| format!("the trainer was lost: {how}")));
-    let reason = recorder.close(trouble, request.job.runs.len())?;
-    recorder.log.finish()?;
-    Ok(reason)
+    recorder.end(trouble.or_else(|| ending.map(|how| format!("the trainer was lost: {how}"))), runs)
 }
 
 struct Watch<'a> {
@@ -111,6 +129,9 @@ impl Watch<'_> {
             }
             match self.messages.recv_timeout(PATIENCE) {
                 Ok(Message::Event(at, event)) => {
+                    if let Some(trouble) = recorder.parts(&event) {
+                        return Ok(Some(trouble));
+                    }
                     // Sensors say nothing about the trainer.
                     heard = if matches!(*event, Event::Telemetry(_)) { heard } else { at };
                     recorder.record(at, *event)?;
@@ -139,6 +160,8 @@ struct Recorder<'a> {
     last: f64,
     clock: MonotonicClock,
     observer: &'a mut dyn Observer,
+    /// What earlier processes of the session trained on.
+    trainer: Option<TrainerStart>,
     open_run: Option<OpenRun>,
     finished: usize,
 }
@@ -158,16 +181,28 @@ impl<'a> Recorder<'a> {
         clock: MonotonicClock,
         observer: &'a mut dyn Observer,
     ) -> Result<Self, LogError> {
-        let (log, before, event) = match opening {
-            Opening::Start(start) => (LogWriter::create(path)?, 0.0, Event::SessionStart(*start)),
-            Opening::Resume { resume, at_seconds } => {
-                (LogWriter::resume(path)?, at_seconds, Event::SessionResume(resume))
+        let (log, trainer, before, event) = match opening {
+            Opening::Start(start) => (LogWriter::create(path)?, None, 0.0, Event::SessionStart(*start)),
+            Opening::Resume { resume, log, trainer, at_seconds } => {
+                (log, trainer, at_seconds, Event::SessionResume(resume))
             }
         };
         let began = clock.now();
-        let mut recorder = Self { log, began, before, last: before, clock, observer, open_run: None, finished: 0 };
+        let mut recorder =
+            Self { log, began, before, last: before, clock, observer, trainer, open_run: None, finished: 0 };
         recorder.record_now(event)?;
         Ok(recorder)
+    }
+
+    /// What is wrong with a trainer that is not the one of the runs before; its line would spoil the log.
+    fn parts(&self, event: &Event) -> Option<String> {
+        let Event::TrainerStart(now) = event else { return None };
+        let first = self.trainer.as_ref().filter(|first| *first != now)?;
+        let words = |it: &TrainerStart| {
+            let TrainerStart { device, threads, precision, libtorch_version } = it;
+            crate::text::show(&format!("{device}, {threads} threads, {precision}, libtorch {libtorch_version}"))
+        };
+        Some(format!("the session began on {} and cannot go on with {}", words(first), words(now)))
     }
 
     fn record_now(&mut self, event: Event) -> Result<(), LogError> {
@@ -227,6 +262,13 @@ impl<'a> Recorder<'a> {
             self.record_now(Event::RunStop(stop))?;
         }
         self.record_now(Event::SessionStop { reason: reason.clone() })?;
+        Ok(reason)
+    }
+
+    /// Closes the log and waits until the disk has it.
+    fn end(mut self, trouble: Option<String>, runs: usize) -> Result<String, SessionError> {
+        let reason = self.close(trouble, runs)?;
+        self.log.finish()?;
         Ok(reason)
     }
 }

@@ -24,11 +24,14 @@ mod pictures;
 mod plausible;
 mod power;
 mod reproduce;
+mod resume;
 mod schema;
 mod server;
 mod session;
 mod signing;
+mod simulated;
 mod site;
+mod starved;
 #[cfg(feature = "torch")]
 mod submit;
 mod telemetry;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::artifact::{sha256_hex, write_atomic};
+use crate::artifact::{DRAFT_PREFIX, sha256_hex, write_atomic};
 use crate::cli::SessionOptions;
 use crate::clock::{self, Clock as _, MonotonicClock};
 use crate::command::measure::prepare::{Prepared, Resolved};
@@ -13,11 +13,11 @@ use crate::printer::{Label, labelled, note};
 use crate::recipe::Recipe;
 use crate::result::{LOG_FILE, LOG_SCHEMA, MANIFEST_FILE, RECIPE_FILE, RESULT_FILE, RunLog, VARIANT_FILE};
 use crate::seed;
-use crate::session::Opening;
+use crate::session::{LogWriter, Opening};
 use crate::text::show;
 use crate::track::RULES_VERSION;
 use crate::variant;
-use crate::wire::{Arm, Course, RunStart, SessionResume, SessionStart};
+use crate::wire::{Arm, Course, RunStart, SessionResume, SessionStart, whole_lines};
 
 /// A session that is about to be held.
 pub(super) struct Begun {
@@ -108,6 +108,15 @@ pub(super) struct Unfinished {
     pub(super) folder: PathBuf,
     /// Its run log, up to the last full line.
     pub(super) log: RunLog,
+    /// Bytes of those lines.
+    length: u64,
+}
+
+impl Unfinished {
+    /// Whether every run and the end of the session are logged: it was cut off before its result was on the disk.
+    pub(super) fn lacks_only_its_result(&self) -> bool {
+        self.log.stop_reason.as_deref() == Some("completed")
+    }
 }
 
 /// The newest session of this variant under `options.sessions` that did not come to its end.
@@ -115,8 +124,11 @@ pub(super) fn find_unfinished(resolved: &Resolved, options: &SessionOptions) -> 
     let track = options.sessions.join(&resolved.ground.track.id);
     let session = |folder: PathBuf| {
         let same = fs::read(folder.join(VARIANT_FILE)).is_ok_and(|bytes| bytes == resolved.variant_bytes);
-        let log = RunLog::parse_unfinished(&fs::read(folder.join(LOG_FILE)).ok()?).ok()?;
-        (same && log.stop_reason.as_deref() != Some("completed")).then_some(Unfinished { folder, log })
+        let bytes = fs::read(folder.join(LOG_FILE)).ok()?;
+        let (log, length) = (RunLog::parse_unfinished(&bytes).ok()?, whole_lines(&bytes).len() as u64);
+        let found = Unfinished { folder, log, length };
+        let ended = found.lacks_only_its_result() && found.folder.join(RESULT_FILE).exists();
+        (same && !ended).then_some(found)
     };
     let folders = fs::read_dir(&track).into_iter().flatten().filter_map(|item| Some(item.ok()?.path()));
     folders.filter_map(session).max_by(|a, b| a.log.start.started_at.cmp(&b.log.start.started_at)).with_context(|| {
@@ -131,26 +143,51 @@ pub(super) fn resumed(
     options: &SessionOptions,
     clock: &MonotonicClock,
 ) -> Result<Begun> {
-    let Unfinished { folder, log } = unfinished;
-    check_same(prepared, options, log).with_context(|| format!("the session in {} cannot go on", folder.display()))?;
+    let Unfinished { folder, log, .. } = unfinished;
+    check_same(prepared, options, unfinished)?;
+    let writer = take_over(unfinished)?;
     let finished = |run: &RunStart| log.runs_of(run.arm).iter().any(|held| held.run == run.run && held.is_finished());
     let all = order(&log.start);
     let runs: Vec<RunStart> = all.iter().copied().filter(|run| !finished(run)).collect();
     let held = all.len() - runs.len();
     note(&format!("resumed: {held} of {} runs are held, the rest follows; {}", all.len(), folder.display()));
-    let result = folder.join(RESULT_FILE);
-    if result.exists() {
-        // What an interrupted session has to say is no longer true once it goes on.
-        fs::remove_file(&result)?;
-    }
     let resume = SessionResume { started_at: now(), dataset_seconds: clock.now().as_secs_f64() };
-    let threads = log.trainer.as_ref().map(|trainer| trainer.threads);
-    let opening = Opening::Resume { resume, at_seconds: log.wall_seconds };
+    let (trainer, at_seconds) = (log.trainer.clone(), log.wall_seconds);
+    let threads = trainer.as_ref().map(|trainer| trainer.threads);
+    let opening = Opening::Resume { resume, log: writer, trainer, at_seconds };
     Ok(Begun { folder: folder.clone(), start: log.start.clone(), opening, runs, threads })
 }
 
+/// The folder of a session that lacks nothing but its result.
+pub(super) fn completed(prepared: &Prepared, unfinished: &Unfinished, options: &SessionOptions) -> Result<PathBuf> {
+    check_same(prepared, options, unfinished)?;
+    take_over(unfinished)?;
+    note(&format!("all runs are held, only the result was missing; {}", unfinished.folder.display()));
+    Ok(unfinished.folder.clone())
+}
+
+/// The run log, once it is this process's alone, and the folder without what the last process had no time to finish.
+fn take_over(unfinished: &Unfinished) -> Result<LogWriter> {
+    let Unfinished { folder, length, .. } = unfinished;
+    let writer = LogWriter::resume(&folder.join(LOG_FILE))?;
+    // Since it was read the data set was verified; long enough for another process to go on with it and end.
+    if writer.length() != *length {
+        bail!("the session in {} went on in another process meanwhile; try again", folder.display());
+    }
+    for item in fs::read_dir(folder)? {
+        let path = item?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        // What an interrupted session has to say is no longer true once it goes on, and a draft never was.
+        if name == RESULT_FILE || name.starts_with(DRAFT_PREFIX) {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(writer)
+}
+
 /// Runs of one session have everything in common.
-fn check_same(prepared: &Prepared, options: &SessionOptions, log: &RunLog) -> Result<()> {
+fn check_same(prepared: &Prepared, options: &SessionOptions, unfinished: &Unfinished) -> Result<()> {
+    let Unfinished { folder, log, .. } = unfinished;
     let (begun, now) = (&log.start, start(prepared, options, &log.start.nonce, &MonotonicClock::start()));
     let same = [
         ("its recipe", begun.recipe == now.recipe),
@@ -165,7 +202,8 @@ fn check_same(prepared: &Prepared, options: &SessionOptions, log: &RunLog) -> Re
         ("--runs", begun.runs == now.runs),
     ];
     if let Some((what, _)) = same.iter().find(|(_, same)| !same) {
-        bail!("{what} is no longer the same; begin a new one without --resume");
+        let folder = folder.display();
+        bail!("the session in {folder} cannot go on: {what} is no longer the same; begin a new one without --resume");
     }
     Ok(())
 }

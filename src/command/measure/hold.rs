@@ -35,12 +35,11 @@ pub(in crate::command) struct Held {
 /// Holds the session in a folder under `options.sessions`, and writes its result there.
 pub(in crate::command) fn hold(prepared: &Prepared, options: &SessionOptions, clock: &MonotonicClock) -> Result<Held> {
     begin::warn(prepared);
-    let begun = match &prepared.unfinished {
-        Some(unfinished) => begin::resumed(prepared, unfinished, options, clock)?,
-        None => begin::fresh(prepared, options, clock)?,
+    let folder = match &prepared.unfinished {
+        Some(unfinished) if unfinished.lacks_only_its_result() => begin::completed(prepared, unfinished, options)?,
+        Some(unfinished) => supervise(prepared, options, begin::resumed(prepared, unfinished, options, clock)?, clock)?,
+        None => supervise(prepared, options, begin::fresh(prepared, options, clock)?, clock)?,
     };
-    let folder = begun.folder.clone();
-    supervise(prepared, options, begun, clock)?;
     let log_bytes = fs::read(folder.join(LOG_FILE)).context("the run log cannot be read back")?;
     let log = RunLog::parse(&log_bytes).context("the run log does not add up")?;
     let result = result(prepared, &log, &log_bytes)?;
@@ -67,8 +66,8 @@ fn job(prepared: &Prepared, options: &SessionOptions, begun: &Begun) -> Job {
     }
 }
 
-/// Holds the session; Ctrl-C and SIGTERM end it with a recorded outcome.
-fn supervise(prepared: &Prepared, options: &SessionOptions, begun: Begun, clock: &MonotonicClock) -> Result<()> {
+/// Holds the session, whose folder it returns; Ctrl-C and SIGTERM end it with a recorded outcome.
+fn supervise(prepared: &Prepared, options: &SessionOptions, begun: Begun, clock: &MonotonicClock) -> Result<PathBuf> {
     static INTERRUPTED: AtomicBool = AtomicBool::new(false);
     ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed)).context("Ctrl-C cannot be caught")?;
     let mut progress = Progress::begin(
@@ -87,7 +86,7 @@ fn supervise(prepared: &Prepared, options: &SessionOptions, begun: Begun, clock:
         interrupted: &INTERRUPTED,
     };
     session::supervise(request, *clock, &mut progress)?;
-    Ok(())
+    Ok(begun.folder)
 }
 
 fn result(prepared: &Prepared, log: &RunLog, log_bytes: &[u8]) -> Result<ResultFile> {
