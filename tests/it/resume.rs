@@ -137,11 +137,8 @@ impl Case {
         let runs = self.runs as usize * if self.calibrated { 2 } else { 1 };
         let abandoned = count(&after, "run_start") - runs;
         self.check_warning(stage, count(&after, "session_resume"), abandoned);
-        assert_eq!(
-            count(&after, "session_resume") == 0,
-            complete,
-            "only a completed session needs no more than its result"
-        );
+        let processes = count(&after, "session_resume") - count(before, "session_resume");
+        assert_eq!(processes == 0, complete, "only a session whose end is logged needs no more than its result");
         tally.resumed.fetch_add(1, Ordering::Relaxed);
         tally.twice.fetch_add(usize::from(self.kills.len() > 1), Ordering::Relaxed);
         tally.abandoned.fetch_add(abandoned, Ordering::Relaxed);
@@ -240,20 +237,20 @@ fn check_tally(tally: &Tally, kills: usize) {
         read(&tally.nothing_logged),
         read(&tally.finished_first)
     );
-    assert!(2 * resumed > kills && abandoned > 0, "too few were hit in the middle");
+    assert!(3 * resumed > kills && abandoned > 0, "too few were hit in the middle");
 }
 
 #[test]
 fn a_session_killed_at_any_moment_goes_on() {
     let stage = Stage::small();
-    let cases = cases(KILLS - KILLS / 5, &["--runs", "8"], 0);
+    let cases = cases(KILLS - KILLS / 10, &["--runs", "8"], 0);
     check_tally(&hold_all(&stage, &cases, 4), cases.len());
 }
 
 #[test]
 fn a_calibrated_session_killed_at_any_moment_goes_on() {
     let stage = Stage::shapes();
-    let cases = cases(KILLS / 5, &["--runs", "3", "--calibrate"], 0);
+    let cases = cases(KILLS / 10, &["--runs", "3", "--calibrate"], 0);
     check_tally(&hold_all(&stage, &cases, 4), cases.len());
 }
 
