@@ -142,17 +142,21 @@ fn a_run_that_repeats_another_to_the_last_digit_is_refused() {
     assert!(refused.contains("runs 1 and 2 have the same times to the last digit"), "{refused}");
 }
 
+/// A supervisor that was stopped for a while sees the same, so the session is kept, and never ranked.
 #[test]
-fn seconds_that_pass_in_no_phase_are_refused() {
+fn seconds_that_pass_in_no_phase_unrank_a_session() {
     let fixture = Fixture::new();
     let folder = fixture.file(&Spec::named("honest"));
     let from = fixture.board().tracks[0].rows[0].entry.log.runs[0].epochs_at_seconds[2];
-    let refused = forge(&fixture, &folder, |line| {
+    forge(&fixture, &folder, |line| {
         if line.at_seconds >= from {
             line.at_seconds += 30.0;
         }
-    });
-    assert!(refused.unwrap_err().contains("s passed in an epoch that books"), "a clock that was stopped for a while");
+    })
+    .unwrap();
+    let row = fixture.board().tracks[0].rows[0].clone();
+    assert_eq!(row.rank, None);
+    assert_eq!(row.unranked_because, ["the clocks of its two programs part by more than 0.5 %"]);
 }
 
 fn warnings(spec: &Spec) -> Vec<Warning> {
