@@ -44,9 +44,10 @@ impl Target {
 
     /// Whether `accuracy` is at or over the target moved by `tenths` of a percentage point; exact.
     pub fn is_met_with_offset(self, accuracy: Accuracy, tenths: i32) -> bool {
-        let per_mille = |correct: u32, total: u32| i64::from(correct) * 1000 * i64::from(total);
+        // Wide enough for any counts that a stranger's log may state.
+        let per_mille = |correct: u32, total: u32| i128::from(correct) * 1000 * i128::from(total);
         let reached = per_mille(accuracy.correct, self.of);
-        let moved = i64::from(tenths) * i64::from(self.of) * i64::from(accuracy.total);
+        let moved = i128::from(tenths) * i128::from(self.of) * i128::from(accuracy.total);
         reached >= per_mille(self.correct, accuracy.total) + moved
     }
 
@@ -105,6 +106,13 @@ mod tests {
         assert!(!TARGET.is_met_with_offset(accuracy(1843, 2000), 2));
         assert!(TARGET.is_met_with_offset(accuracy(1830, 2000), -5));
         assert!(!TARGET.is_met_with_offset(accuracy(1829, 2000), -5));
+    }
+
+    #[test]
+    fn the_largest_counts_do_not_overflow() {
+        let target = Target { correct: u32::MAX - 1, of: u32::MAX };
+        assert!(target.is_met_by(accuracy(u32::MAX, u32::MAX)));
+        assert!(!target.is_met_with_offset(accuracy(1, u32::MAX), i32::MAX));
     }
 
     #[test]
