@@ -367,13 +367,21 @@ pub enum RecipeCommand {
         /// Print JSON instead of YAML
         #[arg(long)]
         json: bool,
+        /// Print each key with who set it: a place in the variant's file, or a shipped recipe
+        #[arg(long, conflicts_with = "json")]
+        origins: bool,
     },
-    /// Print the keys in which two variants or recipes differ
+    /// Print the keys in which two variants or recipes differ, and who set them
     Diff {
         /// File of a variant, or name of a shipped recipe
         before: String,
         /// File of a variant, or name of a shipped recipe
         after: String,
+    },
+    /// Print the JSON schema of a kind of file, for editors
+    Schema {
+        /// Kind of file
+        of: crate::schema::Subject,
     },
 }
 

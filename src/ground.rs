@@ -55,6 +55,7 @@ impl Ground {
     pub fn terms(&self) -> Terms<'_> {
         Terms {
             side: self.shapes.height.min(self.shapes.width),
+            channels: self.shapes.channels,
             train_images: self.shapes.train,
             forbids: &self.track.forbids,
         }

@@ -31,6 +31,7 @@ pub mod repeat;
 pub mod report;
 pub mod result;
 pub mod schedule;
+pub mod schema;
 pub mod seed;
 pub mod session;
 pub mod signing;

@@ -54,7 +54,7 @@ impl Row {
 
     fn tera(&self, precision: &str) -> Option<f64> {
         match precision {
-            "fp16" => Some(self.fp16_tera.map_or(self.fp32_tera, |half| half.max(self.fp32_tera))),
+            "fp16" | "bf16" => Some(self.fp16_tera.map_or(self.fp32_tera, |half| half.max(self.fp32_tera))),
             "fp32" => Some(self.tf32_tera.map_or(self.fp32_tera, |rounded| rounded.max(self.fp32_tera))),
             _ => None,
         }
@@ -70,7 +70,7 @@ fn table() -> &'static [Row] {
     &TABLE.gpus
 }
 
-/// The peak of the GPU with this name in the driver (NVML), in `precision`, which is `fp16` or `fp32`.
+/// The peak of the GPU with this name in the driver (NVML), in `precision`, which is `fp16`, `bf16` or `fp32`.
 ///
 /// `None` for a name that is not in the table, for another precision, and where the memory is that of another product. In
 /// `fp32` the larger of single precision and TF32 counts, since a program may switch TF32 on; in `fp16` never less than

@@ -3,6 +3,7 @@
 //! Owns the clock and never a tensor. See `docs/rules.md`.
 
 use crate::clock::{Clock, Phase, RunClock};
+use crate::recipe::Length;
 use crate::seed::Seed;
 use crate::trainer::{TrainError, Trainer};
 use crate::units::{Accuracy, Target};
@@ -11,10 +12,8 @@ use crate::wire::{Arm, Epoch, Event, Outcome, RunStart, RunStop};
 /// What every run of a recipe has in common.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
-    /// Epochs of the schedule; accuracy is taken after each.
-    pub epochs: u32,
-    /// Updates of one epoch.
-    pub steps_per_epoch: u32,
+    /// Its updates, epoch by epoch; accuracy is taken after each.
+    pub length: Length,
     /// Accuracy to reach.
     pub target: Target,
     /// End at the first crossing.
@@ -65,8 +64,8 @@ fn train(
     emit: Emit,
 ) -> Result<Outcome, TrainError> {
     let mut outcome = Outcome::Missed;
-    for epoch in 1..=plan.epochs {
-        let step = u64::from(epoch) * u64::from(plan.steps_per_epoch);
+    for epoch in 1..=plan.length.epochs {
+        let step = plan.length.steps_after(epoch);
         let loss = accounts.timed(Phase::Train, || {
             let loss = trainer.train_until(step)?;
             trainer.synchronize();
@@ -177,7 +176,8 @@ mod tests {
 
     fn run_of(trainer: &mut Simulated, stop_at_target: bool) -> Vec<Event> {
         let epochs = u32::try_from(trainer.accuracies.len()).expect("few");
-        let plan = Plan { epochs, steps_per_epoch: 5, target: TARGET, stop_at_target };
+        let length = Length { epochs, steps_per_epoch: 5, last_epoch_steps: None };
+        let plan = Plan { length, target: TARGET, stop_at_target };
         let clock = Rc::clone(&trainer.clock);
         let mut events = Vec::new();
         let mut emit = |event| {
@@ -264,7 +264,8 @@ mod tests {
     fn an_event_that_cannot_be_written_ends_the_session() {
         let mut trainer = Simulated::new(&[95]);
         let clock = Rc::clone(&trainer.clock);
-        let plan = Plan { epochs: 1, steps_per_epoch: 1, target: TARGET, stop_at_target: false };
+        let length = Length { epochs: 1, steps_per_epoch: 1, last_epoch_steps: None };
+        let plan = Plan { length, target: TARGET, stop_at_target: false };
         let mut emit = |_| Err(TrainError("disk full".to_owned()));
         let ended = run(START, &plan, (&mut trainer, &*clock), &mut emit);
         assert_eq!(ended.expect_err("must fail").to_string(), "disk full");

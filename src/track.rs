@@ -1,5 +1,6 @@
 //! Tracks: data set, target and rules of measurement. They ship as YAML in `tracks/`, compiled into the program.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::Resize;
@@ -10,7 +11,7 @@ use crate::yaml;
 pub const RULES_VERSION: &str = "1.0";
 
 /// What a recipe competes on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Track {
     /// Name in files, paths and commands.
@@ -36,7 +37,7 @@ pub struct Track {
 }
 
 /// What the rules of a track can forbid a recipe.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Forbidden {
     /// Averaging predictions over several views of an evaluation image.

@@ -34,7 +34,8 @@ pub fn differences(before: &Value, after: &Value) -> Vec<Change> {
     paths.into_iter().map(change).filter(|change| change.before != change.after).collect()
 }
 
-fn leaves(tree: &Value) -> BTreeMap<String, String> {
+/// Every value that is no mapping, by its key path.
+pub fn leaves(tree: &Value) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     collect(tree, String::new(), &mut found);
     found

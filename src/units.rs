@@ -2,6 +2,7 @@
 //!
 //! Accuracy is a pair of integers everywhere: a target is met on counts, never on rounded percentages.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How many of the evaluation images were classified correctly.
@@ -27,7 +28,7 @@ impl Accuracy {
 }
 
 /// The accuracy to reach, as an exact fraction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
     /// Correct images needed ...

@@ -1,5 +1,8 @@
 //! Variants: a YAML overlay on a shipped recipe. Data, never code, so a stranger's variant is safe to run.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -9,13 +12,66 @@ use crate::text::{Id, SafeText, show};
 use crate::tree::{self, Change};
 use crate::yaml::{self, Source, YamlError};
 
-const SHIPPED: [(&str, &str); 5] = [
-    ("hlb-shapes", include_str!("../recipes/hlb-shapes.yaml")),
-    ("hlb-fashion-mnist", include_str!("../recipes/hlb-fashion-mnist.yaml")),
-    ("hlb-cifar10", include_str!("../recipes/hlb-cifar10.yaml")),
-    ("hlb-imagenette-64", include_str!("../recipes/hlb-imagenette-64.yaml")),
-    ("hlb-imagenette-128", include_str!("../recipes/hlb-imagenette-128.yaml")),
+macro_rules! recipes {
+    ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("../recipes/", $name, ".yaml")))),*] };
+}
+
+/// The shipped recipes. Each is a whole one, or an overlay on one that stands before it.
+const SHIPPED: [(&str, &str); 13] = recipes![
+    "hlb-shapes",
+    "hlb-fashion-mnist",
+    "hlb-cifar10",
+    "hlb-cifar10-fixed",
+    "hlb-cifar10-v0.7.0",
+    "airbench94",
+    "airbench94-muon",
+    "airbench95",
+    "airbench96",
+    "hiverge",
+    "hlb-imagenette",
+    "hlb-imagenette-fixed",
+    "hlb-imagenette-128",
 ];
+
+/// A shipped recipe file.
+#[derive(Debug, Clone, Deserialize)]
+struct Layer {
+    /// Recipe that it is laid over; none if it is whole.
+    #[serde(default)]
+    extends: Option<String>,
+    #[serde(flatten)]
+    changes: Map<String, Value>,
+}
+
+/// Names of files or recipes, and what each sets, the lowest first.
+type Layers = Vec<(String, Value)>;
+
+/// Every shipped recipe with its layers.
+static RECIPES: LazyLock<BTreeMap<&str, (Recipe, Layers)>> = LazyLock::new(|| {
+    let mut recipes: BTreeMap<&str, (Recipe, Layers)> = BTreeMap::new();
+    for (name, text) in SHIPPED {
+        let source = sound(name, Source::new(text.as_bytes(), name));
+        let layer: Layer = sound(name, source.parse());
+        let mut layers = layer.extends.map_or_else(Vec::new, |base| recipes[base.as_str()].1.clone());
+        layers.push((name.to_owned(), Value::Object(layer.changes)));
+        let recipe = sound(name, source.fill(stacked(&layers)));
+        recipes.insert(name, (recipe, layers));
+    }
+    recipes
+});
+
+fn sound<T>(name: &str, read: Result<T, YamlError>) -> T {
+    read.unwrap_or_else(|error| panic!("recipes/{name}.yaml is shipped, and a test reads it: {error}"))
+}
+
+/// The layers laid over each other.
+fn stacked(layers: &[(String, Value)]) -> Value {
+    let mut settings = Value::Object(Map::new());
+    for (_, changes) in layers {
+        lay_over(&mut settings, changes.clone());
+    }
+    settings
+}
 
 /// A submission as its author wrote it.
 #[derive(Debug, Clone)]
@@ -103,8 +159,7 @@ pub fn recipe_names() -> Vec<&'static str> {
 
 /// The shipped recipe of this name.
 pub fn shipped(name: &str) -> Option<Recipe> {
-    let (name, text) = SHIPPED.iter().find(|(shipped, _)| *shipped == name)?;
-    Some(yaml::parse(text.as_bytes(), name).expect("a shipped recipe is valid; a test reads them all"))
+    RECIPES.get(name).map(|(recipe, _)| recipe.clone())
 }
 
 impl Variant {
@@ -180,4 +235,45 @@ pub fn digest(recipe: &Recipe) -> Sha256Hex {
 /// The keys in which two recipes differ.
 pub fn differences(before: &Recipe, after: &Recipe) -> Vec<Change> {
     tree::differences(&tree::of(before), &tree::of(after))
+}
+
+/// A recipe, and who set each of its values.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    /// The recipe.
+    pub recipe: Recipe,
+    layers: Layers,
+    source: Option<Source>,
+}
+
+impl Resolved {
+    /// A shipped recipe.
+    pub fn shipped(name: &str) -> Option<Self> {
+        RECIPES.get(name).map(|(recipe, layers)| Self { recipe: recipe.clone(), layers: layers.clone(), source: None })
+    }
+
+    /// What a variant resolved to.
+    pub fn variant(variant: &Variant, recipe: Recipe) -> Self {
+        let base = RECIPES.get(variant.header.extends.as_str());
+        let mut layers = base.map_or_else(Vec::new, |(_, layers)| layers.clone());
+        layers.push((variant.source.name().to_owned(), Value::Object(variant.header.changes.clone())));
+        Self { recipe, layers, source: Some(variant.source.clone()) }
+    }
+
+    /// Every value that is not a default, with its origin, in the order of the key paths.
+    pub fn origins(&self) -> Vec<(String, String, String)> {
+        let leaves = tree::leaves(&tree::of(&self.recipe));
+        leaves.into_iter().map(|(path, value)| (path.clone(), value, self.origin(&path))).collect()
+    }
+
+    /// Who set the value under `path`: a place in the variant's file, a shipped recipe, or nobody.
+    pub fn origin(&self, path: &str) -> String {
+        let sets = |(_, changes): &&(String, Value)| tree::leaves(changes).contains_key(path);
+        let Some((layer, _)) = self.layers.iter().rev().find(sets) else { return "default".to_owned() };
+        let place = self.source.as_ref().filter(|source| source.name() == layer);
+        match place.and_then(|source| source.locate(path)) {
+            Some(place) => format!("{layer}:{place}"),
+            None => layer.clone(),
+        }
+    }
 }

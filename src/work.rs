@@ -5,20 +5,22 @@
 //! a hundredth of the whole. Nothing here may ever state more as [`Work::least_training_flop_per_image`] than an honest
 //! run needs: results are rejected by it.
 
-use crate::recipe::{Pool, Recipe, Stem};
+use std::collections::BTreeMap;
+
+use crate::recipe::{Blocks, Pool, Recipe, Stem, Whiten};
 use crate::wire::ArrayShapes;
 
 /// Floating-point operations for one image, and what training keeps of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Work {
-    /// Forward pass over one training crop.
+    /// Forward pass over one training image: a crop, or the mean over the sizes that it is scaled to.
     pub forward_flop_per_image: u64,
-    /// Forward and backward pass over one training crop.
+    /// Forward and backward pass over one training image.
     ///
     /// A layer costs its forward pass twice more: the gradient of its input and that of its weights. The frozen whitening
     /// has neither, and the first trained layer needs no gradient of its input.
     pub training_flop_per_image: u64,
-    /// Forward pass over one whole evaluation image; twice that where its mirror image is evaluated too.
+    /// Forward pass over one whole evaluation image, as often as it has views.
     pub evaluation_flop_per_image: u64,
     /// Operations of training that no algorithm we know undercuts.
     ///
@@ -41,16 +43,15 @@ const PLACE_BYTES: u64 = 8;
 impl Work {
     /// Counts what `recipe` asks for on data of these shapes. The recipe has passed [`Recipe::check`].
     pub fn of(recipe: &Recipe, shapes: ArrayShapes) -> Self {
-        let crop = Map { rows: recipe.augment.crop.into(), columns: recipe.augment.crop.into() };
         let whole = Map { rows: shapes.height.into(), columns: shapes.width.into() };
-        let training = layers(recipe, shapes, crop);
-        let views = if recipe.evaluate.mirror { 2 } else { 1 };
+        let once: u64 = layers(recipe, shapes, whole).iter().map(Layer::forward).sum();
+        let crop = Map::square(recipe.augment.crop);
         let (kept_numbers, kept_places) = kept(recipe, shapes.channels.into(), crop);
         Self {
-            forward_flop_per_image: training.iter().map(Layer::forward).sum(),
-            training_flop_per_image: training.iter().map(|layer| layer.forward() * (1 + layer.gradients)).sum(),
-            evaluation_flop_per_image: views * layers(recipe, shapes, whole).iter().map(Layer::forward).sum::<u64>(),
-            least_training_flop_per_image: training.iter().map(|layer| layer.least() * (1 + layer.gradients)).sum(),
+            forward_flop_per_image: over_sides(recipe, shapes, Layer::forward),
+            training_flop_per_image: over_sides(recipe, shapes, |layer| layer.forward() * (1 + layer.gradients)),
+            evaluation_flop_per_image: in_views(recipe, once),
+            least_training_flop_per_image: over_sides(recipe, shapes, |layer| layer.least() * (1 + layer.gradients)),
             kept_numbers,
             kept_places,
         }
@@ -65,6 +66,52 @@ impl Work {
     }
 }
 
+/// Operations that no algorithm we know undercuts, for each epoch: see [`Work::least_training_flop_per_image`].
+#[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 operations times 1000")]
+pub fn least_training_flop_of_epochs(recipe: &Recipe, shapes: ArrayShapes) -> Vec<f64> {
+    let (length, steps) = (recipe.length(shapes.train), recipe.schedule_steps(shapes.train));
+    let least = |side: u32| -> u64 {
+        layers(recipe, shapes, Map::square(side)).iter().map(|layer| layer.least() * (1 + layer.gradients)).sum()
+    };
+    let of_side: BTreeMap<u32, u64> = recipe.sides().into_iter().map(|(side, _)| (side, least(side))).collect();
+    let of_step = |step: u64| of_side.get(&recipe.side_at(step, steps)).copied().unwrap_or(0) as f64;
+    let batch = f64::from(recipe.batch_size);
+    let of_epoch =
+        |epoch: u32| (length.steps_after(epoch - 1)..length.steps_after(epoch)).map(of_step).sum::<f64>() * batch;
+    (1..=length.epochs).map(of_epoch).collect()
+}
+
+/// The mean of a count over the sizes of images that are trained on, each by its share of the updates.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counts are far fewer than 2^52, and shares lie between 0 and 1"
+)]
+fn over_sides(recipe: &Recipe, shapes: ArrayShapes, count: fn(&Layer) -> u64) -> u64 {
+    let of = |side: u32| layers(recipe, shapes, Map::square(side)).iter().map(count).sum::<u64>();
+    if recipe.resolution.is_empty() {
+        return of(recipe.augment.crop);
+    }
+    recipe.sides().into_iter().map(|(side, share)| of(side) as f64 * share).sum::<f64>() as u64
+}
+
+/// Operations of all views of an image, of which one costs `once`.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counts are far fewer than 2^52, and the share lies between 0 and 1"
+)]
+fn in_views(recipe: &Recipe, once: u64) -> u64 {
+    let evaluate = recipe.evaluate;
+    let views = if evaluate.multi_crop { 6 } else { u64::from(evaluate.mirror) + 1 };
+    match evaluate.least_confident {
+        Some(share) => once + ((views * once) as f64 * share) as u64,
+        None => views * once,
+    }
+}
+
 /// Sides of a map of numbers.
 #[derive(Debug, Clone, Copy)]
 struct Map {
@@ -73,6 +120,10 @@ struct Map {
 }
 
 impl Map {
+    fn square(side: u32) -> Self {
+        Self { rows: side.into(), columns: side.into() }
+    }
+
     fn pixels(self) -> u64 {
         self.rows * self.columns
     }
@@ -90,7 +141,7 @@ impl Map {
     /// After the stem.
     fn behind(self, stem: Stem) -> Self {
         // The only layer without padding is the whitening; it never meets more than 2^32 pixels a side.
-        let lost = u64::from(matches!(stem, Stem::Whiten { .. }));
+        let lost = u64::from(stem.lost_pixels());
         Self { rows: self.rows.saturating_sub(lost), columns: self.columns.saturating_sub(lost) }
     }
 }
@@ -135,9 +186,11 @@ fn layers(recipe: &Recipe, shapes: ArrayShapes, image: Map) -> Vec<Layer> {
     let mut width = u64::from(recipe.stem.width());
     let mut layers = stem_layers(recipe.stem, shapes.channels.into(), map);
     for output in recipe.blocks.widths.iter().copied().map(u64::from) {
-        layers.push(Layer::three_by_three(width, output, map, 2));
+        // The first trained layer needs no gradient of its input.
+        let gradients = if layers.iter().any(|layer| layer.gradients > 0) { 2 } else { 1 };
+        layers.push(Layer::three_by_three(width, output, map, gradients));
         map = map.halved();
-        layers.push(Layer::three_by_three(output, output, map, 2));
+        layers.extend((1..recipe.blocks.convs).map(|_| Layer::three_by_three(output, output, map, 2)));
         width = output;
     }
     layers.push(Layer::plain(width * u64::from(shapes.classes), 2));
@@ -147,33 +200,39 @@ fn layers(recipe: &Recipe, shapes: ArrayShapes, image: Map) -> Vec<Layer> {
 /// The stem's layers, on the map that they make.
 fn stem_layers(stem: Stem, channels: u64, map: Map) -> Vec<Layer> {
     let width = u64::from(stem.width());
-    if let Stem::Conv { .. } = stem {
-        return vec![Layer::three_by_three(channels, width, map, 1)];
+    let Stem::Whiten(whiten) = stem else { return vec![Layer::three_by_three(channels, width, map, 1)] };
+    let (patch, filters) = whitened(whiten, channels);
+    let mut layers = vec![Layer::plain(patch * filters * map.pixels(), 0)];
+    if whiten.project {
+        layers.push(Layer::plain(filters * width * map.pixels(), 1));
     }
-    let patch = whitened(channels);
-    vec![Layer::plain(patch * patch * map.pixels(), 0), Layer::plain(patch * width * map.pixels(), 1)]
+    layers
 }
 
-/// Channels behind the whitening: one for each number of a 2x2 patch.
-fn whitened(channels: u64) -> u64 {
-    4 * channels
+/// Numbers of a patch, and channels behind the whitening.
+fn whitened(whiten: Whiten, channels: u64) -> (u64, u64) {
+    let patch = channels * u64::from(whiten.kernel) * u64::from(whiten.kernel);
+    (patch, if whiten.sign_pairs { 2 * patch } else { patch })
 }
 
 /// Numbers and places of maxima that the backward pass needs.
 fn kept(recipe: &Recipe, channels: u64, image: Map) -> (u64, u64) {
     let mut map = image.behind(recipe.stem);
     let enters = match recipe.stem {
-        Stem::Whiten { .. } => whitened(channels) * map.pixels(),
+        Stem::Whiten(whiten) => whitened(whiten, channels).1 * map.pixels(),
         Stem::Conv { .. } => channels * image.pixels(),
     };
     // Behind each convolution the input of the normalisation, that of the activation, and what the next layer is given.
-    let mut numbers = enters + 3 * u64::from(recipe.stem.width()) * map.pixels();
+    let trained = if recipe.stem.is_trained() { 3 } else { 1 };
+    let mut numbers = enters + trained * u64::from(recipe.stem.width()) * map.pixels();
     let mut places = 0;
-    for width in recipe.blocks.widths.iter().copied().map(u64::from) {
+    let Blocks { widths, pool, convs, .. } = &recipe.blocks;
+    for width in widths.iter().copied().map(u64::from) {
         let (full, half) = (width * map.pixels(), width * map.halved().pixels());
-        numbers += match recipe.blocks.pool {
-            Pool::BeforeNorm => full + 6 * half,
-            Pool::AfterActivation => 3 * full + 4 * half,
+        let further = 3 * u64::from(convs - 1) * half;
+        numbers += match pool {
+            Pool::BeforeNorm => full + 3 * half + further,
+            Pool::AfterActivation => 3 * full + half + further,
         };
         places += half;
         map = map.halved();
@@ -200,7 +259,7 @@ mod tests {
 
     fn imagenette() -> (Recipe, ArrayShapes) {
         let shapes = ArrayShapes { train: 9469, evaluation: 3925, height: 64, width: 64, ..CIFAR };
-        (recipe(include_str!("../recipes/hlb-imagenette-64.yaml")), shapes)
+        (recipe(include_str!("../recipes/hlb-imagenette.yaml")), shapes)
     }
 
     #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
@@ -286,8 +345,7 @@ mod tests {
         (stem, prop::collection::vec(4_u32..2048, 1..=4), 16_u32..128, any::<bool>()).prop_map(
             |((width, whitens), widths, crop, early)| {
                 let mut recipe = cifar();
-                recipe.stem =
-                    if whitens { Stem::Whiten { images: 64, eps: 0.01, width } } else { Stem::Conv { width } };
+                recipe.stem = if whitens { Stem::Whiten(Whiten::plain(64, 0.01, width)) } else { Stem::Conv { width } };
                 recipe.blocks.widths = widths;
                 recipe.blocks.pool = if early { Pool::BeforeNorm } else { Pool::AfterActivation };
                 recipe.augment.crop = crop;

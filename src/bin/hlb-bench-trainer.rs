@@ -141,12 +141,8 @@ impl<'a> Lane<'a> {
     fn new(arm: Arm, recipe: &Recipe, job: &Job, arrays: &Arrays, signs: &'a Signs) -> Result<Self, TrainError> {
         let engine = engine(job, recipe)?;
         let data = DeviceData::upload(arrays, recipe.augment, engine);
-        let plan = Plan {
-            epochs: recipe.epochs,
-            steps_per_epoch: recipe.steps_per_epoch(job.arrays.train),
-            target: job.target,
-            stop_at_target: job.stop_at_target,
-        };
+        let plan =
+            Plan { length: recipe.length(job.arrays.train), target: job.target, stop_at_target: job.stop_at_target };
         let trainer = TorchTrainer::new(recipe.clone(), data, engine, Box::new(|step| signs.alive(step)));
         Ok(Self { arm, plan, batch_size: Some(recipe.batch_size), trainer })
     }
@@ -159,7 +155,7 @@ fn hold(job: &Job, lanes: &mut [Lane], signs: &Signs) -> Result<(), TrainError> 
         guarded(*batch_size, || protocol::warm_up(*arm, job.warmup_seed, (trainer, clock), &mut emit))?;
     }
     if let (true, Some(lane)) = (job.deterministic, lanes.last_mut()) {
-        let steps = u64::from(lane.plan.epochs) * u64::from(lane.plan.steps_per_epoch);
+        let steps = lane.plan.length.steps();
         let parted = guarded(lane.batch_size, || repeat::check(&mut lane.trainer, job.warmup_seed, steps))?;
         emit(Event::Repeat { steps, parted })?;
     }

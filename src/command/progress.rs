@@ -42,15 +42,20 @@ impl Progress {
         let target = ground.track.target;
         let (track, percent) = (&ground.track, target.percent());
         let beside = reference.map_or_else(String::new, |reference| {
-            format!(", each beside one of `{}` ({} epochs)", ground.track.reference, reference.epochs)
+            format!(", each beside one of `{}` ({} epochs)", ground.track.reference, reference.epochs.number())
         });
-        note(&format!("track {}: {runs} runs of {} epochs{beside}, target {percent:.2} %", track.id, recipe.epochs));
+        note(&format!(
+            "track {}: {runs} runs of {} epochs{beside}, target {percent:.2} %",
+            track.id,
+            recipe.epochs.number()
+        ));
         let missing = u32::try_from(missing).unwrap_or(u32::MAX);
         let beside = if reference.is_some() { missing.div_ceil(2) } else { 0 };
+        let epochs = |recipe: &Recipe| recipe.length(ground.shapes.train).epochs;
         let lane = |arm, epochs, left| Lane { arm, epochs, left, run_seconds: 0.0, runs_done: 0 };
         let lanes = [
-            lane(Arm::Variant, recipe.epochs, missing - beside),
-            lane(Arm::Reference, reference.map_or(0, |reference| reference.epochs), beside),
+            lane(Arm::Variant, epochs(recipe), missing - beside),
+            lane(Arm::Reference, reference.map_or(0, epochs), beside),
         ];
         let bar = stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(lanes.iter().map(|lane| u64::from(lane.left) * u64::from(lane.epochs)).sum());

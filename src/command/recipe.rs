@@ -8,36 +8,49 @@ use crate::cli::RecipeCommand;
 use crate::command::Answer;
 use crate::command::measure::{self, read_variant};
 use crate::printer::{answer, answer_text, note};
-use crate::recipe::Recipe;
-use crate::variant;
+use crate::schema;
+use crate::tree::Change;
+use crate::variant::{self, Resolved};
 
 /// Runs the command.
 pub(super) fn recipe(command: &RecipeCommand) -> Result<Answer> {
     match command {
         RecipeCommand::List => variant::recipe_names().into_iter().for_each(answer),
-        RecipeCommand::Show { recipe, json } => {
-            let recipe = resolve(recipe)?;
-            if *json {
-                answer(&serde_json::to_string(&recipe)?);
-            } else {
-                answer_text(&variant::canonical(&recipe));
-            }
-            note(&format!("sha256 {}", variant::digest(&recipe)));
-        }
-        RecipeCommand::Diff { before, after } => {
-            for change in variant::differences(&resolve(before)?, &resolve(after)?) {
-                answer(&format!("{}: {} -> {}", change.path, change.before, change.after));
-            }
-        }
+        RecipeCommand::Show { recipe, json, origins } => show(&resolve(recipe)?, *json, *origins)?,
+        RecipeCommand::Diff { before, after } => diff(&resolve(before)?, &resolve(after)?),
+        RecipeCommand::Schema { of } => answer_text(&schema::text(*of)),
     }
     Ok(Answer::Done)
 }
 
+fn show(resolved: &Resolved, json: bool, origins: bool) -> Result<()> {
+    let recipe = &resolved.recipe;
+    if origins {
+        for (path, value, origin) in resolved.origins() {
+            answer(&format!("{path}: {value}  ({origin})"));
+        }
+    } else if json {
+        answer(&serde_json::to_string(recipe)?);
+    } else {
+        answer_text(&variant::canonical(recipe));
+    }
+    note(&format!("sha256 {}; keys that are not listed have their defaults", variant::digest(recipe)));
+    Ok(())
+}
+
+/// What differs, with the origin of either value.
+fn diff(before: &Resolved, after: &Resolved) {
+    for Change { path, before: old, after: new } in variant::differences(&before.recipe, &after.recipe) {
+        answer(&format!("{path}: {old} ({}) -> {new} ({})", before.origin(&path), after.origin(&path)));
+    }
+}
+
 /// A shipped recipe by its name, else a variant by its file.
-fn resolve(named: &str) -> Result<Recipe> {
-    if let Some(recipe) = variant::shipped(named) {
-        return Ok(recipe);
+fn resolve(named: &str) -> Result<Resolved> {
+    if let Some(resolved) = Resolved::shipped(named) {
+        return Ok(resolved);
     }
     let bytes = read_variant(Path::new(named))?;
-    Ok(measure::resolve(bytes, &crate::text::show(named), None)?.recipe)
+    let resolved = measure::resolve(bytes, &crate::text::show(named), None)?;
+    Ok(Resolved::variant(&resolved.variant, resolved.recipe))
 }

@@ -10,12 +10,13 @@ use std::ops::Range;
 
 use fast_image_resize as fir;
 use fir::images::{Image, ImageRef};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::picture::Picture;
 
 /// How a picture of any size becomes a square. The side is in pixels and is not nought.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Resize {
     /// Both sides at once, whatever becomes of the aspect ratio: torchvision's `Resize((side, side))`.

@@ -181,15 +181,15 @@ impl Reader {
     }
 
     fn epoch(&mut self, epoch: Epoch) -> Result<(), String> {
-        let Course { epochs, steps_per_epoch, .. } = self.course(self.arm)?;
+        let length = self.course(self.arm)?.length();
         let at_seconds = self.at_seconds;
         let run = self.open_run()?;
         let expected = u32::try_from(run.epochs.len()).unwrap_or(u32::MAX).saturating_add(1);
-        if epoch.run != run.run || epoch.epoch != expected || expected > epochs {
+        if epoch.run != run.run || epoch.epoch != expected || expected > length.epochs {
             return Err(format!("epoch {} of run {} is out of order", epoch.epoch, epoch.run));
         }
-        if epoch.step != u64::from(expected) * u64::from(steps_per_epoch) {
-            return Err(format!("{} steps are not {expected} epochs of {steps_per_epoch}", epoch.step));
+        if epoch.step != length.steps_after(expected) {
+            return Err(format!("{} steps are not {expected} epochs of {}", epoch.step, length.steps_per_epoch));
         }
         check_seconds(run, &epoch, at_seconds)?;
         let total = run.epochs.first().map_or(epoch.accuracy.total, |first| first.accuracy.total);

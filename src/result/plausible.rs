@@ -2,22 +2,22 @@
 
 use crate::artifact::sha256_hex;
 use crate::recipe::Recipe;
-use crate::result::derive::{Basis, floor_seconds_of_epoch};
+use crate::result::derive::{Basis, floor_seconds_of_epochs};
 use crate::result::entry::{Entry, Fault};
 use crate::result::run_log::LoggedRun;
 
 /// Refuses an epoch that trained faster than the device's peak allows. The floor is low on purpose: see `work`.
 pub(super) fn check(basis: Basis, reference: Option<&Recipe>) -> Result<(), Fault> {
-    check_runs(&basis.log.runs, floor_seconds_of_epoch(basis))?;
-    let floor = reference.and_then(|recipe| floor_seconds_of_epoch(Basis { recipe, ..basis }));
+    check_runs(&basis.log.runs, floor_seconds_of_epochs(basis))?;
+    let floor = reference.and_then(|recipe| floor_seconds_of_epochs(Basis { recipe, ..basis }));
     check_runs(&basis.log.reference, floor)
 }
 
-fn check_runs(runs: &[LoggedRun], floor: Option<f64>) -> Result<(), Fault> {
-    let Some(floor) = floor else { return Ok(()) };
+fn check_runs(runs: &[LoggedRun], floors: Option<Vec<f64>>) -> Result<(), Fault> {
+    let Some(floors) = floors else { return Ok(()) };
     for run in runs {
         let mut before = 0.0;
-        for epoch in &run.epochs {
+        for (epoch, floor) in run.epochs.iter().zip(floors.iter().copied()) {
             let seconds = epoch.train_seconds - before;
             if seconds < floor {
                 return Err(Fault::Impossible { run: run.run, epoch: epoch.epoch, seconds, floor });

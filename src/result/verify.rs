@@ -10,7 +10,7 @@ use crate::artifact::{Sha256Hex, sha256_hex};
 use crate::dataset::Manifest;
 use crate::ground::Ground;
 use crate::price::{Origin, Table};
-use crate::recipe::Recipe;
+use crate::recipe::{Length, Recipe};
 use crate::result::agreement;
 use crate::result::derive::{Basis, derive};
 use crate::result::entry::{
@@ -367,12 +367,12 @@ fn check_schedule(ground: &Ground, (recipe, reference): (&Recipe, Option<&Recipe
 }
 
 fn check_course(ground: &Ground, recipe: &Recipe, course: Course) -> Result<(), Fault> {
-    let steps = recipe.steps_per_epoch(ground.shapes.train);
-    if course.epochs == recipe.epochs && course.steps_per_epoch == steps {
+    let (logged, length) = (course.length(), recipe.length(ground.shapes.train));
+    if logged == length {
         return Ok(());
     }
-    let logged = format!("{} epochs of {} steps", course.epochs, course.steps_per_epoch);
-    contradiction("session_start", logged, &format!("the recipe has {} epochs of {steps}", recipe.epochs))
+    let words = |length: Length| format!("{} epochs, {} steps", length.epochs, length.steps());
+    contradiction("session_start", words(logged), &format!("the recipe has {}", words(length)))
 }
 
 /// Every derived figure, computed again.

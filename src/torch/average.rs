@@ -1,7 +1,10 @@
 //! Exponential averaging of weights, biases and running statistics over the last epochs.
 //!
-//! *Why:* the average of the last steps lies closer to the middle of the valley than any single one. In v0.4.0 it is an
-//! observer: training never sees it. Whether it is the one evaluated is a switch of the recipe.
+//! *Why:* the average of the last steps lies closer to the middle of the valley than any single one. In hlb-CIFAR10 v0.4.0
+//! it is an observer: training never sees it. Copied back it is Lookahead (Zhang 2019), which airbench starts near nothing
+//! and lets grow with the third power of the time.
+
+use tch::Tensor;
 
 use crate::torch::State;
 use hlb_bench::recipe::Average;
@@ -11,18 +14,19 @@ use hlb_bench::recipe::Average;
 pub(crate) struct Averager {
     settings: Average,
     first_step: u64,
+    steps: u64,
     average: Option<State>,
 }
 
 impl Averager {
-    /// An average that begins `settings.epochs` epochs before the end of `epochs`.
-    pub(crate) fn new(settings: Average, epochs: u32, steps_per_epoch: u32) -> Self {
-        let first_step = u64::from(epochs - settings.epochs) * u64::from(steps_per_epoch);
-        Self { settings, first_step, average: None }
+    /// An average that covers the last `settings.epochs` epochs of so many `steps`.
+    pub(crate) fn new(settings: Average, steps: u64, steps_per_epoch: u32) -> Self {
+        let covered = u64::from(settings.epochs) * u64::from(steps_per_epoch);
+        Self { settings, first_step: steps.saturating_sub(covered), steps, average: None }
     }
 
     /// Takes `state` after update number `step` (counted from 1) into the average, where it is due.
-    pub(crate) fn observe(&mut self, step: u64, state: &State) {
+    pub(crate) fn observe(&mut self, step: u64, state: &mut State) {
         if step <= self.first_step || !step.is_multiple_of(u64::from(self.settings.every_steps)) {
             return;
         }
@@ -30,10 +34,16 @@ impl Averager {
             self.average = Some(state.frozen_copy());
             return;
         };
-        let kept = self.settings.decay.powf(f64::from(self.settings.every_steps));
-        let _ = average.weights.lerp_(&state.weights, 1.0 - kept);
-        let _ = average.biases.lerp_(&state.biases, 1.0 - kept);
-        let _ = average.stats.lerp_(&state.stats, 1.0 - kept);
+        let new = 1.0 - kept(self.settings, step, self.steps);
+        let _ = average.weights.lerp_(&state.weights, new);
+        let _ = average.biases.lerp_(&state.biases, new);
+        let _ = average.stats.lerp_(&state.stats, if self.settings.statistics { new } else { 1.0 });
+        if let (Some(averaged), Some(bias)) = (&mut average.whitening_bias, &state.whitening_bias) {
+            let _ = averaged.lerp_(bias, new);
+        }
+        if self.settings.copy_back {
+            copy_back(average, state);
+        }
     }
 
     /// The average, once it has begun, to look at.
@@ -44,5 +54,22 @@ impl Averager {
     /// The average, once it has begun.
     pub(crate) fn average(&mut self) -> Option<&mut State> {
         self.average.as_mut()
+    }
+}
+
+/// Share of the average that an update keeps.
+#[expect(clippy::cast_precision_loss, reason = "a run has far fewer than 2^52 steps")]
+fn kept(settings: Average, step: u64, steps: u64) -> f64 {
+    let base = settings.decay.powf(f64::from(settings.every_steps));
+    if settings.power > 0.0 { base * (step as f64 / steps as f64).powf(settings.power) } else { base }
+}
+
+fn copy_back(average: &State, state: &mut State) {
+    let copy = |into: &mut Tensor, from: &Tensor| into.copy_(from);
+    copy(&mut state.weights, &average.weights);
+    copy(&mut state.biases, &average.biases);
+    copy(&mut state.stats, &average.stats);
+    if let (Some(bias), Some(averaged)) = (&mut state.whitening_bias, &average.whitening_bias) {
+        copy(bias, averaged);
     }
 }

@@ -3,8 +3,8 @@
 use tch::{Device, IndexOp as _, Kind, Tensor};
 
 use crate::torch::Engine;
+use crate::torch::choices::{Choices, Corners};
 use hlb_bench::recipe::Augment;
-use hlb_bench::seed::Stream;
 use hlb_bench::wire::{ArrayShapes, Arrays};
 
 /// Normalised images and labels on the device.
@@ -18,7 +18,17 @@ pub(crate) struct DeviceData {
     eval_images: Tensor,
     eval_labels: Tensor,
     shapes: ArrayShapes,
-    pad: i64,
+    augment: Augment,
+}
+
+/// What an update is made of.
+pub(crate) struct Batch {
+    /// Images, `[images, channels, rows, columns]`.
+    pub(crate) images: Tensor,
+    /// Their labels.
+    pub(crate) labels: Tensor,
+    /// Where parts of other images were mixed in: their labels and their share of the area.
+    pub(crate) mixed: Option<(Tensor, f64)>,
 }
 
 impl DeviceData {
@@ -31,14 +41,13 @@ impl DeviceData {
         let (mean, deviation) = (per_channel(&mean), per_channel(&deviation));
         let train = as_images(arrays.train_images(), shapes.train, shapes, working);
         let normalise = |images: &Tensor| ((images - &mean) / &deviation).to_device(engine.device).to_kind(engine.kind);
-        let pad = i64::from(augment.pad);
         Self {
-            padded: reflect(&normalise(&train), pad),
+            padded: reflect(&normalise(&train), augment.pad.into()),
             train_labels: as_labels(arrays.train_labels(), engine.device),
             eval_images: normalise(&as_images(arrays.eval_images(), shapes.evaluation, shapes, working)),
             eval_labels: as_labels(arrays.eval_labels(), engine.device),
             shapes,
-            pad,
+            augment,
         }
     }
 
@@ -49,55 +58,88 @@ impl DeviceData {
 
     /// The training images of `order` without their padding, `[images, channels, rows, columns]`.
     pub(crate) fn whole_images(&self, order: &[u32]) -> Tensor {
-        let (rows, columns) = (i64::from(self.shapes.height), i64::from(self.shapes.width));
+        let (pad, rows, columns) = (self.augment.pad.into(), self.shapes.height.into(), self.shapes.width.into());
         let chosen = self.padded.index_select(0, &as_indices(order, self.padded.device()));
-        chosen.narrow(1, self.pad, rows).narrow(2, self.pad, columns).permute([0, 3, 1, 2])
+        chosen.narrow(1, pad, rows).narrow(2, pad, columns).permute([0, 3, 1, 2])
     }
 
-    /// Images and labels `from..to` of the evaluation split.
-    pub(crate) fn evaluation(&self, from: i64, to: i64) -> (Tensor, Tensor) {
-        (self.eval_images.i(from..to).permute([0, 3, 1, 2]), self.eval_labels.i(from..to))
+    /// Images `from..to` of the evaluation split.
+    pub(crate) fn evaluation_images(&self, from: i64, to: i64) -> Tensor {
+        self.eval_images.i(from..to).permute([0, 3, 1, 2])
     }
 
-    /// Draws the order, the crops and the flips of one epoch.
-    pub(crate) fn shuffle(&self, augment: Augment, order: &mut Stream, augmentation: &mut Stream) -> EpochPlan {
-        let count = self.shapes.train;
-        let order = order.permutation(count);
-        let offsets = |span: u32, stream: &mut Stream| -> Vec<u32> { (0..count).map(|_| stream.below(span)).collect() };
-        let span = |side: u32| side + 2 * augment.pad - augment.crop + 1;
-        let top = offsets(span(self.shapes.height), augmentation);
-        let left = offsets(span(self.shapes.width), augmentation);
-        let flips: Vec<bool> = (0..count).map(|_| augment.flip && augmentation.coin()).collect();
+    /// These images of the evaluation split.
+    pub(crate) fn chosen_evaluation_images(&self, chosen: &Tensor) -> Tensor {
+        self.eval_images.index_select(0, chosen).permute([0, 3, 1, 2])
+    }
+
+    /// Labels of the evaluation split.
+    pub(crate) fn evaluation_labels(&self) -> &Tensor {
+        &self.eval_labels
+    }
+
+    /// Brings the choices of an epoch to the device.
+    pub(crate) fn plan(&self, choices: &Choices) -> EpochPlan {
         let device = self.padded.device();
+        let squares = |corners: &Corners| Squares::new(corners, device);
+        let numbers = |numbers: &[f32]| Tensor::from_slice(numbers).to_device(device).view([-1, 1, 1, 1]);
         EpochPlan {
-            order: as_indices(&order, device),
-            top: as_indices(&top, device),
-            left: as_indices(&left, device),
-            flips: Tensor::from_slice(&flips).to_device(device),
-            crop: i64::from(augment.crop),
+            order: as_indices(&choices.order, device),
+            crops: squares(&choices.crops),
+            flips: Tensor::from_slice(&choices.flips).to_device(device),
+            cuts: choices.cuts.as_ref().map(squares),
+            mixes: choices.mixes.as_ref().map(squares),
+            jitter: choices.jitter.as_ref().map(|(shift, factor)| (numbers(shift), numbers(factor))),
         }
     }
 
-    /// Batch number `index` of an epoch: cropped and flipped images in `channels_last`, and labels.
+    /// Batch number `index` of an epoch: cropped and flipped images in `channels_last`, changed as the recipe says and
+    /// scaled to `side`, and labels.
     ///
     /// One gather of pixels does shuffling, crop, flip and memory layout at once.
-    pub(crate) fn batch(&self, plan: &EpochPlan, index: i64, size: i64) -> (Tensor, Tensor) {
-        let part = |whole: &Tensor| whole.narrow(0, index * size, size);
+    pub(crate) fn batch(&self, plan: &EpochPlan, index: i64, count: i64, side: i64) -> Batch {
+        let part = |whole: &Tensor| whole.narrow(0, index * count, count);
+        let crop = i64::from(self.augment.crop);
         let order = part(&plan.order);
-        let pixels = self.pixels(&order, &part(&plan.top), &part(&plan.left), &part(&plan.flips), plan.crop);
+        let pixels = self.pixels(&order, &plan.crops.part(&part), &part(&plan.flips), crop);
         let (_, _, _, channels) = self.padded.size4().expect("images have four dimensions");
         let gathered = self.padded.view([-1, channels]).index_select(0, &pixels);
-        let images = gathered.view([size, plan.crop, plan.crop, channels]).permute([0, 3, 1, 2]);
-        (images, self.train_labels.index_select(0, &order))
+        let mut images = gathered.view([count, crop, crop, channels]).permute([0, 3, 1, 2]);
+        if let Some(cuts) = &plan.cuts {
+            images = images.masked_fill(&cuts.part(&part).mask(self.augment.cutout.into(), crop), 0.0);
+        }
+        let labels = self.train_labels.index_select(0, &order);
+        let mut mixed = None;
+        if let (Some(squares), Some(cutmix)) = (&plan.mixes, self.augment.cutmix) {
+            let mask = squares.part(&part).mask(cutmix.size.into(), crop);
+            images = images.roll([-1], [0]).where_self(&mask, &images);
+            let share = f64::from(cutmix.size * cutmix.size) / f64::from(self.augment.crop * self.augment.crop);
+            mixed = Some((labels.roll([-1], [0]), share));
+        }
+        if let Some((shift, factor)) = &plan.jitter {
+            images = ((images + part(shift)) * part(factor)).to_kind(self.padded.kind());
+        }
+        if side != crop {
+            images = images.internal_upsample_bilinear2d_aa([side, side], false, None, None);
+        }
+        Batch { images: self.laid_out(&images), labels, mixed }
+    }
+
+    /// Images in the memory order that the recipe asks for.
+    fn laid_out(&self, images: &Tensor) -> Tensor {
+        if self.augment.channels_last {
+            return images.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2]);
+        }
+        images.contiguous()
     }
 
     /// Places of the pixels of a batch of crops in the flat list of all padded pixels.
-    fn pixels(&self, order: &Tensor, top: &Tensor, left: &Tensor, flips: &Tensor, crop: i64) -> Tensor {
+    fn pixels(&self, order: &Tensor, crops: &Squares, flips: &Tensor, crop: i64) -> Tensor {
         let (_, rows, columns, _) = self.padded.size4().expect("images have four dimensions");
         let line = Tensor::arange(crop, (Kind::Int64, self.padded.device()));
         let across = line.flip([0]).where_self(&flips.unsqueeze(1), &line);
-        let x = (left.unsqueeze(1) + across).unsqueeze(1);
-        let y = (top.unsqueeze(1) + &line).unsqueeze(2);
+        let x = (crops.left.unsqueeze(1) + across).unsqueeze(1);
+        let y = (crops.top.unsqueeze(1) + &line).unsqueeze(2);
         let image = (order * (rows * columns)).view([-1, 1, 1]);
         (image + y * columns + x).view(-1)
     }
@@ -107,10 +149,39 @@ impl DeviceData {
 #[derive(Debug)]
 pub(crate) struct EpochPlan {
     order: Tensor,
+    crops: Squares,
+    flips: Tensor,
+    cuts: Option<Squares>,
+    mixes: Option<Squares>,
+    jitter: Option<(Tensor, Tensor)>,
+}
+
+/// Corners of squares on the device.
+#[derive(Debug)]
+struct Squares {
     top: Tensor,
     left: Tensor,
-    flips: Tensor,
-    crop: i64,
+}
+
+impl Squares {
+    fn new(corners: &Corners, device: Device) -> Self {
+        Self { top: as_indices(&corners.top, device), left: as_indices(&corners.left, device) }
+    }
+
+    fn part(&self, part: &impl Fn(&Tensor) -> Tensor) -> Self {
+        Self { top: part(&self.top), left: part(&self.left) }
+    }
+
+    /// Whether a pixel lies in the square of its image, `[images, 1, crop, crop]`.
+    fn mask(&self, size: i64, crop: i64) -> Tensor {
+        let line = Tensor::arange(crop, (Kind::Int64, self.top.device()));
+        let inside = |corner: &Tensor| {
+            let from = &line - corner.unsqueeze(1);
+            from.ge(0).logical_and(&from.lt(size))
+        };
+        let (rows, columns) = (inside(&self.top).unsqueeze(2), inside(&self.left).unsqueeze(1));
+        rows.logical_and(&columns).unsqueeze(1)
+    }
 }
 
 /// Mean and standard deviation (n - 1) of each channel on the scale 0 to 1, from sums of whole numbers: the same on every machine.

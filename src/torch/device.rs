@@ -15,8 +15,8 @@ pub(crate) enum DeviceError {
     #[error("libtorch sees no CUDA device; use `--device cpu`, or install the CUDA libraries with `make setup CUDA=1`")]
     NoCuda,
     /// Half precision on a CPU.
-    #[error("`precision`: fp16 is unusably slow on the CPU; use `auto` or `fp32`, or train with `--device cuda`")]
-    HalfOnCpu,
+    #[error("`precision`: {} is unusably slow on the CPU; use `auto` or `fp32`, or train with `--device cuda`", .0.word())]
+    ShortOnCpu(Precision),
 }
 
 /// Device and number formats of a session.
@@ -47,12 +47,15 @@ impl Engine {
         if choice == DeviceChoice::Cuda && !cuda {
             return Err(DeviceError::NoCuda);
         }
-        if !cuda && precision == Precision::Fp16 {
-            return Err(DeviceError::HalfOnCpu);
+        if !cuda && precision.is_short() {
+            return Err(DeviceError::ShortOnCpu(precision));
         }
         Cuda::cudnn_set_benchmark(cuda && !deterministic);
-        let half = cuda && precision != Precision::Fp32;
-        let kind = if half { Kind::Half } else { Kind::Float };
+        let kind = match precision {
+            Precision::Bf16 => Kind::BFloat16,
+            Precision::Auto | Precision::Fp16 if cuda => Kind::Half,
+            _ => Kind::Float,
+        };
         let norm_kind = if norm.fp32 { Kind::Float } else { kind };
         Ok(Self { device: if cuda { Device::Cuda(0) } else { Device::Cpu }, kind, norm_kind })
     }
@@ -67,9 +70,13 @@ impl Engine {
         if self.device.is_cuda() { "cuda" } else { "cpu" }
     }
 
-    /// `fp32` or `fp16`.
+    /// `fp32`, `fp16` or `bf16`.
     pub(crate) fn precision_word(self) -> &'static str {
-        if self.kind == Kind::Half { "fp16" } else { "fp32" }
+        match self.kind {
+            Kind::Half => "fp16",
+            Kind::BFloat16 => "bf16",
+            _ => "fp32",
+        }
     }
 
     /// Returns when the device has finished everything it was given.

@@ -5,16 +5,15 @@
 //! `channels_last` and the convolutions take the fast path.
 
 use std::iter::zip;
+use std::ops::Range;
 
-use tch::{Device, Kind, Tensor};
+use tch::Tensor;
 
-use crate::torch::Engine;
-use hlb_bench::recipe::{Recipe, Stem};
-use hlb_bench::seed::{Seed, Stream};
+use hlb_bench::recipe::{Parameters, Recipe};
 
 /// Shape of one weight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Weight {
+pub(crate) enum Weight {
     /// A square convolution without bias.
     Conv { output: i64, input: i64, kernel: i64 },
     /// A linear layer without bias.
@@ -22,21 +21,25 @@ enum Weight {
 }
 
 impl Weight {
-    fn fan_in(self) -> i64 {
+    pub(crate) fn fan_in(self) -> i64 {
         match self {
             Self::Conv { input, kernel, .. } => input * kernel * kernel,
             Self::Linear { input, .. } => input,
         }
     }
 
-    fn numel(self) -> i64 {
+    pub(crate) fn outputs(self) -> i64 {
         match self {
-            Self::Conv { output, .. } | Self::Linear { output, .. } => output * self.fan_in(),
+            Self::Conv { output, .. } | Self::Linear { output, .. } => output,
         }
     }
 
+    pub(crate) fn numel(self) -> i64 {
+        self.outputs() * self.fan_in()
+    }
+
     /// The weight as the layers want it, out of its stretch of the flat tensor.
-    fn view(self, flat: &Tensor) -> Tensor {
+    pub(crate) fn view(self, flat: &Tensor) -> Tensor {
         match self {
             Self::Conv { output, input, kernel } => flat.view([output, kernel, kernel, input]).permute([0, 3, 1, 2]),
             Self::Linear { output, input } => flat.view([output, input]),
@@ -44,34 +47,81 @@ impl Weight {
     }
 }
 
+/// The frozen whitening in front of everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Whitening {
+    /// Its filters.
+    pub(crate) outputs: i64,
+    /// Numbers of a patch.
+    pub(crate) fan_in: i64,
+}
+
 /// Shapes and places of everything that a recipe trains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Layout {
+    /// The stem's, if it is trained; those of the blocks; the linear layer's.
     weights: Vec<Weight>,
     norms: Vec<i64>,
+    has_stem: bool,
+    convs_per_block: usize,
     ghosts: i64,
-    whitening: Option<i64>,
+    whitening: Option<Whitening>,
 }
 
 impl Layout {
     /// Shapes for images with `channels` channels and labels of `classes` classes.
     pub(crate) fn new(recipe: &Recipe, channels: u32, classes: u32) -> Self {
-        let channels = i64::from(channels);
         let mut width = i64::from(recipe.stem.width());
-        let whitening = matches!(recipe.stem, Stem::Whiten { .. }).then_some(channels);
-        let stem = match whitening {
-            Some(channels) => Weight::Conv { output: width, input: channels * 4, kernel: 1 },
-            None => Weight::Conv { output: width, input: channels, kernel: 3 },
-        };
-        let (mut weights, mut norms) = (vec![stem], vec![width]);
+        let (mut weights, mut norms) = (Vec::new(), Vec::new());
+        let whitening = recipe.stem.whitening().map(|whiten| Whitening {
+            outputs: i64::from(whiten.patch_channels(channels)),
+            fan_in: i64::from(channels * whiten.kernel * whiten.kernel),
+        });
+        if recipe.stem.is_trained() {
+            weights.push(match whitening {
+                Some(whitening) => Weight::Conv { output: width, input: whitening.outputs, kernel: 1 },
+                None => Weight::Conv { output: width, input: i64::from(channels), kernel: 3 },
+            });
+            norms.push(width);
+        }
         for output in recipe.blocks.widths.iter().copied().map(i64::from) {
-            weights.push(Weight::Conv { output, input: width, kernel: 3 });
-            weights.push(Weight::Conv { output, input: output, kernel: 3 });
-            norms.extend([output, output]);
-            width = output;
+            for _ in 0..recipe.blocks.convs {
+                weights.push(Weight::Conv { output, input: width, kernel: 3 });
+                norms.push(output);
+                width = output;
+            }
         }
         weights.push(Weight::Linear { output: i64::from(classes), input: width });
-        Self { weights, norms, ghosts: i64::from(recipe.norm.ghost_batches), whitening }
+        Self {
+            weights,
+            norms,
+            has_stem: recipe.stem.is_trained(),
+            convs_per_block: recipe.blocks.convs as usize,
+            ghosts: i64::from(recipe.norm.ghost_batches),
+            whitening,
+        }
+    }
+
+    /// Shapes of the weights, in the order of the layers.
+    pub(crate) fn weights(&self) -> &[Weight] {
+        &self.weights
+    }
+
+    /// The weights of these parameters among [`Layout::weights`]; none where they are no weights.
+    pub(crate) fn weights_of(&self, parameters: Parameters) -> Range<usize> {
+        let (stem, head) = (usize::from(self.has_stem), self.weights.len() - 1);
+        match parameters {
+            Parameters::Stem => 0..stem,
+            Parameters::Filters => stem..head,
+            Parameters::Head => head..head + 1,
+            Parameters::Biases | Parameters::WhiteningBias => 0..0,
+        }
+    }
+
+    /// Where convolution `index` of [`Layout::weights`] stands in its block, counted from 0; the stem stands in none.
+    pub(crate) fn place_in_block(&self, index: usize) -> Option<usize> {
+        let first = usize::from(self.has_stem);
+        (first..self.weights.len() - 1).contains(&index).then(|| (index - first) % self.convs_per_block)
     }
 
     /// Numbers in all trained convolutions and the linear layer.
@@ -84,35 +134,45 @@ impl Layout {
         self.norms.iter().sum()
     }
 
-    /// Channels of the images if the stem whitens them.
-    pub(crate) fn whitening_channels(&self) -> Option<i64> {
+    /// The whitening, if the stem has one.
+    pub(crate) fn whitening(&self) -> Option<Whitening> {
         self.whitening
     }
 
-    /// Parts of the batch that normalisation `index` treats apart: the first normalisation never does.
+    /// Whether a trained layer stands in front of the blocks.
+    pub(crate) fn has_stem(&self) -> bool {
+        self.has_stem
+    }
+
+    /// Parts of the batch that normalisation `index` treats apart: that of the stem never does.
     pub(crate) fn ghosts(&self, index: usize) -> i64 {
-        if index == 0 { 1 } else { self.ghosts }
+        if self.has_stem && index == 0 { 1 } else { self.ghosts }
     }
 
     /// Names of the weights, in the order of the layers.
     pub(crate) fn weight_names(&self) -> Vec<String> {
-        let blocks = (self.weights.len() - 2) / 2;
-        let convolutions =
-            (0..blocks).flat_map(|block| [1, 2].map(|index| format!("blocks[{block}].conv{index}.weight")));
-        std::iter::once("stem.weight".to_owned()).chain(convolutions).chain(["head.weight".to_owned()]).collect()
+        let stem = self.has_stem.then(|| "stem.weight".to_owned());
+        let convolutions = self.in_blocks().map(|(block, place)| format!("blocks[{block}].conv{place}.weight"));
+        stem.into_iter().chain(convolutions).chain(["head.weight".to_owned()]).collect()
     }
 
     /// Names of the normalisations, in the order of the layers.
     pub(crate) fn norm_names(&self) -> Vec<String> {
-        let blocks = (self.norms.len() - 1) / 2;
-        let in_blocks = (0..blocks).flat_map(|block| [1, 2].map(|index| format!("blocks[{block}].norm{index}")));
-        std::iter::once("stem.norm".to_owned()).chain(in_blocks).collect()
+        let stem = self.has_stem.then(|| "stem.norm".to_owned());
+        stem.into_iter().chain(self.in_blocks().map(|(block, place)| format!("blocks[{block}].norm{place}"))).collect()
+    }
+
+    /// Block and place, counted from 1, of each convolution of the blocks.
+    fn in_blocks(&self) -> impl Iterator<Item = (usize, usize)> {
+        let count = self.weights.len() - 1 - usize::from(self.has_stem);
+        (0..count).map(|index| (index / self.convs_per_block, index % self.convs_per_block + 1))
     }
 
     /// Every tensor of a state by its name, in the order of the layers.
-    pub(crate) fn named(&self, state: &State) -> Vec<(String, Tensor)> {
+    pub(crate) fn named(&self, state: &crate::torch::State) -> Vec<(String, Tensor)> {
         let mut found: Vec<(String, Tensor)> =
             state.whitening.iter().map(|filters| ("whitening.weight".to_owned(), filters.shallow_clone())).collect();
+        found.extend(state.whitening_bias.iter().map(|bias| ("whitening.bias".to_owned(), bias.shallow_clone())));
         found.extend(zip(self.weight_names(), self.weight_views(&state.weights)));
         found.extend(self.named_biases(&state.biases));
         for (name, (mean, variance)) in zip(self.norm_names(), self.stat_views(&state.stats)) {
@@ -152,70 +212,13 @@ impl Layout {
         views
     }
 
-    fn stat_count(&self) -> i64 {
+    /// Channels of the normalisations, in the order of the layers.
+    pub(crate) fn norm_widths(&self) -> &[i64] {
+        &self.norms
+    }
+
+    /// Numbers of all running statistics.
+    pub(crate) fn stat_count(&self) -> i64 {
         self.norms.iter().enumerate().map(|(index, width)| 2 * width * self.ghosts(index)).sum()
-    }
-
-    /// PyTorch's default start of convolutions and linear layers: uniform in plus and minus 1/sqrt(fan-in).
-    fn initial_weights(&self, stream: &mut Stream) -> Tensor {
-        let parts: Vec<Tensor> = self.weights.iter().map(|weight| initial_weight(*weight, stream)).collect();
-        Tensor::cat(&parts, 0)
-    }
-
-    fn initial_stats(&self) -> Tensor {
-        let flat = Tensor::zeros([self.stat_count()], (Kind::Float, Device::Cpu));
-        for (_, mut variance) in self.stat_views(&flat) {
-            let _ = variance.fill_(1.0);
-        }
-        flat
-    }
-}
-
-fn initial_weight(weight: Weight, stream: &mut Stream) -> Tensor {
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        reason = "a fan-in is a small whole number"
-    )]
-    let bound = (1.0 / (weight.fan_in() as f64).sqrt()) as f32;
-    let count = usize::try_from(weight.numel()).unwrap_or(0);
-    let drawn: Vec<f32> = (0..count).map(|_| (2.0 * stream.unit() - 1.0) * bound).collect();
-    Tensor::from_slice(&drawn)
-}
-
-/// The numbers of one model.
-#[derive(Debug)]
-pub(crate) struct State {
-    /// Convolutions and the linear layer, flat; trained.
-    pub(crate) weights: Tensor,
-    /// Biases of the normalisations, flat; trained.
-    pub(crate) biases: Tensor,
-    /// Running statistics of the normalisations, flat.
-    pub(crate) stats: Tensor,
-    /// Whitening filters, `[4 * channels, channels, 2, 2]`, frozen; until they are fitted there are none.
-    pub(crate) whitening: Option<Tensor>,
-}
-
-impl State {
-    /// A fresh model from the seed's `init` stream.
-    pub(crate) fn fresh(layout: &Layout, engine: Engine, seed: Seed) -> Self {
-        let weights = layout.initial_weights(&mut seed.stream("init"));
-        let biases = Tensor::zeros([layout.bias_count()], (engine.norm_kind, engine.device));
-        Self {
-            weights: weights.to_device(engine.device).to_kind(engine.kind).set_requires_grad(true),
-            biases: biases.set_requires_grad(true),
-            stats: layout.initial_stats().to_device(engine.device).to_kind(engine.norm_kind),
-            whitening: None,
-        }
-    }
-
-    /// A copy of the numbers that no longer takes part in training.
-    pub(crate) fn frozen_copy(&self) -> Self {
-        Self {
-            weights: self.weights.detach().copy(),
-            biases: self.biases.detach().copy(),
-            stats: self.stats.copy(),
-            whitening: self.whitening.as_ref().map(Tensor::shallow_clone),
-        }
     }
 }

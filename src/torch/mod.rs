@@ -1,9 +1,10 @@
 //! All of libtorch: the only room that names `tch`. Reached by the trainer program alone.
 //!
 //! Comments marked *why* teach: where a trick comes from and what happens without it. The tricks are those of
-//! hlb-CIFAR10 by Tysam Balsbaugh, in the form that hlb-imagenette uses.
+//! hlb-CIFAR10 by Tysam Balsbaugh, in the form that hlb-imagenette uses, and of airbench by Keller Jordan.
 
 mod average;
+mod choices;
 mod data;
 mod determinism;
 mod device;
@@ -11,15 +12,18 @@ mod layout;
 mod network;
 mod optimizer;
 mod run;
+mod state;
 mod trouble;
+mod views;
 mod whitening;
 
-pub(crate) use data::DeviceData;
+pub(crate) use choices::{Choices, Chooser, Corners};
+pub(crate) use data::{Batch, DeviceData};
 pub(crate) use determinism::{ask_for_deterministic_algorithms, digest};
 pub(crate) use device::{DeviceError, Engine, load_cuda_if_there_is_a_gpu, loaded_libtorch};
-pub(crate) use layout::{Layout, State};
+pub(crate) use layout::Layout;
 pub(crate) use network::{Mode, Network};
-pub(crate) use optimizer::Sgd;
 pub(crate) use run::TorchTrainer;
+pub(crate) use state::{State, apply_init};
 pub(crate) use trouble::{explain, is_of_libtorch};
 pub(crate) use whitening::fit as fit_whitening;

@@ -6,7 +6,7 @@ use std::vec::IntoIter;
 use tch::Tensor;
 
 use crate::torch::{Engine, Layout, State};
-use hlb_bench::recipe::{Pool, Recipe};
+use hlb_bench::recipe::{Activation, Blocks, Pool, PoolHead, Recipe, Residual};
 
 /// Whether normalisations use and update the batch's statistics or the running ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,20 +21,27 @@ pub(crate) enum Mode {
 #[derive(Debug)]
 pub(crate) struct Network {
     layout: Layout,
-    pool: Pool,
+    blocks: Blocks,
+    activation: Activation,
+    stem_activation: Activation,
+    pool_head: PoolHead,
     momentum: f64,
     eps: f64,
     logit_scale: f64,
     ones: Tensor,
 }
 
+/// Is shown each tensor of a pass by its name; tests look there.
+pub(crate) type Probe<'a> = &'a mut dyn FnMut(&str, &Tensor);
+
 /// What the layers of one pass draw from, in turn.
-struct Pass<'a> {
+struct Pass<'a, 'p> {
     network: &'a Network,
     weights: IntoIter<Tensor>,
     /// Bias, running mean and running variance, numbered.
     norms: Enumerate<IntoIter<(Tensor, (Tensor, Tensor))>>,
     mode: Mode,
+    probe: Option<Probe<'p>>,
 }
 
 impl Network {
@@ -44,7 +51,10 @@ impl Network {
         let ones = [i64::from(widest) * i64::from(recipe.norm.ghost_batches)];
         Self {
             layout,
-            pool: recipe.blocks.pool,
+            blocks: recipe.blocks.clone(),
+            activation: recipe.activation,
+            stem_activation: recipe.stem_activation.unwrap_or(recipe.activation),
+            pool_head: recipe.pool_head,
             momentum: recipe.norm.momentum,
             eps: recipe.norm.eps,
             logit_scale: recipe.logit_scale,
@@ -59,6 +69,11 @@ impl Network {
 
     /// Logits `[images, classes]` of `images`, `[images, channels, rows, columns]` in `channels_last`.
     pub(crate) fn forward(&self, state: &State, images: &Tensor, mode: Mode) -> Tensor {
+        self.probed(state, images, mode, None)
+    }
+
+    /// The same, and each tensor on the way is shown to `probe`.
+    pub(crate) fn probed(&self, state: &State, images: &Tensor, mode: Mode, probe: Option<Probe>) -> Tensor {
         let mut pass = Pass {
             network: self,
             weights: self.layout.weight_views(&state.weights).into_iter(),
@@ -67,14 +82,21 @@ impl Network {
                 .into_iter()
                 .enumerate(),
             mode,
+            probe,
         };
-        let mut hidden = pass.stem(state.whitening.as_ref(), images);
-        while pass.weights.len() > 1 {
-            hidden = pass.block(&hidden);
+        let mut hidden = pass.stem(state, images);
+        for block in 0..self.blocks.widths.len() {
+            hidden = pass.block(block, &hidden);
         }
-        // *Why the maximum:* hlb-CIFAR10 found that it beats averaging over the last map.
-        let pooled = hidden.amax([2, 3], false);
-        pooled.linear(&pass.next_weight(), None::<&Tensor>) * self.logit_scale
+        let pooled = match self.pool_head {
+            // *Why the maximum:* hlb-CIFAR10 found that it beats averaging over the last map.
+            PoolHead::Max => hidden.amax([2, 3], false),
+            PoolHead::Mean => hidden.mean_dim([2_i64, 3].as_slice(), false, hidden.kind()),
+        };
+        pass.show(|| "pooled".to_owned(), &pooled);
+        let logits = pooled.linear(&pass.next_weight(), None::<&Tensor>) * self.logit_scale;
+        pass.show(|| "logits".to_owned(), &logits);
+        logits
     }
 
     /// Evens the statistics of the parts of a batch out for an evaluation: their mean, put into every part.
@@ -91,37 +113,91 @@ impl Network {
             }
         }
     }
+
+    fn activate(&self, input: &Tensor) -> Tensor {
+        activate(self.activation, input)
+    }
 }
 
-impl Pass<'_> {
+fn activate(activation: Activation, input: &Tensor) -> Tensor {
+    match activation {
+        Activation::Gelu => input.gelu("none"),
+        Activation::Silu => input.silu(),
+        Activation::Relu => input.relu(),
+    }
+}
+
+impl Pass<'_, '_> {
     fn next_weight(&mut self) -> Tensor {
         self.weights.next().expect("the layout lists one weight for each layer")
     }
 
-    /// Whitened patches, then a trained 1x1 convolution; or a trained 3x3 convolution alone.
-    fn stem(&mut self, whitening: Option<&Tensor>, images: &Tensor) -> Tensor {
-        let weight = self.next_weight();
-        let hidden = match whitening {
-            Some(filters) => conv(&conv(images, filters, 0), &weight, 0),
-            None if self.network.layout.whitening_channels().is_some() => {
-                panic!("the whitening filters have to be fitted before the first pass")
-            }
-            None => conv(images, &weight, 1),
-        };
-        self.norm(&hidden).gelu("none")
+    fn show(&mut self, name: impl FnOnce() -> String, tensor: &Tensor) {
+        if let Some(probe) = &mut self.probe {
+            probe(&name(), tensor);
+        }
     }
 
-    /// Convolution, pooling, normalisation, activation; a second convolution of the same width is added on top.
+    /// Whitened patches and, if there is one, a trained convolution with its normalisation; then the activation.
+    fn stem(&mut self, state: &State, images: &Tensor) -> Tensor {
+        let network = self.network;
+        let entering = if network.layout.whitening().is_some() {
+            let filters = state.whitening.as_ref().expect("the whitening filters are fitted before the first pass");
+            let whitened = images.conv2d(filters, state.whitening_bias.as_ref(), 1, 0, 1, 1);
+            self.show(|| "whitening".to_owned(), &whitened);
+            whitened
+        } else {
+            images.shallow_clone()
+        };
+        let hidden = if network.layout.has_stem() {
+            let weight = self.next_weight();
+            // A 1x1 projection of whitened patches needs no padding, the 3x3 convolution in their place does.
+            let padding = (weight.size()[2] - 1) / 2;
+            let convolved = conv(&entering, &weight, padding);
+            self.norm(&convolved)
+        } else {
+            entering
+        };
+        let out = activate(network.stem_activation, &hidden);
+        self.show(|| "stem".to_owned(), &out);
+        out
+    }
+
+    /// Convolution, pooling, normalisation, activation; further convolutions of the same width follow.
     ///
     /// *Why pooling comes early:* normalisation and activation then work on a quarter of the pixels.
-    fn block(&mut self, input: &Tensor) -> Tensor {
-        let first = conv(input, &self.next_weight(), 1);
-        let halved = match self.network.pool {
-            Pool::BeforeNorm => self.norm(&halve(&first)).gelu("none"),
-            Pool::AfterActivation => halve(&self.norm(&first).gelu("none")),
+    fn block(&mut self, block: usize, input: &Tensor) -> Tensor {
+        let network = self.network;
+        let first = self.conv_in_block(block, 1, input);
+        let halved = match network.blocks.pool {
+            Pool::BeforeNorm => network.activate(&self.norm_in_block(block, 1, &halve(&first))),
+            Pool::AfterActivation => halve(&network.activate(&self.norm_in_block(block, 1, &first))),
         };
-        let second = conv(&halved, &self.next_weight(), 1);
-        self.norm(&second).gelu("none") + halved
+        let mut hidden = halved.shallow_clone();
+        for place in 2..=network.blocks.convs {
+            let convolved = self.conv_in_block(block, place, &hidden);
+            let normal = self.norm_in_block(block, place, &convolved);
+            let joins = place == network.blocks.convs;
+            hidden = match network.blocks.residual {
+                Residual::AfterActivation if joins => network.activate(&normal) + &halved,
+                Residual::BeforeActivation if joins => network.activate(&(normal + &halved)),
+                _ => network.activate(&normal),
+            };
+        }
+        self.show(|| format!("blocks[{block}]"), &hidden);
+        hidden
+    }
+
+    fn conv_in_block(&mut self, block: usize, place: u32, input: &Tensor) -> Tensor {
+        let out = conv(input, &self.next_weight(), 1);
+        self.show(|| format!("blocks[{block}].conv{place}"), &out);
+        out
+    }
+
+    fn norm_in_block(&mut self, block: usize, place: u32, input: &Tensor) -> Tensor {
+        let out = self.norm(input);
+        self.show(|| format!("blocks[{block}].norm{place}"), &out);
+        out
     }
 
     /// Batch normalisation with a scale of 1; in the blocks, parts of the batch may be treated apart.

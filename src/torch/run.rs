@@ -1,25 +1,23 @@
 //! The trainer on libtorch: one model at a time, from a seed to the end of its schedule.
 
-use std::iter::zip;
-
 use tch::{Kind, Reduction, Tensor};
 
 use crate::torch::average::Averager;
-use crate::torch::data::EpochPlan;
-use crate::torch::{DeviceData, Engine, Layout, Mode, Network, Sgd, State, digest, fit_whitening};
-use hlb_bench::recipe::{EvaluatedWeights, Recipe, Stem};
+use crate::torch::choices::Chooser;
+use crate::torch::data::{Batch, EpochPlan};
+use crate::torch::optimizer::{Gradients, Moment, Updates};
+use crate::torch::views::{self, EVALUATION_BATCH};
+use crate::torch::{DeviceData, Engine, Layout, Mode, Network, State, digest, fit_whitening};
+use hlb_bench::recipe::{EvaluatedWeights, Length, Loss, Parameters, Recipe};
 use hlb_bench::repeat::Fingerprint;
-use hlb_bench::seed::{Seed, Stream};
+use hlb_bench::seed::Seed;
 use hlb_bench::trainer::{TrainError, Trainer};
 use hlb_bench::units::Accuracy;
 
 /// Images whose summed gradients make one unit of the learning rate, whatever the batch size: that of hlb-CIFAR10.
 const LOSS_IMAGES: f64 = 512.0;
 
-/// Images evaluated at once. The last batch is smaller; none is dropped.
-const EVALUATION_BATCH: i64 = 250;
-
-/// Updates of the warmup run: enough for every kernel to be chosen and every buffer to be allocated.
+/// Updates of the warmup run for each size of images: enough for every kernel to be chosen and every buffer to be allocated.
 const WARMUP_STEPS: u64 = 2;
 
 /// Trains recipes of the `SpeedyResNet` family.
@@ -36,25 +34,23 @@ pub(crate) struct TorchTrainer<'a> {
 struct Run {
     seed: Seed,
     state: State,
-    weights: Sgd,
-    biases: Sgd,
+    updates: Updates,
     averager: Option<Averager>,
-    order: Stream,
-    augmentation: Stream,
+    chooser: Chooser,
     step: u64,
     epoch: Option<EpochPlan>,
 }
 
 impl Run {
-    fn new(recipe: &Recipe, network: &Network, engine: Engine, seed: Seed, steps_per_epoch: u32) -> Self {
-        let state = State::fresh(network.layout(), engine, seed);
+    fn new(recipe: &Recipe, network: &Network, data: &DeviceData, engine: Engine, seed: Seed) -> Self {
+        let state = State::fresh(recipe, network.layout(), engine, seed);
+        let Length { epochs, steps_per_epoch, .. } = recipe.length(data.shapes().train);
+        let steps = recipe.length(data.shapes().train).steps();
         Self {
             seed,
-            weights: Sgd::new(&recipe.optimizer, recipe.optimizer.weights, &state.weights),
-            biases: Sgd::new(&recipe.optimizer, recipe.optimizer.biases, &state.biases),
-            averager: recipe.average.map(|average| Averager::new(average, recipe.epochs, steps_per_epoch)),
-            order: seed.stream("shuffle"),
-            augmentation: seed.stream("augment"),
+            updates: Updates::new(recipe, network.layout(), &state, steps_per_epoch),
+            averager: recipe.average.map(|average| Averager::new(average, steps, steps_per_epoch)),
+            chooser: Chooser::new(recipe.augment, data.shapes(), epochs, seed),
             step: 0,
             epoch: None,
             state,
@@ -75,6 +71,11 @@ impl<'a> TorchTrainer<'a> {
         self.run.as_ref().map(|run| &run.state)
     }
 
+    /// The network and its data, for tests.
+    pub(crate) fn parts(&self) -> (&Network, &DeviceData) {
+        (&self.network, &self.data)
+    }
+
     /// The numbers that an evaluation would use: the average once it has begun, if the recipe says so.
     pub(crate) fn evaluated_state(&mut self) -> Option<&mut State> {
         let run = self.run.as_mut()?;
@@ -85,86 +86,119 @@ impl<'a> TorchTrainer<'a> {
         })
     }
 
+    /// Logits of the evaluation split, `[images, classes]`.
+    pub(crate) fn logits(&mut self) -> Result<Tensor, TrainError> {
+        tch::no_grad(|| {
+            let averages = self.run.as_ref().is_some_and(|run| {
+                let begun = run.averager.as_ref().is_some_and(|averager| averager.so_far().is_some());
+                begun && self.recipe.evaluate.weights == EvaluatedWeights::Averaged
+            });
+            let state = self.evaluated_state().ok_or_else(|| TrainError("there is no model to evaluate".to_owned()))?;
+            let mut state = state.frozen_copy();
+            if !(averages && self.recipe.norm.average_takes_first_part) {
+                self.network.collate_statistics(&mut state);
+            }
+            Ok(views::logits(&self.network, &state, &self.data, self.recipe.evaluate))
+        })
+    }
+
     fn steps_per_epoch(&self) -> u64 {
         u64::from(self.recipe.steps_per_epoch(self.data.shapes().train))
     }
 
-    fn total_steps(&self) -> u64 {
-        self.steps_per_epoch() * u64::from(self.recipe.epochs)
+    fn schedule_steps(&self) -> u64 {
+        self.recipe.schedule_steps(self.data.shapes().train)
     }
 
     /// Fits the whitening filters on the first images of a random order: the first touch of training data.
-    fn fit_whitening(&mut self, seed: Seed) {
-        let Stem::Whiten { images, eps, .. } = self.recipe.stem else { return };
+    pub(crate) fn fit_whitening(&mut self, seed: Seed) {
+        let Some(whiten) = self.recipe.stem.whitening() else { return };
         let count = self.data.shapes().train;
         let order = seed.stream("whitening").permutation(count);
-        let chosen = self.data.whole_images(&order[..images.min(count) as usize]);
-        let filters = fit_whitening(&chosen, eps);
+        let chosen = self.data.whole_images(&order[..whiten.images.min(count) as usize]);
+        let filters = fit_whitening(&chosen, whiten);
         if let Some(run) = &mut self.run {
             run.state.whitening = Some(filters);
         }
     }
 
     /// The batch that is next, drawing a new epoch where the last one ended.
-    fn next_batch(&mut self) -> (Tensor, Tensor) {
-        let steps_per_epoch = self.steps_per_epoch();
+    fn next_batch(&mut self) -> Batch {
+        let (steps_per_epoch, steps) = (self.steps_per_epoch(), self.schedule_steps());
         let run = self.run.as_mut().expect("train_until and warm_up begin with a model");
         if run.step.is_multiple_of(steps_per_epoch) {
             run.epoch = None;
         }
-        let Run { order, augmentation, epoch, step, .. } = run;
-        let plan = epoch.get_or_insert_with(|| self.data.shuffle(self.recipe.augment, order, augmentation));
+        let Run { chooser, epoch, step, .. } = run;
+        let plan = epoch.get_or_insert_with(|| self.data.plan(&chooser.epoch()));
         let index = i64::try_from(*step % steps_per_epoch).unwrap_or(0);
-        self.data.batch(plan, index, i64::from(self.recipe.batch_size))
+        let side = self.recipe.side_at(*step, steps);
+        self.data.batch(plan, index, i64::from(self.recipe.batch_size), i64::from(side))
     }
 
     /// One update; the loss summed over the batch, still on the device.
-    fn update(&mut self, images: &Tensor, labels: &Tensor) -> Tensor {
-        let factor = {
-            let run = self.run.as_ref().expect("an update has a model");
-            self.recipe.schedule.factor(run.step, self.total_steps())
-        };
+    fn update(&mut self, batch: &Batch) -> Tensor {
+        let steps = self.schedule_steps();
         let run = self.run.as_mut().expect("an update has a model");
-        let loss = summed_loss(&self.network, &self.recipe, &run.state, images, labels);
+        freeze_whitening_bias(run);
+        let loss = summed_loss(&self.network, self.recipe.loss, &run.state, batch);
         let scaled = &loss * (LOSS_IMAGES / f64::from(self.recipe.batch_size));
-        let parameters = [&run.state.weights, &run.state.biases];
-        let gradients = Tensor::run_backward(&[scaled], &parameters, false, false);
+        let gradients = gradients(&scaled, &run.state);
         tch::no_grad(|| {
-            run.weights.step(&mut run.state.weights, &gradients[0], factor);
-            run.biases.step(&mut run.state.biases, &gradients[1], factor);
+            run.updates.step(&self.recipe, &mut run.state, &gradients, Moment { step: run.step, steps });
             run.step += 1;
             if let Some(averager) = &mut run.averager {
-                averager.observe(run.step, &run.state);
+                averager.observe(run.step, &mut run.state);
             }
         });
         (self.alive)(run.step);
         loss.detach()
     }
+}
 
-    /// Correct images of `from..to` of the evaluation split.
-    fn count_correct(&self, state: &State, from: i64, to: i64) -> i64 {
-        let (images, labels) = self.data.evaluation(from, to);
-        let mut logits = self.network.forward(state, &images, Mode::Evaluate);
-        if self.recipe.evaluate.mirror {
-            logits += self.network.forward(state, &images.flip([3]), Mode::Evaluate);
-        }
-        logits.argmax(1, false).eq_tensor(&labels).sum(Kind::Int64).int64_value(&[])
+/// *Why gradients are no longer recorded:* with nothing to train in front of the first block, its input needs none.
+fn freeze_whitening_bias(run: &mut Run) {
+    let frozen = run.updates.frozen_from(Parameters::WhiteningBias).is_some_and(|from| run.step >= from);
+    if let (true, Some(bias)) = (frozen, &run.state.whitening_bias) {
+        let _ = bias.set_requires_grad(false);
     }
 }
 
-/// Label-smoothed cross entropy summed over the batch. Single precision: a sum of half-precision terms overflows.
-fn summed_loss(network: &Network, recipe: &Recipe, state: &State, images: &Tensor, labels: &Tensor) -> Tensor {
-    let logits = network.forward(state, images, Mode::Train);
-    let logits = if logits.kind() == Kind::Half { logits.to_kind(Kind::Float) } else { logits };
-    let smoothing = recipe.loss.label_smoothing;
-    logits.cross_entropy_loss(labels, None::<&Tensor>, Reduction::Sum, -100, smoothing)
+fn gradients(loss: &Tensor, state: &State) -> Gradients {
+    let mut of = vec![&state.weights, &state.biases];
+    of.extend(state.whitening_bias.as_ref().filter(|bias| bias.requires_grad()));
+    let mut found = Tensor::run_backward(&[loss], &of, false, false).into_iter();
+    let mut next = || found.next();
+    let (weights, biases) = (next().expect("one for the weights"), next().expect("one for the biases"));
+    Gradients { weights, biases, whitening_bias: next() }
+}
+
+/// Label-smoothed cross entropy summed over the batch. Single precision unless told otherwise: a sum of half-precision terms
+/// overflows.
+fn summed_loss(network: &Network, settings: Loss, state: &State, batch: &Batch) -> Tensor {
+    let logits = network.forward(state, &batch.images, Mode::Train);
+    let short = matches!(logits.kind(), Kind::Half | Kind::BFloat16) && !settings.half;
+    let logits = if short { logits.to_kind(Kind::Float) } else { logits };
+    let against = |labels: &Tensor| summed_cross_entropy(&logits, labels, settings);
+    match &batch.mixed {
+        None => against(&batch.labels),
+        Some((others, share)) => against(&batch.labels) * (1.0 - share) + against(others) * *share,
+    }
+}
+
+fn summed_cross_entropy(logits: &Tensor, labels: &Tensor, settings: Loss) -> Tensor {
+    let smoothing = settings.label_smoothing;
+    let loss = |reduction| logits.cross_entropy_loss(labels, None::<&Tensor>, reduction, -100, smoothing);
+    if (settings.scale - 1.0).abs() < f64::EPSILON {
+        return loss(Reduction::Sum);
+    }
+    (loss(Reduction::None) * settings.scale).sum(logits.kind()) / settings.scale
 }
 
 impl Trainer for TorchTrainer<'_> {
     fn reset(&mut self, seed: Seed) -> Result<(), TrainError> {
         self.run = None;
-        let steps = self.recipe.steps_per_epoch(self.data.shapes().train);
-        self.run = Some(Run::new(&self.recipe, &self.network, self.engine, seed, steps));
+        self.run = Some(Run::new(&self.recipe, &self.network, &self.data, self.engine, seed));
         Ok(())
     }
 
@@ -176,8 +210,8 @@ impl Trainer for TorchTrainer<'_> {
         }
         let mut sum = Tensor::zeros([], (Kind::Double, self.engine.device));
         for _ in begin..step {
-            let (images, labels) = self.next_batch();
-            sum += self.update(&images, &labels);
+            let batch = self.next_batch();
+            sum += self.update(&batch);
         }
         #[expect(clippy::cast_precision_loss, reason = "a run has far fewer than 2^52 images")]
         let images = ((step - begin) * u64::from(self.recipe.batch_size)) as f64;
@@ -185,17 +219,10 @@ impl Trainer for TorchTrainer<'_> {
     }
 
     fn evaluate(&mut self) -> Result<Accuracy, TrainError> {
-        let total = self.data.shapes().evaluation;
-        tch::no_grad(|| {
-            let state = self.evaluated_state().ok_or_else(|| TrainError("there is no model to evaluate".to_owned()))?;
-            let mut state = state.frozen_copy();
-            self.network.collate_statistics(&mut state);
-            let starts = (0..i64::from(total)).step_by(usize::try_from(EVALUATION_BATCH).unwrap_or(1));
-            let counts =
-                starts.map(|from| self.count_correct(&state, from, i64::from(total).min(from + EVALUATION_BATCH)));
-            let correct = u32::try_from(counts.sum::<i64>()).map_err(|error| TrainError(error.to_string()))?;
-            Ok(Accuracy { correct, total })
-        })
+        let logits = self.logits()?;
+        let right = logits.argmax(1, false).eq_tensor(self.data.evaluation_labels()).sum(Kind::Int64);
+        let correct = u32::try_from(right.int64_value(&[])).map_err(|error| TrainError(error.to_string()))?;
+        Ok(Accuracy { correct, total: self.data.shapes().evaluation })
     }
 
     fn synchronize(&mut self) {
@@ -207,24 +234,31 @@ impl Trainer for TorchTrainer<'_> {
         self.fit_whitening(seed);
         let mut meaningless = seed.stream("labels");
         let classes = self.data.shapes().classes;
-        for _ in 0..WARMUP_STEPS {
-            let (images, labels) = self.next_batch();
-            let drawn: Vec<i64> = (0..self.recipe.batch_size).map(|_| i64::from(meaningless.below(classes))).collect();
-            let _ = self.update(&images, &Tensor::from_slice(&drawn).to_device(labels.device()));
+        let mut sides: Vec<u32> = self.recipe.sides().iter().map(|(side, _)| *side).collect();
+        sides.dedup();
+        for side in sides {
+            for _ in 0..WARMUP_STEPS {
+                let mut batch = self.next_batch();
+                batch.images =
+                    batch.images.internal_upsample_bilinear2d_aa([side, side].map(i64::from), false, None, None);
+                let drawn: Vec<i64> =
+                    (0..self.recipe.batch_size).map(|_| i64::from(meaningless.below(classes))).collect();
+                batch.labels = Tensor::from_slice(&drawn).to_device(batch.labels.device());
+                let _ = self.update(&batch);
+            }
         }
         let run = self.run.take().ok_or_else(|| TrainError("the warmup run lost its model".to_owned()))?;
         let last = i64::from(self.data.shapes().evaluation).min(EVALUATION_BATCH);
-        let _ = tch::no_grad(|| self.count_correct(&run.state, 0, last));
+        let images = self.data.evaluation_images(0, last);
+        let _ = tch::no_grad(|| views::views(&self.network, &run.state, &images, self.recipe.evaluate));
         Ok(())
     }
 
     fn fingerprint(&self) -> Fingerprint {
         let Some(run) = &self.run else { return Vec::new() };
-        let (layout, mut tensors) = (self.network.layout(), Vec::new());
-        tensors.extend(layout.named(&run.state));
-        let momentum = zip(layout.weight_names(), layout.weight_views(run.weights.momentum()))
-            .chain(layout.named_biases(run.biases.momentum()));
-        tensors.extend(momentum.map(|(name, tensor)| (format!("momentum of {name}"), tensor)));
+        let layout = self.network.layout();
+        let mut tensors = layout.named(&run.state);
+        tensors.extend(run.updates.named(layout));
         let average = run.averager.as_ref().and_then(Averager::so_far);
         let averaged = average.into_iter().flat_map(|state| layout.named(state));
         tensors.extend(averaged.map(|(name, tensor)| (format!("average of {name}"), tensor)));

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::artifact::Sha256Hex;
 use crate::clock::PhaseSeconds;
 use crate::hardware::Sample;
+use crate::recipe::Length;
 use crate::repeat::Divergence;
 use crate::seed::Seed;
 use crate::units::{Accuracy, Target};
@@ -147,6 +148,23 @@ pub struct Course {
     pub epochs: u32,
     /// Steps of one epoch.
     pub steps_per_epoch: u32,
+    /// Steps of the last epoch where it is a part of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_epoch_steps: Option<u32>,
+}
+
+impl Course {
+    /// The course of a recipe with this digest.
+    pub fn new(recipe_sha256: Sha256Hex, length: Length) -> Self {
+        let Length { epochs, steps_per_epoch, last_epoch_steps } = length;
+        Self { recipe_sha256, epochs, steps_per_epoch, last_epoch_steps }
+    }
+
+    /// Its updates, epoch by epoch.
+    pub fn length(self) -> Length {
+        let Self { epochs, steps_per_epoch, last_epoch_steps, .. } = self;
+        Length { epochs, steps_per_epoch, last_epoch_steps }
+    }
 }
 
 /// A session goes on: a new process finishes the runs that are missing. The time in between is not counted.

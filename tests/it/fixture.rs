@@ -406,11 +406,7 @@ fn variant_text(spec: &Spec, track: &Track) -> String {
 }
 
 fn start(spec: &Spec, track: &Track, recipe: &Recipe, train_images: u32) -> SessionStart {
-    let course = |recipe: &Recipe| Course {
-        recipe_sha256: variant::digest(recipe),
-        epochs: recipe.epochs,
-        steps_per_epoch: recipe.steps_per_epoch(train_images),
-    };
+    let course = |recipe: &Recipe| Course::new(variant::digest(recipe), recipe.length(train_images));
     let reference = variant::shipped(&track.reference).expect("shipped");
     SessionStart {
         schema: LOG_SCHEMA.to_owned(),
@@ -523,7 +519,7 @@ impl LogText {
             let line = Epoch {
                 run: number,
                 epoch,
-                step: u64::from(epoch) * u64::from(course.steps_per_epoch),
+                step: course.length().steps_after(epoch),
                 loss: 2.3 / f64::from(epoch),
                 accuracy,
                 train_seconds: f64::from(epoch) * run.epoch_seconds,

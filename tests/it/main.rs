@@ -23,6 +23,7 @@ mod nvml;
 mod pictures;
 mod plausible;
 mod power;
+mod recipes;
 mod reproduce;
 mod resume;
 mod schema;

@@ -130,7 +130,7 @@ fn shown_as_made(context: &Context, submitted: &Answer, track: &str, made: &Made
 #[test]
 fn imagenette_64_is_trained_from_an_archive_of_the_real_layout() {
     let (context, made) = (Context::new(), imagenette(24, 6));
-    let submitted = submit_on(&context, &made, "hlb-imagenette-64");
+    let submitted = submit_on(&context, &made, "hlb-imagenette");
     shown_as_made(&context, &submitted, "imagenette-64", &made);
     let files = context.files();
     let entry = files.iter().find(|file| file.ends_with("result.yaml") && file.starts_with("submissions")).unwrap();

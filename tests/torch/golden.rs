@@ -1,14 +1,31 @@
-//! Step for step against numbers that the PyTorch twin computed: whitening, losses, weights, statistics, average.
+//! Step for step against numbers that the PyTorch twin computed: the first forward pass, whitening, 50 losses, weights,
+//! statistics, averages, evaluation, schedules and augmented batches.
+//!
+//! The twin computes in double precision. Here every case is trained twice: in double precision, where rounding is too small
+//! to blur a comparison, and in single precision, as recipes are.
 
-use crate::torch::{Layout, State, TorchTrainer};
+use crate::torch::{Choices, Corners, DeviceData, Engine, Layout, Mode, State, TorchTrainer, apply_init};
 use hlb_bench::artifact::sha256_file;
-use hlb_bench::recipe::Recipe;
+use hlb_bench::recipe::{Augment, BiasStart, Recipe};
+use hlb_bench::schedule::Schedule;
 use hlb_bench::seed::Seed;
 use hlb_bench::trainer::Trainer as _;
 use serde_json::Value;
 use tch::{Kind, Tensor};
 
 use crate::tiny::{self, Numbers};
+
+/// How far numbers may be from the twin's, relative to the largest of their tensor.
+#[derive(Clone, Copy)]
+struct Tolerance {
+    kind: Kind,
+    forward: f64,
+    losses: f64,
+    weights: f64,
+}
+
+const DOUBLE: Tolerance = Tolerance { kind: Kind::Double, forward: 1e-8, losses: 1e-8, weights: 1e-6 };
+const SINGLE: Tolerance = Tolerance { kind: Kind::Float, forward: 1e-5, losses: 1e-4, weights: 1e-3 };
 
 fn document() -> Value {
     serde_json::from_str(include_str!("../parity/golden.json")).unwrap()
@@ -18,79 +35,202 @@ fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
 }
 
-fn close(name: &str, found: &[f64], expected: &[f64], relative: f64) {
+fn close(name: &str, found: &[f64], expected: &[f64], allowed: f64) {
     assert_eq!(found.len(), expected.len(), "{name}");
     for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
-        let allowed = relative * expected.abs().max(1e-3);
         assert!((found - expected).abs() <= allowed, "{name}[{index}]: {found}, the twin has {expected}");
     }
 }
 
-/// The same initial weights as the twin's, in the order of the layers.
-fn set_weights(layout: &Layout, state: &State) {
+/// A tensor against the twin's summary of its own: the sum of its magnitudes, and 16 numbers out of it.
+fn same(name: &str, tensor: &Tensor, summary: &Value, relative: f64) {
+    let flat = tensor.detach().to_kind(Kind::Double).contiguous().view(-1);
+    let (count, size) = (flat.numel(), flat.abs().sum(Kind::Double).double_value(&[]));
+    let expected = summary["abs"].as_f64().unwrap();
+    assert!((size - expected).abs() <= relative * expected.max(1e-3), "{name}: {size}, the twin has {expected}");
+    let found: Vec<f64> = (0..16).map(|index| flat.double_value(&[(index * 997 % count) as i64])).collect();
+    let mean = expected / count as f64;
+    let samples = numbers(&summary["samples"]);
+    let largest = samples.iter().fold(mean, |largest, sample| largest.max(sample.abs()));
+    close(name, &found, &samples, relative * largest.max(1e-6));
+}
+
+/// The same initial weights as the twin's, in the order of the layers; what the recipe starts from is made of them.
+fn set_weights(recipe: &Recipe, layout: &Layout, state: &State) {
     let mut numbers = Numbers(2);
-    for mut view in layout.weight_views(&state.weights) {
-        let size = view.size();
-        let fan_in: i64 = size[1..].iter().product();
+    let mut set = |mut view: Tensor, fan_in: i64| {
         let drawn: Vec<f64> = (0..view.numel()).map(|_| f64::from(numbers.unit()) / (fan_in as f64).sqrt()).collect();
-        tch::no_grad(|| view.copy_(&Tensor::from_slice(&drawn).view(size.as_slice())));
+        tch::no_grad(|| view.copy_(&Tensor::from_slice(&drawn).view(view.size().as_slice())));
+    };
+    for view in layout.weight_views(&state.weights) {
+        let fan_in = view.size()[1..].iter().product();
+        set(view, fan_in);
+    }
+    if recipe.stem.whitening().is_some_and(|whiten| whiten.bias == Some(BiasStart::Uniform)) {
+        set(state.whitening_bias.as_ref().unwrap().shallow_clone(), layout.whitening().unwrap().fan_in);
+    }
+    apply_init(recipe.init, layout, &state.weights.detach());
+}
+
+fn compare_state(name: &str, layout: &Layout, state: &State, expected: &Value, relative: f64) {
+    let found = layout.named(state);
+    assert_eq!(found.len(), expected.as_object().unwrap().len(), "{name}");
+    for (tensor, value) in found {
+        let summary = expected.get(&tensor).unwrap_or_else(|| panic!("{name}: the twin has no {tensor}"));
+        same(&format!("{name} {tensor}"), &value, summary, relative);
     }
 }
 
-/// Sum of magnitudes of each tensor.
-fn sizes(tensors: &[Tensor]) -> Vec<f64> {
-    tensors.iter().map(|tensor| tensor.to_kind(Kind::Double).abs().sum(Kind::Double).double_value(&[])).collect()
-}
-
-fn compare_state(name: &str, layout: &Layout, state: &State, expected: &Value) {
-    let (means, variances): (Vec<Tensor>, Vec<Tensor>) = layout.stat_views(&state.stats).into_iter().unzip();
-    let parts = [
-        ("weights", sizes(&layout.weight_views(&state.weights))),
-        ("biases", sizes(&layout.bias_views(&state.biases))),
-        ("means", sizes(&means)),
-        ("variances", sizes(&variances)),
-    ];
-    for (part, found) in parts {
-        close(&format!("{name} {part}"), &found, &numbers(&expected[part]), 1e-5);
-    }
-}
-
-fn begin(case: &Value) -> (TorchTrainer<'static>, Layout, Recipe) {
+fn begin(case: &Value, kind: Kind) -> (TorchTrainer<'static>, Layout, Recipe) {
     tch::set_num_threads(1);
     let recipe: Recipe = serde_json::from_value(case["recipe"].clone()).unwrap();
     let layout = Layout::new(&recipe, tiny::SHAPES.channels, tiny::SHAPES.classes);
-    let mut trainer = tiny::trainer(&recipe, Kind::Double);
+    let mut trainer = tiny::trainer(&recipe, kind);
     trainer.reset(Seed::from_number(1)).unwrap();
-    set_weights(&layout, trainer.state().unwrap());
+    set_weights(&recipe, &layout, trainer.state().unwrap());
     (trainer, layout, recipe)
 }
 
-#[test]
-fn every_step_agrees_with_the_twin() {
-    for (name, case) in document()["cases"].as_object().unwrap() {
-        let (mut trainer, layout, recipe) = begin(case);
-        let steps = u64::from(recipe.epochs);
-        let losses: Vec<f64> = (1..=steps).map(|step| trainer.train_until(step).unwrap()).collect();
-        close(&format!("{name} losses"), &losses, &numbers(&case["losses"]), 1e-6);
-        compare_state(&format!("{name} trained"), &layout, trainer.state().unwrap(), &case["trained"]);
-        compare_state(&format!("{name} evaluated"), &layout, trainer.evaluated_state().unwrap(), &case["evaluated"]);
+/// Every tensor on the way of the first pass through the network.
+fn compare_forward(name: &str, case: &Value, tolerance: Tolerance) {
+    let (mut trainer, _, recipe) = begin(case, tolerance.kind);
+    trainer.fit_whitening(Seed::from_number(1));
+    if let Some(expected) = case["whitening"].as_array() {
+        let filters = trainer.state().unwrap().whitening.as_ref().unwrap().contiguous().view(-1);
+        let found = Vec::<f64>::try_from(filters.to_kind(Kind::Double)).unwrap();
+        let largest = found.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
+        close(
+            &format!("{name} whitening"),
+            &found,
+            &numbers(&Value::from(expected.clone())),
+            tolerance.forward * largest,
+        );
+    }
+    let (network, data) = trainer.parts();
+    let order: Vec<u32> = (0..tiny::SHAPES.train).collect();
+    let side = i64::from(recipe.side_at(0, u64::from(tiny::SHAPES.train)));
+    let images = data.whole_images(&order);
+    let images =
+        if side == 16 { images } else { images.internal_upsample_bilinear2d_aa([side, side], false, None, None) };
+    let mut seen = Vec::new();
+    let mut probe = |name: &str, tensor: &Tensor| seen.push((name.to_owned(), tensor.detach()));
+    let _ = network.probed(trainer.state().unwrap(), &images, Mode::Train, Some(&mut probe));
+    let expected = case["forward"].as_array().unwrap();
+    assert_eq!(seen.len(), expected.len(), "{name}");
+    for ((tensor, value), expected) in seen.iter().zip(expected) {
+        assert_eq!(Some(tensor.as_str()), expected[0].as_str(), "{name}");
+        same(&format!("{name} {tensor}"), value, &expected[1], tolerance.forward);
+    }
+}
+
+fn compare_training(name: &str, case: &Value, tolerance: Tolerance) {
+    let (mut trainer, layout, recipe) = begin(case, tolerance.kind);
+    let steps = recipe.length(tiny::SHAPES.train).steps();
+    let losses: Vec<f64> = (1..=steps).map(|step| trainer.train_until(step).unwrap()).collect();
+    let expected = numbers(&case["losses"]);
+    let largest = expected.iter().fold(0.0_f64, |largest, loss| largest.max(*loss));
+    close(&format!("{name} losses"), &losses, &expected, tolerance.losses * largest);
+    compare_state(&format!("{name} trained"), &layout, trainer.state().unwrap(), &case["trained"], tolerance.weights);
+    let evaluated = trainer.evaluated_state().unwrap();
+    compare_state(&format!("{name} evaluated"), &layout, evaluated, &case["evaluated"], tolerance.weights);
+    same(&format!("{name} logits"), &trainer.logits().unwrap(), &case["logits"], tolerance.weights);
+    if tolerance.kind == Kind::Double {
         let correct = u64::from(trainer.evaluate().unwrap().correct);
         assert_eq!(Some(correct), case["correct"].as_u64(), "{name}");
     }
 }
 
-#[test]
-fn whitening_filters_agree_with_the_twin() {
+/// Compares all cases, and names every one that fails.
+fn all_cases(compare: impl Fn(&str, &Value)) {
     let document = document();
-    let case = &document["cases"]["reference"];
-    let (mut trainer, _, _) = begin(case);
-    trainer.train_until(1).unwrap();
-    let filters = trainer.state().unwrap().whitening.as_ref().unwrap().contiguous().view(-1);
-    let found: Vec<f64> = Vec::<f64>::try_from(filters).unwrap();
-    let expected = numbers(&case["whitening"]);
-    assert_eq!(found.len(), 12 * 12);
-    for (found, expected) in found.iter().zip(expected) {
-        assert!((found - expected).abs() < 1e-5 * expected.abs().max(1.0), "{found}, the twin has {expected}");
+    let cases = document["cases"].as_object().unwrap();
+    assert!(cases.len() >= 30, "{} cases", cases.len());
+    let fails = |(name, case): (&String, &Value)| {
+        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| compare(name, case)));
+        done.is_err().then(|| name.clone())
+    };
+    let failed: Vec<String> = cases.iter().filter_map(fails).collect();
+    assert!(failed.is_empty(), "cases that do not agree: {failed:?}");
+}
+
+#[test]
+fn the_first_forward_pass_agrees_with_the_twin() {
+    for tolerance in [DOUBLE, SINGLE] {
+        all_cases(|name, case| compare_forward(name, case, tolerance));
+    }
+}
+
+#[test]
+fn fifty_steps_in_double_precision_agree_with_the_twin() {
+    all_cases(|name, case| compare_training(name, case, DOUBLE));
+}
+
+#[test]
+fn fifty_steps_in_single_precision_agree_with_the_twin() {
+    all_cases(|name, case| compare_training(name, case, SINGLE));
+}
+
+/// Rates and momenta against those of PyTorch's own schedulers.
+#[test]
+fn schedules_agree_with_those_of_pytorch() {
+    let document = document();
+    let schedules = document["schedules"].as_object().unwrap();
+    assert!(schedules.len() >= 10);
+    for (name, case) in schedules {
+        let schedule: Schedule = serde_json::from_value(case["schedule"].clone()).unwrap();
+        let steps = case["steps"].as_u64().unwrap();
+        let found: Vec<f64> = (0..steps).map(|step| schedule.factor(step, steps)).collect();
+        close(name, &found, &numbers(&case["factors"]), 1e-9);
+        if !case["momenta"].is_null() {
+            let found: Vec<f64> = (0..steps).map(|step| schedule.momentum(step, steps).unwrap()).collect();
+            close(&format!("{name} momentum"), &found, &numbers(&case["momenta"]), 1e-9);
+        }
+    }
+}
+
+fn whole_numbers(value: &Value) -> Vec<u32> {
+    value.as_array().unwrap().iter().map(|number| number.as_u64().unwrap() as u32).collect()
+}
+
+fn corners(choices: &Value, top: &str, left: &str) -> Option<Corners> {
+    let top = choices.get(top)?;
+    Some(Corners { top: whole_numbers(top), left: whole_numbers(&choices[left]) })
+}
+
+/// The same choices of crops, mirror images, squares and brightness make the same batch.
+#[test]
+fn augmented_batches_agree_with_the_twin() {
+    let document = document();
+    for (name, case) in document["augment"].as_object().unwrap() {
+        let augment: Augment = serde_json::from_value(case["augment"].clone()).unwrap();
+        let given = &case["choices"];
+        let single =
+            |key: &str| given.get(key).map(|value| numbers(value).iter().map(|v| *v as f32).collect::<Vec<_>>());
+        let choices = Choices {
+            order: whole_numbers(&given["order"]),
+            crops: corners(given, "top", "left").unwrap(),
+            flips: given["flips"].as_array().unwrap().iter().map(|flip| flip.as_bool().unwrap()).collect(),
+            cuts: corners(given, "cut_top", "cut_left"),
+            mixes: corners(given, "mix_top", "mix_left"),
+            jitter: single("brightness").zip(single("contrast")),
+        };
+        let data = DeviceData::upload(&tiny::arrays(), augment, Engine::cpu(Kind::Double));
+        let side = case["side"].as_i64().unwrap_or(i64::from(augment.crop));
+        let batch = data.batch(&data.plan(&choices), 0, choices.order.len() as i64, side);
+        // Brightness and contrast are drawn in single precision.
+        same(name, &batch.images, &case["images"], 1e-6);
+        let labels = Vec::<i64>::try_from(&batch.labels).unwrap();
+        assert_eq!(
+            labels.iter().map(|label| *label as u32).collect::<Vec<_>>(),
+            whole_numbers(&case["labels"]),
+            "{name}"
+        );
+        let share = batch.mixed.as_ref().map(|(_, share)| *share);
+        assert_eq!(share, case["mixed_share"].as_f64(), "{name}");
+        if let Some((others, _)) = &batch.mixed {
+            let next: Vec<i64> = labels[1..].iter().chain(&labels[..1]).copied().collect();
+            assert_eq!(Vec::<i64>::try_from(others).unwrap(), next, "{name}");
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::torch::{Engine, Layout, State, TorchTrainer};
 
 fn recipe() -> Recipe {
     let mut recipe = variant::shipped("hlb-shapes").unwrap();
-    (recipe.epochs, recipe.batch_size, recipe.augment.crop) = (4, 16, 16);
+    (recipe.epochs, recipe.batch_size, recipe.augment.crop) = (4_u32.into(), 16, 16);
     (recipe.blocks.widths, recipe.average) = (vec![16, 32], None);
     recipe.evaluate.weights = hlb_bench::recipe::EvaluatedWeights::Trained;
     recipe
@@ -40,7 +40,7 @@ fn the_same_seed_gives_the_same_losses() {
 /// The recipe with an average over its last two epochs: steps 9 to 16.
 fn averaged() -> Recipe {
     let mut recipe = recipe();
-    recipe.average = Some(hlb_bench::recipe::Average { epochs: 2, every_steps: 1, decay: 0.9 });
+    recipe.average = Some(tiny::observer(2, 1, 0.9));
     recipe
 }
 
@@ -145,7 +145,7 @@ fn names_cover_every_number_of_the_model_once() {
         let mut recipe = recipe();
         recipe.norm.ghost_batches = ghosts;
         let layout = Layout::new(&recipe, 3, 10);
-        let mut state = State::fresh(&layout, Engine::cpu(Kind::Double), Seed::from_number(1));
+        let mut state = State::fresh(&recipe, &layout, Engine::cpu(Kind::Double), Seed::from_number(1));
         let mut next = 0;
         for tensor in [&mut state.weights, &mut state.biases, &mut state.stats] {
             let count = tensor.size1().unwrap();

@@ -1,6 +1,6 @@
 //! Shapes and counts against the published figures, and the forms that make a step fast.
 
-use crate::torch::{DeviceData, Engine, Layout, Mode, Network, State};
+use crate::torch::{Batch, Chooser, DeviceData, Engine, Layout, Mode, Network, State};
 use hlb_bench::recipe::Recipe;
 use hlb_bench::seed::Seed;
 use hlb_bench::variant;
@@ -12,8 +12,8 @@ use crate::tiny;
 fn full_width() -> Recipe {
     let mut recipe = variant::shipped("hlb-shapes").unwrap();
     recipe.blocks.widths = vec![128, 256, 512];
-    if let hlb_bench::recipe::Stem::Whiten { width, .. } = &mut recipe.stem {
-        *width = 32;
+    if let hlb_bench::recipe::Stem::Whiten(whiten) = &mut recipe.stem {
+        whiten.width = 32;
     }
     recipe
 }
@@ -31,7 +31,7 @@ fn parameter_counts_are_the_published_ones() {
 fn convolution_weights_and_batches_are_channels_last() {
     let recipe = variant::shipped("hlb-shapes").unwrap();
     let layout = Layout::new(&recipe, 3, 10);
-    let state = State::fresh(&layout, Engine::cpu(Kind::Float), Seed::from_number(1));
+    let state = State::fresh(&recipe, &layout, Engine::cpu(Kind::Float), Seed::from_number(1));
     for weight in layout.weight_views(&state.weights).iter().filter(|weight| weight.dim() == 4) {
         let (_, input, rows, columns) = weight.size4().unwrap();
         assert_eq!(weight.stride(), [input * rows * columns, 1, columns * input, input]);
@@ -39,8 +39,8 @@ fn convolution_weights_and_batches_are_channels_last() {
     let mut augment = recipe.augment;
     (augment.crop, augment.pad) = (16, 2);
     let data = DeviceData::upload(&tiny::arrays(), augment, Engine::cpu(Kind::Float));
-    let plan = data.shuffle(augment, &mut Seed::from_number(1).stream("a"), &mut Seed::from_number(1).stream("b"));
-    let (images, labels) = data.batch(&plan, 0, 8);
+    let plan = data.plan(&Chooser::new(augment, tiny::SHAPES, 1, Seed::from_number(1)).epoch());
+    let Batch { images, labels, .. } = data.batch(&plan, 0, 8, 16);
     assert_eq!((images.size(), labels.size()), (vec![8, 3, 16, 16], vec![8]));
     assert_eq!(images.stride(), [16 * 16 * 3, 1, 16 * 3, 3]);
 }
@@ -52,8 +52,8 @@ fn a_batch_is_made_of_crops_with_their_labels() {
     (augment.crop, augment.pad) = (16, 2);
     let engine = Engine::cpu(Kind::Float);
     let data = DeviceData::upload(&tiny::arrays(), augment, engine);
-    let plan = data.shuffle(augment, &mut Seed::from_number(3).stream("a"), &mut Seed::from_number(3).stream("b"));
-    let (images, labels) = data.batch(&plan, 1, 8);
+    let plan = data.plan(&Chooser::new(augment, tiny::SHAPES, 1, Seed::from_number(3)).epoch());
+    let Batch { images, labels, .. } = data.batch(&plan, 1, 8, 16);
     let order: Vec<u32> = (0..tiny::SHAPES.train).collect();
     let padded = data.whole_images(&order).reflection_pad2d([2, 2, 2, 2]);
     for (image, label) in (0..8).map(|index| (images.get(index), labels.int64_value(&[index]))) {
@@ -76,7 +76,7 @@ fn a_forward_pass_gives_a_logit_for_each_class() {
         let mut recipe = variant::shipped("hlb-shapes").unwrap();
         recipe.norm.ghost_batches = ghosts;
         let layout = Layout::new(&recipe, 3, 10);
-        let mut state = State::fresh(&layout, Engine::cpu(Kind::Float), Seed::from_number(1));
+        let mut state = State::fresh(&recipe, &layout, Engine::cpu(Kind::Float), Seed::from_number(1));
         state.whitening = Some(Tensor::ones([12, 3, 2, 2], (Kind::Float, tch::Device::Cpu)));
         let network = Network::new(&recipe, layout, Engine::cpu(Kind::Float));
         let images = Tensor::ones([8, 3, 16, 16], (Kind::Float, tch::Device::Cpu));
@@ -98,11 +98,11 @@ fn ghost_batches_normalise_each_part_alone() {
     let two = one.flip([2]);
     let images = Tensor::cat(&[&one, &one, &two, &two], 0);
     let layout = Layout::new(&recipe, 3, 10);
-    let state = State::fresh(&layout, Engine::cpu(Kind::Float), Seed::from_number(5));
+    let state = State::fresh(&recipe, &layout, Engine::cpu(Kind::Float), Seed::from_number(5));
     let whole = Network::new(&recipe, layout, Engine::cpu(Kind::Float)).forward(&state, &images, Mode::Train);
     recipe.norm.ghost_batches = 2;
     let layout = Layout::new(&recipe, 3, 10);
-    let state = State::fresh(&layout, Engine::cpu(Kind::Float), Seed::from_number(5));
+    let state = State::fresh(&recipe, &layout, Engine::cpu(Kind::Float), Seed::from_number(5));
     let parted = Network::new(&recipe, layout, Engine::cpu(Kind::Float)).forward(&state, &images, Mode::Train);
     // Parts {0, 2} and {1, 3} hold the same pictures as the whole batch, so their statistics are the same.
     assert!((whole - parted).abs().max().double_value(&[]) < 1e-4);

@@ -1,7 +1,7 @@
 //! A small data set and recipe that the golden numbers were computed with; see `tests/parity/golden.py`.
 
 use crate::torch::{DeviceData, Engine, TorchTrainer};
-use hlb_bench::recipe::Recipe;
+use hlb_bench::recipe::{Average, Recipe};
 use hlb_bench::wire::{ArrayShapes, Arrays};
 use tch::Kind;
 
@@ -57,6 +57,11 @@ pub(crate) fn arrays() -> Arrays {
     let half = SHAPES.train as usize;
     let (train, eval) = images.split_at(half * SHAPES.image_bytes());
     Arrays::new([train, &labels[..half], eval, &labels[half..]].concat(), SHAPES).unwrap()
+}
+
+/// An average that only observes.
+pub(crate) fn observer(epochs: u32, every_steps: u32, decay: f64) -> Average {
+    Average { epochs, every_steps, decay, power: 0.0, copy_back: false, statistics: true }
 }
 
 pub(crate) fn trainer(recipe: &Recipe, kind: Kind) -> TorchTrainer<'static> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::artifact::{DRAFT_PREFIX, sha256_hex, write_atomic};
+use crate::artifact::{DRAFT_PREFIX, write_atomic};
 use crate::cli::SessionOptions;
 use crate::clock::{self, Clock as _, MonotonicClock};
 use crate::command::measure::prepare::{Prepared, Resolved};
@@ -84,11 +84,7 @@ fn now() -> String {
 }
 
 fn course(recipe: &Recipe, prepared: &Prepared) -> Course {
-    Course {
-        recipe_sha256: sha256_hex(variant::canonical(recipe).as_bytes()),
-        epochs: recipe.epochs,
-        steps_per_epoch: recipe.steps_per_epoch(prepared.resolved.ground.shapes.train),
-    }
+    Course::new(variant::digest(recipe), recipe.length(prepared.resolved.ground.shapes.train))
 }
 
 /// All runs of a session: those of the reference, if there are any, each before that of the variant.
@@ -222,10 +218,12 @@ pub(super) fn warn(prepared: &Prepared) {
 mod tests {
     use super::*;
     use crate::artifact::sha256_hex;
+    use crate::recipe::Length;
     use crate::units::Target;
 
     fn start(calibrated: bool) -> SessionStart {
-        let course = |text: &[u8]| Course { recipe_sha256: sha256_hex(text), epochs: 1, steps_per_epoch: 1 };
+        let length = Length { epochs: 1, steps_per_epoch: 1, last_epoch_steps: None };
+        let course = |text: &[u8]| Course::new(sha256_hex(text), length);
         SessionStart {
             schema: LOG_SCHEMA.to_owned(),
             rules_version: RULES_VERSION.to_owned(),

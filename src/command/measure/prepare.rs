@@ -15,7 +15,7 @@ use crate::ground::Ground;
 use crate::hardware::Machine;
 use crate::price::{self, Price};
 use crate::printer::{Label, labelled, note};
-use crate::recipe::{Precision, Recipe};
+use crate::recipe::Recipe;
 use crate::result::HarnessFacts;
 use crate::session::{self, SpawnError, TrainerInfo};
 use crate::text::SafeText;
@@ -88,7 +88,7 @@ pub(in crate::command) fn read_variant(path: &Path) -> Result<Vec<u8>> {
 
 /// What a variant is about, from its own text alone.
 pub(in crate::command) struct Resolved {
-    pub(super) variant: Variant,
+    pub(in crate::command) variant: Variant,
     pub(super) variant_bytes: Vec<u8>,
     pub(super) ground: Ground,
     pub(in crate::command) recipe: Recipe,
@@ -191,7 +191,9 @@ fn reference(
 /// A run log that could not be read back would make the session worthless.
 fn check_size(recipes: [Option<&Recipe>; 2], runs: u32) -> Result<()> {
     const MOST_EPOCHS: u32 = 60_000;
-    let epochs: u32 = recipes.iter().flatten().map(|recipe| recipe.epochs).sum();
+    // A last part of an epoch is logged as one.
+    let logged = |recipe: &&Recipe| recipe.length(u32::MAX).epochs;
+    let epochs: u32 = recipes.iter().flatten().map(logged).sum();
     if runs.saturating_mul(epochs) > MOST_EPOCHS {
         bail!(
             "{runs} runs of {epochs} epochs are more than a run log may hold, {MOST_EPOCHS} epochs; ask for fewer with --runs"
@@ -209,8 +211,9 @@ fn check_device(info: &TrainerInfo, recipe: &Recipe, device: DeviceChoice) -> Re
             "--device cuda cannot be used: {reason}; install the CUDA libraries with `make setup CUDA=1`, or use --device cpu"
         );
     }
-    if on_cpu && recipe.precision == Precision::Fp16 {
-        bail!("`precision`: fp16 is unusably slow on the CPU; use `auto` or `fp32`, or train on a GPU");
+    if on_cpu && recipe.precision.is_short() {
+        let word = recipe.precision.word();
+        bail!("`precision`: {word} is unusably slow on the CPU; use `auto` or `fp32`, or train on a GPU");
     }
     if on_cpu && device == DeviceChoice::Auto && info.cuda_problem.is_some() {
         labelled(Label::Warning, &format!("there is a GPU, but training runs on the CPU: {reason}"));

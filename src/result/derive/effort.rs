@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::peak::{self, Peak};
 use crate::result::derive::Basis;
 use crate::result::derive::energy::trained_gpu;
-use crate::work::Work;
+use crate::work::{self, Work};
 
 /// Work done, against what the device could do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,13 +45,10 @@ pub(super) fn of(basis: Basis, seconds_per_step: Option<f64>) -> Effort {
     }
 }
 
-/// Seconds that no device of this kind can undercut for one epoch of the basis's recipe; `None` where its peak is not known.
-pub(in crate::result) fn floor_seconds_of_epoch(basis: Basis) -> Option<f64> {
+/// Seconds that no device of this kind can undercut for each epoch of the basis's recipe; `None` where its peak is not known.
+pub(in crate::result) fn floor_seconds_of_epochs(basis: Basis) -> Option<Vec<f64>> {
     let cuda = basis.log.trainer.as_ref().is_some_and(|trainer| trainer.device == "cuda");
     let bound = if cuda { peak_of(basis)?.flop_per_second } else { peak::cpu_bound(basis.machine.host.logical_cpus) };
-    let work = Work::of(basis.recipe, basis.shapes);
-    let images = u64::from(basis.recipe.steps_per_epoch(basis.shapes.train)) * u64::from(basis.recipe.batch_size);
-    #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 operations times 1000")]
-    let least = work.least_training_flop_per_image as f64 * images as f64;
-    Some(peak::floor_seconds(least, bound))
+    let least = work::least_training_flop_of_epochs(basis.recipe, basis.shapes);
+    Some(least.into_iter().map(|flop| peak::floor_seconds(flop, bound)).collect())
 }

@@ -23,7 +23,7 @@ mod warnings;
 
 pub use calibration::{Calibration, Drift};
 pub use effort::Effort;
-pub(super) use effort::floor_seconds_of_epoch;
+pub(super) use effort::floor_seconds_of_epochs;
 pub use energy::{EnergyMethod, EnergySummary};
 pub use phases::Phases;
 pub use run_figures::{NearbyTimes, RunFigures};

@@ -1,0 +1,63 @@
+//! Ranges of settings, and what is said of one that is out of its range.
+
+/// A setting out of its range, or two that contradict each other.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{}: {problem}", quoted(paths))]
+pub struct RecipeError {
+    /// Key path, or both key paths of a contradiction.
+    pub paths: Vec<String>,
+    /// What is wrong with it, and which values are right.
+    pub problem: String,
+}
+
+/// What a check answers.
+pub(super) type Checked = Result<(), RecipeError>;
+
+fn quoted(paths: &[String]) -> String {
+    paths.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(" and ")
+}
+
+pub(super) fn refuse(paths: &[&str], problem: &str) -> Checked {
+    Err(RecipeError { paths: paths.iter().map(|path| (*path).to_owned()).collect(), problem: problem.to_owned() })
+}
+
+/// Refuses where `wrong`; `paths` contradict each other.
+pub(super) fn refuse_if(wrong: bool, paths: &[&str], problem: &str) -> Checked {
+    if wrong { refuse(paths, problem) } else { Ok(()) }
+}
+
+pub(super) fn whole(path: &str, value: u32, least: u32, most: u32) -> Checked {
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    refuse(&[path], &format!("is {value}, has to be {least} to {most}"))
+}
+
+pub(super) fn within(path: &str, value: f64, least: f64, most: f64) -> Checked {
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    refuse(&[path], &format!("is {value}, has to be {least} to {most}"))
+}
+
+pub(super) fn above(path: &str, value: f64, floor: f64, most: f64) -> Checked {
+    if value > floor && value <= most {
+        return Ok(());
+    }
+    refuse(&[path], &format!("is {value}, has to be above {floor} and at most {most}"))
+}
+
+pub(super) fn below(path: &str, value: f64, least: f64, ceiling: f64) -> Checked {
+    if value >= least && value < ceiling {
+        return Ok(());
+    }
+    refuse(&[path], &format!("is {value}, has to be at least {least} and below {ceiling}"))
+}
+
+/// Above `floor` and below `ceiling`.
+pub(super) fn between(path: &str, value: f64, floor: f64, ceiling: f64) -> Checked {
+    if value > floor && value < ceiling {
+        return Ok(());
+    }
+    refuse(&[path], &format!("is {value}, has to be above {floor} and below {ceiling}"))
+}

@@ -1,0 +1,104 @@
+//! JSON schemas of the files that people write, made from the types that read them, so that an editor completes and explains
+//! each key. They lie in `schemas/`; a test keeps them fresh.
+
+use schemars::{JsonSchema, schema_for};
+use serde_json::{Value, json};
+
+use crate::recipe::Recipe;
+use crate::track::Track;
+
+/// Which file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Subject {
+    /// A variant.
+    Variant,
+    /// A shipped recipe.
+    Recipe,
+    /// A track.
+    Track,
+}
+
+impl Subject {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Variant, Self::Recipe, Self::Track];
+
+    /// Name of its file in `schemas/`.
+    pub fn file(self) -> &'static str {
+        match self {
+            Self::Variant => "variant.json",
+            Self::Recipe => "recipe.json",
+            Self::Track => "track.json",
+        }
+    }
+}
+
+/// The schema's text.
+pub fn text(subject: Subject) -> String {
+    let schema = match subject {
+        Subject::Variant => variant(),
+        Subject::Recipe => recipe(),
+        Subject::Track => schema_of::<Track>(),
+    };
+    let mut text = serde_json::to_string_pretty(&schema).expect("a schema holds only strings as keys");
+    text.push('\n');
+    text
+}
+
+/// The keys of a recipe, none of which has to be there: what is missing is that of the recipe laid under it.
+fn overlay() -> Value {
+    let mut schema = schema_of::<Recipe>();
+    nothing_is_required(&mut schema);
+    schema
+}
+
+fn recipe() -> Value {
+    let mut schema = overlay();
+    schema["title"] = json!("A recipe that hlb-bench ships");
+    schema["properties"]["extends"] = json!({"type": "string", "description": "Recipe that this one is laid over."});
+    schema
+}
+
+fn variant() -> Value {
+    let mut schema = overlay();
+    schema["title"] = json!("A variant for hlb-bench");
+    schema["description"] =
+        json!("A shipped recipe and the keys that differ; keys that are left out are the recipe's.");
+    let properties = &mut schema["properties"];
+    properties["name"] = json!({
+        "description": "Name in paths and tables.", "type": "string", "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$"
+    });
+    properties["authors"] = json!({
+        "description": "Who made it.", "type": "array", "items": {"type": "string", "maxLength": 80}, "minItems": 1, "maxItems": 20
+    });
+    properties["description"] = json!({"description": "The idea in a sentence.", "type": "string", "maxLength": 400});
+    properties["extends"] = json!({
+        "description": "Shipped recipe that it is laid over.", "enum": crate::variant::recipe_names()
+    });
+    // The track comes with the recipe.
+    if let Some(properties) = properties.as_object_mut() {
+        properties.remove("track");
+    }
+    schema["required"] = json!(["name", "authors", "description", "extends"]);
+    schema
+}
+
+fn schema_of<T: JsonSchema>() -> Value {
+    schema_for!(T).to_value()
+}
+
+/// Takes `required` off every mapping; `kind` stays, for it says which keys there are.
+fn nothing_is_required(schema: &mut Value) {
+    match schema {
+        Value::Object(map) => {
+            if let Some(Value::Array(keys)) = map.get_mut("required") {
+                keys.retain(|key| key == "kind");
+            }
+            if map.get("required").is_some_and(|keys| *keys == json!([])) {
+                map.remove("required");
+            }
+            map.values_mut().for_each(nothing_is_required);
+        }
+        Value::Array(items) => items.iter_mut().for_each(nothing_is_required),
+        _ => {}
+    }
+}
