@@ -54,10 +54,10 @@ mod tests {
         #[test]
         fn the_order_stays_and_nothing_gets_smaller(p_values in prop::collection::vec(0.0_f64..=1.0, 1..20)) {
             let adjusted = holm(&p_values.iter().copied().map(Some).collect::<Vec<_>>());
-            for (p, adjusted) in p_values.iter().zip(&adjusted) {
-                prop_assert!(adjusted.unwrap() >= *p && adjusted.unwrap() <= 1.0);
+            for (p, found) in p_values.iter().zip(&adjusted) {
+                prop_assert!(found.unwrap() >= *p && found.unwrap() <= 1.0);
                 for (other, other_adjusted) in p_values.iter().zip(&adjusted) {
-                    prop_assert!(p > other || adjusted <= other_adjusted);
+                    prop_assert!(p > other || found <= other_adjusted);
                 }
             }
         }

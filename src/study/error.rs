@@ -31,7 +31,7 @@ pub enum StudyError {
         /// Name of the variant.
         variant: String,
         /// What is wrong.
-        source: VariantError,
+        source: Box<VariantError>,
     },
     /// The track asked for is none of the study's.
     #[error("the study has no track `{}`; it has {known}", show(.track))]

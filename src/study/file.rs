@@ -150,7 +150,8 @@ impl StudyFile {
     /// The recipe of a variant on a track, resolved as that of a variant file is.
     pub fn resolve(&self, index: usize, ground: &Ground) -> Result<Recipe, StudyError> {
         let entry = &self.body.variants[index];
-        let named = |source: VariantError| StudyError::Variant { variant: entry.name.to_string(), source };
+        let named =
+            |source: VariantError| StudyError::Variant { variant: entry.name.to_string(), source: Box::new(source) };
         let variant = self.variant(index, &ground.track.id, &ground.track.reference);
         let base = variant.base().map_err(named)?;
         if base.track != ground.track.id {
@@ -286,7 +287,7 @@ mod tests {
             ("variants: [{name: a}]\n", "s.yaml:7:11: `variants`: lists 1 variants, has to list 2 to 50"),
             ("variants: [{name: a}, {name: a}]\n", "s.yaml:7:30: `variants[1].name`: `a` is the name of an earlier"),
             ("variants: [{name: b}, {name: c}]\n", "s.yaml:6:12: `reference`: there is no variant `a`"),
-            (&format!("{variants}chagnes: {{}}\n"), "s.yaml:9:5: unknown field `chagnes`"),
+            (&format!("{variants}chagnes: {{}}\n"), "s.yaml:10:5: unknown field `chagnes`"),
             (
                 &format!("{variants}changes: {{epochs: 0}}\n"),
                 "s.yaml:10:23: `epochs`: is 0, has to be 1 to 1000 (in variant `b`)",

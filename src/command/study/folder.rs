@@ -52,15 +52,15 @@ impl Folder {
             records.check_plan(plan)?;
             records.check_start(&start)?;
         }
-        let mut writer =
-            if path.exists() { LogWriter::resume(&path) } else { LogWriter::create(&path) }.map_err(explain)?;
+        let mut writer = if path.exists() { LogWriter::resume(&path) } else { LogWriter::create(&path) }
+            .map_err(|error| explain(&error))?;
         // Read again: until the lock was held another process may have written.
         if let Some(records) = self.read()? {
             records.check_plan(plan)?;
             records.check_start(&start)?;
             return Ok((writer, records));
         }
-        writer.write(&start).map_err(explain)?;
+        writer.write(&start).map_err(|error| explain(&error))?;
         Ok((writer, Records::new(&path, start)))
     }
 
@@ -76,8 +76,8 @@ impl Folder {
 }
 
 /// What is wrong with the log, and what to do about it here, where there is no session to resume.
-pub(super) fn explain(error: LogError) -> anyhow::Error {
-    let next = match &error {
+pub(super) fn explain(error: &LogError) -> anyhow::Error {
+    let next = match error {
         LogError::InUse { .. } => "wait for it to end, or name another folder with --out",
         LogError::Vanished { .. } => "leave the folder alone while the study runs",
         _ => "the runs that ended are kept; the same command goes on with the others",

@@ -91,7 +91,7 @@ impl Rounds<'_> {
                 progress.end();
                 return self.stopped(&records);
             };
-            log.write(&record).map_err(explain)?;
+            log.write(&record).map_err(|error| explain(&error))?;
             progress.end_run(*slot, &record);
             records.runs.push(record);
             let round_is_over = missing.get(index + 1).is_none_or(|next| next.run != slot.run);
@@ -100,7 +100,7 @@ impl Rounds<'_> {
             }
         }
         progress.end();
-        log.finish().map_err(explain)?;
+        log.finish().map_err(|error| explain(&error))?;
         Ok(records)
     }
 

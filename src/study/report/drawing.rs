@@ -92,7 +92,7 @@ fn rate_points(lane: &Lane) -> Vec<(f64, f64)> {
     let rates = rates(&lane.recipe, lane.steps());
     let every = (rates.len() as u64).div_ceil(MOST_POINTS).max(1);
     let last = rates.len().saturating_sub(1);
-    let kept = rates.iter().enumerate().filter(|(step, _)| *step as u64 % every == 0 || *step == last);
+    let kept = rates.iter().enumerate().filter(|(step, _)| (*step as u64).is_multiple_of(every) || *step == last);
     kept.map(|(step, rate)| (step as f64 / per_epoch, *rate)).collect()
 }
 

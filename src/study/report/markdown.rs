@@ -89,7 +89,7 @@ fn published(published: &Published) -> Vec<String> {
         }),
     ));
     lines.push(String::new());
-    lines.push(format!("- Published order, best accuracy first: {}", published.published_order));
+    lines.push(format!("- Published order, best accuracy first: {}", published.their_order));
     lines.push(format!("- Our order, best accuracy first: {}", published.our_order));
     lines.push(format!("- {} Kendall's tau: {}", published.verdict, published.tau));
     lines

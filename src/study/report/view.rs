@@ -78,7 +78,8 @@ pub(super) struct Published {
     pub(super) source: String,
     pub(super) conditions: String,
     pub(super) rows: Vec<PublishedRow>,
-    pub(super) published_order: String,
+    /// Names, best published accuracy first.
+    pub(super) their_order: String,
     pub(super) our_order: String,
     pub(super) verdict: String,
     pub(super) tau: String,
@@ -255,7 +256,7 @@ impl Published {
             source: String::new(),
             conditions: String::new(),
             rows: beside.rows.iter().map(published_row).collect(),
-            published_order: beside.published_order.join(" > "),
+            their_order: beside.published_order.join(" > "),
             our_order: beside.our_order.join(" > "),
             verdict: verdict.to_owned(),
             tau: beside.tau.map_or_else(|| "unknown".to_owned(), |tau| format!("{tau:.3}")),
