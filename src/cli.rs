@@ -30,6 +30,8 @@ pub enum Command {
     Compare(Compare),
     /// Hold an entry's session again from the entry alone, and say whether the two agree
     Reproduce(Reproduce),
+    /// Train variants of a study in turn, run by run with the same seeds, and report how they compare
+    Study(Study),
     /// Say how many runs a claimed gain needs, before they are paid for
     Power(Power),
     /// Rebuild the site from the submissions alone
@@ -141,6 +143,40 @@ pub struct Run {
     /// Print the result as JSON instead of YAML
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `study`.
+#[derive(Debug, Args)]
+pub struct Study {
+    /// The study
+    pub file: PathBuf,
+    /// Track to hold it on, one of those that the file lists [default: its first]
+    #[arg(long, value_name = "ID")]
+    pub track: Option<String>,
+    /// Runs of each variant [default: as the file says]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub runs: Option<u32>,
+    /// Folder of its records and report; a study that is there goes on where it was [default: studies/out/NAME-TRACK]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Print what would be trained and how long it would take, and train nothing
+    #[arg(long, conflicts_with = "report_only")]
+    pub dry_run: bool,
+    /// Write the report again from the records, and train nothing
+    #[arg(long)]
+    pub report_only: bool,
+    /// Where to train
+    #[arg(long, value_enum, default_value_t = DeviceChoice::Auto)]
+    pub device: DeviceChoice,
+    /// Threads of libtorch on the CPU [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub threads: Option<u32>,
+    /// Folder that holds the data set's files
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// End a run if its trainer gives no sign of life for this long
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
+    pub hang_after: u64,
 }
 
 /// Arguments of `verify`.

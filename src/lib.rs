@@ -36,6 +36,7 @@ pub mod seed;
 pub mod session;
 pub mod signing;
 pub mod stats;
+pub mod study;
 pub mod text;
 pub mod track;
 pub mod trainer;

@@ -8,6 +8,7 @@ use crate::printer::{Label, labelled, note};
 use crate::result::EntryError;
 use crate::session::{LogError, SessionError, SpawnError};
 use crate::signing::{AllowedSignersError, KeygenError, SignError, SignatureError};
+use crate::study::StudyError;
 use crate::variant::VariantError;
 use crate::yaml::{ReadError, YamlError};
 
@@ -35,6 +36,6 @@ pub fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     }
     hints!(VariantError, YamlError, DatasetError, FetchError, PriceError, EntryError, SpawnError);
     hints!(ArtifactError, ReadError, SiteError, SignatureError, SignError, KeygenError, AllowedSignersError);
-    hints!(SessionError, LogError);
+    hints!(StudyError, SessionError, LogError);
     None
 }

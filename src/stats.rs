@@ -6,10 +6,13 @@
 //! whoever verifies a result computes it again.
 
 mod bootstrap;
+mod holm;
 mod interval;
+mod kendall;
 mod mann_whitney;
 mod mean;
 mod p_value;
+mod paired_accuracy;
 mod paired_ratio;
 mod power;
 #[cfg(test)]
@@ -21,10 +24,13 @@ mod wilcoxon;
 mod wilson;
 
 pub use bootstrap::{median_interval, ratio_of_medians};
+pub use holm::holm;
 pub use interval::{Estimate, Interval};
+pub use kendall::kendall_tau;
 pub use mann_whitney::mann_whitney;
 pub use mean::mean_and_deviation;
 pub use p_value::rounded_up_p;
+pub use paired_accuracy::{PairedAccuracies, mean_interval};
 pub use paired_ratio::paired_ratio;
 pub use power::{power, runs_needed};
 pub use rank_test::RankTest;

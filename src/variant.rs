@@ -174,6 +174,23 @@ impl Variant {
         Err(VariantError::Authors { shown_name: source.name().to_owned(), count })
     }
 
+    /// A variant that is a part of another file, such as a study: the values of `layers` are laid over each other in this order, and
+    /// stand in `source`. Whose file it is has said who made it.
+    pub fn part(
+        name: Id,
+        description: SafeText<400>,
+        extends: String,
+        layers: &[&Map<String, Value>],
+        source: Source,
+    ) -> Self {
+        let mut changes = Value::Object(Map::new());
+        for layer in layers {
+            lay_over(&mut changes, Value::Object((*layer).clone()));
+        }
+        let Value::Object(changes) = changes else { unreachable!("a mapping laid over a mapping is one") };
+        Self { header: Header { name, authors: Vec::new(), description, extends, changes }, source }
+    }
+
     /// The recipe in `extends`, before any change.
     pub fn base(&self) -> Result<Recipe, VariantError> {
         let extends = &self.header.extends;

@@ -3,6 +3,7 @@
 mod compare;
 mod data;
 mod hardware;
+mod interrupt;
 mod keygen;
 mod leaderboard;
 mod measure;
@@ -11,6 +12,7 @@ mod progress;
 mod recipe;
 mod reproduce;
 mod run;
+mod study;
 mod submit;
 mod verify;
 mod watching;
@@ -38,6 +40,7 @@ pub fn run(arguments: Arguments, clock: &MonotonicClock) -> ExitCode {
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Compare(arguments) => compare::compare(&arguments),
         Command::Reproduce(arguments) => reproduce::reproduce(&arguments, clock),
+        Command::Study(arguments) => study::study(&arguments, clock),
         Command::Power(arguments) => power::power(&arguments),
         Command::Leaderboard(arguments) => leaderboard::leaderboard(&arguments),
         Command::Data(command) => data::data(&command),

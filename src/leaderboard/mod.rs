@@ -4,6 +4,7 @@ mod board;
 mod site;
 
 pub use board::{Board, BoardError, RankedTrack, Rejected, Row, entry_folders, read, read_signers};
+pub(crate) use site::{Pages, Scale, Tick, human_interval, percentage, ratio, scaled};
 pub use site::{SiteError, write};
 
 /// Keys that may sign for a board, in OpenSSH's format, beside its entries.

@@ -45,10 +45,13 @@ use crate::result::{
 use crate::text::show;
 use crate::yaml::{self, ReadError};
 
+pub(crate) use chart::{Scale, Tick};
+pub(crate) use figure::{human_interval, percentage, ratio, scaled};
+pub(crate) use page::Pages;
+
 use entry_view::EntryPage;
 use folder::SiteFolder;
 use index_view::IndexPage;
-use page::Pages;
 
 /// Why there is no site, or an old one.
 #[derive(Debug, thiserror::Error)]

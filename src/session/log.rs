@@ -5,7 +5,9 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::wire::{LogLine, whole_lines};
+use serde::Serialize;
+
+use crate::wire::whole_lines;
 
 /// The run log cannot be written; the session ends, since an unlogged run is no run.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +28,7 @@ pub enum LogError {
         path: PathBuf,
     },
     /// Another process writes it.
-    #[error("the session of {path} is still running in another process")]
+    #[error("what writes {path} is still running in another process")]
     InUse {
         /// File.
         path: PathBuf,
@@ -108,7 +110,7 @@ impl LogWriter {
 
     /// Writes a line and hands it to the operating system, so that it outlives this process. A line that does not fit leaves
     /// nothing behind.
-    pub fn write(&mut self, line: &LogLine) -> Result<(), LogError> {
+    pub fn write(&mut self, line: &impl Serialize) -> Result<(), LogError> {
         self.append(line).map_err(|source| LogError::Write { path: self.path.clone(), source })?;
         if self.is_gone() {
             return Err(LogError::Vanished { path: self.path.clone() });
@@ -116,7 +118,7 @@ impl LogWriter {
         Ok(())
     }
 
-    fn append(&mut self, line: &LogLine) -> io::Result<()> {
+    fn append(&mut self, line: &impl Serialize) -> io::Result<()> {
         let mut text = serde_json::to_string(line).map_err(io::Error::other)?;
         text.push('\n');
         let written = self.file.write_all(text.as_bytes());
@@ -144,7 +146,7 @@ impl LogWriter {
 mod tests {
     use super::*;
     use crate::artifact::write_atomic;
-    use crate::wire::Event;
+    use crate::wire::{Event, LogLine};
 
     #[test]
     fn a_torn_line_is_cut_off_before_the_next_one() {

@@ -1,6 +1,6 @@
 //! Watches the trainer from outside: stamps its events, writes them to the run log, and records how it ended.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
@@ -30,8 +30,6 @@ pub struct Request<'a> {
     pub arrays: Arrays,
     /// How its run log goes on from here.
     pub opening: Opening,
-    /// Where the run log is; a new one must not exist.
-    pub log: &'a Path,
     /// A trainer that gives no sign of life for this long hangs.
     pub hang_after: Duration,
     /// Set by Ctrl-C.
@@ -41,8 +39,15 @@ pub struct Request<'a> {
 /// How a process begins.
 #[derive(Debug)]
 pub enum Opening {
-    /// First line of a new run log.
-    Start(Box<SessionStart>),
+    /// A new run log.
+    Start {
+        /// Its first line.
+        start: Box<SessionStart>,
+        /// Where it is; no such file may exist.
+        path: PathBuf,
+    },
+    /// No run log: the observer keeps what is to be kept.
+    Unlogged,
     /// Goes on with the run log of a session that ended early.
     Resume {
         /// The line.
@@ -80,7 +85,7 @@ impl SessionError {
 
 /// Runs a session to its end and returns why it ended: `completed`, or what went wrong.
 pub fn supervise(request: Request, clock: MonotonicClock, observer: &mut dyn Observer) -> Result<String, SessionError> {
-    let mut recorder = Recorder::open(request.log, request.opening, clock, observer)?;
+    let mut recorder = Recorder::open(request.opening, clock, observer)?;
     let runs = request.job.runs.len();
     if runs == 0 {
         // Killed after the last run: there is nothing left to train.
@@ -152,7 +157,7 @@ impl Watch<'_> {
 
 /// Stamps events, writes them to the log and shows them.
 struct Recorder<'a> {
-    log: LogWriter,
+    log: Option<LogWriter>,
     /// When the session began by this process's clock, or would have if it had held all of it.
     began: Duration,
     /// Seconds of the log before this process.
@@ -175,22 +180,20 @@ struct OpenRun {
 }
 
 impl<'a> Recorder<'a> {
-    fn open(
-        path: &Path,
-        opening: Opening,
-        clock: MonotonicClock,
-        observer: &'a mut dyn Observer,
-    ) -> Result<Self, LogError> {
+    fn open(opening: Opening, clock: MonotonicClock, observer: &'a mut dyn Observer) -> Result<Self, LogError> {
         let (log, trainer, before, event) = match opening {
-            Opening::Start(start) => (LogWriter::create(path)?, None, 0.0, Event::SessionStart(*start)),
+            Opening::Start { start, path } => {
+                (Some(LogWriter::create(&path)?), None, 0.0, Some(Event::SessionStart(*start)))
+            }
+            Opening::Unlogged => (None, None, 0.0, None),
             Opening::Resume { resume, log, trainer, at_seconds } => {
-                (log, trainer, at_seconds, Event::SessionResume(resume))
+                (Some(log), trainer, at_seconds, Some(Event::SessionResume(resume)))
             }
         };
         let began = clock.now();
         let mut recorder =
             Self { log, began, before, last: before, clock, observer, trainer, open_run: None, finished: 0 };
-        recorder.record_now(event)?;
+        event.map_or(Ok(()), |event| recorder.record_now(event))?;
         Ok(recorder)
     }
 
@@ -214,8 +217,10 @@ impl<'a> Recorder<'a> {
         // Two threads stamp; a line that waited behind a younger one must not seem to go back in time.
         self.last = self.last.max(self.before + now.saturating_sub(self.began).as_secs_f64());
         let line = LogLine { at_seconds: self.last, event };
-        if !matches!(line.event, Event::Progress { .. }) {
-            self.log.write(&line)?;
+        if let Some(log) = &mut self.log
+            && !matches!(line.event, Event::Progress { .. })
+        {
+            log.write(&line)?;
         }
         self.observer.event(&line);
         Ok(())
@@ -268,7 +273,7 @@ impl<'a> Recorder<'a> {
     /// Closes the log and waits until the disk has it.
     fn end(mut self, trouble: Option<String>, runs: usize) -> Result<String, SessionError> {
         let reason = self.close(trouble, runs)?;
-        self.log.finish()?;
+        self.log.map_or(Ok(()), LogWriter::finish)?;
         Ok(reason)
     }
 }

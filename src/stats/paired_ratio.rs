@@ -28,7 +28,7 @@ fn log_ratio(a: f64, b: f64) -> Option<f64> {
 
 /// Half the width of the interval of a mean of `count` values.
 #[expect(clippy::cast_precision_loss, reason = "a session has few runs")]
-fn reach(deviation: f64, count: usize) -> Option<f64> {
+pub(super) fn reach(deviation: f64, count: usize) -> Option<f64> {
     let count = count as f64;
     let distribution = StudentsT::new(0.0, 1.0, count - 1.0).ok()?;
     Some(distribution.inverse_cdf(0.975) * deviation / count.sqrt())

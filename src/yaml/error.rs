@@ -130,7 +130,7 @@ pub(super) fn unfit(
 ) -> YamlError {
     let message = plain_words(&bare_message(path, message, own.is_some()));
     let unknown = unknown_word(&message, "unknown field").map(str::to_owned);
-    let at = outline::locate(source.text(), path, unknown.as_deref()).or(own).unwrap_or(Position::START);
+    let at = outline::locate(source, path, unknown.as_deref()).or(own).unwrap_or(Position::START);
     YamlError::Unfit {
         name: source.name().to_owned(),
         at,

@@ -28,6 +28,8 @@ pub use read::{ByteCap, RESULT_CAP, ReadError, VARIANT_CAP, read};
 pub struct Source {
     name: String,
     text: String,
+    /// Key paths from whose values other key paths lead; empty: from the whole text.
+    parts: Vec<String>,
 }
 
 impl Source {
@@ -42,7 +44,7 @@ impl Source {
         let text = std::str::from_utf8(bytes).map_err(|error| error::not_utf8(&name, bytes, error.valid_up_to()))?;
         guard::check(text).map_err(refused)?;
         let text = text.to_owned();
-        Ok(Self { name, text })
+        Ok(Self { name, text, parts: Vec::new() })
     }
 
     /// The name in messages, fit to be shown.
@@ -73,9 +75,22 @@ impl Source {
             .map_err(|error| error::unfit(self, error.path(), &error.inner().to_string(), None))
     }
 
+    /// The same text, of which only the values under these key paths count, such as `variants[1].changes`: the places of keys are
+    /// looked for in them, in this order.
+    #[must_use]
+    pub fn parts(&self, key_paths: Vec<String>) -> Self {
+        Self { parts: key_paths, ..self.clone() }
+    }
+
     /// Where the value under a key path such as `optimizer.weights.lr` stands in this text.
     pub fn locate(&self, key_path: &str) -> Option<Position> {
-        outline::locate_key(&self.text, key_path)
+        outline::locate_key(self, key_path)
+    }
+
+    /// The key paths from whose values others lead; an empty one stands for the whole text.
+    fn starts(&self) -> impl Iterator<Item = &str> {
+        let whole = self.parts.is_empty().then_some("");
+        self.parts.iter().map(String::as_str).chain(whole)
     }
 }
 

@@ -5,6 +5,7 @@
 use saphyr_parser::{Event, Parser, Span, StrInput};
 use serde_path_to_error::{Path, Segment};
 
+use super::Source;
 use super::error::Position;
 use super::guard::position;
 
@@ -34,20 +35,29 @@ fn root(text: &str) -> Option<Node> {
 }
 
 /// The place of the value under a path of keys such as `optimizer.weights.lr`, or of the list for `blocks.widths[1]`.
-pub(super) fn locate_key(text: &str, key_path: &str) -> Option<Position> {
-    let root = root(text)?;
-    let mut here = &root;
-    for key in key_path.split('.') {
-        let key = key.split('[').next().unwrap_or(key);
-        here = here.entry(key)?.1;
-    }
-    Some(here.at)
+pub(super) fn locate_key(source: &Source, key_path: &str) -> Option<Position> {
+    let root = root(source.text())?;
+    let below = |start: &Node| {
+        let mut here = start;
+        for key in key_path.split('.') {
+            let key = key.split('[').next().unwrap_or(key);
+            here = here.entry(key)?.1;
+        }
+        Some(here.at)
+    };
+    source.starts().filter_map(|start| root.descend(start)).find_map(below)
 }
 
-/// The place of the value that a path leads to, or of `key` inside it if that is given and there.
-pub(super) fn locate(text: &str, path: &Path, key: Option<&str>) -> Option<Position> {
-    let root = root(text)?;
-    let mut here = &root;
+/// The place of the value that a path leads to, or of `key` inside it if that is given and there. Where none of the parts of a text has
+/// it, the place of the first one that is there.
+pub(super) fn locate(source: &Source, path: &Path, key: Option<&str>) -> Option<Position> {
+    let root = root(source.text())?;
+    let starts = || source.starts().filter_map(|start| root.descend(start));
+    starts().find_map(|start| below(start, path, key)).or_else(|| starts().next().map(|start| start.at))
+}
+
+fn below(start: &Node, path: &Path, key: Option<&str>) -> Option<Position> {
+    let mut here = start;
     let mut key_at = None;
     for segment in path {
         (key_at, here) = here.step(segment)?;
@@ -67,6 +77,20 @@ impl Node {
             (Segment::Map { key }, _) => self.entry(key).map(|(at, value)| (Some(at), value)),
             _ => None,
         }
+    }
+
+    /// The value under a key path such as `variants[1].changes`; an empty one leads here.
+    fn descend(&self, key_path: &str) -> Option<&Self> {
+        let mut here = self;
+        for part in key_path.split('.').filter(|part| !part.is_empty()) {
+            let mut steps = part.split('[');
+            here = here.entry(steps.next()?)?.1;
+            for index in steps {
+                let Inside::Items(items) = &here.inside else { return None };
+                here = items.get(index.trim_end_matches(']').parse::<usize>().ok()?)?;
+            }
+        }
+        Some(here)
     }
 
     fn entry(&self, wanted: &str) -> Option<(Position, &Self)> {

@@ -33,6 +33,7 @@ mod signing;
 mod simulated;
 mod site;
 mod starved;
+mod study;
 #[cfg(feature = "torch")]
 mod submit;
 mod telemetry;

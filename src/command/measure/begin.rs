@@ -45,7 +45,8 @@ pub(super) fn fresh(prepared: &Prepared, options: &SessionOptions, clock: &Monot
     }
     let start = start(prepared, options, &nonce, clock);
     let runs = order(&start);
-    Ok(Begun { folder, opening: Opening::Start(Box::new(start.clone())), start, runs, threads: None })
+    let opening = Opening::Start { start: Box::new(start.clone()), path: folder.join(LOG_FILE) };
+    Ok(Begun { folder, opening, start, runs, threads: None })
 }
 
 fn new_folder(prepared: &Prepared, options: &SessionOptions, nonce: &str) -> Result<PathBuf> {

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -10,8 +9,9 @@ use anyhow::{Context as _, Result, bail};
 use crate::artifact::{sha256_hex, write_atomic};
 use crate::cli::SessionOptions;
 use crate::clock::MonotonicClock;
+use crate::command::interrupt;
 use crate::command::measure::begin::{self, Begun};
-use crate::command::measure::prepare::Prepared;
+use crate::command::measure::prepare::{Prepared, usual_threads};
 use crate::command::progress::Progress;
 use crate::result::{
     Basis, DatasetFacts, LOG_FILE, LibtorchFacts, LogFacts, RESULT_FILE, RESULT_SCHEMA, ReferenceFacts, ResultFile,
@@ -49,8 +49,6 @@ pub(in crate::command) fn hold(prepared: &Prepared, options: &SessionOptions, cl
 }
 
 fn job(prepared: &Prepared, options: &SessionOptions, begun: &Begun) -> Job {
-    let host = &prepared.machine.host;
-    let cores = host.physical_cores.unwrap_or(host.logical_cpus).min(host.logical_cpus);
     let start = &begun.start;
     Job {
         recipe: prepared.resolved.recipe.clone(),
@@ -61,15 +59,14 @@ fn job(prepared: &Prepared, options: &SessionOptions, begun: &Begun) -> Job {
         stop_at_target: start.stop_at_target,
         deterministic: start.deterministic,
         device: options.device,
-        threads: options.threads.or(begun.threads).unwrap_or(cores),
+        threads: options.threads.or(begun.threads).unwrap_or_else(|| usual_threads(&prepared.machine)),
         arrays: prepared.data.arrays.shapes(),
     }
 }
 
 /// Holds the session, whose folder it returns; Ctrl-C and SIGTERM end it with a recorded outcome.
 fn supervise(prepared: &Prepared, options: &SessionOptions, begun: Begun, clock: &MonotonicClock) -> Result<PathBuf> {
-    static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-    ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed)).context("Ctrl-C cannot be caught")?;
+    let interrupted = interrupt::catch()?;
     let mut progress = Progress::begin(
         &prepared.resolved.ground,
         (&prepared.resolved.recipe, prepared.reference.as_ref()),
@@ -81,9 +78,8 @@ fn supervise(prepared: &Prepared, options: &SessionOptions, begun: Begun, clock:
         job: job(prepared, options, &begun),
         arrays: prepared.data.arrays.clone(),
         opening: begun.opening,
-        log: &begun.folder.join(LOG_FILE),
         hang_after: Duration::from_secs(options.hang_after),
-        interrupted: &INTERRUPTED,
+        interrupted,
     };
     session::supervise(request, *clock, &mut progress)?;
     Ok(begun.folder)

@@ -11,4 +11,7 @@ mod hold;
 mod prepare;
 
 pub(super) use hold::{Held, hold};
-pub(super) use prepare::{Calibrates, Prepared, Purpose, Resolved, ground, prepare, read_variant, resolve};
+pub(super) use prepare::{
+    Calibrates, Equipment, Prepared, Purpose, Resolved, check_device, equip, ground, prepare, read_variant, resolve,
+    usual_threads,
+};

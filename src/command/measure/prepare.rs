@@ -133,21 +133,9 @@ pub(in crate::command) fn prepare(
     check_size([Some(&resolved.recipe), reference.as_ref()], runs)?;
     let machine = Machine::read();
     let price = price(options, &machine)?;
-    let trainer = session::find_trainer()?;
-    let watch = Watching::begin();
-    // Side by side, since each takes most of a second.
-    let (data, libtorch) = thread::scope(|scope| {
-        let libtorch = scope.spawn(|| libtorch(&trainer));
-        let ground = &resolved.ground;
-        let data = dataset::prepare(&ground.manifest, ground.track.resize, options.data.as_deref(), &watch);
-        (data, libtorch.join())
-    });
-    watch.end();
-    let data = data?;
-    let (info, libtorch_sha256) =
-        libtorch.map_err(|_| anyhow::anyhow!("the digest of libtorch could not be taken"))??;
-    check_device(&info, &resolved.recipe, options.device)?;
-    let harness = harness(&trainer)?;
+    let equipment = equip(&resolved.ground, options.data.as_deref())?;
+    check_device(&equipment.trainer_info, [&resolved.recipe], options.device)?;
+    let Equipment { data, trainer, libtorch_sha256, harness, .. } = equipment;
     Ok(Prepared {
         resolved,
         purpose,
@@ -161,6 +149,33 @@ pub(in crate::command) fn prepare(
         harness,
         machine,
     })
+}
+
+/// What runs need, whatever their recipe.
+pub(in crate::command) struct Equipment {
+    pub(in crate::command) data: dataset::Prepared,
+    pub(in crate::command) trainer: PathBuf,
+    pub(in crate::command) trainer_info: TrainerInfo,
+    pub(in crate::command) libtorch_sha256: Option<Sha256Hex>,
+    pub(in crate::command) harness: HarnessFacts,
+}
+
+/// Verifies the data set, for which `folder` holds the files where the user says so, and finds trainer and libtorch.
+pub(in crate::command) fn equip(ground: &Ground, folder: Option<&Path>) -> Result<Equipment> {
+    let trainer = session::find_trainer()?;
+    let watch = Watching::begin();
+    // Side by side, since each takes most of a second.
+    let (data, libtorch) = thread::scope(|scope| {
+        let libtorch = scope.spawn(|| libtorch(&trainer));
+        let data = dataset::prepare(&ground.manifest, ground.track.resize, folder, &watch);
+        (data, libtorch.join())
+    });
+    watch.end();
+    let data = data?;
+    let (trainer_info, libtorch_sha256) =
+        libtorch.map_err(|_| anyhow::anyhow!("the digest of libtorch could not be taken"))??;
+    let harness = harness(&trainer)?;
+    Ok(Equipment { data, trainer, trainer_info, libtorch_sha256, harness })
 }
 
 /// The track's reference, if its runs are to be held in turn with the variant's.
@@ -203,7 +218,11 @@ fn check_size(recipes: [Option<&Recipe>; 2], runs: u32) -> Result<()> {
 }
 
 /// Refuses a device or number format that the trainer cannot serve, before anything is written.
-fn check_device(info: &TrainerInfo, recipe: &Recipe, device: DeviceChoice) -> Result<()> {
+pub(in crate::command) fn check_device<'a>(
+    info: &TrainerInfo,
+    recipes: impl IntoIterator<Item = &'a Recipe>,
+    device: DeviceChoice,
+) -> Result<()> {
     let reason = info.cuda_problem.clone().unwrap_or_else(|| "libtorch sees no CUDA device".to_owned());
     let on_cpu = device == DeviceChoice::Cpu || !info.cuda;
     if device == DeviceChoice::Cuda && !info.cuda {
@@ -211,8 +230,9 @@ fn check_device(info: &TrainerInfo, recipe: &Recipe, device: DeviceChoice) -> Re
             "--device cuda cannot be used: {reason}; install the CUDA libraries with `make setup CUDA=1`, or use --device cpu"
         );
     }
-    if on_cpu && recipe.precision.is_short() {
-        let word = recipe.precision.word();
+    let short = recipes.into_iter().map(|recipe| recipe.precision).find(|precision| precision.is_short());
+    if let (true, Some(precision)) = (on_cpu, short) {
+        let word = precision.word();
         bail!("`precision`: {word} is unusably slow on the CPU; use `auto` or `fp32`, or train on a GPU");
     }
     if on_cpu && device == DeviceChoice::Auto && info.cuda_problem.is_some() {
@@ -264,6 +284,12 @@ fn price(options: &SessionOptions, machine: &Machine) -> Result<Option<Price>> {
             Ok(None)
         }
     }
+}
+
+/// The threads that a run on the CPU gets where nobody says: one for each core that may be used.
+pub(in crate::command) fn usual_threads(machine: &Machine) -> u32 {
+    let host = &machine.host;
+    host.physical_cores.unwrap_or(host.logical_cpus).min(host.logical_cpus)
 }
 
 fn harness(trainer: &Path) -> Result<HarnessFacts> {

@@ -34,7 +34,7 @@ pub(super) struct Chart {
 
 /// A mark on an axis.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct Tick {
+pub(crate) struct Tick {
     at: f64,
     label: String,
 }
@@ -142,7 +142,7 @@ fn draw(curves: &[Curve], target: f64, x: &Scale, y: &Scale) -> Chart {
 
 /// A linear scale from values to coordinates.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Scale {
+pub(crate) struct Scale {
     low: f64,
     high: f64,
     step: f64,
@@ -152,29 +152,31 @@ pub(super) struct Scale {
 
 impl Scale {
     /// From `low` to `high` as they are; `from` and `to` are the coordinates of the ends.
-    pub(super) fn exact(low: f64, high: f64, ticks: u32, from: f64, to: f64) -> Self {
+    pub(crate) fn exact(low: f64, high: f64, ticks: u32, from: f64, to: f64) -> Self {
         let high = if high > low { high } else { low + 1.0 };
         Self { low, high, step: nice_step(high - low, ticks), from, to }
     }
 
     /// From the tick below `low` to the tick above `high`.
-    pub(super) fn around(low: f64, high: f64, ticks: u32, from: f64, to: f64) -> Self {
+    pub(crate) fn around(low: f64, high: f64, ticks: u32, from: f64, to: f64) -> Self {
         let exact = Self::exact(low, high, ticks, from, to);
         let step = exact.step;
         Self { low: (low / step).floor() * step, high: (exact.high / step).ceil() * step, ..exact }
     }
 
-    fn capped(self, most: f64) -> Self {
+    /// The same, but to no more than `most`.
+    pub(crate) fn capped(self, most: f64) -> Self {
         Self { high: self.high.min(most), ..self }
     }
 
     /// The coordinate of a value, to a tenth of a unit.
-    pub(super) fn at(&self, value: f64) -> f64 {
+    pub(crate) fn at(&self, value: f64) -> f64 {
         let share = (value - self.low) / (self.high - self.low);
         ((self.from + share * (self.to - self.from)) * 10.0).round() / 10.0
     }
 
-    pub(super) fn ticks(&self) -> Vec<Tick> {
+    /// Marks at round numbers.
+    pub(crate) fn ticks(&self) -> Vec<Tick> {
         let first = (self.low / self.step - 1e-9).ceil();
         let decimals = if self.step < 0.1 { 2 } else { usize::from(self.step < 1.0) };
         // A count bounds the loop, whatever numbers a stranger's log holds.

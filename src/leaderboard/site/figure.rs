@@ -50,12 +50,12 @@ impl Figure {
 }
 
 /// A percentage with two decimals: one image of 10,000 is seen.
-pub(super) fn percentage(percent: f64) -> String {
+pub(crate) fn percentage(percent: f64) -> String {
     format!("{percent:.2} %")
 }
 
 /// A ratio with three decimals.
-pub(super) fn ratio(value: f64) -> String {
+pub(crate) fn ratio(value: f64) -> String {
     format!("{value:.3}")
 }
 
@@ -65,7 +65,7 @@ pub(super) fn p_value(p: f64) -> String {
 }
 
 /// An interval in words. An end that is not known is said to be open, never left out.
-pub(super) fn human_interval(low: Option<f64>, high: Option<f64>, words: impl Fn(f64) -> String) -> String {
+pub(crate) fn human_interval(low: Option<f64>, high: Option<f64>, words: impl Fn(f64) -> String) -> String {
     match (low, high) {
         (Some(low), Some(high)) => format!("{} – {}", words(low), words(high)),
         (Some(low), None) => format!("{} or more", words(low)),
@@ -80,7 +80,7 @@ pub(super) fn joules(joules: f64) -> String {
 }
 
 /// A figure with three digits that count and a decimal prefix from kilo to exa, from one thousand on.
-pub(super) fn scaled(value: f64, unit: &str) -> String {
+pub(crate) fn scaled(value: f64, unit: &str) -> String {
     const PREFIXES: [&str; 7] = ["", "k", "M", "G", "T", "P", "E"];
     let (mut value, mut index) = (value, 0);
     // Rounded to three digits, 999.7 is a thousand.

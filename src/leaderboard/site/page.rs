@@ -7,11 +7,14 @@ use serde::Serialize;
 
 use super::SiteError;
 
-const TEMPLATES: [(&str, &str); 4] = [
+const TEMPLATES: [(&str, &str); 6] = [
     ("base.html", include_str!("../../../leaderboard/templates/base.html")),
     ("macros.html", include_str!("../../../leaderboard/templates/macros.html")),
     ("index.html", include_str!("../../../leaderboard/templates/index.html")),
     ("entry.html", include_str!("../../../leaderboard/templates/entry.html")),
+    ("study.html", include_str!("../../../leaderboard/templates/study.html")),
+    // For pages that stand alone, which include it.
+    LOOK_FILES[0],
 ];
 
 /// Files that every page looks the way it does by, under their paths in the site.
@@ -21,12 +24,12 @@ pub(super) const LOOK_FILES: [(&str, &str); 2] = [
 ];
 
 /// All templates, ready to render.
-pub(super) struct Pages(Environment<'static>);
+pub(crate) struct Pages(Environment<'static>);
 
 impl Pages {
     /// Reads the templates. A name that is not defined is an error, and so is a missing value that would be printed:
     /// what is unknown has words of its own.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| AutoEscape::Html);
@@ -46,7 +49,7 @@ impl Pages {
     }
 
     /// Renders one page; `path` is where it will stand, for messages.
-    pub(super) fn render(&self, template: &str, path: &str, view: &impl Serialize) -> Result<String, SiteError> {
+    pub(crate) fn render(&self, template: &str, path: &str, view: &impl Serialize) -> Result<String, SiteError> {
         let page = self.0.get_template(template).and_then(|template| template.render(Serde(view)));
         page.map_err(|source| SiteError::Render { page: path.to_owned(), source: Box::new(source) })
     }

@@ -1,0 +1,12 @@
+//! Ctrl-C and SIGTERM: noted, so that whoever trains can end in order.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context as _, Result};
+
+/// From now on an interruption sets the answer. Once in a process.
+pub(super) fn catch() -> Result<&'static AtomicBool> {
+    static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+    ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed)).context("Ctrl-C cannot be caught")?;
+    Ok(&INTERRUPTED)
+}

@@ -1,0 +1,68 @@
+//! `hlb-bench study`: variants in turn, each run in a trainer process of its own, and the report.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `outline` | what would be trained, for `--dry-run` |
+//! | `folder` | the study's folder: its log, its report |
+//! | `rounds` | the runs, one after the other |
+//! | `watch` | a run as the trainer tells it |
+//! | `progress` | one line for the whole |
+
+mod folder;
+mod outline;
+mod progress;
+mod rounds;
+mod watch;
+
+use anyhow::{Result, bail};
+
+use crate::cli::Study;
+use crate::clock::MonotonicClock;
+use crate::command::Answer;
+use crate::command::measure;
+use crate::printer::{answer, answer_text, note};
+use crate::study::{Plan, Records, StudyFile};
+use crate::text::show;
+
+use folder::Folder;
+
+/// Runs the command.
+pub(super) fn study(arguments: &Study, clock: &MonotonicClock) -> Result<Answer> {
+    let bytes = measure::read_variant(&arguments.file)?;
+    let file = StudyFile::parse(&bytes, &show(&arguments.file.to_string_lossy()))?;
+    let plan = Plan::new(file, arguments.track.as_deref(), arguments.runs)?;
+    let folder = Folder::of(&plan, arguments.out.as_deref());
+    if arguments.dry_run {
+        answer_text(&outline::text(&plan, earlier(&folder, &plan)?.as_ref()));
+        return Ok(Answer::Done);
+    }
+    if arguments.report_only {
+        let Some(records) = earlier(&folder, &plan)? else {
+            bail!("there are no records in {}; leave out --report-only to make some", folder.path().display());
+        };
+        return conclude(&folder, &plan, &records);
+    }
+    let records = rounds::hold(&plan, &folder, arguments, clock)?;
+    conclude(&folder, &plan, &records)
+}
+
+/// The records that are there already, if they are those of this plan.
+fn earlier(folder: &Folder, plan: &Plan) -> Result<Option<Records>> {
+    let records = folder.read()?;
+    if let Some(records) = &records {
+        records.check_plan(plan)?;
+    }
+    Ok(records)
+}
+
+fn conclude(folder: &Folder, plan: &Plan, records: &Records) -> Result<Answer> {
+    folder.report(plan, records)?;
+    let interrupted = records.runs.iter().filter(|run| !run.counts()).count();
+    if interrupted > 0 {
+        note(&format!("{interrupted} runs were interrupted and are left out of the figures"));
+    }
+    for path in folder.report_paths() {
+        answer(&format!("report {}", path.display()));
+    }
+    Ok(Answer::Done)
+}

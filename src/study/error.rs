@@ -1,0 +1,80 @@
+//! What can be wrong with a study: its file, a variant in it, or the records that it is to go on from.
+
+use std::path::PathBuf;
+
+use crate::text::show;
+use crate::variant::VariantError;
+use crate::yaml::YamlError;
+
+/// A study that cannot be held or reported.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StudyError {
+    /// Not YAML that we accept, or a key is wrong.
+    #[error(transparent)]
+    Yaml(#[from] YamlError),
+    /// A value that breaks a rule of study files.
+    #[error("{shown_name}:{place} `{key_path}`: {problem}")]
+    Rule {
+        /// File, as shown.
+        shown_name: String,
+        /// Line and column in it, with a colon.
+        place: String,
+        /// Key path.
+        key_path: String,
+        /// What is wrong with it, and what is right.
+        problem: String,
+    },
+    /// A variant that is no recipe of the track.
+    #[error("{source} (in variant `{variant}`)")]
+    Variant {
+        /// Name of the variant.
+        variant: String,
+        /// What is wrong.
+        source: Box<VariantError>,
+    },
+    /// The track asked for is none of the study's.
+    #[error("the study has no track `{}`; it has {known}", show(.track))]
+    Track {
+        /// What was asked for.
+        track: String,
+        /// What there is.
+        known: String,
+    },
+    /// A line of the records that cannot be believed.
+    #[error("{path}: line {line}: {problem}", path = show(&path.to_string_lossy()))]
+    Record {
+        /// The records.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The records are those of another study, or of another machine.
+    #[error("the study in {path} cannot go on: {what} not the same as when it began", path = show(&path.to_string_lossy()))]
+    Differs {
+        /// The records.
+        path: PathBuf,
+        /// What differs, with its verb.
+        what: String,
+    },
+}
+
+impl StudyError {
+    /// What to do next, where there is something.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Yaml(error) => error.hint(),
+            Self::Variant { source, .. } => source.hint(),
+            Self::Track { .. } => Some("name one of them with --track, or add it to `tracks` in the file".to_owned()),
+            Self::Record { .. } => {
+                Some("the records are not to be edited; begin anew in another folder with --out DIR".to_owned())
+            }
+            Self::Differs { .. } => Some(
+                "its runs cannot be compared with new ones; begin anew in another folder with --out DIR".to_owned(),
+            ),
+            Self::Rule { .. } => None,
+        }
+    }
+}

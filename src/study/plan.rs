@@ -1,0 +1,158 @@
+//! A study on one track: what each variant trains, with which seeds, in which order.
+
+use crate::artifact::{Sha256Hex, sha256_hex};
+use crate::ground::Ground;
+use crate::recipe::Recipe;
+use crate::seed::{self, Seed};
+use crate::study::error::StudyError;
+use crate::study::file::StudyFile;
+use crate::track;
+use crate::tree::Change;
+use crate::variant;
+use crate::wire::Course;
+use crate::work::Work;
+
+/// A study on one track.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The study.
+    pub file: StudyFile,
+    /// Where it is held.
+    pub ground: Ground,
+    /// Runs of each variant.
+    pub runs: u32,
+    /// The variants, in the order in which they take turns.
+    pub lanes: Vec<Lane>,
+    /// Place of the reference in `lanes`.
+    pub reference: usize,
+}
+
+/// A variant and what it trains.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lane {
+    /// Name in tables.
+    pub name: String,
+    /// What it trains.
+    pub recipe: Recipe,
+    /// Digest and length of that.
+    pub course: Course,
+    /// The keys in which it differs from the reference.
+    pub changes: Vec<Change>,
+}
+
+/// A run of a study: which variant, and which of its runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slot {
+    /// Number of the run, from 1: the number of the round, too.
+    pub run: u32,
+    /// Place of the variant in the plan.
+    pub lane: usize,
+}
+
+impl Plan {
+    /// A study on the track asked for, or on its first one; `runs` replaces the number in the file.
+    pub fn new(file: StudyFile, track: Option<&str>, runs: Option<u32>) -> Result<Self, StudyError> {
+        let track = track::by_id(file.choose_track(track)?).expect("a study file names only tracks that there are");
+        let ground = Ground::published(track);
+        let resolve = |index| file.resolve(index, &ground);
+        let recipes = (0..file.variants().len()).map(resolve).collect::<Result<Vec<Recipe>, _>>()?;
+        let named = |entry: &crate::study::VariantEntry| entry.name == *file.reference();
+        let reference = file.variants().iter().position(named).expect("a study file has its reference");
+        let lane = |(index, recipe): (usize, &Recipe)| Lane {
+            name: file.variants()[index].name.to_string(),
+            course: course(recipe, &ground),
+            changes: variant::differences(&recipes[reference], recipe),
+            recipe: recipe.clone(),
+        };
+        let lanes = recipes.iter().enumerate().map(lane).collect();
+        Ok(Self { runs: runs.unwrap_or(file.runs()), file, ground, lanes, reference })
+    }
+
+    /// Id of the track.
+    pub fn track(&self) -> &str {
+        &self.ground.track.id
+    }
+
+    /// The runs in the order in which they are held: each round has one of every variant, so that what drifts on a machine drifts
+    /// for all of them.
+    pub fn order(&self) -> impl Iterator<Item = Slot> + '_ {
+        (1..=self.runs).flat_map(|run| (0..self.lanes.len()).map(move |lane| Slot { run, lane }))
+    }
+
+    /// Seed of run `run` of every variant on this track. It depends on no recipe, so that runs of one number are pairs: data order,
+    /// crops and mirroring are the same wherever the recipes ask for the same.
+    pub fn seed(&self, run: u32) -> Seed {
+        seed::derive(sha256_hex(format!("study {}", self.track()).as_bytes()), "", run)
+    }
+
+    /// Place of a variant.
+    pub fn lane_of(&self, name: &str) -> Option<usize> {
+        self.lanes.iter().position(|lane| lane.name == name)
+    }
+
+    /// Floating-point operations of one run, evaluations included.
+    pub fn flop_per_run(&self, lane: usize) -> u128 {
+        let (lane, shapes) = (&self.lanes[lane], self.ground.shapes);
+        let work = Work::of(&lane.recipe, shapes);
+        let evaluated = u128::from(lane.course.epochs) * u128::from(shapes.evaluation);
+        u128::from(self.images_per_run(lane)) * u128::from(work.training_flop_per_image)
+            + evaluated * u128::from(work.evaluation_flop_per_image)
+    }
+
+    /// Images that one run trains on, counted as often as they are seen.
+    pub fn images_per_run(&self, lane: &Lane) -> u64 {
+        lane.steps() * u64::from(lane.recipe.batch_size)
+    }
+}
+
+impl Lane {
+    /// Updates of one run.
+    pub fn steps(&self) -> u64 {
+        self.course.length().steps()
+    }
+
+    /// SHA-256 of its recipe.
+    pub fn digest(&self) -> Sha256Hex {
+        self.course.recipe_sha256
+    }
+}
+
+fn course(recipe: &Recipe, ground: &Ground) -> Course {
+    Course::new(variant::digest(recipe), recipe.length(ground.shapes.train))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(in crate::study) const STUDY: &str = "name: s\ntitle: A study\ndescription: of two things\ntracks: [shapes, fashion-mnist]\n\
+        runs: 3\nreference: base\nvariants:\n  - {name: base, changes: {epochs: 2}}\n  - {name: other, changes: {epochs: 2, norm: {ghost_batches: 16}}}\n\
+        published:\n  source: slides\n  conditions: elsewhere\n  figures:\n    - {variant: base, accuracy_percent: 90, seconds: 30.5}\n    - {variant: other, accuracy_percent: 89.5}\n";
+
+    pub(in crate::study) fn plan() -> Plan {
+        let text = STUDY.replace("epochs: 2", "epochs: 2, average: null, evaluate: {weights: trained}");
+        Plan::new(StudyFile::parse(text.as_bytes(), "s.yaml").expect("good"), None, None).expect("good")
+    }
+
+    #[test]
+    fn rounds_hold_every_variant_once() {
+        let order: Vec<_> = plan().order().map(|slot| (slot.run, slot.lane)).collect();
+        assert_eq!(order, [(1, 0), (1, 1), (2, 0), (2, 1), (3, 0), (3, 1)]);
+    }
+
+    #[test]
+    fn seeds_depend_on_track_and_number_alone() {
+        let plan = plan();
+        assert_eq!(plan.seed(1), seed::derive(sha256_hex(b"study shapes"), "", 1));
+        assert_ne!(plan.seed(1), plan.seed(2));
+        let changed: Vec<&str> = plan.lanes[1].changes.iter().map(|change| change.path.as_str()).collect();
+        assert_eq!((plan.lanes[0].changes.len(), changed), (0, vec!["norm.ghost_batches"]));
+    }
+
+    #[test]
+    fn a_track_has_to_be_one_of_the_study() {
+        let file = StudyFile::parse(STUDY.as_bytes(), "s.yaml").expect("good");
+        let error = Plan::new(file, Some("cifar10"), None).expect_err("not one of them").to_string();
+        assert_eq!(error, "the study has no track `cifar10`; it has `shapes`, `fashion-mnist`");
+    }
+}
