@@ -67,7 +67,8 @@ CYCLED = {"momentum": {"low": 0.8, "high": 0.9}}
 WEIGHTS, BIASES = BASE["optimizer"]["weights"], BASE["optimizer"]["biases"]
 
 PATCHES = {**BASE["stem"], "project": False, "sign_pairs": True, "bias": "uniform", "width": 24}
-AIRBENCH_STEM = {**BASE["stem"], "centred": False, "eps": 0.0005, "bias": "zero"}
+# Without a projection, whose normalisation would take the bias off again and leave it a gradient of rounding errors.
+AIRBENCH_STEM = {**PATCHES, "centred": False, "eps": 0.0005, "bias": "zero"}
 AIRBENCH_BIAS = {
     "lr": 0.02,
     "weight_decay": 0.01,
