@@ -132,7 +132,9 @@ impl Schedule {
                 let swing = Swing::at(step, rise * steps);
                 line(floor, 1.0, swing.height * peaks.size(swing.cycle, step / steps))
             }
-            Self::Triangle { peak, start, end } => triangle(step, steps, (peak * steps).floor(), [start, end]),
+            Self::Triangle { peak, start, end } => {
+                triangle(step, steps, (peak * steps + ROUNDING).floor(), [start, end])
+            }
             Self::Linear { over } => (1.0 - step / (over * steps)).max(0.0),
             Self::Constant {} => 1.0,
             Self::Piecewise { ref points } => between_points(points, step / steps),
@@ -244,17 +246,21 @@ fn triangle(step: f64, steps: f64, top: f64, [start, end]: [f64; 2]) -> f64 {
     if step < top { line(start, 1.0, step / top) } else { line(1.0, end, (step - top) / (steps - top)) }
 }
 
+/// A step is at an end that rounding puts this little behind it: 0.14 of 50 steps are 7, not 7.000000000000001.
+const ROUNDING: f64 = 1e-9;
+
 /// Share of the half wave at hand that is done at `step`, the first of which is `first` steps long.
 fn share_since_restart(step: f64, first: f64, growth: f64) -> f64 {
-    if growth <= 1.0 {
-        return (step / first).fract();
-    }
     let (mut begin, mut length) = (0.0, first);
-    while step >= begin + length {
-        begin += length;
-        length *= growth;
+    if growth <= 1.0 {
+        begin = ((step + ROUNDING) / first).floor() * first;
+    } else {
+        while step + ROUNDING >= begin + length {
+            begin += length;
+            length *= growth;
+        }
     }
-    (step - begin) / length
+    ((step - begin) / length).max(0.0)
 }
 
 fn between_points(points: &[[f64; 2]], at: f64) -> f64 {

@@ -17,7 +17,7 @@ macro_rules! recipes {
 }
 
 /// The shipped recipes. Each is a whole one, or an overlay on one that stands before it.
-const SHIPPED: [(&str, &str); 13] = recipes![
+const SHIPPED: [(&str, &str); 17] = recipes![
     "hlb-shapes",
     "hlb-fashion-mnist",
     "hlb-cifar10",
@@ -28,6 +28,10 @@ const SHIPPED: [(&str, &str); 13] = recipes![
     "airbench95",
     "airbench96",
     "hiverge",
+    "airbench-shapes",
+    "airbench-fashion-mnist",
+    "muon-shapes",
+    "muon-fashion-mnist",
     "hlb-imagenette",
     "hlb-imagenette-fixed",
     "hlb-imagenette-128",

@@ -111,11 +111,14 @@ impl<'a> TorchTrainer<'a> {
     }
 
     /// Fits the whitening filters on the first images of a random order: the first touch of training data.
-    pub(crate) fn fit_whitening(&mut self, seed: Seed) {
+    fn fit_whitening(&mut self, seed: Seed) {
+        self.fit_whitening_in(&seed.stream("whitening").permutation(self.data.shapes().train));
+    }
+
+    /// Fits the whitening filters on the first images of `order`.
+    pub(crate) fn fit_whitening_in(&mut self, order: &[u32]) {
         let Some(whiten) = self.recipe.stem.whitening() else { return };
-        let count = self.data.shapes().train;
-        let order = seed.stream("whitening").permutation(count);
-        let chosen = self.data.whole_images(&order[..whiten.images.min(count) as usize]);
+        let chosen = self.data.whole_images(&order[..order.len().min(whiten.images as usize)]);
         let filters = fit_whitening(&chosen, whiten);
         if let Some(run) = &mut self.run {
             run.state.whitening = Some(filters);
@@ -137,7 +140,7 @@ impl<'a> TorchTrainer<'a> {
     }
 
     /// One update; the loss summed over the batch, still on the device.
-    fn update(&mut self, batch: &Batch) -> Tensor {
+    pub(crate) fn update(&mut self, batch: &Batch) -> Tensor {
         let steps = self.schedule_steps();
         let run = self.run.as_mut().expect("an update has a model");
         freeze_whitening_bias(run);

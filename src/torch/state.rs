@@ -110,9 +110,9 @@ fn start_head(head: HeadInit, mut view: Tensor) {
 fn start_convolution(start: ConvolutionInit, place: Option<usize>, mut view: Tensor) {
     use ConvolutionInit::{Default, Dirac, DiracSecond, DiracStandardised};
     match (start, place) {
-        (Default, _) | (Dirac | DiracStandardised, None) | (DiracSecond, Some(0)) => {}
+        (Default, _) | (Dirac, None) | (DiracSecond, Some(0)) => {}
         (Dirac, Some(_)) => hand_on(&view),
-        (DiracSecond, _) | (DiracStandardised, Some(1..)) => {
+        (DiracSecond, _) | (DiracStandardised, None | Some(1..)) => {
             let _ = view.zero_();
             hand_on(&view);
         }
