@@ -11,7 +11,7 @@ use hlb_bench::units::Accuracy;
 use hlb_bench::wire::Outcome;
 
 use crate::context::{Answer, answer};
-use crate::simulated::{Stage, alive, wait_until};
+use crate::simulated::{Stage, wait_until};
 
 const STUDY: &str = "name: two\ntitle: Two things\ndescription: which is better\ntracks: [cifar10]\nruns: 3\nreference: base\n\
 variants:\n\
@@ -66,7 +66,7 @@ fn processes(stage: &Stage) -> usize {
     fs::read_to_string(stage.context.path("out.pids")).unwrap_or_default().lines().count()
 }
 
-/// The trainer stops before the third run of the study until the file `go` is there.
+/// The trainer stops in the third run of the study, after an epoch, until the file `go` is there.
 const STOPS: &str = r#"[ "$(wc -l < "$SIMULATED_PIDS")" = 3 ] && until [ -e go ]; do nap 0.01; done"#;
 
 /// A study whose third run is under way.
@@ -310,16 +310,4 @@ fn a_report_orders_variants_beside_published_figures() {
     assert!(text.contains("Published order, best accuracy first: other > base"), "{text}");
     assert!(text.contains("Our order, best accuracy first: base > other"), "{text}");
     assert!(text.contains("The order is not the same. Kendall's tau: -1.000"), "{text}");
-}
-
-#[test]
-fn no_trainer_outlives_its_study() {
-    let stage = stage();
-    let mut child = under_way(&stage);
-    child.kill().unwrap();
-    child.wait().unwrap();
-    let pids = fs::read_to_string(stage.context.path("out.pids")).unwrap();
-    for pid in pids.lines() {
-        wait_until("the trainer to end", || !alive(pid));
-    }
 }
