@@ -174,6 +174,9 @@ pub struct Study {
     /// Folder that holds the data set's files
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// Manifest of a data set of your own to use in place of the track's
+    #[arg(long, value_name = "FILE")]
+    pub manifest: Option<PathBuf>,
     /// End a run if its trainer gives no sign of life for this long
     #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
     pub hang_after: u64,

@@ -6,7 +6,6 @@ use crate::recipe::Recipe;
 use crate::seed::{self, Seed};
 use crate::study::error::StudyError;
 use crate::study::file::StudyFile;
-use crate::track;
 use crate::tree::Change;
 use crate::variant;
 use crate::wire::Course;
@@ -50,10 +49,8 @@ pub struct Slot {
 }
 
 impl Plan {
-    /// A study on the track asked for, or on its first one; `runs` replaces the number in the file.
-    pub fn new(file: StudyFile, track: Option<&str>, runs: Option<u32>) -> Result<Self, StudyError> {
-        let track = track::by_id(file.choose_track(track)?).expect("a study file names only tracks that there are");
-        let ground = Ground::published(track);
+    /// A study on one of its tracks; `runs` replaces the number in the file.
+    pub fn new(file: StudyFile, ground: Ground, runs: Option<u32>) -> Result<Self, StudyError> {
         let resolve = |index| file.resolve(index, &ground);
         let recipes = (0..file.variants().len()).map(resolve).collect::<Result<Vec<Recipe>, _>>()?;
         let named = |entry: &crate::study::VariantEntry| entry.name == *file.reference();
@@ -131,7 +128,8 @@ pub(super) mod tests {
 
     pub(in crate::study) fn plan() -> Plan {
         let text = STUDY.replace("epochs: 2", "epochs: 2, average: null, evaluate: {weights: trained}");
-        Plan::new(StudyFile::parse(text.as_bytes(), "s.yaml").expect("good"), None, None).expect("good")
+        let ground = Ground::published(crate::track::by_id("shapes").expect("shipped"));
+        Plan::new(StudyFile::parse(text.as_bytes(), "s.yaml").expect("good"), ground, None).expect("good")
     }
 
     #[test]
@@ -152,7 +150,9 @@ pub(super) mod tests {
     #[test]
     fn a_track_has_to_be_one_of_the_study() {
         let file = StudyFile::parse(STUDY.as_bytes(), "s.yaml").expect("good");
-        let error = Plan::new(file, Some("cifar10"), None).expect_err("not one of them").to_string();
+        assert_eq!(file.choose_track(None).expect("the first"), "shapes");
+        assert_eq!(file.choose_track(Some("fashion-mnist")).expect("the second"), "fashion-mnist");
+        let error = file.choose_track(Some("cifar10")).expect_err("not one of them").to_string();
         assert_eq!(error, "the study has no track `cifar10`; it has `shapes`, `fashion-mnist`");
     }
 }

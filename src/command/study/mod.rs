@@ -30,7 +30,9 @@ use folder::Folder;
 pub(super) fn study(arguments: &Study, clock: &MonotonicClock) -> Result<Answer> {
     let bytes = measure::read_variant(&arguments.file)?;
     let file = StudyFile::parse(&bytes, &show(&arguments.file.to_string_lossy()))?;
-    let plan = Plan::new(file, arguments.track.as_deref(), arguments.runs)?;
+    let track = file.choose_track(arguments.track.as_deref())?;
+    let ground = measure::ground(track, arguments.manifest.as_deref())?;
+    let plan = Plan::new(file, ground, arguments.runs)?;
     let folder = Folder::of(&plan, arguments.out.as_deref());
     if arguments.dry_run {
         answer_text(&outline::text(&plan, earlier(&folder, &plan)?.as_ref()));

@@ -149,6 +149,7 @@ fn facts(plan: &Plan, records: &Records) -> Vec<[String; 2]> {
     let short = |digest: crate::artifact::Sha256Hex| digest.to_string()[..16].to_owned();
     let facts = [
         ("Track", format!("{} ({})", plan.track(), plan.ground.track.title)),
+        ("Data set", data_set(plan)),
         ("Target", percentage(start.target.percent())),
         ("Runs of each variant", plan.runs.to_string()),
         ("Hardware", format!("{}{threads}", machine.hardware)),
@@ -160,6 +161,12 @@ fn facts(plan: &Plan, records: &Records) -> Vec<[String; 2]> {
         ("SHA-256 of hlb-bench-trainer", short(machine.trainer_sha256)),
     ];
     facts.into_iter().map(|(name, value)| [name.to_owned(), value]).collect()
+}
+
+fn data_set(plan: &Plan) -> String {
+    let manifest = &plan.ground.manifest;
+    let whose = if manifest.is_published() { "" } else { ", not the track's published one" };
+    format!("{}{whose}", manifest.id)
 }
 
 fn described(plan: &Plan) -> Vec<Described> {
