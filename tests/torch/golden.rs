@@ -4,7 +4,7 @@
 //! The twin computes in double precision. Here every case is trained twice: in double precision, where rounding is too small
 //! to blur a comparison, and in single precision, as recipes are.
 
-use crate::torch::{Choices, Corners, DeviceData, Engine, Layout, Mode, State, TorchTrainer, apply_init};
+use crate::torch::{Batch, Choices, Corners, DeviceData, Engine, Layout, Mode, State, TorchTrainer, apply_init};
 use hlb_bench::artifact::sha256_file;
 use hlb_bench::recipe::{Augment, BiasStart, Recipe};
 use hlb_bench::schedule::Schedule;
@@ -91,10 +91,29 @@ fn begin(case: &Value, kind: Kind) -> (TorchTrainer<'static>, Layout, Recipe) {
     (trainer, layout, recipe)
 }
 
+/// All training images in their order, as they are.
+fn in_order() -> Choices {
+    let count = tiny::SHAPES.train as usize;
+    Choices {
+        order: (0..tiny::SHAPES.train).collect(),
+        crops: Corners { top: vec![0; count], left: vec![0; count] },
+        flips: vec![false; count],
+        cuts: None,
+        mixes: None,
+        jitter: None,
+    }
+}
+
+/// The batch of an update: the whole training split.
+fn whole_batch(data: &DeviceData, recipe: &Recipe, step: u64) -> Batch {
+    let side = recipe.side_at(step, recipe.schedule_steps(tiny::SHAPES.train));
+    data.batch(&data.plan(&in_order()), 0, tiny::SHAPES.train.into(), side.into())
+}
+
 /// Every tensor on the way of the first pass through the network.
 fn compare_forward(name: &str, case: &Value, tolerance: Tolerance) {
     let (mut trainer, _, recipe) = begin(case, tolerance.kind);
-    trainer.fit_whitening(Seed::from_number(1));
+    trainer.fit_whitening_in(&in_order().order);
     if let Some(expected) = case["whitening"].as_array() {
         let filters = trainer.state().unwrap().whitening.as_ref().unwrap().contiguous().view(-1);
         let found = Vec::<f64>::try_from(filters.to_kind(Kind::Double)).unwrap();
@@ -107,11 +126,7 @@ fn compare_forward(name: &str, case: &Value, tolerance: Tolerance) {
         );
     }
     let (network, data) = trainer.parts();
-    let order: Vec<u32> = (0..tiny::SHAPES.train).collect();
-    let side = i64::from(recipe.side_at(0, u64::from(tiny::SHAPES.train)));
-    let images = data.whole_images(&order);
-    let images =
-        if side == 16 { images } else { images.internal_upsample_bilinear2d_aa([side, side], false, None, None) };
+    let images = whole_batch(data, &recipe, 0).images;
     let mut seen = Vec::new();
     let mut probe = |name: &str, tensor: &Tensor| seen.push((name.to_owned(), tensor.detach()));
     let _ = network.probed(trainer.state().unwrap(), &images, Mode::Train, Some(&mut probe));
@@ -125,8 +140,13 @@ fn compare_forward(name: &str, case: &Value, tolerance: Tolerance) {
 
 fn compare_training(name: &str, case: &Value, tolerance: Tolerance) {
     let (mut trainer, layout, recipe) = begin(case, tolerance.kind);
-    let steps = recipe.length(tiny::SHAPES.train).steps();
-    let losses: Vec<f64> = (1..=steps).map(|step| trainer.train_until(step).unwrap()).collect();
+    trainer.fit_whitening_in(&in_order().order);
+    let losses: Vec<f64> = (0..recipe.length(tiny::SHAPES.train).steps())
+        .map(|step| {
+            let batch = whole_batch(trainer.parts().1, &recipe, step);
+            trainer.update(&batch).double_value(&[]) / f64::from(tiny::SHAPES.train)
+        })
+        .collect();
     let expected = numbers(&case["losses"]);
     let largest = expected.iter().fold(0.0_f64, |largest, loss| largest.max(*loss));
     close(&format!("{name} losses"), &losses, &expected, tolerance.losses * largest);
