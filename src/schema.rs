@@ -5,6 +5,7 @@ use schemars::{JsonSchema, schema_for};
 use serde_json::{Value, json};
 
 use crate::recipe::Recipe;
+use crate::study::StudyFile;
 use crate::track::Track;
 
 /// Which file.
@@ -16,11 +17,13 @@ pub enum Subject {
     Recipe,
     /// A track.
     Track,
+    /// A study.
+    Study,
 }
 
 impl Subject {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Variant, Self::Recipe, Self::Track];
+    pub const ALL: [Self; 4] = [Self::Variant, Self::Recipe, Self::Track, Self::Study];
 
     /// Name of its file in `schemas/`.
     pub fn file(self) -> &'static str {
@@ -28,6 +31,7 @@ impl Subject {
             Self::Variant => "variant.json",
             Self::Recipe => "recipe.json",
             Self::Track => "track.json",
+            Self::Study => "study.json",
         }
     }
 }
@@ -38,6 +42,7 @@ pub fn text(subject: Subject) -> String {
         Subject::Variant => variant(),
         Subject::Recipe => recipe(),
         Subject::Track => schema_of::<Track>(),
+        Subject::Study => study(),
     };
     let mut text = serde_json::to_string_pretty(&schema).expect("a schema holds only strings as keys");
     text.push('\n');
@@ -79,6 +84,25 @@ fn variant() -> Value {
         properties.remove("track");
     }
     schema["required"] = json!(["name", "authors", "description", "extends"]);
+    schema
+}
+
+fn study() -> Value {
+    let (mut schema, mut changes) = (StudyFile::schema(), overlay());
+    schema["title"] = json!("A study for hlb-bench");
+    if let (Some(all), Some(Value::Object(more))) =
+        (schema["$defs"].as_object_mut(), changes.get_mut("$defs").map(Value::take))
+    {
+        all.extend(more);
+    }
+    if let Some(properties) = changes["properties"].as_object_mut() {
+        properties.remove("track");
+    }
+    schema["$defs"]["Changes"] =
+        json!({"type": "object", "properties": changes["properties"], "additionalProperties": false});
+    let entry = &mut schema["$defs"]["VariantEntry"]["properties"];
+    entry["changes"]["$ref"] = json!("#/$defs/Changes");
+    entry["changes_on"]["additionalProperties"] = json!({"$ref": "#/$defs/Changes"});
     schema
 }
 

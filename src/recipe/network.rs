@@ -122,6 +122,8 @@ pub enum Activation {
     Silu,
     /// The larger of x and 0.
     Relu,
+    /// x itself: behind a stem that loses nothing, whitened patches reach the first block as they are.
+    Identity,
 }
 
 /// How the last map becomes one number a channel.

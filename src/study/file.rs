@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -20,28 +21,42 @@ const MOST_RUNS: u32 = 1000;
 const VARIANTS: std::ops::RangeInclusive<usize> = 2..=50;
 
 /// What an author says, closed: an unknown key is an error.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Body {
+    /// Name in paths.
+    #[schemars(with = "String")]
     name: Id,
+    /// Name for people.
+    #[schemars(with = "String")]
     title: SafeText<120>,
+    /// What it is about, in a sentence or two.
+    #[schemars(with = "String")]
     description: SafeText<1000>,
+    /// Tracks that it can be held on; the first is meant where none is asked for.
     tracks: Vec<String>,
+    /// Runs of each variant, 1 to 1000.
     runs: u32,
+    /// Name of the variant that the others are compared with.
+    #[schemars(with = "String")]
     reference: Id,
+    /// 2 to 50 variants, in the order in which they take turns.
     variants: Vec<VariantEntry>,
+    /// Figures that somebody published of the same variants.
     #[serde(default)]
     published: Option<PublishedFigures>,
 }
 
 /// One of the variants.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VariantEntry {
     /// Name in tables, unique in the study.
+    #[schemars(with = "String")]
     pub name: Id,
     /// The idea in a sentence.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     pub description: Option<SafeText<400>>,
     /// Shipped recipe that it is laid over; the reference of the track where it is left out.
     #[serde(default)]
@@ -55,22 +70,25 @@ pub struct VariantEntry {
 }
 
 /// Figures that somebody published of the same variants.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PublishedFigures {
     /// Where they stand.
+    #[schemars(with = "String")]
     pub source: SafeText<400>,
     /// How they were measured.
+    #[schemars(with = "String")]
     pub conditions: SafeText<400>,
     /// The figures.
     pub figures: Vec<PublishedFigure>,
 }
 
 /// A published figure.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PublishedFigure {
     /// Variant of this study.
+    #[schemars(with = "String")]
     pub variant: Id,
     /// Accuracy in percent, 0 to 100.
     pub accuracy_percent: f64,
@@ -95,6 +113,11 @@ impl StudyFile {
         let file = Self { body, source, digest: sha256_hex(bytes) };
         file.check()?;
         Ok(file)
+    }
+
+    /// The schema of such a file; what may stand under `changes` is the recipe's to say.
+    pub fn schema() -> Value {
+        schemars::schema_for!(Body).to_value()
     }
 
     /// Name in paths.

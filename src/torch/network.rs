@@ -124,6 +124,7 @@ fn activate(activation: Activation, input: &Tensor) -> Tensor {
         Activation::Gelu => input.gelu("none"),
         Activation::Silu => input.silu(),
         Activation::Relu => input.relu(),
+        Activation::Identity => input.shallow_clone(),
     }
 }
 

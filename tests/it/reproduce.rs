@@ -228,7 +228,7 @@ fn an_entry_on_a_data_set_of_ones_own_is_repeated_by_its_manifest() {
     let fetched = context.run(["data", "fetch", "--manifest", manifest, "--from", archive]);
     assert_eq!(fetched.code, Some(0), "{}", fetched.stderr);
     let header = "name: made\nauthors: [Ada]\ndescription: on made data\nextends: hlb-cifar10\n";
-    let small = "epochs: 2\nbatch_size: 64\nstem: {images: 64, width: 8}\nblocks: {widths: [8, 16]}\n";
+    let small = "epochs: 2\nbatch_size: 64\nstem: {images: 64, width: 8}\nblocks: {widths: [8, 16]}\naverage: null\n";
     context.write("made.yaml", format!("{header}{small}"));
     let fixed = ["submit", "made.yaml", "--site", "site", "--key", "ada", "--principal", "ada@github"];
     let answer = hlb_bench(&context, &[&fixed[..], &["--runs", "4", "--manifest", manifest]].concat());

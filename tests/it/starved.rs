@@ -129,7 +129,7 @@ fn a_cache_that_vanishes_during_a_session_is_not_missed() {
     let fetched = context.run(["data", "fetch", "--manifest", &manifest, "--from", made.file]);
     assert_eq!(fetched.code, Some(0), "{}", fetched.stderr);
     let header = "name: made\nauthors: [Ada Lovelace]\ndescription: on made data\nextends: hlb-imagenette\n";
-    let small = "epochs: 2\nbatch_size: 32\nstem: {images: 64, width: 8}\nblocks: {widths: [8, 16]}\n";
+    let small = "epochs: 2\nbatch_size: 32\nstem: {images: 64, width: 8}\nblocks: {widths: [8, 16]}\naverage: null\n";
     context.write("v.yaml", format!("{header}{small}"));
     let stage = Stage::with(context, &["v.yaml", "--manifest", &manifest]);
     // Before a byte of the data has been read.

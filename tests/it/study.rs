@@ -15,8 +15,8 @@ use crate::simulated::{Stage, wait_until};
 
 const STUDY: &str = "name: two\ntitle: Two things\ndescription: which is better\ntracks: [cifar10]\nruns: 3\nreference: base\n\
 variants:\n\
-\x20 - name: base\n    changes: {epochs: 2, batch_size: 64, stem: {images: 64, width: 8}, blocks: {widths: [8, 16]}}\n\
-\x20 - name: other\n    changes: {epochs: 2, batch_size: 64, stem: {images: 64, width: 8}, blocks: {widths: [8, 16]}, schedule: {peak: 0.3}}\n\
+\x20 - name: base\n    changes: {epochs: 2, batch_size: 64, stem: {images: 64, width: 8}, blocks: {widths: [8, 16]}, average: null}\n\
+\x20 - name: other\n    changes: {epochs: 2, batch_size: 64, stem: {images: 64, width: 8}, blocks: {widths: [8, 16]}, average: null, schedule: {peak: 0.3}}\n\
 published:\n  source: slides\n  conditions: elsewhere\n  figures: [{variant: base, accuracy_percent: 90, seconds: 3.5}, {variant: other, accuracy_percent: 91}]\n";
 
 fn stage() -> Stage {

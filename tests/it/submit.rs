@@ -87,7 +87,7 @@ fn submit_on(context: &Context, made: &MadeArchive, reference: &str) -> Answer {
     ]);
     assert_eq!(fetched.code, Some(0), "{}", fetched.stderr);
     let header = format!("name: made\nauthors: [Ada Lovelace]\ndescription: on made data\nextends: {reference}\n");
-    let small = "epochs: 2\nbatch_size: 64\nstem: {images: 64, width: 8}\nblocks: {widths: [8, 16]}\n";
+    let small = "epochs: 2\nbatch_size: 64\nstem: {images: 64, width: 8}\nblocks: {widths: [8, 16]}\naverage: null\n";
     context.write("made.yaml", format!("{header}{small}"));
     assert_eq!(context.run(["keygen", "key"]).code, Some(0));
     let mut command = context.command();

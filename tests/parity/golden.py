@@ -40,8 +40,8 @@ BASE = {
     "optimizer": {
         "momentum": 0.85,
         "nesterov": True,
-        "weights": {"lr": 0.001, "weight_decay": 0.66048},
-        "biases": {"lr": 0.01, "weight_decay": 0.02064},
+        "weights": {"lr": 0.0001, "weight_decay": 0.66048},
+        "biases": {"lr": 0.001, "weight_decay": 0.02064},
     },
     "schedule": LINEAR,
     "average": {"epochs": 25, "every_steps": 2, "decay": 0.9},
@@ -70,7 +70,7 @@ PATCHES = {**BASE["stem"], "project": False, "sign_pairs": True, "bias": "unifor
 # Without a projection, whose normalisation would take the bias off again and leave it a gradient of rounding errors.
 AIRBENCH_STEM = {**PATCHES, "centred": False, "eps": 0.0005, "bias": "zero"}
 AIRBENCH_BIAS = {
-    "lr": 0.02,
+    "lr": 0.002,
     "weight_decay": 0.01,
     "momentum": 0.6,
     "schedule": {"kind": "linear", "over": 0.5},
@@ -84,9 +84,9 @@ RARE = {
     "renormalise_every": 2.0,
     "renormalise_grows": 15.0,
 }
-FILTERS = {"lr": 0.05, "weight_decay": 0.02, "momentum": 0.6}
+FILTERS = {"lr": 0.005, "weight_decay": 0.02, "momentum": 0.6}
 HEAD = {
-    "lr": 0.002,
+    "lr": 0.0002,
     "weight_decay": 0.1,
     "momentum": 0.6,
     "schedule": {"kind": "linear", "over": 1.0},
@@ -103,6 +103,7 @@ VARIANTS = {
     "mean-pool": {"pool_head": "mean"},
     "silu": {"activation": "silu"},
     "relu": {"activation": "relu"},
+    "identity-behind-stem": {"stem_activation": "identity"},
     "convs-1": part("blocks", convs=1, residual="none"),
     "convs-3-before-activation": part("blocks", convs=3, residual="before_activation"),
     "no-residual": part("blocks", residual="none"),
@@ -125,8 +126,8 @@ VARIANTS = {
     "no-nesterov": part("optimizer", nesterov=False),
     "adamw": part(
         "optimizer",
-        weights={"lr": 0.003, "weight_decay": 0.05, "rule": ADAMW},
-        biases={"lr": 0.01, "weight_decay": 0.0, "rule": ADAMW},
+        weights={"lr": 0.0003, "weight_decay": 0.05, "rule": ADAMW},
+        biases={"lr": 0.001, "weight_decay": 0.0, "rule": ADAMW},
     ),
     "muon": part("optimizer", filters={**FILTERS, "rule": MUON}),
     "muon-renormalise-rarely": part("optimizer", nesterov=False, filters={**FILTERS, "rule": RARE}),

@@ -46,6 +46,7 @@ DEFAULTS = {
     "last_whole_epoch_is_empty": False,
     "resolution": [],
     "activation": "gelu",
+    "stem_activation": None,
     "pool_head": "max",
     "freeze": [],
     "augment": {"last_offset": True, "cutout": 0, "cutmix": None, "jitter": None, "channels_last": True},
@@ -329,7 +330,11 @@ def side_at(recipe, step, total):
 # Model
 
 
-ACTIVATIONS = {"gelu": F.gelu, "silu": F.silu, "relu": F.relu}
+ACTIVATIONS = {"gelu": F.gelu, "silu": F.silu, "relu": F.relu, "identity": lambda x: x}
+
+
+def stem_activation(recipe):
+    return ACTIVATIONS[recipe["stem_activation"] or recipe["activation"]]
 
 
 class Norm(nn.BatchNorm2d):
@@ -392,7 +397,7 @@ class WhitenStem(nn.Module):
         if self.projects:
             self.project = nn.Conv2d(patches, stem["width"], 1, bias=False)
             self.norm = Norm(stem["width"], recipe["norm"])
-        self.act = ACTIVATIONS[recipe["activation"]]
+        self.act = stem_activation(recipe)
 
     def forward(self, x):
         x = self.whiten(x)
@@ -409,7 +414,7 @@ class ConvStem(nn.Module):
         width = recipe["stem"]["width"]
         self.conv = conv3x3(channels, width)
         self.norm = Norm(width, recipe["norm"])
-        self.act = ACTIVATIONS[recipe["activation"]]
+        self.act = stem_activation(recipe)
 
     def forward(self, x):
         return self.act(self.norm(self.conv(x)))
