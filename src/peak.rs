@@ -164,7 +164,7 @@ mod tests {
         {
             assert_eq!(peak(unknown, None, "fp16"), None, "{unknown}");
         }
-        assert_eq!(peak("Tesla T4", None, "bf16"), None);
+        assert_eq!(peak("Tesla T4", None, "fp8"), None);
     }
 
     #[test]
