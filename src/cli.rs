@@ -301,6 +301,9 @@ pub struct Leaderboard {
     /// Where the site is built
     #[arg(long, value_name = "DIR", default_value = "leaderboard/site")]
     pub out: PathBuf,
+    /// Folder with reports of studies that the site hands on and links
+    #[arg(long, value_name = "DIR", default_value = "studies/reports")]
+    pub studies: PathBuf,
     /// Exit with 0 although entries were rejected; they are listed all the same
     #[arg(long)]
     pub allow_rejected: bool,

@@ -10,7 +10,7 @@ use crate::cli::Submit;
 use crate::clock::{self, Clock as _, MonotonicClock};
 use crate::command::measure::{self, Calibrates, Held, Purpose};
 use crate::command::{Answer, run};
-use crate::leaderboard::{self, SIGNERS_FILE};
+use crate::leaderboard::{self, SIGNERS_FILE, STUDIES_FOLDER, SiteOptions};
 use crate::printer::{answer, note};
 use crate::result::{
     LOG_FILE, MANIFEST_FILE, RECIPE_FILE, RESULT_FILE, SIGNATURE_FILE, VARIANT_FILE, check_entry, entry_name,
@@ -117,5 +117,6 @@ pub(super) fn publish(held: &Held, staging_in: &Path, target: &Path) -> Result<(
 
 fn rebuild(arguments: &Submit, signers: &AllowedSigners) -> Result<()> {
     let board = leaderboard::read(&arguments.submissions, signers, clock::calendar())?;
-    Ok(leaderboard::write(&board, &arguments.site)?)
+    let options = SiteOptions { studies: Some(STUDIES_FOLDER.into()) };
+    Ok(leaderboard::write_with(&board, &arguments.site, &options)?)
 }

@@ -8,6 +8,8 @@ use chrono::{DateTime, Utc};
 
 use crate::artifact::Sha256Hex;
 use crate::leaderboard::SIGNERS_FILE;
+use crate::leaderboard::median_run::median_curve;
+use crate::leaderboard::withdrawn::{self, Withdrawal, WithdrawnError};
 use crate::result::{Claim, Entry, RESULT_FILE, Trust, check_entry, claims, entry_name};
 use crate::signing::{AllowedSigners, AllowedSignersError};
 use crate::stats::mann_whitney;
@@ -53,6 +55,10 @@ pub struct Row {
     pub level_with_next: Option<LevelWith>,
     /// Why it is not ranked.
     pub unranked_because: Vec<String>,
+    /// That it was taken back or refuted.
+    pub withdrawn: Option<Withdrawal>,
+    /// (Seconds of training, accuracy in percent) after each epoch of its median run.
+    pub median_curve: Vec<(f64, f64)>,
 }
 
 /// A row that another is not significantly faster than.
@@ -88,12 +94,31 @@ pub enum BoardError {
     /// The list of signers.
     #[error(transparent)]
     Signers(#[from] AllowedSignersError),
+    /// The list of withdrawn entries.
+    #[error(transparent)]
+    Withdrawn(#[from] WithdrawnError),
+    /// A withdrawal of an entry that is not there: a slip of the pen would leave the one that was meant on the board.
+    #[error("`{file}` withdraws `{entry}`, which is no entry of this board", file = withdrawn::WITHDRAWN_FILE, entry = show(entry))]
+    NothingToWithdraw {
+        /// The folder that it names.
+        entry: String,
+    },
 }
 
 impl Row {
     fn new(entry: Entry, path: String) -> Self {
         let class = entry.result.machine.class(&entry.result.session.device);
-        Self { entry, path, class, rank: None, level_with_next: None, unranked_because: Vec::new() }
+        let median_curve = median_curve(&entry.log);
+        Self {
+            entry,
+            path,
+            class,
+            rank: None,
+            level_with_next: None,
+            unranked_because: Vec::new(),
+            withdrawn: None,
+            median_curve,
+        }
     }
 
     /// Median time-to-accuracy, for the order of rows.
@@ -170,7 +195,8 @@ pub fn read(submissions: &Path, signers: &AllowedSigners, now: DateTime<Utc>) ->
             Err(reason) => rejected.push(Rejected { folder: show(&path), reason }),
         }
     }
-    let rows = without_copies(rows, &mut rejected);
+    let mut rows = without_copies(rows, &mut rejected);
+    withdraw(&mut rows, &rejected, withdrawn::read(submissions)?)?;
     let of = |track: &Track| rows.iter().filter(|row| row.entry.result.track.as_str() == track.id).cloned().collect();
     let tracks = track::all().into_iter().map(|track| RankedTrack { rows: rank(of(&track), &track), track }).collect();
     Ok(Board { tracks, rejected, signers_text: text_of(&submissions.join(SIGNERS_FILE))? })
@@ -234,7 +260,8 @@ fn sessions(entry: &Entry) -> impl Iterator<Item = &Entry> {
 /// Rows by hardware class and median time-to-accuracy, then the others by date; ties by path, so that the order is total.
 fn rank(mut rows: Vec<Row>, track: &Track) -> Vec<Row> {
     for row in &mut rows {
-        row.unranked_because = obstacles(&row.entry, track);
+        row.unranked_because = row.withdrawn.iter().map(Withdrawal::words).collect();
+        row.unranked_because.extend(obstacles(&row.entry, track));
     }
     set_other_data_apart(&mut rows);
     let mut fastest: BTreeMap<String, f64> = BTreeMap::new();
@@ -276,6 +303,18 @@ fn compare_neighbours(rows: &mut [Row]) {
         let with = LevelWith { name: below.entry.result.variant.name.to_string(), p };
         rows[index - 1].level_with_next = level.then_some(with);
     }
+}
+
+/// Marks rows that were taken back or refuted. An entry that was rejected may be named too.
+fn withdraw(rows: &mut [Row], rejected: &[Rejected], list: Vec<Withdrawal>) -> Result<(), BoardError> {
+    for withdrawal in list {
+        if let Some(row) = rows.iter_mut().find(|row| row.path == withdrawal.entry.as_str()) {
+            row.withdrawn = Some(withdrawal);
+        } else if !rejected.iter().any(|rejected| rejected.folder == withdrawal.entry.as_str()) {
+            return Err(BoardError::NothingToWithdraw { entry: withdrawal.entry.to_string() });
+        }
+    }
+    Ok(())
 }
 
 /// Data decoded alike are alike. Where no digest is published, the first entry's is held against the others.

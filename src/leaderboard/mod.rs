@@ -1,11 +1,19 @@
 //! The leaderboard: reads entries, ranks them, and renders the site. Files in, files out; nothing else is looked at.
 
 mod board;
+mod median_run;
+mod record;
 mod site;
+mod withdrawn;
 
 pub use board::{Board, BoardError, RankedTrack, Rejected, Row, entry_folders, read, read_signers};
-pub(crate) use site::{Pages, Scale, Tick, human_interval, percentage, ratio, scaled};
-pub use site::{SiteError, write};
+pub use record::{Record, records};
+pub(crate) use site::{Pages, human_interval, percentage, plot, ratio, scaled};
+pub use site::{SiteError, SiteOptions, write, write_with};
+pub use withdrawn::{WITHDRAWN_FILE, Withdrawal, WithdrawnError};
 
 /// Keys that may sign for a board, in OpenSSH's format, beside its entries.
 pub const SIGNERS_FILE: &str = "allowed_signers";
+
+/// Where the reports of studies lie in a checkout.
+pub const STUDIES_FOLDER: &str = "studies/reports";

@@ -7,15 +7,19 @@
 //! |---|---|
 //! | `folder` | the folder that the site lives in |
 //! | `page` | templates, and how a page comes out of one |
-//! | `index_view`, `entry_view` | what the two templates are told |
+//! | `index_view`, `track_view`, `entry_view`, `compare_view`, `author_view` | what each template is told |
+//! | `shell`, `track_facts`, `row_view` | what several of them show |
+//! | `studies` | reports that the site hands on |
 //! | `calibration_view`, `telemetry_view`, `effort_view`, `cost_view`, `reproduction_view`, `dataset_view`, `machine_view` | what single sections of an entry's page are told |
 //! | `entry_figures` | figures that both kinds of page show |
-//! | `chart` | curves, scales and ticks as coordinates |
-//! | `sensor_chart` | readings of sensors as coordinates |
+//! | `plot` | frames, scales, ticks and lines, for all drawings |
+//! | `run_chart`, `race_chart`, `pareto_chart`, `record_chart`, `spread_chart`, `sensor_chart` | what they draw |
 //! | `figure` | numbers as words, unknown ones included |
 
+mod about_view;
+mod author_view;
 mod calibration_view;
-mod chart;
+mod compare_view;
 mod cost_view;
 mod dataset_view;
 mod effort_view;
@@ -26,13 +30,26 @@ mod folder;
 mod index_view;
 mod machine_view;
 mod page;
+mod pareto_chart;
+pub(crate) mod plot;
+mod race_chart;
+mod record_chart;
 mod reproduction_view;
+mod row_view;
+mod run_chart;
 mod sensor_chart;
+mod shell;
+mod spread_chart;
+mod studies;
 mod telemetry_view;
+mod track_facts;
+mod track_view;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+
+use serde::Serialize;
 
 use crate::artifact::{ArtifactError, Sha256Hex, sha256_hex};
 use crate::leaderboard::SIGNERS_FILE;
@@ -45,13 +62,15 @@ use crate::result::{
 use crate::text::show;
 use crate::yaml::{self, ReadError};
 
-pub(crate) use chart::{Scale, Tick};
 pub(crate) use figure::{human_interval, percentage, ratio, scaled};
 pub(crate) use page::Pages;
 
+use about_view::AboutPage;
+use compare_view::ComparePage;
 use entry_view::EntryPage;
 use folder::SiteFolder;
 use index_view::IndexPage;
+use track_view::TrackPage;
 
 /// Why there is no site, or an old one.
 #[derive(Debug, thiserror::Error)]
@@ -114,13 +133,28 @@ impl SiteError {
     }
 }
 
+/// What a site is made of beside the board.
+#[derive(Debug, Clone, Default)]
+pub struct SiteOptions {
+    /// Folder with the reports of studies to hand on; one that is not there has none.
+    pub studies: Option<PathBuf>,
+}
+
+/// [`write_with`] nothing but the board.
+pub fn write(board: &Board, out: &Path) -> Result<(), SiteError> {
+    write_with(board, out, &SiteOptions::default())
+}
+
 /// Writes the whole site into `out`, which has to be new, empty, or a site that this function wrote.
 ///
 /// Pages of entries that are no longer on the board are removed; nothing else ever is. The files of each entry are
 /// copied beside its page, and those of its reproductions, so that the links hold where only the site is published.
-pub fn write(board: &Board, out: &Path) -> Result<(), SiteError> {
-    let pages = rendered(board)?;
-    let copies = copies(board);
+pub fn write_with(board: &Board, out: &Path, options: &SiteOptions) -> Result<(), SiteError> {
+    let studies = options.studies.as_deref().map(studies::find).transpose()?.unwrap_or_default();
+    let pages = rendered(board, &studies)?;
+    let mut copies = copies(board);
+    let reports = studies.iter().flat_map(studies::Study::files);
+    copies.extend(reports.map(|(path, from)| (path, Copy { from, sha256: None })));
     let planned = pages.keys().chain(copies.keys()).cloned().collect();
     let folder = SiteFolder::open(out, planned)?;
     for (path, copy) in &copies {
@@ -134,20 +168,44 @@ pub fn write(board: &Board, out: &Path) -> Result<(), SiteError> {
 }
 
 /// Everything that comes out of templates or is compiled in, by its path in the site.
-fn rendered(board: &Board) -> Result<BTreeMap<String, String>, SiteError> {
+fn rendered(board: &Board, studies: &[studies::Study]) -> Result<BTreeMap<String, String>, SiteError> {
     let (pages, prices) = (Pages::new(), Table::shipped());
     let mut found: BTreeMap<String, String> =
         page::LOOK_FILES.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
     if let Some(signers) = &board.signers_text {
         found.insert(SIGNERS_FILE.to_owned(), signers.clone());
     }
-    found.insert("index.html".to_owned(), pages.render("index.html", "index.html", &IndexPage::new(board))?);
-    for (track, row) in rows(board) {
-        let path = format!("{}/index.html", row_folder(row));
-        let view = EntryPage::new(track, row, board.signers_text.is_some(), &prices);
-        found.insert(path.clone(), pages.render("entry.html", &path, &view)?);
+    let mut site = Rendered { pages, found };
+    site.add("index.html", "index.html".to_owned(), &IndexPage::new(board, studies))?;
+    site.add("about.html", "about.html".to_owned(), &AboutPage::new(board))?;
+    for track in &board.tracks {
+        let folder = format!("tracks/{}", track.track.id);
+        site.add("track.html", format!("{folder}/index.html"), &TrackPage::new(board, track))?;
+        if let Some(page) = ComparePage::new(board, track) {
+            site.add("compare.html", format!("{folder}/compare.html"), &page)?;
+        }
     }
-    Ok(found)
+    for (path, page) in author_view::pages(board) {
+        site.add("author.html", path, &page)?;
+    }
+    for (track, row) in rows(board) {
+        site.add("entry.html", format!("{}/index.html", row_folder(row)), &EntryPage::new(board, track, row, &prices))?;
+    }
+    Ok(site.found)
+}
+
+/// Pages as they are made.
+struct Rendered {
+    pages: Pages,
+    found: BTreeMap<String, String>,
+}
+
+impl Rendered {
+    fn add(&mut self, template: &str, path: String, view: &impl Serialize) -> Result<(), SiteError> {
+        let text = self.pages.render(template, &path, view)?;
+        self.found.insert(path, text);
+        Ok(())
+    }
 }
 
 fn rows(board: &Board) -> impl Iterator<Item = (&RankedTrack, &Row)> {

@@ -1,5 +1,5 @@
 // What a page looks like from inside a browser: its widths, and text that is too faint on its ground (WCAG 2.1 AA).
-// Evaluated by tests/it/browser.rs through the DevTools protocol; the pages themselves hold no script.
+// Evaluated by tests/it/browser.rs through the DevTools protocol; the script of the pages knows nothing of it.
 (() => {
   const rgb = (text) => (text.match(/[\d.]+/g) || []).map(Number);
   const luminance = ([r, g, b]) => {
@@ -18,7 +18,7 @@
   let texts = 0;
   while (walker.nextNode()) {
     const element = walker.currentNode.parentElement;
-    if (!walker.currentNode.data.trim() || ["title", "desc"].includes(element.localName)) continue;
+    if (!walker.currentNode.data.trim() || ["title", "desc", "script", "noscript", "option"].includes(element.localName)) continue;
     texts += 1;
     const style = getComputedStyle(element);
     const ink = rgb(element instanceof SVGElement ? style.fill : style.color);
@@ -30,7 +30,7 @@
   }
   const root = document.documentElement;
   const wide = [...document.querySelectorAll("body *")]
-    .filter((element) => !element.closest(".scroll, pre, .unseen, .skip, thead"))
+    .filter((element) => !element.closest(".scroll, pre, .unseen, .skip, thead, script, noscript"))
     .filter((element) => element.getBoundingClientRect().right > root.clientWidth + 1)
     .map((element) => `${element.localName}.${element.getAttribute("class")}`);
   return JSON.stringify({

@@ -39,3 +39,4 @@ mod submit;
 mod telemetry;
 #[cfg(feature = "torch")]
 mod trainer;
+mod withdrawn;

@@ -3,22 +3,25 @@
 use serde::Serialize;
 
 use super::calibration_view::CalibrationView;
-use super::chart::{self, Chart};
 use super::cost_view::CostView;
 use super::entry_figures::{
-    Energy, Estimated, MEDIAN_MISSED, WarningView, authors, cost, energy, final_accuracy, level, median_interval,
-    quartiles, ratio_to_reference, time_to_target, warnings,
+    Energy, Estimated, MEDIAN_MISSED, WarningView, cost, energy, final_accuracy, level, median_interval, quartiles,
+    ratio_to_reference, time_to_target, warnings,
 };
 use super::figure::{Figure, day, foreign, human_interval, percentage};
-use super::index_view::{TrackFacts, TrustView};
 use super::machine_view::{Fact, MachineView};
 use super::reproduction_view::{self, ReproductionView};
+use super::row_view::{AuthorLink, TrustView, author_links};
+use super::run_chart::{self, RunChart};
+use super::shell::Shell;
+use super::spread_chart::{self, SpreadChart};
 use super::telemetry_view::TelemetryView;
+use super::track_facts::TrackFacts;
 use super::{dataset_view, effort_view};
-use crate::leaderboard::board::{RankedTrack, Row};
+use crate::leaderboard::board::{Board, RankedTrack, Row};
 use crate::price::Table;
 use crate::result::{Entry, NearbyTimes, Phases, ResultFile, RunFigures, Trust};
-use crate::track::{RULES_VERSION, Track};
+use crate::track::Track;
 use crate::tree::Change;
 use crate::units::{Target, human_seconds};
 use crate::variant;
@@ -28,19 +31,19 @@ const NOT_REACHED: &str = "the target was not reached";
 /// The page of an entry.
 #[derive(Debug, Serialize)]
 pub(super) struct EntryPage {
-    /// Path back to the site's root.
-    root: &'static str,
-    rules_version: &'static str,
-    has_signers: bool,
+    shell: Shell,
     track: TrackFacts,
     path: String,
     name: String,
     description: String,
-    authors: String,
+    authors: Vec<AuthorLink>,
     extends: String,
     date: String,
     started_at: String,
     rank: Option<usize>,
+    withdrawn: bool,
+    /// The page where it is set beside others.
+    compare: Option<String>,
     /// The hardware class that it is ranked in.
     class: String,
     level: Option<String>,
@@ -48,8 +51,9 @@ pub(super) struct EntryPage {
     warnings: Vec<WarningView>,
     trust: TrustView,
     headline: Headline,
-    chart: Option<Chart>,
-    close_chart: Option<Chart>,
+    chart: Option<RunChart>,
+    close_chart: Option<RunChart>,
+    spread_chart: Option<SpreadChart>,
     runs: Vec<RunView>,
     /// Runs of the reference beside it; none where it is not calibrated.
     reference_runs: Vec<RunView>,
@@ -192,25 +196,40 @@ struct PhaseView {
     about: &'static str,
     seconds: String,
     share: String,
-    /// Length of its bar, 0 to 100.
+    /// Where its part of the bar begins, 0 to 100.
+    begin: f64,
+    /// Length of its part.
     bar: f64,
+    colour: usize,
 }
 
 fn phases(phases: &Phases) -> Vec<PhaseView> {
-    let row = |name, about, seconds: f64| {
+    let accounts = [
+        ("Data set", "verify, decode and hand over the data; start both programs", phases.dataset_seconds),
+        ("Setup", "build the models", phases.setup_seconds),
+        ("Warmup run", "untimed, on meaningless labels, then dropped", phases.warmup_run_seconds),
+        ("Train", "what time-to-accuracy is counted in", phases.train_seconds),
+        ("Evaluate", "accuracy after every epoch", phases.evaluate_seconds),
+        ("Log", "write events inside runs", phases.log_seconds),
+        ("Other", "everything else", phases.other_seconds),
+    ];
+    let mut begin = 0.0;
+    let mut row = |(index, (name, about, seconds)): (usize, (&'static str, &'static str, f64))| {
         let share = if phases.wall_seconds > 0.0 { 100.0 * seconds / phases.wall_seconds } else { 0.0 };
-        let bar = (share.clamp(0.0, 100.0) * 10.0).round() / 10.0;
-        PhaseView { name, about, seconds: human_seconds(seconds), share: format!("{share:.1} %"), bar }
+        let bar = (share.clamp(0.0, 100.0 - begin) * 10.0).round() / 10.0;
+        let drawn = PhaseView {
+            name,
+            about,
+            seconds: human_seconds(seconds),
+            share: format!("{share:.1} %"),
+            begin,
+            bar,
+            colour: index + 1,
+        };
+        begin = ((begin + bar) * 10.0).round() / 10.0;
+        drawn
     };
-    vec![
-        row("Data set", "verify, decode and hand over the data; start both programs", phases.dataset_seconds),
-        row("Setup", "build the models", phases.setup_seconds),
-        row("Warmup run", "untimed, on meaningless labels, then dropped", phases.warmup_run_seconds),
-        row("Train", "what time-to-accuracy is counted in", phases.train_seconds),
-        row("Evaluate", "accuracy after every epoch", phases.evaluate_seconds),
-        row("Log", "write events inside runs", phases.log_seconds),
-        row("Other", "everything else", phases.other_seconds),
-    ]
+    accounts.into_iter().enumerate().map(&mut row).collect()
 }
 
 /// The recipe against the track's reference.
@@ -309,32 +328,33 @@ fn reproduce(entry: &Entry) -> String {
 }
 
 impl EntryPage {
-    pub(super) fn new(track: &RankedTrack, row: &Row, has_signers: bool, prices: &Table) -> Self {
+    pub(super) fn new(board: &Board, track: &RankedTrack, row: &Row, prices: &Table) -> Self {
         let (entry, result) = (&row.entry, &row.entry.result);
         let (derived, target) = (&result.derived, result.target);
-        let curves = chart::curves(&entry.log);
+        let curves = run_chart::curves(&entry.log);
         Self {
             // entries/TRACK/NAME/index.html
-            root: "../../../",
-            rules_version: RULES_VERSION,
-            has_signers,
+            shell: Shell::new(board, 3),
             track: TrackFacts::new(&track.track),
             path: row.path.clone(),
             name: result.variant.name.to_string(),
             description: result.variant.description.to_string(),
-            authors: authors(entry),
+            authors: author_links(entry),
             extends: foreign(&result.variant.extends),
             date: day(&result.session.started_at),
             started_at: foreign(&result.session.started_at),
             rank: row.rank,
+            withdrawn: row.withdrawn.is_some(),
+            compare: (track.rows.len() > 1).then(|| format!("tracks/{}/compare.html#one={}", track.track.id, row.path)),
             class: foreign(&row.class),
             level: level(row),
             reasons: row.unranked_because.iter().map(|reason| foreign(reason)).collect(),
             warnings: warnings(entry),
             trust: TrustView::new(entry),
             headline: Headline::new(entry),
-            chart: chart::whole(&curves, target.percent()),
-            close_chart: chart::near_target(&curves, target.percent()),
+            chart: run_chart::whole(&curves, target.percent()),
+            close_chart: run_chart::near_target(&curves, target.percent()),
+            spread_chart: spread_chart::draw(entry),
             runs: derived.runs.iter().map(RunView::new).collect(),
             reference_runs: derived.calibration.iter().flat_map(|found| &found.runs).map(RunView::new).collect(),
             calibration: CalibrationView::new(entry),

@@ -38,6 +38,11 @@ impl Figure {
         Self::missing("—", why)
     }
 
+    /// In one line: the value, or the word for its absence with the reason.
+    pub(super) fn in_words(&self) -> String {
+        self.missing.as_ref().map_or_else(|| self.text.clone(), |why| format!("{} ({why})", self.text))
+    }
+
     /// Seconds, or a dash.
     pub(super) fn seconds(seconds: Option<f64>, why_not: &str) -> Self {
         seconds.map_or_else(|| Self::none(why_not), |seconds| Self::known(human_seconds(seconds)))

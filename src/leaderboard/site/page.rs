@@ -7,10 +7,16 @@ use serde::Serialize;
 
 use super::SiteError;
 
-const TEMPLATES: [(&str, &str); 6] = [
+const TEMPLATES: [(&str, &str); 12] = [
     ("base.html", include_str!("../../../leaderboard/templates/base.html")),
     ("macros.html", include_str!("../../../leaderboard/templates/macros.html")),
     ("index.html", include_str!("../../../leaderboard/templates/index.html")),
+    ("drawings.html", include_str!("../../../leaderboard/templates/drawings.html")),
+    ("rows.html", include_str!("../../../leaderboard/templates/rows.html")),
+    ("track.html", include_str!("../../../leaderboard/templates/track.html")),
+    ("compare.html", include_str!("../../../leaderboard/templates/compare.html")),
+    ("author.html", include_str!("../../../leaderboard/templates/author.html")),
+    ("about.html", include_str!("../../../leaderboard/templates/about.html")),
     ("entry.html", include_str!("../../../leaderboard/templates/entry.html")),
     ("study.html", include_str!("../../../leaderboard/templates/study.html")),
     // For pages that stand alone, which include it.
@@ -18,8 +24,9 @@ const TEMPLATES: [(&str, &str); 6] = [
 ];
 
 /// Files that every page looks the way it does by, under their paths in the site.
-pub(super) const LOOK_FILES: [(&str, &str); 2] = [
+pub(super) const LOOK_FILES: [(&str, &str); 3] = [
     ("style.css", include_str!("../../../leaderboard/style.css")),
+    ("board.js", include_str!("../../../leaderboard/board.js")),
     ("icon.svg", include_str!("../../../leaderboard/icon.svg")),
 ];
 

@@ -3,15 +3,9 @@
 
 use serde::Serialize;
 
-use super::chart::{Scale, Tick};
+use super::plot::{Axes, Frame, Scale};
 
-/// Size of the drawing and the edges of the field inside it, in units of its view box.
-const WIDTH: f64 = 480.0;
-const HEIGHT: f64 = 196.0;
-const LEFT: f64 = 50.0;
-const RIGHT: f64 = 468.0;
-const TOP: f64 = 14.0;
-const BOTTOM: f64 = 152.0;
+const FRAME: Frame = Frame::SENSOR;
 
 /// Most points of one line. Each bucket of readings becomes its lowest and its highest.
 const MOST_POINTS: usize = 600;
@@ -25,14 +19,7 @@ const GAP_INTERVALS: f64 = 4.0;
 /// A drawing of readings over the seconds of a session.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct SensorChart {
-    width: f64,
-    height: f64,
-    left: f64,
-    right: f64,
-    top: f64,
-    bottom: f64,
-    x_ticks: Vec<Tick>,
-    y_ticks: Vec<Tick>,
+    axes: Axes,
     bands: Vec<Band>,
     lines: Vec<SensorLine>,
 }
@@ -70,17 +57,10 @@ pub(super) fn draw(lines: &[Vec<Reading>], held: &[Held], end: f64, high: f64) -
     let known = || lines.iter().flatten().filter_map(|(_, value)| usable(*value));
     let highest = known().reduce(f64::max)?;
     let lowest = known().fold(0.0, f64::min);
-    let x = Scale::exact(0.0, end, 6, LEFT, RIGHT);
-    let y = Scale::around(lowest, highest.max(high), 4, BOTTOM, TOP);
+    let x = Scale::exact(0.0, end, 6, FRAME.left, FRAME.right);
+    let y = Scale::around(lowest, highest.max(high), 4, FRAME.bottom, FRAME.top);
     Some(SensorChart {
-        width: WIDTH,
-        height: HEIGHT,
-        left: LEFT,
-        right: RIGHT,
-        top: TOP,
-        bottom: BOTTOM,
-        x_ticks: x.ticks(),
-        y_ticks: y.ticks(),
+        axes: Axes::new(FRAME, (&x, "seconds of the session"), (&y, "")),
         bands: held.iter().map(|held| band(*held, &x)).collect(),
         lines: (0..)
             .zip(lines)
@@ -94,7 +74,7 @@ fn usable(value: Option<f64>) -> Option<f64> {
 }
 
 fn band(held: Held, x: &Scale) -> Band {
-    let (begin, end) = (x.at(held.begin), x.at(held.end).min(RIGHT));
+    let (begin, end) = (x.at(held.begin), x.at(held.end).min(FRAME.right));
     // Short runs are seen too, and coordinates have one decimal.
     let width = ((end - begin).max(0.5) * 10.0).round() / 10.0;
     Band { x: begin, width, reference: held.reference }
@@ -188,8 +168,8 @@ mod tests {
         let mut values = vec![Some(10.0); 50_000];
         values[31_234] = Some(90.0);
         let chart = draw(&[every_second(&values)], &[], 50_000.0, 100.0).expect("drawn");
-        let highest = points(&chart).concat().into_iter().map(|(_, y)| y).fold(BOTTOM, f64::min);
-        assert!((highest - (BOTTOM - 0.9 * (BOTTOM - TOP))).abs() < 0.1, "{highest}");
+        let highest = points(&chart).concat().into_iter().map(|(_, y)| y).fold(FRAME.bottom, f64::min);
+        assert!((highest - (FRAME.bottom - 0.9 * (FRAME.bottom - FRAME.top))).abs() < 0.1, "{highest}");
     }
 
     proptest! {
@@ -205,8 +185,8 @@ mod tests {
             let points = points(&chart).concat();
             // A lone point counts twice, and then its bucket gave only one.
             prop_assert!(points.len() <= MOST_POINTS, "{}", points.len());
-            prop_assert!(points.iter().all(|(x, y)| (LEFT..=RIGHT).contains(x) && (TOP..=BOTTOM).contains(y)));
-            prop_assert!((2..=13).contains(&chart.y_ticks.len()), "{:?}", chart.y_ticks);
+            prop_assert!(points.iter().all(|(x, y)| (FRAME.left..=FRAME.right).contains(x) && (FRAME.top..=FRAME.bottom).contains(y)));
+            prop_assert!((2..=13).contains(&chart.axes.y_ticks().len()), "{:?}", chart.axes);
         }
     }
 }

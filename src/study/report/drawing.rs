@@ -1,62 +1,17 @@
 //! Curves of a study as coordinates: learning rates, and accuracy over training. Pure arithmetic.
 
-use serde::Serialize;
-
-use crate::leaderboard::{Scale, Tick};
+use crate::leaderboard::plot::{Curve, Frame, LineDrawing, Scale, extent};
 use crate::recipe::{Parameters, Recipe};
 use crate::study::plan::{Lane, Plan};
 use crate::study::record::RunRecord;
 use crate::study::records::Records;
 
-/// Size of the drawing and the edges of the field inside it, in units of its view box.
-const WIDTH: f64 = 720.0;
-const HEIGHT: f64 = 360.0;
-const LEFT: f64 = 58.0;
-const RIGHT: f64 = 700.0;
-const TOP: f64 = 18.0;
-const BOTTOM: f64 = 308.0;
+const FRAME: Frame = Frame::WIDE;
 
 /// Most points of a curve of learning rates.
 const MOST_POINTS: u64 = 400;
 /// How far the close view reaches below the lowest final accuracy, in points.
 const CLOSE_POINTS: f64 = 2.0;
-/// Colours and patterns of lines that the page has.
-const COLOURS: usize = 8;
-const PATTERNS: usize = 4;
-
-/// A drawing of labelled lines.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct Drawing {
-    width: f64,
-    height: f64,
-    left: f64,
-    right: f64,
-    top: f64,
-    bottom: f64,
-    x_title: String,
-    y_title: String,
-    x_ticks: Vec<Tick>,
-    y_ticks: Vec<Tick>,
-    /// Height of the target line.
-    target: Option<f64>,
-    lines: Vec<Line>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize)]
-struct Line {
-    label: String,
-    colour: usize,
-    pattern: usize,
-    /// `x,y` pairs of a polyline.
-    points: String,
-}
-
-/// A labelled curve in its own units.
-#[derive(Debug, Clone, PartialEq)]
-struct Curve {
-    label: String,
-    points: Vec<(f64, f64)>,
-}
 
 /// Learning rate of the convolutions at every step.
 fn rates(recipe: &Recipe, steps: u64) -> Vec<f64> {
@@ -64,7 +19,7 @@ fn rates(recipe: &Recipe, steps: u64) -> Vec<f64> {
 }
 
 /// Learning rates of the weights over epochs; variants with the same rates share a line.
-pub(super) fn learning_rates(plan: &Plan) -> Option<Drawing> {
+pub(super) fn learning_rates(plan: &Plan) -> Option<LineDrawing> {
     let mut curves: Vec<Curve> = Vec::new();
     for lane in &plan.lanes {
         let points = rate_points(lane);
@@ -80,10 +35,10 @@ pub(super) fn learning_rates(plan: &Plan) -> Option<Drawing> {
         curve.points.iter_mut().for_each(|(_, rate)| *rate *= 10_f64.powi(power));
     }
     let end = all(&curves).map(|(epochs, _)| epochs).reduce(f64::max)?;
-    let y = Scale::around(0.0, most * 10_f64.powi(power), 6, BOTTOM, TOP);
-    let x = Scale::exact(0.0, end, 8, LEFT, RIGHT);
+    let y = Scale::around(0.0, most * 10_f64.powi(power), 6, FRAME.bottom, FRAME.top);
+    let x = Scale::exact(0.0, end, 8, FRAME.left, FRAME.right);
     let unit = if power == 0 { String::new() } else { format!(", times 10^-{power}") };
-    Some(draw(&curves, (&x, "epochs"), (&y, &format!("learning rate of the weights{unit}")), None))
+    Some(LineDrawing::new(FRAME, &curves, (&x, "epochs"), (&y, &format!("learning rate of the weights{unit}")), None))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a run has far fewer than 2^52 steps")]
@@ -97,18 +52,18 @@ fn rate_points(lane: &Lane) -> Vec<(f64, f64)> {
 }
 
 /// Mean accuracy over mean seconds of training of each variant; `None` before there is anything to draw.
-pub(super) fn accuracy(plan: &Plan, records: &Records) -> Option<Drawing> {
+pub(super) fn accuracy(plan: &Plan, records: &Records) -> Option<LineDrawing> {
     let curves = mean_curves(plan, records);
     let target = plan.ground.track.target.percent();
     let (low, high) = extent(all(&curves).map(|(_, percent)| percent))?;
     let (_, end) = extent(all(&curves).map(|(seconds, _)| seconds))?;
-    let y = Scale::around(low.min(target), high.max(target), 6, BOTTOM, TOP).capped(100.0);
-    let x = Scale::exact(0.0, end, 8, LEFT, RIGHT);
-    Some(draw(&curves, (&x, SECONDS), (&y, PERCENT), Some(target)))
+    let y = Scale::around(low.min(target), high.max(target), 6, FRAME.bottom, FRAME.top).capped(100.0);
+    let x = Scale::exact(0.0, end, 8, FRAME.left, FRAME.right);
+    Some(LineDrawing::new(FRAME, &curves, (&x, SECONDS), (&y, PERCENT), Some(target)))
 }
 
 /// The same, near the final accuracies; `None` where the whole shows them as well.
-pub(super) fn accuracy_close(plan: &Plan, records: &Records) -> Option<Drawing> {
+pub(super) fn accuracy_close(plan: &Plan, records: &Records) -> Option<LineDrawing> {
     let curves = mean_curves(plan, records);
     let finals = curves.iter().filter_map(|curve| curve.points.last());
     let low = finals.map(|(_, percent)| *percent).reduce(f64::min)? - CLOSE_POINTS;
@@ -118,10 +73,16 @@ pub(super) fn accuracy_close(plan: &Plan, records: &Records) -> Option<Drawing> 
     if lowest > low - 4.0 || end <= begin {
         return None;
     }
-    let y = Scale::exact(low, (highest + 0.25).min(100.0), 6, BOTTOM, TOP);
-    let x = Scale::exact(begin, end, 8, LEFT, RIGHT);
+    let y = Scale::exact(low, (highest + 0.25).min(100.0), 6, FRAME.bottom, FRAME.top);
+    let x = Scale::exact(begin, end, 8, FRAME.left, FRAME.right);
     let target = plan.ground.track.target.percent();
-    Some(draw(&curves, (&x, SECONDS), (&y, PERCENT), (low..=highest + 0.25).contains(&target).then_some(target)))
+    Some(LineDrawing::new(
+        FRAME,
+        &curves,
+        (&x, SECONDS),
+        (&y, PERCENT),
+        (low..=highest + 0.25).contains(&target).then_some(target),
+    ))
 }
 
 const SECONDS: &str = "training in timed seconds";
@@ -157,40 +118,6 @@ fn mean_points(runs: &[&RunRecord]) -> Vec<(f64, f64)> {
 
 fn all(curves: &[Curve]) -> impl Iterator<Item = (f64, f64)> {
     curves.iter().flat_map(|curve| curve.points.iter().copied())
-}
-
-fn extent(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
-    values.fold(None, |found, value| {
-        Some(found.map_or((value, value), |(low, high): (f64, f64)| (low.min(value), high.max(value))))
-    })
-}
-
-fn draw(curves: &[Curve], (x, x_title): (&Scale, &str), (y, y_title): (&Scale, &str), target: Option<f64>) -> Drawing {
-    let line = |(index, curve): (usize, &Curve)| Line {
-        label: curve.label.clone(),
-        colour: index % COLOURS + 1,
-        pattern: index / COLOURS % PATTERNS,
-        points: curve
-            .points
-            .iter()
-            .map(|(across, up)| format!("{},{}", x.at(*across), y.at(*up)))
-            .collect::<Vec<_>>()
-            .join(" "),
-    };
-    Drawing {
-        width: WIDTH,
-        height: HEIGHT,
-        left: LEFT,
-        right: RIGHT,
-        top: TOP,
-        bottom: BOTTOM,
-        x_title: x_title.to_owned(),
-        y_title: y_title.to_owned(),
-        x_ticks: x.ticks(),
-        y_ticks: y.ticks(),
-        target: target.map(|target| y.at(target)),
-        lines: curves.iter().enumerate().filter(|(_, curve)| !curve.points.is_empty()).map(line).collect(),
-    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::leaderboard::plot::LineDrawing;
 use crate::leaderboard::{human_interval, percentage, ratio};
 use crate::stats::{Estimate, rounded_up_p};
 use crate::study::figures::{Adjusted, Against, VariantFigures, figures};
@@ -9,7 +10,7 @@ use crate::study::plan::Plan;
 use crate::study::published::{Beside, BesideRow, beside};
 use crate::study::record::RunRecord;
 use crate::study::records::Records;
-use crate::study::report::drawing::{self, Drawing};
+use crate::study::report::drawing;
 use crate::tree::Change;
 use crate::units::{Target, human_seconds};
 
@@ -30,9 +31,9 @@ pub(super) struct View {
     pub(super) facts: Vec<[String; 2]>,
     pub(super) rows: Vec<Row>,
     pub(super) variants: Vec<Described>,
-    pub(super) rates: Option<Drawing>,
-    pub(super) accuracy: Option<Drawing>,
-    pub(super) accuracy_close: Option<Drawing>,
+    pub(super) rates: Option<LineDrawing>,
+    pub(super) accuracy: Option<LineDrawing>,
+    pub(super) accuracy_close: Option<LineDrawing>,
     pub(super) published: Option<Published>,
     pub(super) runs: Vec<RunRow>,
 }

@@ -1,0 +1,195 @@
+//! Two entries of a track side by side.
+//!
+//! The page shows the two rows that most readers want to see against one another, and holds the words and curves of the
+//! others as data, so that a script may show any two. Whether a difference is more than chance is for `hlb-bench compare`.
+
+use serde::Serialize;
+
+use super::entry_figures::{
+    authors, cost, energy, final_accuracy, median_interval, quartiles, ratio_to_reference, spread, time_to_target,
+};
+use super::figure::{day, foreign};
+use super::plot::{Curve, Frame, LineDrawing, Scale, Tick, extent};
+use super::row_folder;
+use super::row_view::TrustView;
+use super::shell::Shell;
+use super::track_facts::TrackFacts;
+use crate::leaderboard::board::{Board, RankedTrack, Row};
+use crate::variant;
+
+const FRAME: Frame = Frame::WIDE;
+
+/// Most entries that can be chosen; those that stand highest.
+const MOST_ENTRIES: usize = 200;
+
+/// Most keys of a recipe that are told.
+const MOST_CHANGES: usize = 60;
+
+/// What is told of each entry, in this order.
+const LABELS: [&str; 15] = [
+    "Rank",
+    "Hardware",
+    "Time to target, median",
+    "95 % interval of the median",
+    "Quartiles",
+    "Runs that reached",
+    "Ratio to the reference",
+    "Mean final accuracy",
+    "Cost",
+    "Energy",
+    "Authors",
+    "Date",
+    "Trust",
+    "Recipe against the reference",
+    "Description",
+];
+
+/// The page.
+#[derive(Debug, Serialize)]
+pub(super) struct ComparePage {
+    shell: Shell,
+    facts: TrackFacts,
+    labels: [&'static str; 15],
+    one: Side,
+    other: Side,
+    drawing: Option<PairDrawing>,
+    /// All that can be chosen, as JSON that is safe inside a page.
+    data: String,
+    left_out: usize,
+}
+
+/// An entry, as words.
+#[derive(Debug, Clone, Serialize)]
+struct Side {
+    /// Folder of the entry: what an address names it by.
+    path: String,
+    page: String,
+    name: String,
+    words: Vec<String>,
+    /// (Seconds, percent) of its median run.
+    curve: Vec<(f64, f64)>,
+}
+
+impl ComparePage {
+    /// `None` where there are no two entries to compare.
+    pub(super) fn new(board: &Board, track: &RankedTrack) -> Option<Self> {
+        let sides: Vec<Side> = track.rows.iter().take(MOST_ENTRIES).map(|row| Side::new(row, track)).collect();
+        let [one, other, ..] = sides.as_slice() else { return None };
+        Some(Self {
+            shell: Shell::new(board, 2),
+            facts: TrackFacts::new(&track.track),
+            labels: LABELS,
+            drawing: PairDrawing::new(&sides, track.track.target.percent()),
+            one: one.clone(),
+            other: other.clone(),
+            data: embedded(&sides),
+            left_out: track.rows.len() - sides.len(),
+        })
+    }
+}
+
+/// The curves of two entries, on a scale of accuracy that fits every entry that can be chosen.
+#[derive(Debug, Clone, Serialize)]
+struct PairDrawing {
+    #[serde(flatten)]
+    lines: LineDrawing,
+    /// Accuracy at the bottom and at the top.
+    low: f64,
+    high: f64,
+}
+
+impl PairDrawing {
+    fn new(sides: &[Side], target: f64) -> Option<Self> {
+        let percents = sides.iter().flat_map(|side| side.curve.iter().map(|(_, percent)| *percent));
+        let (low, high) = extent(percents.chain([target]))?;
+        let y = Scale::around(low, high, 6, FRAME.bottom, FRAME.top).capped(100.0);
+        let curves: Vec<Curve> =
+            sides[..2].iter().map(|side| Curve { label: side.name.clone(), points: side.curve.clone() }).collect();
+        let (_, end) = extent(curves.iter().flat_map(|curve| curve.points.iter().map(|(seconds, _)| *seconds)))?;
+        let x = Scale::exact(0.0, end, 4, FRAME.left, FRAME.right);
+        let titles = ("training in timed seconds", "accuracy in percent");
+        let drawn = LineDrawing::new(FRAME, &curves, (&x, titles.0), (&y, titles.1), Some(target));
+        let lines = drawn.with_x_ticks(quarters(end, &x));
+        let (low, high) = y.ends();
+        Some(Self { lines, low, high })
+    }
+}
+
+/// Marks at the quarters of the axis, which another pair of entries keeps with other words.
+fn quarters(end: f64, x: &Scale) -> Vec<Tick> {
+    let mark = |quarter: u8| end * f64::from(quarter) / 4.0;
+    (0..=4).map(mark).map(|seconds| Tick { at: x.at(seconds), label: three_digits(seconds) }).collect()
+}
+
+fn three_digits(value: f64) -> String {
+    let decimals = if value >= 100.0 {
+        0
+    } else if value >= 10.0 {
+        1
+    } else {
+        2
+    };
+    format!("{value:.decimals$}")
+}
+
+/// JSON inside a `script` element: nothing in it can end the element or begin another.
+fn embedded(value: &impl Serialize) -> String {
+    let json = serde_json::to_string(value).expect("it holds only strings and finite numbers");
+    json.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e")
+}
+
+impl Side {
+    fn new(row: &Row, track: &RankedTrack) -> Self {
+        let (entry, summary) = (&row.entry, &row.entry.result.derived.summary);
+        let ratio = ratio_to_reference(entry);
+        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "—".to_owned());
+        let trust = TrustView::new(entry);
+        let words = vec![
+            row.rank.map_or_else(|| "not ranked".to_owned(), |rank| rank.to_string()),
+            foreign(&row.class),
+            time_to_target(entry).in_words(),
+            or_dash(median_interval(entry)),
+            or_dash(quartiles(spread(entry))),
+            format!("{} of {}", summary.reached, summary.runs),
+            ratio
+                .interval
+                .map_or_else(|| ratio.value.in_words(), |interval| format!("{} ({interval})", ratio.value.in_words())),
+            final_accuracy(entry).in_words(),
+            cost(entry).in_words(),
+            energy(entry).value.in_words(),
+            authors(entry),
+            day(&entry.result.session.started_at),
+            trust.in_words(),
+            changes(row, track),
+            entry.result.variant.description.to_string(),
+        ];
+        Self {
+            path: row.path.clone(),
+            page: format!("{}/index.html", row_folder(row)),
+            name: format!("{} ({})", entry.result.variant.name, day(&entry.result.session.started_at)),
+            words,
+            curve: row.median_curve.iter().map(|(seconds, percent)| (rounded(*seconds), rounded(*percent))).collect(),
+        }
+    }
+}
+
+fn rounded(value: f64) -> f64 {
+    (value * 1e4).round() / 1e4
+}
+
+/// The keys in which the recipe differs from the track's reference.
+fn changes(row: &Row, track: &RankedTrack) -> String {
+    let Some(reference) = variant::shipped(&track.track.reference) else { return "unknown".to_owned() };
+    let found = variant::differences(&reference, &row.entry.recipe);
+    if found.is_empty() {
+        return "identical".to_owned();
+    }
+    let shown = found.iter().take(MOST_CHANGES);
+    let mut told: Vec<String> = shown
+        .map(|change| format!("{}: {} → {}", foreign(&change.path), foreign(&change.before), foreign(&change.after)))
+        .collect();
+    if found.len() > MOST_CHANGES {
+        told.push(format!("and {} more", found.len() - MOST_CHANGES));
+    }
+    told.join("\n")
+}

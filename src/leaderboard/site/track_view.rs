@@ -1,0 +1,73 @@
+//! A track with its tables and drawings: a section of the front page, and a page of its own.
+
+use serde::Serialize;
+
+use super::figure::{counted, foreign};
+use super::pareto_chart::{self, ParetoChart};
+use super::plot::LineDrawing;
+use super::race_chart;
+use super::record_chart::{self, RecordChart};
+use super::row_view::GroupView;
+use super::shell::Shell;
+use super::track_facts::TrackFacts;
+use crate::leaderboard::board::{Board, RankedTrack, Row};
+
+/// A track, its tables and its drawings.
+#[derive(Debug, Serialize)]
+pub(super) struct TrackView {
+    facts: TrackFacts,
+    /// One for each hardware class.
+    ranked: Vec<GroupView>,
+    /// One without a class, or none.
+    unranked: Vec<GroupView>,
+    /// What a reader may choose among, where there is a choice.
+    classes: Vec<String>,
+    /// All entries, in words.
+    count: String,
+    /// Entries that are left out here.
+    left_out: usize,
+    /// Whether there are two to set side by side.
+    comparable: bool,
+    race: Option<LineDrawing>,
+    pareto: Option<ParetoChart>,
+    records: Option<RecordChart>,
+}
+
+/// The page of a track.
+#[derive(Debug, Serialize)]
+pub(super) struct TrackPage {
+    shell: Shell,
+    track: TrackView,
+}
+
+impl TrackPage {
+    pub(super) fn new(board: &Board, track: &RankedTrack) -> Self {
+        Self { shell: Shell::new(board, 2), track: TrackView::new(track, usize::MAX) }
+    }
+}
+
+impl TrackView {
+    /// With so many ranked and so many unranked rows at most.
+    pub(super) fn new(track: &RankedTrack, most: usize) -> Self {
+        let (ranked, unranked): (Vec<&Row>, Vec<&Row>) = track.rows.iter().partition(|row| row.rank.is_some());
+        let mut classes: Vec<String> = track.rows.iter().map(|row| foreign(&row.class)).collect();
+        classes.sort();
+        classes.dedup();
+        let shown = |rows: &[&Row]| rows.len().min(most);
+        let left_out = track.rows.len() - shown(&ranked) - shown(&unranked);
+        let (ranked, unranked) = (&ranked[..shown(&ranked)], &unranked[..shown(&unranked)]);
+        let of_class = |rows: &[&Row]| GroupView::new(rows.first().map(|row| foreign(&row.class)), rows);
+        Self {
+            facts: TrackFacts::new(&track.track),
+            ranked: ranked.chunk_by(|above, below| above.class == below.class).map(of_class).collect(),
+            unranked: (!unranked.is_empty()).then(|| GroupView::new(None, unranked)).into_iter().collect(),
+            classes,
+            count: counted(u32::try_from(track.rows.len()).unwrap_or(u32::MAX), "entry", "entries"),
+            left_out,
+            comparable: track.rows.len() > 1,
+            race: race_chart::draw(track),
+            pareto: pareto_chart::draw(track),
+            records: record_chart::draw(track),
+        }
+    }
+}

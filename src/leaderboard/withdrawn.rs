@@ -1,0 +1,79 @@
+//! Entries that were taken back or refuted. They stay on the board, struck through, with the reason.
+//!
+//! `withdrawn.yaml` stands beside the list of signers and, like it, is the maintainers' word: whoever may change one may
+//! change the other. An entry itself is never edited, for its bytes are signed.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::text::SafeText;
+use crate::yaml::{self, ReadError, VARIANT_CAP, YamlError};
+
+/// The file, below the submissions.
+pub const WITHDRAWN_FILE: &str = "withdrawn.yaml";
+
+/// An entry that no longer counts.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Withdrawal {
+    /// Folder of the entry below the submissions, `track/date-name`.
+    pub entry: SafeText<200>,
+    /// Who found it wanting.
+    pub verdict: Verdict,
+    /// The day, YYYY-MM-DD.
+    pub date: SafeText<10>,
+    /// Why, in a sentence without its full stop.
+    pub reason: SafeText<400>,
+}
+
+/// Who found an entry wanting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Its authors took it back.
+    Withdrawn,
+    /// Somebody showed that it does not hold.
+    Refuted,
+}
+
+impl Withdrawal {
+    /// In words: `refuted on 2026-05-01: ...`.
+    pub fn words(&self) -> String {
+        let verdict = match self.verdict {
+            Verdict::Withdrawn => "withdrawn",
+            Verdict::Refuted => "refuted",
+        };
+        format!("{verdict} on {}: {}", self.date, self.reason)
+    }
+}
+
+/// The whole file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct List {
+    withdrawn: Vec<Withdrawal>,
+}
+
+/// The list cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WithdrawnError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// It is not what it should be.
+    #[error(transparent)]
+    Yaml(#[from] YamlError),
+}
+
+/// The list of a board; a missing file is an empty one.
+pub(super) fn read(submissions: &Path) -> Result<Vec<Withdrawal>, WithdrawnError> {
+    let path = submissions.join(WITHDRAWN_FILE);
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let bytes = yaml::read(&path, VARIANT_CAP)?;
+    let list: List = yaml::parse(&bytes, &path.display().to_string())?;
+    Ok(list.withdrawn)
+}
