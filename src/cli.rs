@@ -47,6 +47,11 @@ pub enum Command {
     /// Shipped recipes, and what a variant resolves to
     #[command(subcommand)]
     Recipe(RecipeCommand),
+    /// Read results that others published, as a board that is never ranked with measured rows
+    #[command(subcommand)]
+    Import(Import),
+    /// Write an entry or a local session in the form of another program; nothing that is exported can be verified any more
+    Export(Export),
 }
 
 /// How to hold a session.
@@ -425,6 +430,56 @@ pub enum RecipeCommand {
         /// Kind of file
         of: crate::schema::Subject,
     },
+}
+
+/// What to import.
+#[derive(Debug, Subcommand)]
+pub enum Import {
+    /// A checkout of DAWNBench's entries; prints YAML, and what is odd about each entry
+    Dawnbench {
+        /// Top folder of the checkout
+        folder: PathBuf,
+        /// Which training entries: CIFAR10, ImageNet, or a track whose runs were exported
+        #[arg(long, value_name = "TASK", default_value = "CIFAR10")]
+        task: String,
+        /// Write the YAML to this file instead
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+}
+
+/// Arguments of `export`.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// In what form
+    pub format: ExportFormat,
+    /// Folder of an entry, or of a session that `run` kept
+    pub entry: PathBuf,
+    /// The run, where the form takes one [default: the median run]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=500))]
+    pub run: Option<u32>,
+    /// Where to: a file for mllog, csv and json [default: standard output], a folder for dawnbench and tensorboard [default:
+    /// exports]
+    #[arg(long, value_name = "PATH")]
+    pub out: Option<PathBuf>,
+    /// Keys that may sign, in OpenSSH's format [default: `allowed_signers` of the entry's submissions folder]
+    #[arg(long, value_name = "FILE")]
+    pub signers: Option<PathBuf>,
+}
+
+/// Forms to export in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ExportFormat {
+    /// One run as the pair of files of a DAWNBench entry
+    Dawnbench,
+    /// One run as a log in the form of MLPerf; no MLPerf result
+    Mllog,
+    /// All evaluations of all runs as comma-separated values
+    Csv,
+    /// The result and the curves of all runs as one JSON object
+    Json,
+    /// The curves of all runs as event files of TensorBoard, a folder a run
+    Tensorboard,
 }
 
 #[cfg(test)]

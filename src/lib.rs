@@ -21,6 +21,8 @@ pub mod command;
 pub mod dataset;
 pub mod ground;
 pub mod hardware;
+pub mod history;
+pub mod interop;
 pub mod leaderboard;
 pub mod peak;
 pub mod price;

@@ -2,6 +2,8 @@
 
 use crate::artifact::ArtifactError;
 use crate::dataset::{DatasetError, FetchError};
+use crate::interop::ExportError;
+use crate::interop::dawnbench::ImportError;
 use crate::leaderboard::SiteError;
 use crate::price::PriceError;
 use crate::printer::{Label, labelled, note};
@@ -36,6 +38,6 @@ pub fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     }
     hints!(VariantError, YamlError, DatasetError, FetchError, PriceError, EntryError, SpawnError);
     hints!(ArtifactError, ReadError, SiteError, SignatureError, SignError, KeygenError, AllowedSignersError);
-    hints!(StudyError, SessionError, LogError);
+    hints!(StudyError, SessionError, LogError, ImportError, ExportError);
     None
 }

@@ -4,6 +4,7 @@
 use schemars::{JsonSchema, schema_for};
 use serde_json::{Value, json};
 
+use crate::history::History;
 use crate::recipe::Recipe;
 use crate::study::StudyFile;
 use crate::track::Track;
@@ -19,11 +20,13 @@ pub enum Subject {
     Track,
     /// A study.
     Study,
+    /// A board of published results.
+    History,
 }
 
 impl Subject {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Variant, Self::Recipe, Self::Track, Self::Study];
+    pub const ALL: [Self; 5] = [Self::Variant, Self::Recipe, Self::Track, Self::Study, Self::History];
 
     /// Name of its file in `schemas/`.
     pub fn file(self) -> &'static str {
@@ -32,6 +35,7 @@ impl Subject {
             Self::Recipe => "recipe.json",
             Self::Track => "track.json",
             Self::Study => "study.json",
+            Self::History => "history.json",
         }
     }
 }
@@ -43,6 +47,7 @@ pub fn text(subject: Subject) -> String {
         Subject::Recipe => recipe(),
         Subject::Track => schema_of::<Track>(),
         Subject::Study => study(),
+        Subject::History => schema_of::<History>(),
     };
     let mut text = serde_json::to_string_pretty(&schema).expect("a schema holds only strings as keys");
     text.push('\n');

@@ -2,7 +2,9 @@
 
 mod compare;
 mod data;
+mod export;
 mod hardware;
+mod import;
 mod interrupt;
 mod keygen;
 mod leaderboard;
@@ -47,6 +49,8 @@ pub fn run(arguments: Arguments, clock: &MonotonicClock) -> ExitCode {
         Command::Hardware(arguments) => hardware::hardware(&arguments),
         Command::Keygen(arguments) => keygen::keygen(&arguments),
         Command::Recipe(command) => recipe::recipe(&command),
+        Command::Import(command) => import::import(&command),
+        Command::Export(arguments) => export::export(&arguments),
     };
     match answer {
         Ok(Answer::Done) => ExitCode::SUCCESS,

@@ -197,15 +197,22 @@ fn the_schemas_are_fresh() {
 #[test]
 fn shipped_files_name_their_schema() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for (folder, schema) in [("recipes", "recipe"), ("variants", "variant"), ("studies", "study"), ("tracks", "track")]
-    {
+    let folders = [
+        ("recipes", "recipe"),
+        ("variants", "variant"),
+        ("studies", "study"),
+        ("tracks", "track"),
+        ("leaderboard/history", "history"),
+    ];
+    for (folder, schema) in folders {
+        let up = "../".repeat(folder.split('/').count());
         for item in std::fs::read_dir(root.join(folder)).unwrap() {
             let path = item.unwrap().path();
             if path.extension().is_none_or(|extension| extension != "yaml") {
                 continue;
             }
             let text = std::fs::read_to_string(&path).unwrap();
-            let line = format!("# yaml-language-server: $schema=../schemas/{schema}.json\n");
+            let line = format!("# yaml-language-server: $schema={up}schemas/{schema}.json\n");
             assert!(text.starts_with(&line), "{}", path.display());
             assert!(root.join("schemas").join(format!("{schema}.json")).is_file());
         }

@@ -1,0 +1,62 @@
+//! `hlb-bench import`: results that others published, as a board of their own.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::artifact::write_atomic;
+use crate::cli::Import;
+use crate::command::Answer;
+use crate::interop::dawnbench::{self, Imported, Irregularity, Task};
+use crate::printer::{Label, answer, answer_text, labelled, note};
+use crate::yaml;
+
+/// Runs the command.
+pub(super) fn import(command: &Import) -> Result<Answer> {
+    let Import::Dawnbench { folder, task, out } = command;
+    let task = Task::named(task)?;
+    let imported = dawnbench::import(folder, &task)?;
+    if let Some(history) = &imported.history {
+        put(&yaml::emit(history)?, out.as_deref())?;
+    }
+    summarise(&imported, &task);
+    let good = imported.unreadable.is_empty() && imported.history.is_some();
+    Ok(if good { Answer::Done } else { Answer::NotSo })
+}
+
+/// Prints a text, or writes it to a file and prints its name.
+pub(super) fn put(text: &str, out: Option<&Path>) -> Result<()> {
+    match out {
+        Some(path) => {
+            write_atomic(path, text.as_bytes())?;
+            answer(&path.display().to_string());
+        }
+        None => answer_text(text),
+    }
+    Ok(())
+}
+
+fn summarise(imported: &Imported, task: &Task) {
+    let rows = imported.history.as_ref().map_or(0, |history| history.rows.len());
+    note(&format!("{rows} entries of {} read, {} not", task.folder, imported.unreadable.len()));
+    for (words, count) in counted(&imported.irregularities) {
+        note(&format!("  {count:>4} x {words}"));
+    }
+    for unreadable in &imported.unreadable {
+        labelled(Label::Warning, &unreadable.to_string());
+    }
+    if !imported.other_tasks.is_empty() {
+        let others = crate::text::show(&imported.other_tasks.join(", "));
+        note(&format!("there are entries of other tasks too, to be named with --task: {others}"));
+    }
+}
+
+/// How often each kind was seen, in the order of the kinds.
+fn counted(irregularities: &[Irregularity]) -> Vec<(&'static str, usize)> {
+    let mut counts = BTreeMap::new();
+    for irregularity in irregularities {
+        *counts.entry(irregularity.kind).or_insert(0) += 1;
+    }
+    counts.into_iter().map(|(kind, count)| (kind.words(), count)).collect()
+}

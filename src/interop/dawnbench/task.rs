@@ -1,0 +1,57 @@
+//! Tasks: what an accuracy is of, and where time-to-accuracy ends.
+
+use crate::text::Id;
+use crate::track::{self, Track, UnknownTrack};
+use crate::units::Target;
+
+/// A task: those of DAWNBench that are time-to-accuracy of images, and our tracks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Task {
+    /// Name of its folder.
+    pub folder: String,
+    /// Column of its accuracy, in percent.
+    pub column: &'static str,
+    /// Accuracy to reach.
+    pub target: Target,
+    /// Track of ours with the same task.
+    pub track: Option<Id>,
+    /// Accuracy that guessing gives, as a target; `None` where nobody said.
+    pub chance: Option<Target>,
+}
+
+impl Task {
+    /// The task of this name: `CIFAR10`, ImageNet, or a track of ours.
+    pub fn named(name: &str) -> Result<Self, UnknownTrack> {
+        match name {
+            "CIFAR10" => Ok(Self::cifar10()),
+            "ImageNet" => Ok(Self {
+                folder: name.to_owned(),
+                column: "top5Accuracy",
+                target: Target { correct: 93, of: 100 },
+                track: None,
+                chance: Some(Target { correct: 5, of: 1000 }),
+            }),
+            id => track::by_id(id).map(|track| Self::of_track(&track)),
+        }
+    }
+
+    /// The task of a track; that of `cifar10` is DAWNBench's own.
+    pub fn of_track(track: &Track) -> Self {
+        let own = Self::cifar10();
+        if track.id == "cifar10" && track.target == own.target {
+            return own;
+        }
+        let id = track.id.parse().ok();
+        Self { folder: track.id.clone(), target: track.target, track: id, chance: None, ..own }
+    }
+
+    fn cifar10() -> Self {
+        Self {
+            folder: "CIFAR10".to_owned(),
+            column: "top1Accuracy",
+            target: Target { correct: 94, of: 100 },
+            track: "cifar10".parse().ok(),
+            chance: Some(Target { correct: 10, of: 100 }),
+        }
+    }
+}
