@@ -27,6 +27,7 @@ mod entry_figures;
 mod entry_view;
 mod figure;
 mod folder;
+mod history_view;
 mod index_view;
 mod machine_view;
 mod page;
@@ -69,6 +70,7 @@ use about_view::AboutPage;
 use compare_view::ComparePage;
 use entry_view::EntryPage;
 use folder::SiteFolder;
+use history_view::HistoryPage;
 use index_view::IndexPage;
 use track_view::TrackPage;
 
@@ -177,6 +179,7 @@ fn rendered(board: &Board, studies: &[studies::Study]) -> Result<BTreeMap<String
     }
     let mut site = Rendered { pages, found };
     site.add("index.html", "index.html".to_owned(), &IndexPage::new(board, studies))?;
+    site.add("history.html", "history.html".to_owned(), &HistoryPage::new(board))?;
     site.add("about.html", "about.html".to_owned(), &AboutPage::new(board))?;
     for track in &board.tracks {
         let folder = format!("tracks/{}", track.track.id);

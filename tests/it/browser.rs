@@ -208,6 +208,7 @@ fn kinds(site: &Path) -> Vec<(&'static str, PathBuf)> {
         ("track", site.join("tracks/shapes/index.html")),
         ("compare", site.join("tracks/shapes/compare.html")),
         ("author", author.join("index.html")),
+        ("history", site.join("history.html")),
         ("about", site.join("about.html")),
     ]
 }

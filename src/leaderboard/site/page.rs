@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::SiteError;
 
-const TEMPLATES: [(&str, &str); 12] = [
+const TEMPLATES: [(&str, &str); 13] = [
     ("base.html", include_str!("../../../leaderboard/templates/base.html")),
     ("macros.html", include_str!("../../../leaderboard/templates/macros.html")),
     ("index.html", include_str!("../../../leaderboard/templates/index.html")),
@@ -16,6 +16,7 @@ const TEMPLATES: [(&str, &str); 12] = [
     ("track.html", include_str!("../../../leaderboard/templates/track.html")),
     ("compare.html", include_str!("../../../leaderboard/templates/compare.html")),
     ("author.html", include_str!("../../../leaderboard/templates/author.html")),
+    ("history.html", include_str!("../../../leaderboard/templates/history.html")),
     ("about.html", include_str!("../../../leaderboard/templates/about.html")),
     ("entry.html", include_str!("../../../leaderboard/templates/entry.html")),
     ("study.html", include_str!("../../../leaderboard/templates/study.html")),
