@@ -18,6 +18,7 @@ mod download;
 mod entry;
 mod fetch;
 mod fixture;
+mod hostile_words;
 mod hostile_yaml;
 mod nvml;
 mod pictures;
