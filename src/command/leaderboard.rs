@@ -5,14 +5,14 @@ use anyhow::Result;
 use crate::cli::Leaderboard;
 use crate::clock;
 use crate::command::Answer;
-use crate::leaderboard::{self, SIGNERS_FILE, read_signers};
+use crate::leaderboard::{self, SIGNERS_FILE, SiteOptions, read_signers};
 use crate::printer::{Label, answer, labelled, note};
 
 /// Runs the command.
 pub(super) fn leaderboard(arguments: &Leaderboard) -> Result<Answer> {
     let signers = read_signers(&arguments.submissions.join(SIGNERS_FILE))?;
     let board = leaderboard::read(&arguments.submissions, &signers, clock::calendar())?;
-    leaderboard::write(&board, &arguments.out)?;
+    leaderboard::write_with(&board, &arguments.out, &SiteOptions { base_url: arguments.base_url.clone() })?;
     for rejected in &board.rejected {
         labelled(Label::Warning, &format!("rejected {}: {}", rejected.folder, rejected.reason));
     }

@@ -7,6 +7,8 @@
 //! |---|---|
 //! | `folder` | the folder that the site lives in |
 //! | `page` | templates, and how a page comes out of one |
+//! | `options`, `base_url` | what a site is told beside its board; the address that it is published under |
+//! | `feeds` | what programs read of the board |
 //! | `index_view`, `entry_view` | what the two templates are told |
 //! | `calibration_view`, `telemetry_view`, `effort_view`, `cost_view`, `reproduction_view`, `dataset_view`, `machine_view` | what single sections of an entry's page are told |
 //! | `entry_figures` | figures that both kinds of page show |
@@ -14,6 +16,7 @@
 //! | `sensor_chart` | readings of sensors as coordinates |
 //! | `figure` | numbers as words, unknown ones included |
 
+mod base_url;
 mod calibration_view;
 mod chart;
 mod cost_view;
@@ -21,10 +24,12 @@ mod dataset_view;
 mod effort_view;
 mod entry_figures;
 mod entry_view;
+mod feeds;
 mod figure;
 mod folder;
 mod index_view;
 mod machine_view;
+mod options;
 mod page;
 mod reproduction_view;
 mod sensor_chart;
@@ -45,8 +50,11 @@ use crate::result::{
 use crate::text::show;
 use crate::yaml::{self, ReadError};
 
+pub use base_url::{BaseUrl, BaseUrlError};
 pub(crate) use chart::{Scale, Tick};
+pub use feeds::linked_data;
 pub(crate) use figure::{human_interval, percentage, ratio, scaled};
+pub use options::SiteOptions;
 pub(crate) use page::Pages;
 
 use entry_view::EntryPage;
@@ -119,7 +127,12 @@ impl SiteError {
 /// Pages of entries that are no longer on the board are removed; nothing else ever is. The files of each entry are
 /// copied beside its page, and those of its reproductions, so that the links hold where only the site is published.
 pub fn write(board: &Board, out: &Path) -> Result<(), SiteError> {
-    let pages = rendered(board)?;
+    write_with(board, out, &SiteOptions::default())
+}
+
+/// [`write`], for a site that is told more than its board.
+pub fn write_with(board: &Board, out: &Path, options: &SiteOptions) -> Result<(), SiteError> {
+    let pages = rendered(board, options)?;
     let copies = copies(board);
     let planned = pages.keys().chain(copies.keys()).cloned().collect();
     let folder = SiteFolder::open(out, planned)?;
@@ -134,7 +147,7 @@ pub fn write(board: &Board, out: &Path) -> Result<(), SiteError> {
 }
 
 /// Everything that comes out of templates or is compiled in, by its path in the site.
-fn rendered(board: &Board) -> Result<BTreeMap<String, String>, SiteError> {
+fn rendered(board: &Board, options: &SiteOptions) -> Result<BTreeMap<String, String>, SiteError> {
     let (pages, prices) = (Pages::new(), Table::shipped());
     let mut found: BTreeMap<String, String> =
         page::LOOK_FILES.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
@@ -147,6 +160,7 @@ fn rendered(board: &Board) -> Result<BTreeMap<String, String>, SiteError> {
         let view = EntryPage::new(track, row, board.signers_text.is_some(), &prices);
         found.insert(path.clone(), pages.render("entry.html", &path, &view)?);
     }
+    found.extend(feeds::files(board, options, &pages)?);
     Ok(found)
 }
 

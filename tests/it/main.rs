@@ -16,6 +16,7 @@ mod context;
 mod datasets;
 mod download;
 mod entry;
+mod feeds;
 mod fetch;
 mod fixture;
 mod hostile_words;
