@@ -130,7 +130,7 @@ pub fn write(board: &Board, out: &Path) -> Result<(), SiteError> {
     write_with(board, out, &SiteOptions::default())
 }
 
-/// [`write`], for a site that is told more than its board.
+/// [`write()`], for a site that is told more than its board.
 pub fn write_with(board: &Board, out: &Path, options: &SiteOptions) -> Result<(), SiteError> {
     let pages = rendered(board, options)?;
     let copies = copies(board);

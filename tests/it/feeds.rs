@@ -341,6 +341,14 @@ fn the_feed_is_atom_and_holds_the_records() {
     assert_eq!(text.matches("http").count(), 1, "no host but that of the format: {text}");
 }
 
+/// XML has no way at all to write a character outside of its production `Char`.
+#[test]
+fn every_character_that_a_text_may_hold_can_stand_in_a_feed() {
+    let in_xml = |one: &char| matches!(one, '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
+    let shown = (char::MIN..=char::MAX).filter(|one| !hlb_bench::text::is_hidden(*one));
+    assert_eq!(shown.filter(|one| !in_xml(one)).collect::<Vec<_>>(), []);
+}
+
 #[test]
 fn a_board_without_entries_has_every_file() {
     let fixture = Fixture::new();
