@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::dataset::Place;
+use crate::leaderboard::BaseUrl;
 use crate::wire::DeviceChoice;
 
 /// Measures how long, and at what cost, a training recipe takes to reach an accuracy on this machine.
@@ -309,6 +310,9 @@ pub struct Leaderboard {
     /// Folder with reports of studies that the site hands on and links
     #[arg(long, value_name = "DIR", default_value = "studies/reports")]
     pub studies: PathBuf,
+    /// Where the site is published, with http:// or https://; with it come a sitemap and whole addresses in its files
+    #[arg(long, value_name = "URL")]
+    pub base_url: Option<BaseUrl>,
     /// Exit with 0 although entries were rejected; they are listed all the same
     #[arg(long)]
     pub allow_rejected: bool,

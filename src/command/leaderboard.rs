@@ -12,7 +12,7 @@ use crate::printer::{Label, answer, labelled, note};
 pub(super) fn leaderboard(arguments: &Leaderboard) -> Result<Answer> {
     let signers = read_signers(&arguments.submissions.join(SIGNERS_FILE))?;
     let board = leaderboard::read(&arguments.submissions, &signers, clock::calendar())?;
-    let options = SiteOptions { studies: Some(arguments.studies.clone()) };
+    let options = SiteOptions { base_url: arguments.base_url.clone(), studies: Some(arguments.studies.clone()) };
     leaderboard::write_with(&board, &arguments.out, &options)?;
     for rejected in &board.rejected {
         labelled(Label::Warning, &format!("rejected {}: {}", rejected.folder, rejected.reason));

@@ -117,6 +117,6 @@ pub(super) fn publish(held: &Held, staging_in: &Path, target: &Path) -> Result<(
 
 fn rebuild(arguments: &Submit, signers: &AllowedSigners) -> Result<()> {
     let board = leaderboard::read(&arguments.submissions, signers, clock::calendar())?;
-    let options = SiteOptions { studies: Some(STUDIES_FOLDER.into()) };
+    let options = SiteOptions { studies: Some(STUDIES_FOLDER.into()), base_url: None };
     Ok(leaderboard::write_with(&board, &arguments.site, &options)?)
 }

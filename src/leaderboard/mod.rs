@@ -8,8 +8,8 @@ mod withdrawn;
 
 pub use board::{Board, BoardError, RankedTrack, Rejected, Row, entry_folders, read, read_signers};
 pub use record::{Record, records};
+pub use site::{BaseUrl, BaseUrlError, SiteError, SiteOptions, linked_data, write, write_with};
 pub(crate) use site::{Pages, human_interval, percentage, plot, ratio, scaled};
-pub use site::{SiteError, SiteOptions, write, write_with};
 pub use withdrawn::{WITHDRAWN_FILE, Withdrawal, WithdrawnError};
 
 /// Keys that may sign for a board, in OpenSSH's format, beside its entries.

@@ -7,6 +7,8 @@
 //! |---|---|
 //! | `folder` | the folder that the site lives in |
 //! | `page` | templates, and how a page comes out of one |
+//! | `options`, `base_url` | what a site is told beside its board; the address that it is published under |
+//! | `feeds` | what programs read of the board |
 //! | `index_view`, `track_view`, `entry_view`, `compare_view`, `author_view` | what each template is told |
 //! | `shell`, `track_facts`, `row_view` | what several of them show |
 //! | `studies` | reports that the site hands on |
@@ -18,6 +20,7 @@
 
 mod about_view;
 mod author_view;
+mod base_url;
 mod calibration_view;
 mod compare_view;
 mod cost_view;
@@ -25,11 +28,13 @@ mod dataset_view;
 mod effort_view;
 mod entry_figures;
 mod entry_view;
+mod feeds;
 mod figure;
 mod folder;
 mod history_view;
 mod index_view;
 mod machine_view;
+mod options;
 mod page;
 mod pareto_chart;
 pub(crate) mod plot;
@@ -63,7 +68,10 @@ use crate::result::{
 use crate::text::show;
 use crate::yaml::{self, ReadError};
 
+pub use base_url::{BaseUrl, BaseUrlError};
+pub use feeds::linked_data;
 pub(crate) use figure::{human_interval, percentage, ratio, scaled};
+pub use options::SiteOptions;
 pub(crate) use page::Pages;
 
 use about_view::AboutPage;
@@ -135,13 +143,6 @@ impl SiteError {
     }
 }
 
-/// What a site is made of beside the board.
-#[derive(Debug, Clone, Default)]
-pub struct SiteOptions {
-    /// Folder with the reports of studies to hand on; one that is not there has none.
-    pub studies: Option<PathBuf>,
-}
-
 /// [`write_with`] nothing but the board.
 pub fn write(board: &Board, out: &Path) -> Result<(), SiteError> {
     write_with(board, out, &SiteOptions::default())
@@ -153,7 +154,7 @@ pub fn write(board: &Board, out: &Path) -> Result<(), SiteError> {
 /// copied beside its page, and those of its reproductions, so that the links hold where only the site is published.
 pub fn write_with(board: &Board, out: &Path, options: &SiteOptions) -> Result<(), SiteError> {
     let studies = options.studies.as_deref().map(studies::find).transpose()?.unwrap_or_default();
-    let pages = rendered(board, &studies)?;
+    let pages = rendered(board, options, &studies)?;
     let mut copies = copies(board);
     let reports = studies.iter().flat_map(studies::Study::files);
     copies.extend(reports.map(|(path, from)| (path, Copy { from, sha256: None })));
@@ -170,7 +171,11 @@ pub fn write_with(board: &Board, out: &Path, options: &SiteOptions) -> Result<()
 }
 
 /// Everything that comes out of templates or is compiled in, by its path in the site.
-fn rendered(board: &Board, studies: &[studies::Study]) -> Result<BTreeMap<String, String>, SiteError> {
+fn rendered(
+    board: &Board,
+    options: &SiteOptions,
+    studies: &[studies::Study],
+) -> Result<BTreeMap<String, String>, SiteError> {
     let (pages, prices) = (Pages::new(), Table::shipped());
     let mut found: BTreeMap<String, String> =
         page::LOOK_FILES.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
@@ -178,12 +183,12 @@ fn rendered(board: &Board, studies: &[studies::Study]) -> Result<BTreeMap<String
         found.insert(SIGNERS_FILE.to_owned(), signers.clone());
     }
     let mut site = Rendered { pages, found };
-    site.add("index.html", "index.html".to_owned(), &IndexPage::new(board, studies))?;
+    site.add("index.html", "index.html".to_owned(), &IndexPage::new(board, options, studies))?;
     site.add("history.html", "history.html".to_owned(), &HistoryPage::new(board))?;
     site.add("about.html", "about.html".to_owned(), &AboutPage::new(board))?;
     for track in &board.tracks {
         let folder = format!("tracks/{}", track.track.id);
-        site.add("track.html", format!("{folder}/index.html"), &TrackPage::new(board, track))?;
+        site.add("track.html", format!("{folder}/index.html"), &TrackPage::new(board, track, options))?;
         if let Some(page) = ComparePage::new(board, track) {
             site.add("compare.html", format!("{folder}/compare.html"), &page)?;
         }
@@ -194,6 +199,8 @@ fn rendered(board: &Board, studies: &[studies::Study]) -> Result<BTreeMap<String
     for (track, row) in rows(board) {
         site.add("entry.html", format!("{}/index.html", row_folder(row)), &EntryPage::new(board, track, row, &prices))?;
     }
+    let feeds = feeds::files(board, options, &site.pages)?;
+    site.found.extend(feeds);
     Ok(site.found)
 }
 

@@ -12,6 +12,7 @@ use hlb_bench::price::Table;
 use html5gum::{HtmlString, Token, Tokenizer};
 
 use crate::fixture::{Fixture, Hand, Spec, gpu_machine, gpu_sample, price};
+use crate::hostile_words;
 
 /// A row of the shipped price table with a price that was seen before.
 const RENTED: &str = "azure/Standard_NC48ads_A100_v4@eastus";
@@ -190,30 +191,10 @@ fn the_files_of_an_entry_are_beside_its_page_byte_for_byte() {
     assert_eq!(signers(&site), signers(&fixture.submissions()));
 }
 
-/// Markup, template tags, script links and quotes, as a stranger would try them.
-const HOSTILE: [&str; 6] = [
-    "<script>alert(1)</script>",
-    "\"><img src=x onerror=alert(1)>",
-    "' autofocus onfocus='alert(1)",
-    "{{ 7 * 7 }}{% include 'base.html' %}",
-    "javascript:alert(1)",
-    "</title></style></svg><h1>mine</h1><!--",
-];
-
 /// The board with one entry, whose every free text is `words`.
 fn with_words(words: &str) -> (Fixture, PathBuf) {
     let fixture = Fixture::new();
-    let mut spec = Spec::named("words");
-    (spec.authors, spec.description) = (vec![words.to_owned(), "B".to_owned()], words.to_owned());
-    spec.machine = gpu_machine();
-    (spec.machine.host.cpu, spec.machine.host.kernel) = (Some(words.to_owned()), None);
-    spec.machine.host.unknown.insert("kernel".to_owned(), words.to_owned());
-    spec.machine.gpus[0].name = Some(words.to_owned());
-    words.clone_into(&mut spec.device);
-    let mut price = price(1.0);
-    price.source = words.parse().expect("safe text");
-    spec.price = Some(price);
-    fixture.file(&spec);
+    fixture.file(&hostile_words::spec("words", words));
     fixture.file(&Spec { folder: "has <b>markup<b>".to_owned(), ..Spec::named("rejected") });
     let site = build(&fixture, "site");
     (fixture, site)
@@ -224,28 +205,28 @@ fn skeleton(page: &str) -> Vec<(String, BTreeSet<String>)> {
     tags(page).into_iter().map(|tag| (tag.name, tag.attributes.into_keys().collect())).collect()
 }
 
-const PLAIN: &str = "nothing but a plain sentence";
-
+/// One board for all of them; the words of entry `words-N` are the Nth.
 #[test]
 fn hostile_words_stay_words() {
-    let (_benign, benign_site) = with_words(PLAIN);
-    let benign = pages(&benign_site);
-    for words in HOSTILE {
-        let (_fixture, site) = with_words(words);
-        let hostile = pages(&site);
-        assert_eq!(hostile.len(), benign.len());
-        for (path, page) in &hostile {
-            // The address of an author's page is made from the name.
-            let moved = || benign.keys().find(|other| !hostile.contains_key(*other)).expect("the author's");
-            let plain = benign.get(path).unwrap_or_else(|| &benign[moved()]);
-            assert_eq!(skeleton(page), skeleton(plain), "{words} in {}", path.display());
-            // Some pages are about no entry.
-            if !text(plain).contains(PLAIN) {
-                continue;
-            }
-            let shown = text(page);
-            assert!(shown.contains(&self::words(words)), "{words} in {}", path.display());
-        }
+    let words = hostile_words::admitted();
+    let hostile = pages(&build(&hostile_words::board(&words), "site"));
+    let benign = pages(&build(&hostile_words::board(&hostile_words::harmless()), "site"));
+    // The addresses of authors' pages are made from their names.
+    let of_author = |path: &&PathBuf| path.starts_with("authors");
+    assert_eq!(hostile.len(), benign.len());
+    for (path, page) in hostile.iter().filter(|(path, _)| !of_author(path)) {
+        assert_eq!(skeleton(page), skeleton(&benign[path]), "{}", path.display());
+    }
+    let of_authors = |pages: &BTreeMap<PathBuf, String>| {
+        let own = pages.iter().filter(|(path, _)| of_author(path)).map(|(_, page)| skeleton(page));
+        own.collect::<BTreeSet<_>>()
+    };
+    assert_eq!(of_authors(&hostile), of_authors(&benign));
+    let index = text(&hostile[Path::new("tracks/shapes/index.html")]);
+    for (number, words) in words.iter().map(|words| hostile_words::on_a_line(words)).enumerate() {
+        let page = format!("entries/shapes/2026-03-14-words-{number}/index.html");
+        assert!(text(&hostile[Path::new(&page)]).contains(&self::words(&words)), "{words} in {page}");
+        assert!(index.contains(&self::words(&hostile_words::cut(&words, 80))), "{words} in the index");
     }
 }
 

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
+use super::feeds::linked_data;
 use super::figure::{counted, foreign};
+use super::options::SiteOptions;
 use super::pareto_chart::{self, ParetoChart};
 use super::plot::LineDrawing;
 use super::race_chart;
@@ -38,11 +40,15 @@ pub(super) struct TrackView {
 pub(super) struct TrackPage {
     shell: Shell,
     track: TrackView,
+    /// The track as a data set of schema.org, fit to be embedded as it stands.
+    linked_data: String,
 }
 
 impl TrackPage {
-    pub(super) fn new(board: &Board, track: &RankedTrack) -> Self {
-        Self { shell: Shell::new(board, 2), track: TrackView::new(track, usize::MAX) }
+    pub(super) fn new(board: &Board, track: &RankedTrack, options: &SiteOptions) -> Self {
+        let page = format!("tracks/{}/index.html", track.track.id);
+        let linked_data = linked_data::track(track, &page, "../../", options);
+        Self { shell: Shell::new(board, 2), track: TrackView::new(track, usize::MAX), linked_data }
     }
 }
 

@@ -1,0 +1,48 @@
+//! What crawlers are told, where the site's address is known: which pages there are.
+
+use serde::Serialize;
+
+use super::super::base_url::BaseUrl;
+use super::super::page::Pages;
+use super::super::{SiteError, rows};
+use super::page_of;
+use crate::leaderboard::board::Board;
+use crate::leaderboard::record::{day, held_at};
+
+const SITEMAP_FILE: &str = "sitemap.xml";
+const ROBOTS_FILE: &str = "robots.txt";
+
+#[derive(Serialize)]
+struct Sitemap {
+    pages: Vec<PageView>,
+}
+
+#[derive(Serialize)]
+struct PageView {
+    address: String,
+    /// Day of its newest session.
+    changed: Option<String>,
+}
+
+/// The sitemap, and `robots.txt` where anybody would look for it.
+pub(super) fn files(
+    board: &Board,
+    base_url: &BaseUrl,
+    pages: &Pages,
+) -> Result<impl Iterator<Item = (String, String)> + use<>, SiteError> {
+    let sitemap = pages.render(SITEMAP_FILE, SITEMAP_FILE, &Sitemap { pages: all_pages(board, base_url) })?;
+    let robots = base_url.is_whole_host().then(|| (ROBOTS_FILE.to_owned(), robots(base_url)));
+    Ok(std::iter::once((SITEMAP_FILE.to_owned(), sitemap)).chain(robots))
+}
+
+fn all_pages(board: &Board, base_url: &BaseUrl) -> Vec<PageView> {
+    let page = |path: &str, held| PageView { address: base_url.of(path), changed: held };
+    let newest = rows(board).filter_map(|(_, row)| held_at(row)).max();
+    let index = page("index.html", newest.map(day));
+    let entries = rows(board).map(|(_, row)| page(&page_of(row), held_at(row).map(day)));
+    std::iter::once(index).chain(entries).collect()
+}
+
+fn robots(base_url: &BaseUrl) -> String {
+    format!("User-agent: *\nAllow: /\nSitemap: {}\n", base_url.of(SITEMAP_FILE))
+}

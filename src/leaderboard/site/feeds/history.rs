@@ -1,0 +1,34 @@
+//! The history of records as a table.
+
+use super::super::figure::foreign;
+use super::{all_records, authors, csv};
+use crate::leaderboard::board::Board;
+use crate::leaderboard::record::Record;
+use crate::track::Track;
+
+/// Where it lies.
+pub(super) const FILE: &str = "history.csv";
+
+const COLUMNS: [&str; 9] =
+    ["track", "class", "date", "seconds", "name", "authors", "path", "previous_seconds", "factor"];
+
+/// Every entry that was a record of its track and hardware class, a line each; the first line says the columns.
+pub(super) fn csv(board: &Board) -> String {
+    let head = csv::line(COLUMNS.map(str::to_owned));
+    head + &all_records(board).map(|(track, record)| csv::line(cells(track, &record))).collect::<String>()
+}
+
+fn cells(track: &Track, record: &Record<'_>) -> [String; COLUMNS.len()] {
+    let figure = |figure: Option<f64>| figure.map_or_else(String::new, |figure| figure.to_string());
+    [
+        csv::text(&track.id),
+        csv::text(&foreign(&record.row.class)),
+        record.date(),
+        record.seconds.to_string(),
+        csv::text(record.row.entry.result.variant.name.as_str()),
+        csv::text(&authors(record.row).join("; ")),
+        csv::text(&record.row.path),
+        figure(record.previous_seconds),
+        figure(record.factor()),
+    ]
+}

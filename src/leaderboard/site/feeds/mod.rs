@@ -1,0 +1,68 @@
+//! What programs read of the board, beside its pages: the same figures, under keys and addresses that stay.
+//!
+//! `docs/feeds.md` says what each file holds and what may change. As the pages, they are a function of the board alone.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `field` | keys of an entry, and what stands under them |
+//! | `entries` | `entries.json` and `entries.csv` |
+//! | `history` | `history.csv`: records by track, class and date |
+//! | `atom` | `feed.xml`: the same records, newest first |
+//! | `badge` | `badges/TRACK.svg` |
+//! | `crawler` | `sitemap.xml` and `robots.txt`, where the site's address is known |
+//! | `linked_data` | what search engines are told inside a page |
+//! | `csv` | a line of a table |
+
+mod atom;
+mod badge;
+mod crawler;
+mod csv;
+mod entries;
+mod field;
+mod history;
+pub mod linked_data;
+
+use std::collections::BTreeMap;
+
+use super::options::SiteOptions;
+use super::page::Pages;
+use super::{SiteError, row_folder};
+use crate::leaderboard::board::{Board, Row};
+use crate::leaderboard::record::{Record, records};
+use crate::track::Track;
+
+/// Every file for programs, by its path in the site.
+pub(super) fn files(
+    board: &Board,
+    options: &SiteOptions,
+    pages: &Pages,
+) -> Result<BTreeMap<String, String>, SiteError> {
+    let mut found = BTreeMap::from([
+        (entries::JSON_FILE.to_owned(), entries::json(board)),
+        (entries::CSV_FILE.to_owned(), entries::csv(board)),
+        (history::FILE.to_owned(), history::csv(board)),
+        (atom::FILE.to_owned(), atom::feed(board, options, pages)?),
+    ]);
+    for track in &board.tracks {
+        found.insert(badge::path(&track.track), badge::svg(track, pages)?);
+    }
+    if let Some(base_url) = &options.base_url {
+        found.extend(crawler::files(board, base_url, pages)?);
+    }
+    Ok(found)
+}
+
+/// The page of an entry, from the site's root.
+fn page_of(row: &Row) -> String {
+    format!("{}/index.html", row_folder(row))
+}
+
+/// Names of the authors of an entry.
+fn authors(row: &Row) -> Vec<String> {
+    row.entry.result.variant.authors.iter().map(ToString::to_string).collect()
+}
+
+/// The records of all tracks, in the order of the board.
+fn all_records(board: &Board) -> impl Iterator<Item = (&Track, Record<'_>)> {
+    board.tracks.iter().flat_map(|track| records(track).into_iter().map(|record| (&track.track, record)))
+}
