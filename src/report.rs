@@ -1,8 +1,9 @@
 //! Turns an error into the lines that its reader sees: what, why, and what to do next.
 
 use crate::artifact::ArtifactError;
+use crate::command::OpenError;
 use crate::dataset::{DatasetError, FetchError};
-use crate::leaderboard::SiteError;
+use crate::leaderboard::{BuildError, SiteError};
 use crate::price::PriceError;
 use crate::printer::{Label, labelled, note};
 use crate::result::EntryError;
@@ -36,6 +37,6 @@ pub fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     }
     hints!(VariantError, YamlError, DatasetError, FetchError, PriceError, EntryError, SpawnError);
     hints!(ArtifactError, ReadError, SiteError, SignatureError, SignError, KeygenError, AllowedSignersError);
-    hints!(StudyError, SessionError, LogError);
+    hints!(StudyError, SessionError, LogError, BuildError, OpenError);
     None
 }

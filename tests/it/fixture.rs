@@ -219,7 +219,9 @@ pub(crate) fn price(usd_per_hour: f64) -> Price {
 
 /// A folder of submissions with two listed keys.
 pub(crate) struct Fixture {
-    folder: tempfile::TempDir,
+    folder: PathBuf,
+    /// Removes the folder in the end.
+    _temporary: Option<tempfile::TempDir>,
     submitter: Signer,
     runner: Signer,
 }
@@ -227,25 +229,31 @@ pub(crate) struct Fixture {
 impl Fixture {
     /// An empty folder of submissions; `ada@example` may submit and `runner@example` may run again.
     pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let submitter = new_key(folder.path(), "submitter");
-        let runner = new_key(folder.path(), "runner");
+        let temporary = tempfile::tempdir().expect("a folder");
+        let fixture = Self::at(temporary.path());
+        Self { _temporary: Some(temporary), ..fixture }
+    }
+
+    /// The same in a folder that stays.
+    pub(crate) fn at(folder: &Path) -> Self {
+        let submitter = new_key(folder, "submitter");
+        let runner = new_key(folder, "runner");
         let lines = [("ada@example", RESULT_NAMESPACE, &submitter), ("runner@example", RERUN_NAMESPACE, &runner)]
             .map(|(name, space, key)| key.public_line(name, &[space]).expect("a good line") + "\n");
-        let submissions = folder.path().join("submissions");
+        let submissions = folder.join("submissions");
         fs::create_dir(&submissions).expect("a folder");
         fs::write(submissions.join(SIGNERS_FILE), lines.concat()).expect("writable");
-        Self { folder, submitter, runner }
+        Self { folder: folder.to_owned(), _temporary: None, submitter, runner }
     }
 
     /// The folder of submissions.
     pub(crate) fn submissions(&self) -> PathBuf {
-        self.folder.path().join("submissions")
+        self.folder.join("submissions")
     }
 
     /// A path outside the submissions that is free.
     pub(crate) fn beside(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.folder.join(name)
     }
 
     /// The moment at which boards of this fixture are read.
