@@ -24,9 +24,9 @@ pub(super) fn leaderboard(arguments: &Leaderboard) -> Result<Answer> {
         workers: workers(arguments),
         memory: memory(arguments),
     };
-    let interrupted = arguments.watch.then(interrupt::catch).transpose()?;
     // Whatever changes from here on is seen, even while the site is built.
-    let seen = watch::Look::at(&build.submissions);
+    let watching = || Ok::<_, anyhow::Error>((interrupt::catch()?, watch::Look::at(&build.submissions)));
+    let watched = arguments.watch.then(watching).transpose()?;
     let built = build.run(clock::calendar())?;
     tell(&built);
     let page = arguments.out.join("index.html");
@@ -34,7 +34,7 @@ pub(super) fn leaderboard(arguments: &Leaderboard) -> Result<Answer> {
     if arguments.open {
         browser::open(&page)?;
     }
-    if let Some(interrupted) = interrupted {
+    if let Some((interrupted, seen)) = watched {
         watch::rebuild_until(interrupted, &build, seen);
         return Ok(Answer::Done);
     }
