@@ -295,6 +295,7 @@ pub struct Reproduce {
 
 /// Arguments of `leaderboard`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct Leaderboard {
     /// Folder of entries
     #[arg(long, value_name = "DIR", default_value = "submissions")]

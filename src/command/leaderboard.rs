@@ -18,16 +18,16 @@ pub(super) fn leaderboard(arguments: &Leaderboard) -> Result<Answer> {
     if arguments.check {
         return check(arguments);
     }
-    let build = Build {
+    let plan = Build {
         submissions: arguments.submissions.clone(),
         out: arguments.out.clone(),
         workers: workers(arguments),
         memory: memory(arguments),
     };
     // Whatever changes from here on is seen, even while the site is built.
-    let watching = || Ok::<_, anyhow::Error>((interrupt::catch()?, watch::Look::at(&build.submissions)));
+    let watching = || Ok::<_, anyhow::Error>((interrupt::catch()?, watch::Look::at(&plan.submissions)));
     let watched = arguments.watch.then(watching).transpose()?;
-    let built = build.run(clock::calendar())?;
+    let built = plan.run(clock::calendar())?;
     tell(&built);
     let page = arguments.out.join("index.html");
     answer(&page.display().to_string());
@@ -35,7 +35,7 @@ pub(super) fn leaderboard(arguments: &Leaderboard) -> Result<Answer> {
         browser::open(&page)?;
     }
     if let Some((interrupted, seen)) = watched {
-        watch::rebuild_until(interrupted, &build, seen);
+        watch::rebuild_until(interrupted, &plan, seen);
         return Ok(Answer::Done);
     }
     Ok(verdict(built.rejected.is_empty() || arguments.allow_rejected))

@@ -117,14 +117,14 @@ impl Spec {
             description: format!("idea {index}, which the generator made up"),
             started_at: format!("{day}T09:26:53Z"),
             folder: format!("{day}-{name}"),
-            hand: if index % 5 == 0 { Hand::Runner } else { Hand::Submitter },
-            price: (index % 4 != 0).then(|| price(0.5 + 0.01 * f64::from(index % 100))),
+            hand: if index.is_multiple_of(5) { Hand::Runner } else { Hand::Submitter },
+            price: (!index.is_multiple_of(4)).then(|| price(0.5 + 0.01 * f64::from(index % 100))),
             ..Self::named(&name)
         };
-        if index % 3 == 0 {
+        if index.is_multiple_of(3) {
             spec.changes = format!("loss:\n  label_smoothing: 0.{:03}\n", 100 + index % 200);
         }
-        if index % 2 == 0 {
+        if index.is_multiple_of(2) {
             (spec.machine, spec.device) = (gpu_machine(), "cuda".to_owned());
             spec.machine.gpus[0].name = Some(format!("NVIDIA Model {} 80GB", index / 2 % 5));
             spec.sample.gpus = vec![gpu_sample()];

@@ -50,7 +50,7 @@ fn programs(browser: Option<&OsStr>) -> Vec<OsString> {
 fn opens(program: &OsStr, page: &Path) -> bool {
     let mut command = Command::new(program);
     command.arg(page).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.spawn().is_ok_and(|browser| stays_or_succeeds(browser))
+    command.spawn().is_ok_and(stays_or_succeeds)
 }
 
 fn stays_or_succeeds(mut browser: Child) -> bool {

@@ -40,15 +40,15 @@ impl Look {
 
 /// Looks once a second until it is interrupted. A broken entry in the middle of an edit is listed, and a list of signers that
 /// cannot be read is said; both may be good at the next look.
-pub(super) fn rebuild_until(interrupted: &AtomicBool, build: &Build, mut seen: Look) {
+pub(super) fn rebuild_until(interrupted: &AtomicBool, plan: &Build, mut seen: Look) {
     note("watching; Ctrl-C ends it");
     while pause(interrupted) {
-        let now = Look::at(&build.submissions);
+        let now = Look::at(&plan.submissions);
         if now == seen {
             continue;
         }
         seen = now;
-        match build.run(clock::calendar()) {
+        match plan.run(clock::calendar()) {
             Ok(built) => tell(&built),
             Err(error) => report::print(&error.into()),
         }
