@@ -7,6 +7,7 @@
    What sampling the sensors once a second costs: processor time of a sample, and step times with and without it.
 3. Pictures decoded and resized a second, against Pillow in a PyTorch data loader (scripts/bench_decode.py).
 4. Seconds to open a prepared data set of Imagenette's size (scripts/bench_prepare.py).
+5. Seconds and memory to build a board of 100, 1,000 and 10,000 entries, and to build it again (scripts/bench_board.py).
 
 Called by `make bench`, which builds both sides first.
 """
@@ -21,6 +22,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import bench_board
 import bench_decode
 import bench_prepare
 
@@ -123,10 +125,11 @@ def main():
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--steps", type=int, default=15)
     parser.add_argument("--runs", type=int, default=10)
-    parser.add_argument("--only", nargs="+", choices=["steps", "session", "telemetry", "pictures"])
+    parser.add_argument("--entries", type=int, nargs="+", default=[100, 1000, 10000])
+    parser.add_argument("--only", nargs="+", choices=["steps", "session", "telemetry", "pictures", "board"])
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
-    chosen = arguments.only or ["steps", "session", "telemetry", "pictures"]
+    chosen = arguments.only or ["steps", "session", "telemetry", "pictures", "board"]
     if "steps" in chosen:
         step_ratio(arguments.pairs, arguments.steps, arguments.threads)
     if "session" in chosen:
@@ -135,6 +138,8 @@ def main():
         telemetry(arguments.pairs, 4 * arguments.steps, arguments.threads)
     if "pictures" in chosen:
         pictures(arguments.pairs)
+    if "board" in chosen:
+        bench_board.growth(PROGRAM, bench_program("board"), arguments.entries)
 
 
 if __name__ == "__main__":

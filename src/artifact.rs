@@ -96,15 +96,26 @@ pub const DRAFT_PREFIX: &str = ".draft-";
 /// The bytes go to a nameless neighbour, onto the disk, and then take the name by a rename. The mode is 0666 less the
 /// umask, so 0644 as a rule. On any error the old file is as it was and no other file is left.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), ArtifactError> {
+    write_draft(path, bytes, File::sync_all)?;
+    sync_dir(parent(path))
+}
+
+/// [`write_atomic`] without waiting for the disk, for files that are made again at will: other processes see all of the old
+/// bytes or all of the new ones, but after a power failure there may be neither.
+pub fn write_unsynced(path: &Path, bytes: &[u8]) -> Result<(), ArtifactError> {
+    write_draft(path, bytes, |_| Ok(()))
+}
+
+fn write_draft(path: &Path, bytes: &[u8], sync: impl Fn(&File) -> io::Result<()>) -> Result<(), ArtifactError> {
     let folder = parent(path);
     let mut draft = tempfile::Builder::new()
         .prefix(DRAFT_PREFIX)
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder)
         .map_err(failed("create a file in", folder))?;
-    draft.write_all(bytes).and_then(|()| draft.as_file().sync_all()).map_err(failed("write", path))?;
+    draft.write_all(bytes).and_then(|()| sync(draft.as_file())).map_err(failed("write", path))?;
     draft.persist(path).map_err(|error| failed("write", path)(error.error))?;
-    sync_dir(folder)
+    Ok(())
 }
 
 /// Gives a finished folder its final name, in one step and only if nothing has that name.
@@ -260,10 +271,12 @@ mod tests {
     fn a_written_file_replaces_the_old_one_and_leaves_no_draft() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("result.yaml");
-        write_atomic(&path, b"old").unwrap();
-        write_atomic(&path, b"new").unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"new");
-        assert_eq!(names(folder.path()), ["result.yaml"]);
+        for write in [write_atomic, write_unsynced] {
+            write(&path, b"old").unwrap();
+            write(&path, b"new").unwrap();
+            assert_eq!(fs::read(&path).unwrap(), b"new");
+            assert_eq!(names(folder.path()), ["result.yaml"]);
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The command line: clap types only, no input or output.
 
+use std::num::NonZero;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -300,6 +301,7 @@ pub struct Reproduce {
 
 /// Arguments of `leaderboard`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct Leaderboard {
     /// Folder of entries
     #[arg(long, value_name = "DIR", default_value = "submissions")]
@@ -316,6 +318,24 @@ pub struct Leaderboard {
     /// Exit with 0 although entries were rejected; they are listed all the same
     #[arg(long)]
     pub allow_rejected: bool,
+    /// Say whether the site is what the submissions make of it, name the files that are not, and write nothing
+    #[arg(long, conflicts_with_all = ["cache", "open", "watch"])]
+    pub check: bool,
+    /// Open the page in a browser: one that `$BROWSER` names, else the system's
+    #[arg(long)]
+    pub open: bool,
+    /// Build again whenever the submissions change, until Ctrl-C
+    #[arg(long)]
+    pub watch: bool,
+    /// Folder that remembers builds, so that one of the same submissions takes no time [default: in the user's cache folder]
+    #[arg(long, value_name = "DIR")]
+    pub cache: Option<PathBuf>,
+    /// Verify every entry and compare every file, whatever is remembered
+    #[arg(long, conflicts_with = "cache")]
+    pub no_cache: bool,
+    /// Threads [default: one for each core]; the site does not depend on how many
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZero<usize>>,
 }
 
 /// What to do with data sets.

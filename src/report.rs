@@ -1,10 +1,11 @@
 //! Turns an error into the lines that its reader sees: what, why, and what to do next.
 
 use crate::artifact::ArtifactError;
+use crate::command::OpenError;
 use crate::dataset::{DatasetError, FetchError};
 use crate::interop::ExportError;
 use crate::interop::dawnbench::ImportError;
-use crate::leaderboard::SiteError;
+use crate::leaderboard::{BuildError, SiteError};
 use crate::price::PriceError;
 use crate::printer::{Label, labelled, note};
 use crate::result::EntryError;
@@ -38,6 +39,6 @@ pub fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     }
     hints!(VariantError, YamlError, DatasetError, FetchError, PriceError, EntryError, SpawnError);
     hints!(ArtifactError, ReadError, SiteError, SignatureError, SignError, KeygenError, AllowedSignersError);
-    hints!(StudyError, SessionError, LogError, ImportError, ExportError);
+    hints!(StudyError, SessionError, LogError, ImportError, ExportError, BuildError, OpenError);
     None
 }

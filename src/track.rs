@@ -1,5 +1,7 @@
 //! Tracks: data set, target and rules of measurement. They ship as YAML in `tracks/`, compiled into the program.
 
+use std::sync::LazyLock;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -76,17 +78,25 @@ const SHIPPED: [(&str, &str); 5] = [
 
 /// All tracks, in the order of the board.
 pub fn all() -> Vec<Track> {
-    let read = |(name, text): &(&str, &str)| {
-        yaml::parse(text.as_bytes(), name).expect("a shipped track file is valid; a test reads them all")
-    };
-    SHIPPED.iter().map(read).collect()
+    tracks().to_vec()
+}
+
+/// A board asks for them with every entry, so they are read once.
+fn tracks() -> &'static [Track] {
+    static TRACKS: LazyLock<Vec<Track>> = LazyLock::new(|| {
+        let read = |(name, text): &(&str, &str)| {
+            yaml::parse(text.as_bytes(), name).expect("a shipped track file is valid; a test reads them all")
+        };
+        SHIPPED.iter().map(read).collect()
+    });
+    &TRACKS
 }
 
 /// The track with this id.
 pub fn by_id(id: &str) -> Result<Track, UnknownTrack> {
-    let tracks = all();
-    let known = tracks.iter().map(|track| format!("`{}`", track.id)).collect::<Vec<_>>().join(", ");
-    tracks.into_iter().find(|track| track.id == id).ok_or_else(|| UnknownTrack { id: id.to_owned(), known })
+    let known = || tracks().iter().map(|track| format!("`{}`", track.id)).collect::<Vec<_>>().join(", ");
+    let found = tracks().iter().find(|track| track.id == id).cloned();
+    found.ok_or_else(|| UnknownTrack { id: id.to_owned(), known: known() })
 }
 
 #[cfg(test)]

@@ -250,7 +250,8 @@ pub fn canonical(recipe: &Recipe) -> String {
 
 /// SHA-256 of the canonical text.
 pub fn digest(recipe: &Recipe) -> Sha256Hex {
-    sha256_hex(canonical(recipe).as_bytes())
+    let text = yaml::emit_unread(recipe).expect("a recipe holds only finite numbers and strings as keys");
+    sha256_hex(text.as_bytes())
 }
 
 /// The keys in which two recipes differ.

@@ -25,6 +25,8 @@ use crate::cli::{Arguments, Command};
 use crate::clock::MonotonicClock;
 use crate::report;
 
+pub use leaderboard::OpenError;
+
 /// What came of a command that could be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {

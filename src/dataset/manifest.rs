@@ -2,6 +2,7 @@
 //! bring one for a data set of their own, whose results are then marked and never ranked.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use serde::Deserialize;
 
@@ -255,7 +256,14 @@ const SHIPPED: [(&str, &str); 10] = shipped![
 
 /// All data sets.
 pub fn all() -> Vec<Manifest> {
-    SHIPPED.iter().map(|(id, text)| shipped(id, text)).collect()
+    manifests().to_vec()
+}
+
+/// A board asks for them with every entry, so they are read once.
+fn manifests() -> &'static [Manifest] {
+    static MANIFESTS: LazyLock<Vec<Manifest>> =
+        LazyLock::new(|| SHIPPED.iter().map(|(id, text)| shipped(id, text)).collect());
+    &MANIFESTS
 }
 
 fn shipped(id: &str, text: &str) -> Manifest {
@@ -267,9 +275,9 @@ fn shipped(id: &str, text: &str) -> Manifest {
 
 /// The data set with this id.
 pub fn by_id(id: &str) -> Result<Manifest, UnknownDataset> {
-    let found = SHIPPED.iter().find(|(known, _)| *known == id);
+    let found = manifests().iter().find(|manifest| manifest.id.as_str() == id);
     let known = || SHIPPED.map(|(known, _)| format!("`{known}`")).join(", ");
-    found.map(|(id, text)| shipped(id, text)).ok_or_else(|| UnknownDataset { id: id.to_owned(), known: known() })
+    found.cloned().ok_or_else(|| UnknownDataset { id: id.to_owned(), known: known() })
 }
 
 /// Whether a published data set has this id.

@@ -5,11 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use crate::artifact::Sha256Hex;
-use crate::leaderboard::SIGNERS_FILE;
 use crate::leaderboard::median_run::median_curve;
 use crate::leaderboard::withdrawn::{self, Withdrawal, WithdrawnError};
+use crate::leaderboard::{SIGNERS_FILE, Workers};
 use crate::result::{Claim, Entry, RESULT_FILE, Trust, check_entry, claims, entry_name};
 use crate::signing::{AllowedSigners, AllowedSignersError};
 use crate::stats::mann_whitney;
@@ -43,7 +44,7 @@ pub struct RankedTrack {
 /// An entry and where it stands.
 #[derive(Debug, Clone)]
 pub struct Row {
-    /// The entry.
+    /// The entry, without the readings of its sensors: its own page reads them again.
     pub entry: Entry,
     /// Folder below the submissions, with `/` between its parts.
     pub path: String,
@@ -71,7 +72,8 @@ pub struct LevelWith {
 }
 
 /// An entry that is not what it says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Rejected {
     /// Folder below the submissions.
     pub folder: String,
@@ -148,6 +150,14 @@ pub fn read_signers(path: &Path) -> Result<AllowedSigners, BoardError> {
     Ok(AllowedSigners::parse(&text, &path.display().to_string())?)
 }
 
+/// The list of signers in a folder of submissions, and its text.
+pub(super) fn signers_in(submissions: &Path) -> Result<(AllowedSigners, Option<String>), BoardError> {
+    let path = submissions.join(SIGNERS_FILE);
+    let text = text_of(&path)?;
+    let signers = AllowedSigners::parse(text.as_deref().unwrap_or_default(), &path.display().to_string())?;
+    Ok((signers, text))
+}
+
 fn text_of(path: &Path) -> Result<Option<String>, BoardError> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
@@ -185,30 +195,55 @@ fn folders_in(folder: &Path) -> Result<Vec<PathBuf>, BoardError> {
     Ok(found)
 }
 
-/// Verifies and ranks everything below `submissions`.
+/// Verifies and ranks everything below `submissions`, on all processors.
 pub fn read(submissions: &Path, signers: &AllowedSigners, now: DateTime<Utc>) -> Result<Board, BoardError> {
+    read_with(submissions, signers, now, Workers::all())
+}
+
+/// The same on so many threads; the board does not depend on how many.
+pub fn read_with(
+    submissions: &Path,
+    signers: &AllowedSigners,
+    now: DateTime<Utc>,
+    workers: Workers,
+) -> Result<Board, BoardError> {
+    let folders = entry_folders(submissions)?;
+    let verified = workers.map(&folders, |folder| {
+        let path = relative(submissions, folder);
+        match admit(folder, &path, signers, now) {
+            Ok(entry) => Ok(Row::new(entry, path)),
+            Err(reason) => Err(Rejected { folder: show(&path), reason }),
+        }
+    });
     let (mut rows, mut rejected) = (Vec::new(), Vec::new());
-    for folder in entry_folders(submissions)? {
-        let path = relative(submissions, &folder);
-        match admit(&folder, &path, signers, now) {
-            Ok(entry) => rows.push(Row::new(entry, path)),
-            Err(reason) => rejected.push(Rejected { folder: show(&path), reason }),
+    for found in verified {
+        match found {
+            Ok(row) => rows.push(row),
+            Err(found) => rejected.push(found),
         }
     }
     let mut rows = without_copies(rows, &mut rejected);
     withdraw(&mut rows, &rejected, withdrawn::read(submissions)?)?;
-    let of = |track: &Track| rows.iter().filter(|row| row.entry.result.track.as_str() == track.id).cloned().collect();
-    let tracks = track::all().into_iter().map(|track| RankedTrack { rows: rank(of(&track), &track), track }).collect();
+    let mut of_track: BTreeMap<String, Vec<Row>> = BTreeMap::new();
+    for row in rows {
+        of_track.entry(row.entry.result.track.to_string()).or_default().push(row);
+    }
+    let ranked = |track: Track| {
+        let rows = of_track.remove(&track.id).unwrap_or_default();
+        RankedTrack { rows: rank(rows, &track), track }
+    };
+    let tracks = track::all().into_iter().map(ranked).collect();
     Ok(Board { tracks, rejected, signers_text: text_of(&submissions.join(SIGNERS_FILE))? })
 }
 
-fn relative(submissions: &Path, folder: &Path) -> String {
+pub(super) fn relative(submissions: &Path, folder: &Path) -> String {
     let below = folder.strip_prefix(submissions).unwrap_or(folder);
     below.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/")
 }
 
 fn admit(folder: &Path, path: &str, signers: &AllowedSigners, now: DateTime<Utc>) -> Result<Entry, String> {
-    let entry = check_entry(folder, signers, now).map_err(|error| error.fault.to_string())?;
+    let mut entry = check_entry(folder, signers, now).map_err(|error| error.fault.to_string())?;
+    entry.forget_samples();
     if entry.trust == Trust::Unsigned {
         return Err("it is unsigned".to_owned());
     }

@@ -1,11 +1,15 @@
 //! Writes the board as pages: plain HTML and one style sheet, readable from a disk, without network or scripts.
 //!
-//! The pages are a function of the board alone: no clock, no path of this machine, no order but the board's. Every
-//! page is rendered before the first file is written, and only files that an earlier build wrote are ever removed.
+//! The pages are a function of the board alone: no clock, no path of this machine, no order but the board's. What is there
+//! once is rendered before the first file is written; entries follow one by one, on several threads, so that a large board
+//! never lies in memory. Only files that an earlier build wrote are ever removed.
 //!
 //! | file | noun |
 //! |---|---|
 //! | `folder` | the folder that the site lives in |
+//! | `stamp` | what tells that a file of it was not touched |
+//! | `differences` | what parts a site from what it should be |
+//! | `entry_site`, `copies` | an entry's page, and its files beside it |
 //! | `page` | templates, and how a page comes out of one |
 //! | `options`, `base_url` | what a site is told beside its board; the address that it is published under |
 //! | `feeds` | what programs read of the board |
@@ -23,10 +27,13 @@ mod author_view;
 mod base_url;
 mod calibration_view;
 mod compare_view;
+mod copies;
 mod cost_view;
 mod dataset_view;
+mod differences;
 mod effort_view;
 mod entry_figures;
+mod entry_site;
 mod entry_view;
 mod feeds;
 mod figure;
@@ -46,25 +53,22 @@ mod run_chart;
 mod sensor_chart;
 mod shell;
 mod spread_chart;
+mod stamp;
 mod studies;
 mod telemetry_view;
 mod track_facts;
 mod track_view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::artifact::{ArtifactError, Sha256Hex, sha256_hex};
-use crate::leaderboard::SIGNERS_FILE;
+use crate::artifact::ArtifactError;
 use crate::leaderboard::board::{Board, RankedTrack, Row};
-use crate::price::Table;
-use crate::result::{
-    Entry, LOG_CAP, LOG_FILE, MANIFEST_FILE, RECIPE_FILE, REPRODUCTIONS_FOLDER, RESULT_FILE, Reproduction,
-    SIGNATURE_FILE, VARIANT_FILE,
-};
+use crate::leaderboard::{SIGNERS_FILE, Workers};
+use crate::result::{LOG_CAP, RunLogError};
 use crate::text::show;
 use crate::yaml::{self, ReadError};
 
@@ -74,9 +78,13 @@ pub(crate) use figure::{human_interval, percentage, ratio, scaled};
 pub use options::SiteOptions;
 pub(crate) use page::Pages;
 
+pub use differences::{Differences, compare};
+pub(super) use stamp::{Stamp, Stamps};
+
 use about_view::AboutPage;
 use compare_view::ComparePage;
-use entry_view::EntryPage;
+use copies::{entry_files, reproduction_folder};
+use entry_site::EntrySites;
 use folder::SiteFolder;
 use history_view::HistoryPage;
 use index_view::IndexPage;
@@ -114,6 +122,14 @@ pub enum SiteError {
         /// The file.
         path: PathBuf,
     },
+    /// The run log of an entry cannot be read again: a bug, since it was verified.
+    #[error("the run log in `{path}` cannot be read again", path = show(&path.to_string_lossy()))]
+    RunLog {
+        /// The entry's folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: RunLogError,
+    },
     /// A path that would lead out of the site.
     #[error("`{path}` cannot be a path inside the site", path = show(path))]
     Path {
@@ -143,40 +159,81 @@ impl SiteError {
     }
 }
 
-/// [`write_with`] nothing but the board.
-pub fn write(board: &Board, out: &Path) -> Result<(), SiteError> {
-    write_with(board, out, &SiteOptions::default())
+/// Where the files of a site go.
+trait Destination: Sync {
+    /// Takes a file of the site.
+    fn put(&self, path: &str, bytes: &[u8]) -> Result<(), SiteError>;
 }
 
 /// Writes the whole site into `out`, which has to be new, empty, or a site that this function wrote.
 ///
 /// Pages of entries that are no longer on the board are removed; nothing else ever is. The files of each entry are
 /// copied beside its page, and those of its reproductions, so that the links hold where only the site is published.
-pub fn write_with(board: &Board, out: &Path, options: &SiteOptions) -> Result<(), SiteError> {
-    let studies = options.studies.as_deref().map(studies::find).transpose()?.unwrap_or_default();
-    let pages = rendered(board, options, &studies)?;
-    let mut copies = copies(board);
-    let reports = studies.iter().flat_map(studies::Study::files);
-    copies.extend(reports.map(|(path, from)| (path, Copy { from, sha256: None })));
-    let planned = pages.keys().chain(copies.keys()).cloned().collect();
-    let folder = SiteFolder::open(out, planned)?;
-    for (path, copy) in &copies {
-        folder.write(path, &copy.bytes()?)?;
-    }
+pub fn write(board: &Board, out: &Path) -> Result<(), SiteError> {
+    write_with(board, out, &SiteOptions::default())
+}
 
-    for (path, text) in &pages {
-        folder.write(path, text.as_bytes())?;
-    }
+/// [`write()`], for a site that is told more than its board.
+pub fn write_with(board: &Board, out: &Path, options: &SiteOptions) -> Result<(), SiteError> {
+    write_on(board, out, options, Workers::all(), None).map(|_| ())
+}
+
+/// The same on so many threads. Files that bear the stamps of an earlier build are not read again; returns the new ones, or
+/// none where none were given.
+pub(super) fn write_on(
+    board: &Board,
+    out: &Path,
+    options: &SiteOptions,
+    workers: Workers,
+    before: Option<Stamps>,
+) -> Result<Stamps, SiteError> {
+    let once = Once::new(board, options)?;
+    let folder = SiteFolder::open(out, paths(board, &once), before)?;
+    put_all(board, &once, workers, &folder)?;
     folder.close()
 }
 
-/// Everything that comes out of templates or is compiled in, by its path in the site.
+/// Hands over every file of the site.
+fn put_all(board: &Board, once: &Once, workers: Workers, to: &impl Destination) -> Result<(), SiteError> {
+    for (path, text) in &once.pages {
+        to.put(path, text.as_bytes())?;
+    }
+    for (path, from) in &once.reports {
+        to.put(path, &yaml::read(from, LOG_CAP)?)?;
+    }
+    let entries = EntrySites::new(board);
+    let rows: Vec<(&RankedTrack, &Row)> = rows(board).collect();
+    workers.map(&rows, |(track, row)| entries.put(track, row, to)).into_iter().collect()
+}
+
+/// The paths of all files of the site.
+fn paths(board: &Board, once: &Once) -> BTreeSet<String> {
+    let of_entries = rows(board).flat_map(|(_, row)| entry_site::paths(row));
+    once.pages.keys().chain(once.reports.keys()).cloned().chain(of_entries).collect()
+}
+
+/// What the site has once, by its path in it.
+struct Once {
+    /// What comes out of templates or is compiled in.
+    pages: BTreeMap<String, String>,
+    /// Reports of studies, and where they are read from.
+    reports: BTreeMap<String, PathBuf>,
+}
+
+impl Once {
+    fn new(board: &Board, options: &SiteOptions) -> Result<Self, SiteError> {
+        let studies = options.studies.as_deref().map(studies::find).transpose()?.unwrap_or_default();
+        let pages = rendered(board, options, &studies)?;
+        Ok(Self { pages, reports: studies.iter().flat_map(studies::Study::files).collect() })
+    }
+}
+
 fn rendered(
     board: &Board,
     options: &SiteOptions,
     studies: &[studies::Study],
 ) -> Result<BTreeMap<String, String>, SiteError> {
-    let (pages, prices) = (Pages::new(), Table::shipped());
+    let pages = Pages::new();
     let mut found: BTreeMap<String, String> =
         page::LOOK_FILES.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
     if let Some(signers) = &board.signers_text {
@@ -195,9 +252,6 @@ fn rendered(
     }
     for (path, page) in author_view::pages(board) {
         site.add("author.html", path, &page)?;
-    }
-    for (track, row) in rows(board) {
-        site.add("entry.html", format!("{}/index.html", row_folder(row)), &EntryPage::new(board, track, row, &prices))?;
     }
     let feeds = feeds::files(board, options, &site.pages)?;
     site.found.extend(feeds);
@@ -225,65 +279,4 @@ fn rows(board: &Board) -> impl Iterator<Item = (&RankedTrack, &Row)> {
 /// The folder of an entry's page, from the site's root.
 fn row_folder(row: &Row) -> String {
     format!("entries/{}", row.path)
-}
-
-/// A file of an entry, to be copied only if it is still the one that was verified.
-struct Copy {
-    from: PathBuf,
-    sha256: Option<Sha256Hex>,
-}
-
-impl Copy {
-    fn bytes(&self) -> Result<Vec<u8>, SiteError> {
-        let bytes = yaml::read(&self.from, LOG_CAP)?;
-        match self.sha256 {
-            Some(verified) if sha256_hex(&bytes) != verified => Err(SiteError::Changed { path: self.from.clone() }),
-            _ => Ok(bytes),
-        }
-    }
-}
-
-/// The folder of a reproduction below its entry's `reproductions`, and whether it is the name that it has in the submissions:
-/// one that is not fit for paths and commands is replaced by the beginning of its result's digest.
-fn reproduction_folder(again: &Reproduction) -> (String, bool) {
-    let name = again.entry.folder.file_name().unwrap_or_default().to_string_lossy();
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    if name.starts_with(|first: char| first.is_ascii_alphanumeric()) && name.bytes().all(plain) {
-        return (name.into_owned(), true);
-    }
-    (again.entry.result_sha256.to_string()[..16].to_owned(), false)
-}
-
-/// The files of an entry, with the digests of those that have one. No digest of a signature is kept: whoever uses it
-/// verifies it.
-fn entry_files(entry: &Entry) -> impl Iterator<Item = (&'static str, Option<Sha256Hex>)> {
-    let variant = &entry.result.variant;
-    let files = [
-        (VARIANT_FILE, Some(variant.variant_sha256)),
-        (RECIPE_FILE, Some(variant.recipe_sha256)),
-        (LOG_FILE, Some(entry.result.log.sha256)),
-        (RESULT_FILE, Some(entry.result_sha256)),
-        (SIGNATURE_FILE, None),
-    ];
-    let own = (MANIFEST_FILE, Some(entry.result.dataset.manifest_sha256));
-    files.into_iter().chain((!entry.result.dataset.published).then_some(own))
-}
-
-/// The files of all entries and of the sessions that reproduced them, by their paths in the site.
-fn copies(board: &Board) -> BTreeMap<String, Copy> {
-    let mut found = BTreeMap::new();
-    for (_, row) in rows(board) {
-        let folder = row_folder(row);
-        found.extend(copies_of(&row.entry, &folder));
-        for again in &row.entry.reproductions {
-            let below = format!("{folder}/{REPRODUCTIONS_FOLDER}/{}", reproduction_folder(again).0);
-            found.extend(copies_of(&again.entry, &below));
-        }
-    }
-    found
-}
-
-fn copies_of(entry: &Entry, folder: &str) -> impl Iterator<Item = (String, Copy)> {
-    let copy = move |(name, sha256)| (format!("{folder}/{name}"), Copy { from: entry.folder.join(name), sha256 });
-    entry_files(entry).map(copy)
 }

@@ -116,6 +116,14 @@ pub struct Reproduction {
 }
 
 impl Entry {
+    /// Lets go of what the sensors said, by far the most of a run log: a board holds thousands of entries.
+    pub fn forget_samples(&mut self) {
+        self.log.samples = Vec::new();
+        for again in &mut self.reproductions {
+            again.entry.forget_samples();
+        }
+    }
+
     /// What its figures follow from.
     pub fn basis(&self) -> Basis<'_> {
         Basis {

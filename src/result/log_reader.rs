@@ -1,5 +1,10 @@
 //! Reads a run log line by line and refuses what does not add up: order, seeds, steps, times and outcomes.
 
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::hardware::{GpuSample, HostSample, Sample};
 use crate::result::run_log::{LOG_SCHEMA, LoggedRun, Repeat, RunLog, Stretch, TimedSample, slack};
 use crate::seed;
 use crate::wire::{Arm, Course, Epoch, Event, LogLine, Outcome, RunStart, RunStop, SessionResume, TrainerStart};
@@ -267,7 +272,37 @@ impl Reader {
 }
 
 fn read_line(line: &str) -> Result<LogLine, String> {
-    serde_json::from_str(line).map_err(|error| format!("not a run log line: {error}"))
+    read_sample(line)
+        .map_or_else(|| serde_json::from_str(line), Ok)
+        .map_err(|error| format!("not a run log line: {error}"))
+}
+
+/// A line with what the sensors said, as nine of ten are. Its type is known before it is read, so that nothing has to be kept
+/// until the name of its event comes; whatever is odd about it is left to [`LogLine`].
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SampleLine {
+    at_seconds: f64,
+    #[serde(rename = "event")]
+    _event: SampleEvent,
+    host: HostSample,
+    gpus: Vec<GpuSample>,
+    #[serde(default)]
+    unknown: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum SampleEvent {
+    Telemetry,
+}
+
+fn read_sample(line: &str) -> Option<LogLine> {
+    if !line.starts_with('{') || !line.contains("\"event\":\"telemetry\"") {
+        return None;
+    }
+    let SampleLine { at_seconds, host, gpus, unknown, .. } = serde_json::from_str(line).ok()?;
+    Some(LogLine { at_seconds, event: Event::Telemetry(Sample { host, gpus, unknown }) })
 }
 
 fn positive(name: &str, value: f64) -> Result<f64, String> {
@@ -310,4 +345,38 @@ fn check_phases(stop: &RunStop, last: Option<&Epoch>) -> Result<(), String> {
         return Err("`run_stop` books more training than its epochs".to_owned());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Samples as the program writes them, and texts that only look like one.
+    #[test]
+    fn a_sample_is_read_as_any_line_is() {
+        let mut host = HostSample { cpu_percent: Some(98.5), load_1m: Some(1.9), ..HostSample::default() };
+        host.system_clock_milliseconds = -5;
+        let unknown = BTreeMap::from([("gpus[0].power_milliwatts".to_owned(), "the driver refuses".to_owned())]);
+        let event = Event::Telemetry(Sample { host, gpus: Vec::new(), unknown });
+        let line = serde_json::to_string(&LogLine { at_seconds: 12.0625, event }).expect("plain");
+        assert!(read_sample(&line).is_some(), "{line}");
+        let odd = [
+            line.clone(),
+            line.replace("12.0625", "12"),
+            line.replace("12.0625", "1e400"),
+            line.replace("12.0625", "null"),
+            line.replace("\"gpus\"", "\"gpu\""),
+            line.replacen("\"at_seconds\"", "\"at_seconds\":1.0,\"at_seconds\"", 1),
+            line.replace("-5", "5.5"),
+            line.replace('}', ",\"more\":1}"),
+            line.replace("telemetry", "epoch"),
+            format!("{line} x"),
+            line[..line.len() - 1].to_owned(),
+        ];
+        for line in odd {
+            let whole: Result<LogLine, _> = serde_json::from_str(&line);
+            let expected = whole.map_err(|error| format!("not a run log line: {error}"));
+            assert_eq!(read_line(&line), expected, "{line}");
+        }
+    }
 }

@@ -378,6 +378,9 @@ fn check_course(ground: &Ground, recipe: &Recipe, course: Course) -> Result<(), 
 /// Every derived figure, computed again.
 fn check_figures(result: &ResultFile, basis: Basis) -> Result<(), Fault> {
     let recomputed = derive(basis);
+    if result.derived == recomputed {
+        return Ok(());
+    }
     let changes = tree::differences(&tree::of(&result.derived), &tree::of(&recomputed));
     match changes.into_iter().find(|change| !is_rounding(&change.before, &change.after)) {
         Some(change) => Err(Fault::Figure {

@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 
 use crate::text;
 
-pub use emit::emit;
+pub use emit::{emit, emit_unread};
 pub use error::{Position, YamlError};
 pub use guard::Refusal;
 pub use read::{ByteCap, RESULT_CAP, ReadError, VARIANT_CAP, read};
@@ -99,11 +99,11 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8], shown_name: &str) -> Result<T, Y
     Source::new(bytes, shown_name)?.parse()
 }
 
-/// Whether the bytes are exactly what [`emit`] writes for the value that was read from them.
+/// Whether the bytes are exactly what [`emit`] writes for the value that was read from them with [`parse`].
 ///
 /// A file for which this is false was edited or written by something else, even if it means the same.
 pub fn is_canonical<T: Serialize>(bytes: &[u8], value: &T) -> bool {
-    emit(value).is_ok_and(|text| text.as_bytes() == bytes)
+    emit_unread(value).is_ok_and(|text| text.as_bytes() == bytes)
 }
 
 #[cfg(test)]

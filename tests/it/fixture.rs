@@ -10,7 +10,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use chrono::{DateTime, Utc};
 use hlb_bench::artifact::{Sha256Hex, sha256_hex};
@@ -99,6 +101,39 @@ impl Spec {
             hand: Hand::Submitter,
             folder: format!("2026-03-14-{name}"),
         }
+    }
+
+    /// One of many entries, over two tracks and several hardware classes. No other is a copy of it: its name, which its nonce
+    /// follows from, and its times are its own.
+    pub(crate) fn numbered(index: u32) -> Self {
+        let name = format!("entry-{index:05}");
+        let day = format!("2026-{:02}-{:02}", 1 + index / 28 % 9, 1 + index % 28);
+        // A tenth of them has the runs that a ranked row needs.
+        let runs = if index.is_multiple_of(10) { 10 } else { 5 };
+        let own = 1.0 + 1e-5 * f64::from(index);
+        let mut spec = Self {
+            track: ["shapes", "fashion-mnist"][index as usize / 2 % 2].to_owned(),
+            authors: vec![format!("Author {}", index % 400)],
+            description: format!("idea {index}, which the generator made up"),
+            started_at: format!("{day}T09:26:53Z"),
+            folder: format!("{day}-{name}"),
+            hand: if index.is_multiple_of(5) { Hand::Runner } else { Hand::Submitter },
+            price: (!index.is_multiple_of(4)).then(|| price(0.5 + 0.01 * f64::from(index % 100))),
+            ..Self::named(&name)
+        };
+        if index.is_multiple_of(3) {
+            spec.changes = format!("loss:\n  label_smoothing: 0.{:03}\n", 100 + index % 200);
+        }
+        if index.is_multiple_of(2) {
+            (spec.machine, spec.device) = (gpu_machine(), "cuda".to_owned());
+            spec.machine.gpus[0].name = Some(format!("NVIDIA Model {} 80GB", index / 2 % 5));
+            spec.sample.gpus = vec![gpu_sample()];
+            spec.runs = Self::runs(runs, 1.2 * own, 40);
+        } else {
+            spec.machine.host.logical_cpus = 2 << (index % 4);
+            spec.runs = Self::runs(runs, 2.5 * own, 40);
+        }
+        spec
     }
 
     /// Runs that differ a little, around these seconds per epoch and this many images over the target.
@@ -219,7 +254,9 @@ pub(crate) fn price(usd_per_hour: f64) -> Price {
 
 /// A folder of submissions with two listed keys.
 pub(crate) struct Fixture {
-    folder: tempfile::TempDir,
+    folder: PathBuf,
+    /// Removes the folder in the end.
+    _temporary: Option<tempfile::TempDir>,
     submitter: Signer,
     runner: Signer,
 }
@@ -227,25 +264,31 @@ pub(crate) struct Fixture {
 impl Fixture {
     /// An empty folder of submissions; `ada@example` may submit and `runner@example` may run again.
     pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let submitter = new_key(folder.path(), "submitter");
-        let runner = new_key(folder.path(), "runner");
+        let temporary = tempfile::tempdir().expect("a folder");
+        let fixture = Self::at(temporary.path());
+        Self { _temporary: Some(temporary), ..fixture }
+    }
+
+    /// The same in a folder that stays.
+    pub(crate) fn at(folder: &Path) -> Self {
+        let submitter = new_key(folder, "submitter");
+        let runner = new_key(folder, "runner");
         let lines = [("ada@example", RESULT_NAMESPACE, &submitter), ("runner@example", RERUN_NAMESPACE, &runner)]
             .map(|(name, space, key)| key.public_line(name, &[space]).expect("a good line") + "\n");
-        let submissions = folder.path().join("submissions");
+        let submissions = folder.join("submissions");
         fs::create_dir(&submissions).expect("a folder");
         fs::write(submissions.join(SIGNERS_FILE), lines.concat()).expect("writable");
-        Self { folder, submitter, runner }
+        Self { folder: folder.to_owned(), _temporary: None, submitter, runner }
     }
 
     /// The folder of submissions.
     pub(crate) fn submissions(&self) -> PathBuf {
-        self.folder.path().join("submissions")
+        self.folder.join("submissions")
     }
 
     /// A path outside the submissions that is free.
     pub(crate) fn beside(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.folder.join(name)
     }
 
     /// The moment at which boards of this fixture are read.
@@ -256,6 +299,20 @@ impl Fixture {
     /// Files an entry; returns its folder.
     pub(crate) fn file(&self, spec: &Spec) -> PathBuf {
         self.file_at(self.submissions().join(&spec.track).join(&spec.folder), spec)
+    }
+
+    /// Files so many entries.
+    pub(crate) fn file_many(&self, count: u32) {
+        let workers = thread::available_parallelism().map_or(1, NonZero::get);
+        thread::scope(|scope| {
+            for worker in 0..workers {
+                scope.spawn(move || {
+                    for index in (0..count).skip(worker).step_by(workers) {
+                        self.file(&Spec::numbered(index));
+                    }
+                });
+            }
+        });
     }
 
     /// Files a session that reproduces the entry in `original`, in a folder of this name; returns that.

@@ -9,6 +9,7 @@
 
 mod architecture;
 mod archive;
+mod board;
 mod browser;
 mod commands;
 mod compare;

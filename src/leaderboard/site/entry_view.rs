@@ -18,7 +18,7 @@ use super::spread_chart::{self, SpreadChart};
 use super::telemetry_view::TelemetryView;
 use super::track_facts::TrackFacts;
 use super::{dataset_view, effort_view};
-use crate::leaderboard::board::{Board, RankedTrack, Row};
+use crate::leaderboard::board::{RankedTrack, Row};
 use crate::price::Table;
 use crate::result::{Entry, NearbyTimes, Phases, ResultFile, RunFigures, Trust};
 use crate::track::Track;
@@ -328,13 +328,12 @@ fn reproduce(entry: &Entry) -> String {
 }
 
 impl EntryPage {
-    pub(super) fn new(board: &Board, track: &RankedTrack, row: &Row, prices: &Table) -> Self {
+    pub(super) fn new(shell: Shell, track: &RankedTrack, row: &Row, prices: &Table) -> Self {
         let (entry, result) = (&row.entry, &row.entry.result);
         let (derived, target) = (&result.derived, result.target);
         let curves = run_chart::curves(&entry.log);
         Self {
-            // entries/TRACK/NAME/index.html
-            shell: Shell::new(board, 3),
+            shell,
             track: TrackFacts::new(&track.track),
             path: row.path.clone(),
             name: result.variant.name.to_string(),

@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
-use super::SiteError;
-use crate::artifact::write_atomic;
+use super::{Destination, SiteError, Stamp, Stamps};
+use crate::artifact::{sha256_hex, write_atomic, write_unsynced};
 
 /// The file that makes a folder a site of ours.
 pub(super) const MARKER: &str = ".hlb-bench-site";
@@ -18,45 +19,68 @@ const MARKER_HEAD: &str = "# Written by `hlb-bench leaderboard`, which may repla
 
 /// An open site.
 #[derive(Debug)]
-pub(super) struct SiteFolder {
+pub(in crate::leaderboard) struct SiteFolder {
     root: PathBuf,
     before: BTreeSet<String>,
     planned: BTreeSet<String>,
+    /// Those of an earlier build; `None` if nobody asks for new ones.
+    stamps_before: Option<Stamps>,
+    stamps: Mutex<Stamps>,
 }
 
 impl SiteFolder {
     /// Opens a new, empty or marked folder. From here on the marker lists old and new files, so that a build that is
     /// cut short leaves nothing that the next one would not know.
-    pub(super) fn open(root: &Path, planned: BTreeSet<String>) -> Result<Self, SiteError> {
+    pub(super) fn open(
+        root: &Path,
+        planned: BTreeSet<String>,
+        stamps_before: Option<Stamps>,
+    ) -> Result<Self, SiteError> {
         if let Some(path) = planned.iter().find(|path| !is_plain(path)) {
             return Err(SiteError::Path { path: path.clone() });
         }
         fs::create_dir_all(root).map_err(failed("create the folder", root))?;
         let before = listed(root)?;
-        let folder = Self { root: root.to_owned(), before, planned };
+        let folder = Self { root: root.to_owned(), before, planned, stamps_before, stamps: Mutex::default() };
         folder.mark(folder.before.union(&folder.planned))?;
         Ok(folder)
     }
 
-    /// Writes a planned file, unless it holds these bytes already.
-    pub(super) fn write(&self, path: &str, bytes: &[u8]) -> Result<(), SiteError> {
-        debug_assert!(self.planned.contains(path), "only planned files are remembered");
+    /// Removes what only the build before had, and notes what there is now. Returns the stamps of all files, the marker's among
+    /// them, if there were to be any.
+    pub(super) fn close(self) -> Result<Stamps, SiteError> {
+        for stale in self.before.difference(&self.planned) {
+            self.remove(stale)?;
+        }
+        self.mark(self.planned.iter())?;
+        self.stamp(MARKER, marker_text(self.planned.iter()).as_bytes());
+        Ok(self.stamps.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts the bytes where they belong, unless they are there already.
+    fn place(&self, path: &str, bytes: &[u8]) -> Result<(), SiteError> {
         let file = self.root.join(path);
-        if fs::read(&file).is_ok_and(|found| found == bytes) {
+        if self.is_untouched(path, &file, bytes) || fs::read(&file).is_ok_and(|found| found == bytes) {
             return Ok(());
         }
         if let Some(parent) = file.parent() {
             fs::create_dir_all(parent).map_err(failed("create the folder", parent))?;
         }
-        Ok(write_atomic(&file, bytes)?)
+        Ok(write_unsynced(&file, bytes)?)
     }
 
-    /// Removes what only the build before had, and notes what there is now.
-    pub(super) fn close(self) -> Result<(), SiteError> {
-        for stale in self.before.difference(&self.planned) {
-            self.remove(stale)?;
+    fn is_untouched(&self, path: &str, file: &Path, bytes: &[u8]) -> bool {
+        let stamp = self.stamps_before.as_ref().and_then(|stamps| stamps.get(path));
+        stamp.is_some_and(|stamp| stamp.is_of(file, sha256_hex(bytes)))
+    }
+
+    fn stamp(&self, path: &str, bytes: &[u8]) {
+        if self.stamps_before.is_none() {
+            return;
         }
-        self.mark(self.planned.iter())
+        if let Some(stamp) = Stamp::of(&self.root.join(path), sha256_hex(bytes)) {
+            self.stamps.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), stamp);
+        }
     }
 
     fn remove(&self, path: &str) -> Result<(), SiteError> {
@@ -72,17 +96,35 @@ impl SiteFolder {
     }
 
     fn mark<'a>(&self, paths: impl Iterator<Item = &'a String>) -> Result<(), SiteError> {
-        let lines: String = paths.flat_map(|path| [path.as_str(), "\n"]).collect();
-        Ok(write_atomic(&self.root.join(MARKER), (MARKER_HEAD.to_owned() + &lines).as_bytes())?)
+        let (file, text) = (self.root.join(MARKER), marker_text(paths));
+        if fs::read(&file).is_ok_and(|found| found == text.as_bytes()) {
+            return Ok(());
+        }
+        Ok(write_atomic(&file, text.as_bytes())?)
     }
 }
 
-fn failed<'a>(step: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> SiteError + use<'a> {
+impl Destination for SiteFolder {
+    fn put(&self, path: &str, bytes: &[u8]) -> Result<(), SiteError> {
+        debug_assert!(self.planned.contains(path), "only planned files are remembered");
+        self.place(path, bytes)?;
+        self.stamp(path, bytes);
+        Ok(())
+    }
+}
+
+/// The marker of a site that has these files.
+pub(super) fn marker_text<'a>(paths: impl Iterator<Item = &'a String>) -> String {
+    let lines = paths.flat_map(|path| [path.as_str(), "\n"]);
+    std::iter::once(MARKER_HEAD).chain(lines).collect()
+}
+
+pub(super) fn failed<'a>(step: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> SiteError + use<'a> {
     move |source| SiteError::Folder { step, path: path.to_owned(), source }
 }
 
 /// The files that the build before wrote. A folder with files and without a marker is somebody else's.
-fn listed(root: &Path) -> Result<BTreeSet<String>, SiteError> {
+pub(super) fn listed(root: &Path) -> Result<BTreeSet<String>, SiteError> {
     let marker = root.join(MARKER);
     match fs::read_to_string(&marker) {
         // A line that leads out of the site was not written by us.

@@ -30,6 +30,7 @@ struct BoardView {
 }
 
 #[derive(Debug, Default, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each column")]
 struct Columns {
     date: bool,
     authors: bool,

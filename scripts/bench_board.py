@@ -1,0 +1,48 @@
+"""Seconds and memory that a board takes, and how they grow with its entries. Called by scripts/bench.py.
+
+The entries are made up, signed, and all different (benches/board.rs): nine of ten have 5 runs, one has the 10 that a ranked row
+needs. Everything lies in a temporary folder, so in memory or on the disk that TMPDIR names.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+
+def build(program, folder, *options):
+    """Seconds and MiB of one build, and what it said."""
+    command = [program, "leaderboard", "--submissions", folder / "submissions", "--out", folder / "site", *options]
+    begin = time.perf_counter()
+    with open(folder / "said", "w") as said:
+        process = subprocess.Popen(command, stdout=said, stderr=said)
+        _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - begin
+    process.returncode = os.waitstatus_to_exitcode(status)
+    text = (folder / "said").read_text()
+    if process.returncode != 0:
+        sys.exit(f"the build failed:\n{text}")
+    return seconds, usage.ru_maxrss / 1024, text
+
+
+def growth(program, maker, counts):
+    print(f"a board of made-up entries on {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}:", flush=True)
+    for count in counts:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            subprocess.run([maker, "make", folder, str(count)], check=True, stdout=subprocess.DEVNULL)
+            cold, most, text = build(program, folder, "--cache", folder / "cache")
+            if f"{count} entries, 0 rejected" not in text:
+                sys.exit(f"not every entry stands on the board:\n{text}")
+            warm, least, text = build(program, folder, "--cache", folder / "cache")
+            if "nothing had changed" not in text:
+                sys.exit(f"the second build was not remembered:\n{text}")
+            files = sum(len(names) for _, _, names in os.walk(folder / "site"))
+            print(
+                f"  {count:6,} entries  first {cold:7.2f} s, {most:5.0f} MiB   second {warm:6.2f} s, {least:5.0f} MiB"
+                f"   {1e3 * cold / count:5.2f} ms an entry, {files:,} files",
+                flush=True,
+            )
+    print("promised of 10,000: first at most 10 s and 1,024 MiB on 2 processors, second at most 2 s")

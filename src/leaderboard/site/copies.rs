@@ -1,0 +1,76 @@
+//! The files of an entry that are copied beside its page, once they are still what was verified.
+
+use std::path::PathBuf;
+
+use super::{SiteError, row_folder};
+use crate::artifact::{Sha256Hex, sha256_hex};
+use crate::leaderboard::board::Row;
+use crate::result::{
+    Entry, LOG_CAP, LOG_FILE, MANIFEST_FILE, RECIPE_FILE, REPRODUCTIONS_FOLDER, RESULT_FILE, Reproduction,
+    SIGNATURE_FILE, VARIANT_FILE,
+};
+use crate::yaml;
+
+/// A file of an entry, to be copied only if it is still the one that was verified.
+pub(super) struct Copy {
+    /// Its path in the site.
+    pub(super) path: String,
+    from: PathBuf,
+    sha256: Option<Sha256Hex>,
+}
+
+impl Copy {
+    /// Reads the file again.
+    pub(super) fn bytes(&self) -> Result<Vec<u8>, SiteError> {
+        let bytes = yaml::read(&self.from, LOG_CAP)?;
+        match self.sha256 {
+            Some(verified) if sha256_hex(&bytes) != verified => Err(SiteError::Changed { path: self.from.clone() }),
+            _ => Ok(bytes),
+        }
+    }
+}
+
+/// The files of a row's entry, and then those of the sessions that reproduced it.
+pub(super) fn of_row(row: &Row) -> Vec<Copy> {
+    let folder = row_folder(row);
+    let mut found: Vec<Copy> = of_entry(&row.entry, &folder).collect();
+    for again in &row.entry.reproductions {
+        let below = format!("{folder}/{REPRODUCTIONS_FOLDER}/{}", reproduction_folder(again).0);
+        found.extend(of_entry(&again.entry, &below));
+    }
+    found
+}
+
+fn of_entry(entry: &Entry, folder: &str) -> impl Iterator<Item = Copy> {
+    entry_files(entry).map(move |(name, sha256)| Copy {
+        path: format!("{folder}/{name}"),
+        from: entry.folder.join(name),
+        sha256,
+    })
+}
+
+/// The files of an entry, with the digests of those that have one. No digest of a signature is kept: whoever uses it
+/// verifies it.
+pub(super) fn entry_files(entry: &Entry) -> impl Iterator<Item = (&'static str, Option<Sha256Hex>)> {
+    let variant = &entry.result.variant;
+    let files = [
+        (VARIANT_FILE, Some(variant.variant_sha256)),
+        (RECIPE_FILE, Some(variant.recipe_sha256)),
+        (LOG_FILE, Some(entry.result.log.sha256)),
+        (RESULT_FILE, Some(entry.result_sha256)),
+        (SIGNATURE_FILE, None),
+    ];
+    let own = (MANIFEST_FILE, Some(entry.result.dataset.manifest_sha256));
+    files.into_iter().chain((!entry.result.dataset.published).then_some(own))
+}
+
+/// The folder of a reproduction below its entry's `reproductions`, and whether it is the name that it has in the submissions:
+/// one that is not fit for paths and commands is replaced by the beginning of its result's digest.
+pub(super) fn reproduction_folder(again: &Reproduction) -> (String, bool) {
+    let name = again.entry.folder.file_name().unwrap_or_default().to_string_lossy();
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if name.starts_with(|first: char| first.is_ascii_alphanumeric()) && name.bytes().all(plain) {
+        return (name.into_owned(), true);
+    }
+    (again.entry.result_sha256.to_string()[..16].to_owned(), false)
+}
