@@ -361,7 +361,11 @@ fn what_is_no_checkout_could_not_be_done() {
     assert_eq!(answer.code, Some(2));
     assert!(answer.stderr.contains("nowhere/CIFAR10/train") && answer.stderr.contains("hint: "), "{}", answer.stderr);
     let answer = context.run(["import", "dawnbench", ".", "--task", "SQuAD"]);
-    assert!(answer.code == Some(2) && answer.stderr.contains("there is no track `SQuAD`"), "{}", answer.stderr);
+    assert!(
+        answer.code == Some(2) && answer.stderr.contains("there is no task `SQuAD`; there are `CIFAR10`, `ImageNet`"),
+        "{}",
+        answer.stderr
+    );
 }
 
 /// Seven published entries, where they lie beside the project.

@@ -1,7 +1,7 @@
 //! Tasks: what an accuracy is of, and where time-to-accuracy ends.
 
-use crate::text::Id;
-use crate::track::{self, Track, UnknownTrack};
+use crate::text::{Id, show};
+use crate::track::{self, Track};
 use crate::units::Target;
 
 /// A task: those of DAWNBench that are time-to-accuracy of images, and our tracks.
@@ -19,9 +19,19 @@ pub struct Task {
     pub chance: Option<Target>,
 }
 
+/// No task has this name.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("there is no task `{}`; there are `CIFAR10`, `ImageNet` and, for runs that were exported, {known}", show(.asked))]
+pub struct UnknownTask {
+    /// The name asked for.
+    pub asked: String,
+    /// The tracks there are.
+    pub known: String,
+}
+
 impl Task {
     /// The task of this name: `CIFAR10`, ImageNet, or a track of ours.
-    pub fn named(name: &str) -> Result<Self, UnknownTrack> {
+    pub fn named(name: &str) -> Result<Self, UnknownTask> {
         match name {
             "CIFAR10" => Ok(Self::cifar10()),
             "ImageNet" => Ok(Self {
@@ -31,7 +41,10 @@ impl Task {
                 track: None,
                 chance: Some(Target { correct: 5, of: 1000 }),
             }),
-            id => track::by_id(id).map(|track| Self::of_track(&track)),
+            id => match track::by_id(id) {
+                Ok(track) => Ok(Self::of_track(&track)),
+                Err(unknown) => Err(UnknownTask { asked: unknown.id, known: unknown.known }),
+            },
         }
     }
 
