@@ -311,7 +311,7 @@ fn the_others_come_out_beside_what_cannot_be_read() {
     let text = std::fs::read_to_string(context.path("board.yaml")).unwrap();
     assert_eq!(history::parse(&text, "board.yaml").unwrap().rows.len(), 1);
     let said = [
-        "1 entries of CIFAR10 read, 3 not",
+        "1 of 4 entries of CIFAR10 could be read",
         "CIFAR10/train/broken.json: the JSON cannot be read",
         "CIFAR10/train/orphan.tsv: there is no JSON file of the same name",
         "CIFAR10/train/alone.json: cannot read",

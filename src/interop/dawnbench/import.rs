@@ -241,10 +241,10 @@ fn note_two_prices(entries: &mut [Entry]) {
 
 fn history(task: &Task, rows: Vec<Row>) -> History {
     let target = task.target.percent();
-    let title = format!("DAWNBench, {} training", task.folder);
+    let title = format!("Entries in the form of DAWNBench, {}", task.folder);
     let about = format!(
-        "Seconds until the first listed {} of {target} % or more, of one run each, as its authors timed it: loading data and building the model counted, evaluation did not have to.",
-        task.column
+        "Seconds until the first listed {} of {target} % or more, of one run each, as its authors timed it: {}.",
+        task.column, task.clock
     );
     let id = format!("dawnbench-{}", task.folder.to_ascii_lowercase());
     History {
