@@ -243,7 +243,7 @@ mod tests {
         let cases = [
             ("  seconds: 0\n", "0 is not above 0"),
             ("  seconds: -1\n", "-1 is not above 0"),
-            ("  seconds: .inf\n", "inf is not above 0"),
+            ("  seconds: .inf\n", "is not a finite number"),
             ("  usd: 0.0\n", "leave out what is not known"),
             ("  accuracy_percent: 100.5\n", "100.5 is no percentage"),
             ("  date: 2019-1-5\n", "`2019-1-5` is not a day"),

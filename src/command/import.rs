@@ -39,7 +39,8 @@ pub(super) fn put(text: &str, out: Option<&Path>) -> Result<()> {
 
 fn summarise(imported: &Imported, task: &Task) {
     let rows = imported.history.as_ref().map_or(0, |history| history.rows.len());
-    note(&format!("{rows} entries of {} read, {} not", task.folder, imported.unreadable.len()));
+    let all = rows + imported.unreadable.len();
+    note(&format!("{rows} of {all} entries of {} could be read", task.folder));
     for (words, count) in counted(&imported.irregularities) {
         note(&format!("  {count:>4} x {words}"));
     }

@@ -43,7 +43,7 @@ impl Log {
             "value": value,
             "metadata": metadata,
         });
-        let _ = writeln!(self.text, "{TOKEN} {line}");
+        let _ = writeln!(self.text, "{TOKEN} {}", plain(&line.to_string()));
     }
 
     /// A value of the run as a whole.
@@ -102,6 +102,22 @@ impl Log {
         self.line(at, "INTERVAL_END", "run_stop", &Value::Null, &metadata);
         self.fact(at, "time_to_accuracy_seconds", &json!(figures.time_to_accuracy_seconds));
     }
+}
+
+/// The same JSON in ASCII and without the token in any text: the parser takes a file for Latin-1, and a line to begin at the
+/// last token in it.
+fn plain(json: &str) -> String {
+    let mut plain = String::new();
+    for character in json.replace(TOKEN, "\\u003a::MLLOG").chars() {
+        if character.is_ascii() {
+            plain.push(character);
+            continue;
+        }
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            let _ = write!(plain, "\\u{unit:04x}");
+        }
+    }
+    plain
 }
 
 /// Keys that MLPerf has published; all others are ours.

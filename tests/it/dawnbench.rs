@@ -311,7 +311,7 @@ fn the_others_come_out_beside_what_cannot_be_read() {
     let text = std::fs::read_to_string(context.path("board.yaml")).unwrap();
     assert_eq!(history::parse(&text, "board.yaml").unwrap().rows.len(), 1);
     let said = [
-        "1 entries of CIFAR10 read, 3 not",
+        "1 of 4 entries of CIFAR10 could be read",
         "CIFAR10/train/broken.json: the JSON cannot be read",
         "CIFAR10/train/orphan.tsv: there is no JSON file of the same name",
         "CIFAR10/train/alone.json: cannot read",
@@ -361,7 +361,11 @@ fn what_is_no_checkout_could_not_be_done() {
     assert_eq!(answer.code, Some(2));
     assert!(answer.stderr.contains("nowhere/CIFAR10/train") && answer.stderr.contains("hint: "), "{}", answer.stderr);
     let answer = context.run(["import", "dawnbench", ".", "--task", "SQuAD"]);
-    assert!(answer.code == Some(2) && answer.stderr.contains("there is no track `SQuAD`"), "{}", answer.stderr);
+    assert!(
+        answer.code == Some(2) && answer.stderr.contains("there is no task `SQuAD`; there are `CIFAR10`, `ImageNet`"),
+        "{}",
+        answer.stderr
+    );
 }
 
 /// Seven published entries, where they lie beside the project.

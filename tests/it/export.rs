@@ -120,11 +120,8 @@ fn an_export_keeps_the_rule_for_names_and_has_the_keys_that_the_format_asks_for(
     let made = Made::new(&priced("steady"));
     let said = made.exported("dawnbench", &["--out", "checkout"]);
     let [json, tsv] = said.lines().collect::<Vec<_>>()[..] else { panic!("{said}") };
-    let stem = "checkout/shapes/train/ada-lovelace_steady_intel-r-xeon-r-processor-2-60ghz-2-cpus_libtorch-2-11-0";
-    assert!(
-        json.starts_with("checkout/shapes/train/ada-lovelace_steady_intel") && json.ends_with("_libtorch-2-11-0.json"),
-        "{json} {stem}"
-    );
+    let stem = "checkout/shapes/train/ada-lovelace_steady_2x-intel-r-xeon-r-processor-2-60ghz_libtorch-2-11-0";
+    assert_eq!(json, format!("{stem}.json"));
     assert_eq!(json.strip_suffix(".json"), tsv.strip_suffix(".tsv"));
     let facts: Value = serde_json::from_slice(&std::fs::read(made.context.path(json)).unwrap()).unwrap();
     for key in ["version", "author", "authorEmail", "framework", "codeURL", "model", "hardware", "timestamp"] {
@@ -250,7 +247,10 @@ fn a_log_in_the_form_of_mlperf_says_first_that_it_is_no_result() {
 
 #[test]
 fn mlperfs_own_parser_reads_every_line() {
-    let made = Made::new(&priced("steady"));
+    let mut spec = priced("steady");
+    // Their parser takes the file for Latin-1, and a line to begin at the last token in it.
+    spec.machine.host.cpu = Some("Prozeßor 試 \u{1f680} :::MLLOG {}".to_owned());
+    let made = Made::new(&spec);
     let path = made.exported("mllog", &["--out", "run.log"]);
     assert_eq!(path, "run.log\n");
     let path = made.context.path("run.log");
@@ -261,8 +261,8 @@ fn mlperfs_own_parser_reads_every_line() {
     let theirs = found["lines"].as_array().unwrap();
     assert_eq!(theirs.len(), ours.len());
     for (theirs, ours) in theirs.iter().zip(&ours) {
-        for (key, own) in [("key", "key"), ("value", "value"), ("metadata", "metadata"), ("event", "event_type")] {
-            assert_eq!(theirs[key], ours[own]);
+        for key in ["key", "value", "metadata"] {
+            assert_eq!(theirs[key], ours[key]);
         }
         assert_eq!(theirs["time_ms"].as_f64(), ours["time_ms"].as_f64());
     }
@@ -294,21 +294,27 @@ fn the_table_has_a_line_for_each_evaluation_of_each_run() {
     assert_eq!(count, made.entry.log.in_order().iter().map(|run| run.epochs.len()).sum::<usize>());
 }
 
-/// A formula in what a stranger's machine calls itself is text in a spreadsheet.
+/// What a stranger's machine calls itself stays in one cell, and no cell begins as a formula does.
 #[test]
 fn nothing_in_the_table_is_run_as_a_formula() {
     let mut spec = Spec::named("steady");
     spec.machine.host.cpu = Some("=HYPERLINK(\"https://example.org\",\"x\")".to_owned());
     let table = Made::new(&spec).exported("csv", &[]);
-    let formula = "\"'=HYPERLINK(\"\"https://example.org\"\",\"\"x\"\")";
-    assert!(table.lines().skip(1).all(|line| line.contains(formula)), "{table}");
+    let quoted = "\"2x =HYPERLINK(\"\"https://example.org\"\",\"\"x\"\")\"";
+    for line in table.lines().skip(1) {
+        assert!(line.contains(quoted), "{line}");
+        let cells = line.replace(quoted, "");
+        assert!(!cells.split(',').any(|cell| cell.starts_with(['=', '+', '-', '@'])), "{line}");
+    }
 }
 
 #[test]
 fn the_document_holds_the_result_and_the_curves() {
     let made = Made::new(&calibrated());
     let document: Value = serde_json::from_str(&made.exported("json", &[])).unwrap();
-    assert_eq!(document["result"], serde_json::to_value(&made.entry.result).unwrap());
+    // Through text, for the reader of JSON takes some floats for their neighbours.
+    let through_text = |text: String| serde_json::from_str::<Value>(&text).unwrap();
+    assert_eq!(document["result"], through_text(serde_json::to_string(&made.entry.result).unwrap()));
     assert_eq!(
         (document["trust"].as_str(), document["principal"].as_str()),
         (Some("self-reported"), Some("ada@example"))
@@ -322,6 +328,10 @@ fn the_document_holds_the_result_and_the_curves() {
         );
         let seconds: Vec<_> =
             theirs["epochs"].as_array().unwrap().iter().map(|epoch| epoch["train_seconds"].as_f64().unwrap()).collect();
-        assert_eq!(seconds, ours.epochs.iter().map(|epoch| epoch.train_seconds).collect::<Vec<_>>());
+        assert_eq!(seconds.len(), ours.epochs.len());
+        assert!(
+            seconds.iter().zip(&ours.epochs).all(|(theirs, ours)| near(*theirs, ours.train_seconds)),
+            "{seconds:?}"
+        );
     }
 }

@@ -5,10 +5,11 @@ use crate::interop::dawnbench::irregularity::Kind;
 /// What is wrong with the address and the commit of an entry's code; `None` for a commit.
 pub(super) fn flaw(address: Option<&str>, commit: Option<&str>) -> Option<Kind> {
     let address = address.map(str::trim).filter(|address| !address.is_empty());
+    // A commit without an address leads nowhere.
+    let Some(address) = address else { return Some(Kind::CodeAbsent) };
     if commit.is_some_and(|commit| is_commit(commit.trim())) {
         return None;
     }
-    let Some(address) = address else { return Some(Kind::CodeAbsent) };
     let parts: Vec<&str> = address.split(['/', '#', '?', '=']).collect();
     let pins = ["tree", "commit", "commits", "blob"];
     let after = parts.windows(2).filter(|pair| pins.contains(&pair[0])).map(|pair| pair[1]);
@@ -47,6 +48,7 @@ mod tests {
         assert_eq!(at("https://github.com/a/b/releases/tag/june"), Some(Kind::CodePinnedByTag));
         assert_eq!(at(" "), Some(Kind::CodeAbsent));
         assert_eq!(flaw(None, None), Some(Kind::CodeAbsent));
+        assert_eq!(flaw(None, Some("0b8962aecfd7a7bab3737ec1baa7d9a0f8ef8cfa")), Some(Kind::CodeAbsent));
         assert_eq!(flaw(Some("https://github.com/a/b"), Some("0b8962aecfd7a7bab3737ec1baa7d9a0f8ef8cfa")), None);
         assert_eq!(flaw(Some("https://github.com/a/b"), Some("master")), Some(Kind::CodeUnpinned));
     }

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::history::{History, Row};
-use crate::interop::dawnbench::curve::{Curve, CurveError};
+use crate::interop::dawnbench::curve::{Curve, CurveError, Point};
 use crate::interop::dawnbench::facts::{Facts, FactsError};
 use crate::interop::dawnbench::filename;
 use crate::interop::dawnbench::irregularity::{Irregularity, Kind};
@@ -116,7 +116,7 @@ pub fn import(folder: &Path, task: &Task) -> Result<Imported, ImportError> {
         }
     }
     note_two_prices(&mut entries);
-    entries.sort_by(|a, b| a.curve.seconds().total_cmp(&b.curve.seconds()));
+    entries.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
     let irregularities = entries.iter().flat_map(|entry| entry.irregularities.clone()).collect();
     let rows: Vec<Row> = entries.iter().map(|entry| entry.row(task)).collect();
     let history = (!rows.is_empty()).then(|| history(task, rows));
@@ -157,7 +157,9 @@ struct Entry {
     name: SafeText<200>,
     stem: String,
     facts: Facts,
-    curve: Curve,
+    seconds: f64,
+    /// The row that is the result; the others are not kept, for there may be many.
+    result: Point,
     irregularities: Vec<Irregularity>,
 }
 
@@ -168,18 +170,25 @@ impl Entry {
         let curve = Curve::parse(&yaml::read(&train.join(format!("{stem}.tsv")), RESULT_CAP)?, task)?;
         let named = filename::oddities(stem, facts.hardware.as_deref(), facts.framework.as_deref());
         let irregularities = facts.irregularities.iter().chain(&curve.irregularities).cloned().chain(named).collect();
-        Ok(Self { name, stem: stem.to_owned(), facts, curve, irregularities })
+        Ok(Self {
+            name,
+            stem: stem.to_owned(),
+            facts,
+            seconds: curve.seconds(),
+            result: curve.result(),
+            irregularities,
+        })
     }
 
     fn row(&self, task: &Task) -> Row {
-        let (facts, result) = (&self.facts, self.curve.result());
+        let (facts, result) = (&self.facts, self.result);
         let text = |text: &Option<String>| text.as_deref().and_then(SafeText::cleaned);
         let source = format!("{}/train/{}.json", task.folder, self.stem);
         Row {
             date: facts.day.as_deref().and_then(SafeText::cleaned),
             name: self.name.clone(),
             authors: text(&facts.author),
-            seconds: Some(self.curve.seconds()),
+            seconds: Some(self.seconds),
             seconds_up_to: None,
             qualifier: None,
             accuracy_percent: Some(result.accuracy_percent),
@@ -232,10 +241,10 @@ fn note_two_prices(entries: &mut [Entry]) {
 
 fn history(task: &Task, rows: Vec<Row>) -> History {
     let target = task.target.percent();
-    let title = format!("DAWNBench, {} training", task.folder);
+    let title = format!("Entries in the form of DAWNBench, {}", task.folder);
     let about = format!(
-        "Seconds until the first listed {} of {target} % or more, of one run each, as its authors timed it: loading data and building the model counted, evaluation did not have to.",
-        task.column
+        "Seconds until the first listed {} of {target} % or more, of one run each, as its authors timed it: {}.",
+        task.column, task.clock
     );
     let id = format!("dawnbench-{}", task.folder.to_ascii_lowercase());
     History {

@@ -29,4 +29,4 @@ pub use export::{Exported, export};
 pub use facts::{Facts, FactsError};
 pub use import::{ImportError, Imported, Unreadable, UnreadableFault, import};
 pub use irregularity::{Irregularity, Kind};
-pub use task::Task;
+pub use task::{Task, UnknownTask};
