@@ -22,8 +22,11 @@ mod hostile_yaml;
 mod nvml;
 mod pictures;
 mod plausible;
+mod policy;
 mod power;
+mod proposal;
 mod recipes;
+mod repository;
 mod reproduce;
 mod resume;
 mod schema;
@@ -39,3 +42,4 @@ mod submit;
 mod telemetry;
 #[cfg(feature = "torch")]
 mod trainer;
+mod workflows;
