@@ -11,7 +11,7 @@ use crate::simulated::Stage;
 
 /// A board in a git repository, whose remote lies in the home folder; sessions are simulated.
 fn board() -> Stage {
-    let stage = Stage::shapes();
+    let stage = Stage::small();
     let context = &stage.context;
     context.write(".gitignore", "/*\n!/submissions/\n!/my board/\n");
     context.write("submissions/README", "entries\n");
@@ -88,7 +88,7 @@ fn the_printed_commands_push_exactly_the_entry() {
     let entry = entry(&held);
     let branch = entry.replacen("submissions", "entry", 1);
     let pushed = git(root, &["diff", "--name-only", "main", &format!("origin/{branch}")]);
-    let files = ["recipe.yaml", "result.yaml", "result.yaml.sig", "session.jsonl", "variant.yaml"];
+    let files = ["dataset.yaml", "recipe.yaml", "result.yaml", "result.yaml.sig", "session.jsonl", "variant.yaml"];
     let mut wanted = vec!["submissions/allowed_signers".to_owned()];
     wanted.extend(files.iter().map(|file| format!("{entry}/{file}")));
     assert_eq!(pushed.lines().collect::<Vec<_>>(), wanted);
@@ -113,7 +113,7 @@ fn who_has_gh_opens_the_pull_request_with_it() {
 fn a_board_elsewhere_with_an_odd_name_is_entered_first() {
     let stage = board();
     let root = stage.context.root();
-    let outside = Stage::shapes();
+    let outside = Stage::small();
     let key = root.join("ada");
     let submissions = root.join("my board");
     let arguments = ["--key", key.to_str().unwrap(), "--principal", "ada@github", "--runs", "2", "--no-calibrate"];
@@ -122,7 +122,7 @@ fn a_board_elsewhere_with_an_odd_name_is_entered_first() {
     let held = answer(&command.output().unwrap());
     let commands = commands(&held);
     assert!(commands[0].starts_with("cd /"), "{commands:?}");
-    assert!(commands[2].contains("'my board/shapes/"), "{commands:?}");
+    assert!(commands[2].contains("'my board/cifar10/"), "{commands:?}");
     paste(outside.context.root(), &commands[..5]);
     assert!(git(root, &["show", "--name-only", "--format=", "HEAD"]).contains("my board/allowed_signers"));
 }
