@@ -7,7 +7,7 @@ help:
 	@echo "make test   set up, build, run all tests"
 	@echo "make setup  install the pinned libtorch into .libtorch/ (CUDA=1: with the CUDA libraries)"
 	@echo "make build  both programs, in target/release/"
-	@echo "make lint   format, clippy, docs, licences"
+	@echo "make lint   format, clippy, licences, workflows"
 	@echo "make bench  the ratios that the project promises, measured side by side"
 	@echo "make fuzz   every fuzz target for SECONDS_EACH=10 seconds"
 
@@ -27,6 +27,7 @@ lint: setup
 	cargo fmt --check
 	cargo clippy --release --locked --all-targets -- -D warnings
 	@scripts/deny.sh
+	@scripts/lint-workflows.sh
 
 docs: setup
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps

@@ -38,6 +38,10 @@
     }
   };
 
+  // On a narrow screen rows are cards and the head is for screen readers alone: the form sorts.
+  const cards = matchMedia("(max-width: 60rem)");
+  const reachable = (button) => (button.tabIndex = cards.matches ? -1 : 0);
+
   const ready = (table) => {
     let place = 0;
     for (const row of table.querySelectorAll("tr.entry")) row.place = place++;
@@ -47,6 +51,8 @@
       button.className = "sort";
       button.append(...head.childNodes);
       head.append(button);
+      reachable(button);
+      cards.addEventListener("change", () => reachable(button));
       button.addEventListener("click", () => {
         const key = head.dataset.sort;
         const now = head.getAttribute("aria-sort");

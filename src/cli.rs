@@ -201,6 +201,9 @@ pub struct Verify {
     /// Print one JSON object an entry
     #[arg(long)]
     pub json: bool,
+    /// Print a table in Markdown, for a job's summary or a comment
+    #[arg(long, conflicts_with = "json")]
+    pub markdown: bool,
 }
 
 /// Arguments of `compare`.

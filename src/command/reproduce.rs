@@ -10,7 +10,7 @@ use crate::artifact::write_atomic;
 use crate::cli::{Reproduce, SessionOptions};
 use crate::clock::{self, Clock as _, MonotonicClock};
 use crate::command::measure::{self, Calibrates, Held, Prepared, Purpose, Resolved};
-use crate::command::{Answer, run, submit, verify};
+use crate::command::{Answer, proposal, run, submit, verify};
 use crate::printer::{Label, answer, labelled, note};
 use crate::result::{
     Agreement, Entry, MANIFEST_FILE, REPRODUCTIONS_FOLDER, SIGNATURE_FILE, Trust, VARIANT_FILE, Verdict, between,
@@ -40,6 +40,9 @@ pub(super) fn reproduce(arguments: &Reproduce, process: &MonotonicClock) -> Resu
         None => None,
     };
     report(arguments.json, &held, &agreement, filed.as_ref());
+    if let Some(filed) = &filed {
+        proposal::say(&board(&entry.folder)?, &filed.folder);
+    }
     Ok(if agreement.verdict == Verdict::Agrees { Answer::Done } else { Answer::NotSo })
 }
 

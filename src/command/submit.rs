@@ -9,7 +9,7 @@ use crate::artifact::{publish_dir, write_atomic};
 use crate::cli::Submit;
 use crate::clock::{self, Clock as _, MonotonicClock};
 use crate::command::measure::{self, Calibrates, Held, Purpose};
-use crate::command::{Answer, run};
+use crate::command::{Answer, proposal, run};
 use crate::leaderboard::{self, SIGNERS_FILE, STUDIES_FOLDER, SiteOptions};
 use crate::printer::{answer, note};
 use crate::result::{
@@ -43,6 +43,7 @@ pub(super) fn submit(arguments: &Submit, process: &MonotonicClock) -> Result<Ans
     rebuild(arguments, &signers)?;
     answer(&format!("entry {}", entry.display()));
     answer(&format!("page {}", arguments.site.join("index.html").display()));
+    proposal::say(&arguments.submissions, &entry);
     run::conclude(&held)
 }
 

@@ -5,6 +5,7 @@
 //! needed. Without Chromium the test is skipped by name; with `CI` set it fails instead.
 
 #![expect(clippy::disallowed_methods, reason = "a test may write what nobody relies on")]
+#![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};

@@ -264,3 +264,35 @@ fn the_program_says_what_is_wrong_and_exits_with_1() {
     assert_eq!(unsigned.code, Some(1));
     assert!(unsigned.stdout.starts_with("UNSIGNED"), "{}", unsigned.stdout);
 }
+
+/// Cells of a line of the table, without the empty ones outside.
+fn cells(line: &str) -> Vec<&str> {
+    line.trim_matches('|').split('|').map(str::trim).collect()
+}
+
+#[test]
+fn a_table_in_markdown_holds_what_strangers_wrote_in_its_cells() {
+    let fixture = Fixture::new();
+    fixture.file(&Spec::named("good"));
+    fixture.file(&Spec { hand: Hand::Nobody, ..Spec::named("nobodys") });
+    let hostile = "x|y`<img src=x onerror=alert(1)>`\n| a | **verified** |";
+    let folder = fixture.file(&Spec { folder: hostile.to_owned(), ..Spec::named("odd") });
+    fs::File::create(folder.join("<td>|`**bold**`\n\u{1b}[31m")).unwrap();
+    let submissions = fixture.submissions();
+    let answer = Context::new().run(["verify".as_ref(), "--markdown".as_ref(), submissions.as_os_str()]);
+    assert_eq!(answer.code, Some(1), "{}", answer.stderr);
+    let lines: Vec<&str> = answer.stdout.lines().collect();
+    assert_eq!(lines.len(), 5, "{}", answer.stdout);
+    assert_eq!(cells(lines[0])[1], "verdict");
+    let row = |name: &str| cells(lines.iter().find(|line| line.contains(name)).unwrap());
+    let good = row("/2026-03-14-good");
+    assert_eq!(good[1..4], ["verified", "self-reported", "ada&#64;example"]);
+    assert!(good[4].ends_with(" s") && good[5].is_empty(), "{good:?}");
+    assert_eq!(row("/2026-03-14-nobodys")[1..4], ["**unsigned**", "unsigned", ""]);
+    let odd = row("onerror");
+    assert_eq!((odd.len(), odd[1]), (6, "**rejected**"));
+    assert!(odd[5].contains("does not belong to an entry"), "{odd:?}");
+    assert!(!answer.stdout.contains(['<', '>', '`', '\u{1b}']), "{}", answer.stdout);
+    let both = Context::new().run(["verify", "--markdown", "--json"]);
+    assert_eq!(both.code, Some(2), "{}", both.stderr);
+}
