@@ -30,7 +30,10 @@ pub(super) fn leaderboard(arguments: &Leaderboard) -> Result<Answer> {
     // Whatever changes from here on is seen, even while the site is built.
     let watching = || Ok::<_, anyhow::Error>((interrupt::catch()?, watch::Look::at(&plan.submissions)));
     let watched = arguments.watch.then(watching).transpose()?;
-    let built = plan.run(clock::calendar())?;
+    let built = match &watched {
+        Some((interrupted, _)) => watch::build_at_last(interrupted, &plan)?,
+        None => plan.run(clock::calendar())?,
+    };
     tell(&built);
     let page = arguments.out.join("index.html");
     answer(&page.display().to_string());

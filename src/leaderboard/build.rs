@@ -61,6 +61,11 @@ pub enum BuildError {
 }
 
 impl BuildError {
+    /// Whether entries changed while the site was built, so that the same build may succeed the next time.
+    pub fn is_of_a_change(&self) -> bool {
+        matches!(self, Self::Site(SiteError::Changed { .. } | SiteError::Read(_) | SiteError::RunLog { .. }))
+    }
+
     /// What to do next, where there is something.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -159,6 +159,9 @@ impl SiteError {
     }
 }
 
+/// The page that a visit begins with.
+const INDEX: &str = "index.html";
+
 /// Where the files of a site go.
 trait Destination: Sync {
     /// Takes a file of the site.
@@ -193,17 +196,17 @@ pub(super) fn write_on(
     folder.close()
 }
 
-/// Hands over every file of the site.
+/// Hands over every file of the site: what is linked to before what links to it, so that nothing is listed whose page a build
+/// that failed halfway did not write.
 fn put_all(board: &Board, once: &Once, workers: Workers, to: &impl Destination) -> Result<(), SiteError> {
-    for (path, text) in &once.pages {
-        to.put(path, text.as_bytes())?;
-    }
+    let entries = EntrySites::new(board);
+    let rows: Vec<(&RankedTrack, &Row)> = rows(board).collect();
+    workers.map(&rows, |(track, row)| entries.put(track, row, to)).into_iter().collect::<Result<(), _>>()?;
     for (path, from) in &once.reports {
         to.put(path, &yaml::read(from, LOG_CAP)?)?;
     }
-    let entries = EntrySites::new(board);
-    let rows: Vec<(&RankedTrack, &Row)> = rows(board).collect();
-    workers.map(&rows, |(track, row)| entries.put(track, row, to)).into_iter().collect()
+    let (index, others): (Vec<_>, Vec<_>) = once.pages.iter().partition(|(path, _)| path.as_str() == INDEX);
+    others.into_iter().chain(index).try_for_each(|(path, text)| to.put(path, text.as_bytes()))
 }
 
 /// The paths of all files of the site.
@@ -240,7 +243,7 @@ fn rendered(
         found.insert(SIGNERS_FILE.to_owned(), signers.clone());
     }
     let mut site = Rendered { pages, found };
-    site.add("index.html", "index.html".to_owned(), &IndexPage::new(board, options, studies))?;
+    site.add("index.html", INDEX.to_owned(), &IndexPage::new(board, options, studies))?;
     site.add("history.html", "history.html".to_owned(), &HistoryPage::new(board))?;
     site.add("about.html", "about.html".to_owned(), &AboutPage::new(board))?;
     for track in &board.tracks {

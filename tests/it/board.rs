@@ -338,6 +338,23 @@ fn the_page_is_opened_in_the_browser_that_was_named() {
 }
 
 #[test]
+fn a_build_that_fails_halfway_lists_nothing_without_a_page() {
+    let stage = Stage::new();
+    stage.fixture.file(&Spec::named("first"));
+    assert_eq!(stage.build(&[]).code, Some(0));
+    let index = fs::read(stage.context.path("site/index.html")).unwrap();
+    stage.fixture.file(&Spec { runs: Spec::runs(10, 2.7, 16), ..Spec::named("second") });
+    let in_the_way = stage.context.path("site/entries/shapes/2026-03-14-second/index.html");
+    fs::create_dir_all(&in_the_way).unwrap();
+    let failed = stage.build(&[]);
+    assert_eq!(failed.code, Some(2), "{}", failed.stderr);
+    assert_eq!(fs::read(stage.context.path("site/index.html")).unwrap(), index);
+    fs::remove_dir(in_the_way).unwrap();
+    assert_eq!(stage.build(&[]).code, Some(0));
+    assert!(fs::read_to_string(stage.context.path("site/index.html")).unwrap().contains("2 entries"));
+}
+
+#[test]
 fn a_watched_board_is_built_again_when_an_entry_changes() {
     let stage = Stage::of_two();
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_hlb-bench"));

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::tell;
 use crate::clock;
-use crate::leaderboard::Build;
+use crate::leaderboard::{Build, BuildError, Built};
 use crate::printer::note;
 use crate::report;
 
@@ -35,6 +35,16 @@ impl Look {
             }
         }
         Self(found)
+    }
+}
+
+/// The first build. What changed in the middle of it is no reason to end: it is built once more, after a pause.
+pub(super) fn build_at_last(interrupted: &AtomicBool, plan: &Build) -> Result<Built, BuildError> {
+    loop {
+        match plan.run(clock::calendar()) {
+            Err(error) if error.is_of_a_change() && pause(interrupted) => report::print(&error.into()),
+            ended => return ended,
+        }
     }
 }
 
