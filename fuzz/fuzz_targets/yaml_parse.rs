@@ -17,6 +17,10 @@ fuzz_target!(|bytes: &[u8]| {
             assert!(!message.chars().any(text::is_hidden), "hidden: {message:?}");
         }
     }
+    // The fast way in lets nothing in that the slow one would not.
+    if let Ok(Some(value)) = yaml::parse_canonical::<Value>(bytes, "fuzz.yaml") {
+        assert_eq!(yaml::parse::<Value>(bytes, "fuzz.yaml").expect("a canonical text is a good one"), value);
+    }
 });
 
 /// What was read is written and read back equal. Only a large text may be too large in our longer notation.

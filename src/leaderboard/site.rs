@@ -82,6 +82,7 @@ pub use differences::{Differences, compare};
 pub(super) use stamp::{Stamp, Stamps};
 
 use about_view::AboutPage;
+use author_view::AuthorPage;
 use compare_view::ComparePage;
 use copies::{entry_files, reproduction_folder};
 use entry_site::EntrySites;
@@ -190,7 +191,7 @@ pub(super) fn write_on(
     workers: Workers,
     before: Option<Stamps>,
 ) -> Result<Stamps, SiteError> {
-    let once = Once::new(board, options)?;
+    let once = Once::new(board, options, workers)?;
     let folder = SiteFolder::open(out, paths(board, &once), before)?;
     put_all(board, &once, workers, &folder)?;
     folder.close()
@@ -224,9 +225,9 @@ struct Once {
 }
 
 impl Once {
-    fn new(board: &Board, options: &SiteOptions) -> Result<Self, SiteError> {
+    fn new(board: &Board, options: &SiteOptions, workers: Workers) -> Result<Self, SiteError> {
         let studies = options.studies.as_deref().map(studies::find).transpose()?.unwrap_or_default();
-        let pages = rendered(board, options, &studies)?;
+        let pages = rendered(board, options, &studies, workers)?;
         Ok(Self { pages, reports: studies.iter().flat_map(studies::Study::files).collect() })
     }
 }
@@ -235,44 +236,51 @@ fn rendered(
     board: &Board,
     options: &SiteOptions,
     studies: &[studies::Study],
+    workers: Workers,
 ) -> Result<BTreeMap<String, String>, SiteError> {
     let pages = Pages::new();
-    let mut found: BTreeMap<String, String> =
-        page::LOOK_FILES.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
-    if let Some(signers) = &board.signers_text {
-        found.insert(SIGNERS_FILE.to_owned(), signers.clone());
+    let made = workers.map(&plans(board, options, studies), |plan| plan(&pages));
+    let mut found = BTreeMap::new();
+    for files in made {
+        found.extend(files?);
     }
-    let mut site = Rendered { pages, found };
-    site.add("index.html", INDEX.to_owned(), &IndexPage::new(board, options, studies))?;
-    site.add("history.html", "history.html".to_owned(), &HistoryPage::new(board))?;
-    site.add("about.html", "about.html".to_owned(), &AboutPage::new(board))?;
-    for track in &board.tracks {
+    found.extend(page::LOOK_FILES.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
+    found.extend(board.signers_text.clone().map(|text| (SIGNERS_FILE.to_owned(), text)));
+    Ok(found)
+}
+
+/// How some files are made: their paths and texts.
+type Plan<'a> = Box<dyn Fn(&Pages) -> Result<BTreeMap<String, String>, SiteError> + Sync + 'a>;
+
+/// All pages but those of entries, and the feeds; what may cost most comes first.
+fn plans<'a>(board: &'a Board, options: &'a SiteOptions, studies: &'a [studies::Study]) -> Vec<Plan<'a>> {
+    let of_tracks = board.tracks.iter().flat_map(|track| {
         let folder = format!("tracks/{}", track.track.id);
-        site.add("track.html", format!("{folder}/index.html"), &TrackPage::new(board, track, options))?;
-        if let Some(page) = ComparePage::new(board, track) {
-            site.add("compare.html", format!("{folder}/compare.html"), &page)?;
-        }
-    }
-    for (path, page) in author_view::pages(board) {
-        site.add("author.html", path, &page)?;
-    }
-    let feeds = feeds::files(board, options, &site.pages)?;
-    site.found.extend(feeds);
-    Ok(site.found)
+        let page = plan("track.html", format!("{folder}/index.html"), || Some(TrackPage::new(board, track, options)));
+        [page, plan("compare.html", format!("{folder}/compare.html"), || ComparePage::new(board, track))]
+    });
+    let feeds: Plan = Box::new(|pages| feeds::files(board, options, pages));
+    let once = [
+        plan("index.html", INDEX.to_owned(), || Some(IndexPage::new(board, options, studies))),
+        plan("history.html", "history.html".to_owned(), || Some(HistoryPage::new(board))),
+        plan("about.html", "about.html".to_owned(), || Some(AboutPage::new(board))),
+    ];
+    let of_authors = author_view::authors(board).into_iter().map(|(name, rows)| {
+        plan("author.html", author_view::author_page(name), move || Some(AuthorPage::new(board, name, &rows)))
+    });
+    of_tracks.chain([feeds]).chain(once).chain(of_authors).collect()
 }
 
-/// Pages as they are made.
-struct Rendered {
-    pages: Pages,
-    found: BTreeMap<String, String>,
-}
-
-impl Rendered {
-    fn add(&mut self, template: &str, path: String, view: &impl Serialize) -> Result<(), SiteError> {
-        let text = self.pages.render(template, &path, view)?;
-        self.found.insert(path, text);
-        Ok(())
-    }
+/// One page, if there is anything to show on it.
+fn plan<'a, View: Serialize>(
+    template: &'static str,
+    path: String,
+    view: impl Fn() -> Option<View> + Sync + 'a,
+) -> Plan<'a> {
+    Box::new(move |pages| {
+        let page = |view: View| Ok((path.clone(), pages.render(template, &path, &view)?));
+        view().map(page).into_iter().collect()
+    })
 }
 
 fn rows(board: &Board) -> impl Iterator<Item = (&RankedTrack, &Row)> {

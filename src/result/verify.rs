@@ -81,10 +81,7 @@ fn signature(folder: &Path, bytes: &[u8], signers: &AllowedSigners, now: DateTim
 
 /// Parses the result and checks it against the files beside it.
 pub fn read_entry(folder: &Path, bytes: &[u8], trust: Trust) -> Result<Entry, Fault> {
-    let result: ResultFile = yaml::parse(bytes, RESULT_FILE)?;
-    if !yaml::is_canonical(bytes, &result) {
-        return Err(Fault::NotCanonical(RESULT_FILE));
-    }
+    let result: ResultFile = yaml::parse_canonical(bytes, RESULT_FILE)?.ok_or(Fault::NotCanonical(RESULT_FILE))?;
     let log_bytes = yaml::read(&folder.join(LOG_FILE), LOG_CAP)?;
     digest(LOG_FILE, sha256_hex(&log_bytes), result.log.sha256)?;
     if result.log.bytes != log_bytes.len() as u64 {
@@ -171,10 +168,7 @@ fn check_recipe(folder: &Path, result: &ResultFile, ground: &Ground) -> Result<R
     digest(VARIANT_FILE, sha256_hex(&variant_bytes), result.variant.variant_sha256)?;
     let recipe_bytes = yaml::read(&folder.join(RECIPE_FILE), VARIANT_CAP)?;
     digest(RECIPE_FILE, sha256_hex(&recipe_bytes), result.variant.recipe_sha256)?;
-    let recipe: Recipe = yaml::parse(&recipe_bytes, RECIPE_FILE)?;
-    if !yaml::is_canonical(&recipe_bytes, &recipe) {
-        return Err(Fault::NotCanonical(RECIPE_FILE));
-    }
+    let recipe: Recipe = yaml::parse_canonical(&recipe_bytes, RECIPE_FILE)?.ok_or(Fault::NotCanonical(RECIPE_FILE))?;
     if recipe.track != ground.track.id {
         return contradiction("track", result.track.to_string(), "the recipe is for another track");
     }

@@ -4,6 +4,9 @@
 //! same bits on any machine. Draws are integers, and the arithmetic is one addition, subtraction, multiplication or
 //! division at a time, which IEEE 754 fixes.
 
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
 use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore as _, SeedableRng as _};
 
@@ -27,9 +30,11 @@ pub fn median_interval(times: &[Option<f64>]) -> Interval {
     if times.len() < 2 {
         return Interval::UNKNOWN;
     }
-    let mut resampler = Resampler::new(times, 0);
+    let (sorted, places) = (sorted(times), middles(times.len(), 0));
     let mut medians = [0.0; RESAMPLES];
-    medians.fill_with(|| resampler.median());
+    for (median, places) in medians.iter_mut().zip(&*places) {
+        *median = places.median(&sorted);
+    }
     Interval { low: reached(order_statistic(&mut medians, LOW)), high: reached(order_statistic(&mut medians, HIGH)) }
 }
 
@@ -44,11 +49,12 @@ pub fn ratio_of_medians(a: &[Option<f64>], b: &[Option<f64>]) -> Option<Estimate
     if a.len() < 2 || b.len() < 2 {
         return Some(Estimate { value, low: None, high: None });
     }
-    let (mut of_a, mut of_b) = (Resampler::new(a, 0), Resampler::new(b, 1));
+    let (of_a, of_b) = (middles(a.len(), 0), middles(b.len(), 1));
+    let (a, b) = (sorted(a), sorted(b));
     let mut lows = [0.0; RESAMPLES];
     let mut highs = [0.0; RESAMPLES];
-    for (low, high) in lows.iter_mut().zip(&mut highs) {
-        (*low, *high) = bounds(of_a.median(), of_b.median());
+    for (index, (low, high)) in lows.iter_mut().zip(&mut highs).enumerate() {
+        (*low, *high) = bounds(of_a[index].median(&a), of_b[index].median(&b));
     }
     let low = reached(order_statistic(&mut lows, LOW)).filter(|ratio| *ratio > 0.0);
     Some(Estimate { value, low, high: reached(order_statistic(&mut highs, HIGH)) })
@@ -64,53 +70,83 @@ fn order_statistic(values: &mut [f64], place: usize) -> f64 {
     *values.select_nth_unstable_by(place, f64::total_cmp).1
 }
 
+/// The middle of each resample.
+type Middles = Arc<[Middle]>;
+
+/// Most runs whose resamples are kept; two streams of so many take 6 MiB.
+const KEPT_COUNT: usize = 100;
+
+/// Between which of the sorted times the median of a resample lies. Which times are drawn depends on how many there are and not
+/// on the times, so that a board's thousands of sessions share one set of resamples for each number of runs.
+fn middles(count: usize, stream: u64) -> Middles {
+    static KEPT: LazyLock<Mutex<HashMap<(usize, u64), Middles>>> = LazyLock::new(Mutex::default);
+    if count > KEPT_COUNT {
+        return draw_middles(count, stream);
+    }
+    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    Arc::clone(kept.entry((count, stream)).or_insert_with(|| draw_middles(count, stream)))
+}
+
+fn draw_middles(count: usize, stream: u64) -> Middles {
+    let mut resampler = Resampler::new(count, stream);
+    std::iter::repeat_with(|| resampler.middle()).take(RESAMPLES).collect()
+}
+
+/// The places of the two middle values of a resample among the sorted times; one place twice where there is one such value.
+#[derive(Debug, Clone, Copy)]
+struct Middle {
+    low: usize,
+    high: usize,
+}
+
+impl Middle {
+    /// The median; infinite where it is a miss.
+    fn median(self, sorted: &[f64]) -> f64 {
+        let low = sorted[self.low];
+        if self.low == self.high || low.is_infinite() {
+            return low;
+        }
+        low + (sorted[self.high] - low) / 2.0
+    }
+}
+
 /// Draws samples with replacement. Nothing is allocated or sorted per resample: how often each of the sorted times was
 /// drawn is all that a median needs.
 struct Resampler {
     generator: ChaCha8Rng,
-    sorted: Vec<f64>,
     drawn: Vec<u32>,
 }
 
 impl Resampler {
-    /// A resampler of `times`, with its own stream of the generator.
-    fn new(times: &[Option<f64>], stream: u64) -> Self {
+    /// A resampler of so many times, with its own stream of the generator.
+    fn new(count: usize, stream: u64) -> Self {
         let mut generator = ChaCha8Rng::from_seed(SEED);
         generator.set_stream(stream);
-        Self { generator, sorted: sorted(times), drawn: vec![0; times.len()] }
+        Self { generator, drawn: vec![0; count] }
     }
 
-    /// The median of the next resample; infinite where it is a miss.
-    fn median(&mut self) -> f64 {
+    /// The middle of the next resample.
+    fn middle(&mut self) -> Middle {
         self.drawn.fill(0);
-        let count = self.sorted.len() as u64;
+        let count = self.drawn.len() as u64;
         for _ in 0..count {
             // One draw favours some index by less than count / 2^32 of its chance.
             let index = (u64::from(self.generator.next_u32()) * count) >> 32;
             self.drawn[usize::try_from(index).expect("an index of a slice")] += 1;
         }
-        self.middle()
+        let last = self.drawn.len() - 1;
+        let low = self.place(last / 2);
+        Middle { low, high: if last.is_multiple_of(2) { low } else { self.place(last / 2 + 1) } }
     }
 
-    fn middle(&self) -> f64 {
-        let last = self.sorted.len() - 1;
-        let low = self.at(last / 2);
-        if last.is_multiple_of(2) || low.is_infinite() {
-            return low;
-        }
-        low + (self.at(last / 2 + 1) - low) / 2.0
-    }
-
-    /// The value of a rank of the resample, from 0.
-    fn at(&self, rank: usize) -> f64 {
+    /// The place among the sorted times of the value with this rank in the resample, from 0.
+    fn place(&self, rank: usize) -> usize {
         let mut seen = 0;
-        for (value, drawn) in self.sorted.iter().zip(&self.drawn) {
+        let reaches = |drawn: &u32| {
             seen += *drawn as usize;
-            if seen > rank {
-                return *value;
-            }
-        }
-        f64::INFINITY
+            seen > rank
+        };
+        self.drawn.iter().position(reaches).expect("a resample has as many values as there are times")
     }
 }
 

@@ -160,6 +160,14 @@ proptest! {
         // `==` cannot tell -0.0 from 0.0; the text can.
         prop_assert_eq!(emit(&back).unwrap(), text.clone());
         prop_assert!(is_canonical(text.as_bytes(), &back));
+        prop_assert_eq!(parse_canonical(text.as_bytes(), "emitted").unwrap(), Some(back));
+    }
+
+    #[test]
+    fn a_canonical_text_passes_all_rules(text in "([a-z]{1,2}: |- |  )?[a-z0-9.+:-]{0,5}( ?\"[a-z \\n'#&]{0,4}\"|\\[\\]|\\{\\})?\n{0,2}([a-z]: [.0-9a-z\"]{1,5}\n)?") {
+        if let Ok(Some(value)) = parse_canonical::<serde_json::Value>(text.as_bytes(), "any.yaml") {
+            prop_assert_eq!(parse::<serde_json::Value>(text.as_bytes(), "any.yaml").unwrap(), value);
+        }
     }
 
     #[test]
@@ -224,6 +232,7 @@ fn only_the_emitted_bytes_are_canonical() {
     for other in edited {
         assert_eq!(parse::<Nested>(other.as_bytes(), "edited").unwrap(), example());
         assert!(!is_canonical(other.as_bytes(), &example()), "{other}");
+        assert_eq!(parse_canonical::<Nested>(other.as_bytes(), "edited").unwrap(), None, "{other}");
     }
 }
 

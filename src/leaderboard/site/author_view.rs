@@ -45,19 +45,19 @@ pub(super) fn author_page(name: &str) -> String {
         .replace("/-", "/")
 }
 
-/// The pages of all authors, by their paths.
-pub(super) fn pages(board: &Board) -> BTreeMap<String, AuthorPage> {
-    let mut names: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
+/// All authors in the order of their names, with their rows.
+pub(super) fn authors(board: &Board) -> BTreeMap<&str, Vec<&Row>> {
+    let mut found: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
     for row in board.tracks.iter().flat_map(|track| &track.rows) {
         for author in &row.entry.result.variant.authors {
-            names.entry(author.as_str()).or_default().push(row);
+            found.entry(author.as_str()).or_default().push(row);
         }
     }
-    names.into_iter().map(|(name, rows)| (author_page(name), AuthorPage::new(board, name, &rows))).collect()
+    found
 }
 
 impl AuthorPage {
-    fn new(board: &Board, name: &str, rows: &[&Row]) -> Self {
+    pub(super) fn new(board: &Board, name: &str, rows: &[&Row]) -> Self {
         let count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
         Self {
             shell: Shell::new(board, 2),

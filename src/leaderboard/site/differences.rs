@@ -33,7 +33,7 @@ impl Differences {
 /// Holds a site against a board. A file of somebody else's at the top of the site, such as `CNAME`, is no difference: builds
 /// leave it alone too.
 pub fn compare(board: &Board, site: &Path, options: &SiteOptions, workers: Workers) -> Result<Differences, SiteError> {
-    let once = Once::new(board, options)?;
+    let once = Once::new(board, options, workers)?;
     let planned = paths(board, &once);
     let before = if site.exists() { listed(site)? } else { BTreeSet::new() };
     let comparison = Comparison { site, found: Mutex::default() };
