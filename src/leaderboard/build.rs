@@ -9,7 +9,7 @@ use super::memory::Record;
 use super::site::{Stamps, write_on};
 use crate::artifact::Sha256Hex;
 use crate::leaderboard::board::{BoardError, Rejected, read_with, signers_in};
-use crate::leaderboard::{Memory, SiteError, SiteOptions, Workers, inputs};
+use crate::leaderboard::{Look, Memory, SiteError, SiteOptions, Workers, inputs};
 use crate::text::show;
 
 /// What to build, and how.
@@ -94,6 +94,7 @@ impl Build {
     }
 
     fn with(&self, memory: &Memory, now: DateTime<Utc>) -> Result<Built, BuildError> {
+        let before = self.look();
         let inputs = self.inputs(now)?;
         let record = memory.recall(&self.out);
         if let Some(record) = &record
@@ -105,9 +106,7 @@ impl Build {
         }
         let (built, stamps) = self.anew(now, Some(record.map(|record| record.stamps).unwrap_or_default()))?;
         // What changed while it was read may have been verified as it was before or after.
-        let Some(inputs) = inputs.filter(|before| self.inputs(now).is_ok_and(|after| after == Some(*before))) else {
-            return Ok(built);
-        };
+        let Some(inputs) = inputs.filter(|_| self.look() == before) else { return Ok(built) };
         let record = Record::new(inputs, built.entries, built.rejected.clone(), stamps);
         let kept = record.map_or(Ok(()), |record| memory.keep(&self.out, &record));
         Ok(Built { cache_problem: kept.err(), ..built })
@@ -125,6 +124,12 @@ impl Build {
     fn inputs(&self, now: DateTime<Utc>) -> Result<Option<Sha256Hex>, BoardError> {
         let (signers, text) = signers_in(&self.submissions)?;
         inputs::digest(&self.submissions, &self.options, (&signers, &text), now, self.workers)
+    }
+
+    /// What the inputs that lie in files look like.
+    fn look(&self) -> [Look; 2] {
+        [Some(&self.submissions), self.options.studies.as_ref()]
+            .map(|folder| folder.map(|at| Look::at(at)).unwrap_or_default())
     }
 
     /// Whether every file of the site is as it was written.

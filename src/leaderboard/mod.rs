@@ -3,6 +3,7 @@
 mod board;
 mod build;
 mod inputs;
+mod look;
 mod median_run;
 mod memory;
 mod record;
@@ -12,6 +13,7 @@ mod workers;
 
 pub use board::{Board, BoardError, RankedTrack, Rejected, Row, entry_folders, read, read_signers, read_with};
 pub use build::{Build, BuildError, Built};
+pub use look::Look;
 pub use memory::Memory;
 pub use record::{Record, records};
 pub use site::{BaseUrl, BaseUrlError, Differences, SiteError, SiteOptions, compare, linked_data, write, write_with};

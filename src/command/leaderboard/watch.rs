@@ -1,42 +1,17 @@
 //! Builds the site again whenever the submissions change.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use super::tell;
 use crate::clock;
-use crate::leaderboard::{Build, BuildError, Built};
+use crate::leaderboard::{Build, BuildError, Built, Look};
 use crate::printer::note;
 use crate::report;
 
 /// Time between two looks.
 const PAUSE: Duration = Duration::from_secs(1);
-
-/// What the submissions looked like: size, inode and time of change of everything in them. Files are not read.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Look(BTreeMap<PathBuf, (u64, u64, i64, i64)>);
-
-impl Look {
-    /// Takes a look. What cannot be looked at is as if it were not there; a build says why.
-    pub(super) fn at(folder: &Path) -> Self {
-        let (mut found, mut open) = (BTreeMap::new(), vec![folder.to_owned()]);
-        while let Some(folder) = open.pop() {
-            for item in fs::read_dir(&folder).into_iter().flatten().flatten() {
-                let Ok(facts) = item.metadata() else { continue };
-                if facts.is_dir() {
-                    open.push(item.path());
-                }
-                found.insert(item.path(), (facts.len(), facts.ino(), facts.ctime(), facts.ctime_nsec()));
-            }
-        }
-        Self(found)
-    }
-}
 
 /// The first build. What changed in the middle of it is no reason to end: it is built once more, after a pause.
 pub(super) fn build_at_last(interrupted: &AtomicBool, plan: &Build) -> Result<Built, BuildError> {
