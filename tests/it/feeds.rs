@@ -184,7 +184,9 @@ fn what_is_unknown_is_null_with_its_reason_and_never_zero() {
     let few = of(&entries, "shapes/2026-03-14-three-runs");
     assert_eq!(few["cost_usd_unknown"], "no price was given");
     assert_eq!(few["median_seconds_unknown"], "the median run did not reach the target");
-    assert_eq!(few["ratio_to_reference_unknown"], "the reference was not held beside it");
+    assert_eq!(few["ratio_to_reference_unknown"], "its recipe is that of the reference");
+    let smoother = of(&entries, "shapes/2026-03-14-smoother");
+    assert!(smoother["ratio_to_reference_unknown"].is_null());
     assert_eq!(few["energy_joules_unknown"], "the processor counts no energy");
     assert!(few["rank"].is_null() && few["unranked_because"].as_array().is_some_and(|reasons| reasons.len() > 1));
 }

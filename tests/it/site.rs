@@ -347,7 +347,7 @@ fn a_row_that_is_level_with_the_next_says_so() {
 }
 
 #[test]
-fn the_ratio_to_the_reference_has_its_interval_or_says_not_calibrated() {
+fn the_ratio_to_the_reference_has_its_interval_or_says_why_there_is_none() {
     let fixture = full();
     let (index, entry) = seen(&fixture, "smoother");
     let board = fixture.board();
@@ -369,11 +369,13 @@ fn the_ratio_to_the_reference_has_its_interval_or_says_not_calibrated() {
         ],
     );
     let (index, entry) = seen(&fixture, "twin");
-    assert_holds(&index, &["not calibrated (the reference was not held beside it)"]);
+    assert_holds(&index, &["the reference (its recipe is that of the reference)"]);
     assert_holds(
         &entry,
         &["Not calibrated: the reference hlb-shapes was not held beside it", "second half of the session"],
     );
+    fixture.file(&Spec { changes: "loss: {label_smoothing: 0.15}\n".to_owned(), ..Spec::named("lone") });
+    assert_holds(&seen(&fixture, "lone").0, &["not calibrated (the reference was not held beside it)"]);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use crate::leaderboard::board::Row;
 use crate::result::{EnergySummary, Entry, Warning};
 use crate::stats::{Estimate, Spread, rounded_up_p};
 use crate::units::human_seconds;
+use crate::variant;
 
 /// Why a figure of the median run is missing.
 pub(super) const MEDIAN_MISSED: &str = "the median run did not reach the target";
@@ -88,11 +89,15 @@ pub(super) fn quartiles(spread: &Spread) -> Option<String> {
 pub(super) fn ratio_to_reference(entry: &Entry) -> Estimated {
     match &entry.result.derived.calibration {
         Some(calibration) => Estimated::ratio(calibration.time_ratio, MEDIAN_MISSED),
-        None => Estimated {
-            value: Figure::missing("not calibrated", "the reference was not held beside it"),
-            interval: None,
-        },
+        None => Estimated { value: no_ratio(entry), interval: None },
     }
+}
+
+fn no_ratio(entry: &Entry) -> Figure {
+    if variant::shipped(&entry.ground.track.reference).as_ref() == Some(&entry.recipe) {
+        return Figure::missing("the reference", "its recipe is that of the reference");
+    }
+    Figure::missing("not calibrated", "the reference was not held beside it")
 }
 
 pub(super) fn cost(entry: &Entry) -> Figure {
