@@ -29,9 +29,11 @@ def build(program, folder, *options):
 
 def growth(program, maker, counts):
     print(f"a board of made-up entries on {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}:", flush=True)
-    for count in counts:
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
+    # All boards stay until the last is measured: some file systems (ext4) are slow to create files for minutes after many were deleted.
+    with tempfile.TemporaryDirectory() as name:
+        for count in counts:
+            folder = Path(name) / str(count)
+            folder.mkdir()
             subprocess.run([maker, "make", folder, str(count)], check=True, stdout=subprocess.DEVNULL)
             cold, most, text = build(program, folder, "--cache", folder / "cache")
             if f"{count} entries, 0 rejected" not in text:
