@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 def build(program, folder, *options):
-    """Seconds and MiB of one build, and what it said."""
+    """Seconds that passed, seconds of all processors, and MiB of one build, and what it said."""
     command = [program, "leaderboard", "--submissions", folder / "submissions", "--out", folder / "site", *options]
     begin = time.perf_counter()
     with open(folder / "said", "w") as said:
@@ -24,7 +24,7 @@ def build(program, folder, *options):
     text = (folder / "said").read_text()
     if process.returncode != 0:
         sys.exit(f"the build failed:\n{text}")
-    return seconds, usage.ru_maxrss / 1024, text
+    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, text
 
 
 def growth(program, maker, counts):
@@ -35,15 +35,16 @@ def growth(program, maker, counts):
             folder = Path(name) / str(count)
             folder.mkdir()
             subprocess.run([maker, "make", folder, str(count)], check=True, stdout=subprocess.DEVNULL)
-            cold, most, text = build(program, folder, "--cache", folder / "cache")
+            cold, cold_busy, most, text = build(program, folder, "--cache", folder / "cache")
             if f"{count} entries, 0 rejected" not in text:
                 sys.exit(f"not every entry stands on the board:\n{text}")
-            warm, least, text = build(program, folder, "--cache", folder / "cache")
+            warm, warm_busy, least, text = build(program, folder, "--cache", folder / "cache")
             if "nothing had changed" not in text:
                 sys.exit(f"the second build was not remembered:\n{text}")
             files = sum(len(names) for _, _, names in os.walk(folder / "site"))
             print(
-                f"  {count:6,} entries  first {cold:7.2f} s, {most:5.0f} MiB   second {warm:6.2f} s, {least:5.0f} MiB"
+                f"  {count:6,} entries  first {cold:6.2f} s ({cold_busy:.2f} s of processors), {most:.0f} MiB"
+                f"   second {warm:.2f} s ({warm_busy:.2f} s), {least:.0f} MiB"
                 f"   {1e3 * cold / count:5.2f} ms an entry, {files:,} files",
                 flush=True,
             )
