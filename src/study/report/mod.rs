@@ -85,6 +85,6 @@ mod tests {
             run.outcome = crate::wire::Outcome::Missed;
         }
         let text = &Report::new(&plan, &records).expect("a report").texts[1];
-        assert!(text.contains("unknown: the median run did not reach 94.50 %"), "{text}");
+        assert!(text.contains("unknown (the median run missed 94.50 %)"), "{text}");
     }
 }

@@ -221,8 +221,8 @@ fn time(figures: &VariantFigures, target: Target) -> Words {
         return Words::none("no run ended");
     }
     let Some(median) = figures.time_to_accuracy_seconds else {
-        let value = format!("unknown: the median run did not reach {}", percentage(target.percent()));
-        return Words { value, below: String::new() };
+        let below = format!("the median run missed {}", percentage(target.percent()));
+        return Words { value: "unknown".to_owned(), below };
     };
     let interval = figures.time_interval;
     Words { value: human_seconds(median), below: human_interval(interval.low, interval.high, human_seconds) }
