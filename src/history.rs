@@ -200,11 +200,12 @@ macro_rules! boards {
     };
 }
 
-const SHIPPED: [(&str, &str); 11] = boards![
+const SHIPPED: [(&str, &str); 12] = boards![
     "dawnbench-cifar10",
     "myrtle",
     "hlb-cifar10",
     "airbench",
+    "hiverge",
     "airbench-95-96",
     "fastai-imagenette-128",
     "fastai-imagenette-192",

@@ -6,6 +6,7 @@ use super::figure::{day, dollars, percentage};
 use super::shell::Shell;
 use crate::history::{self, History};
 use crate::leaderboard::board::Board;
+use crate::track::Track;
 
 /// The page of all published boards.
 #[derive(Debug, Serialize)]
@@ -57,6 +58,35 @@ struct RowView {
     source: String,
     note: Option<String>,
     irregularities: Vec<String>,
+}
+
+/// A published result in one line, and the board that it is on.
+#[derive(Debug, Serialize)]
+pub(super) struct Published {
+    seconds: String,
+    name: String,
+    by: Option<String>,
+    board: String,
+}
+
+impl Published {
+    /// The fastest to a track's target that others published: no row of the track, but a line to hold it against.
+    pub(super) fn fastest(track: &Track) -> Option<Self> {
+        let boards = history::shipped();
+        let same = |board: &&History| {
+            let target = Some(track.target.percent());
+            board.track.as_ref().is_some_and(|own| own.as_str() == track.id) && board.target_percent == target
+        };
+        let rows = boards.iter().filter(same).flat_map(|board| board.rows.iter().map(move |row| (board, row)));
+        let timed = rows.filter_map(|(board, row)| row.seconds.map(|seconds| (seconds, board, row)));
+        let (seconds, board, row) = timed.min_by(|one, other| one.0.total_cmp(&other.0))?;
+        Some(Self {
+            seconds: published_seconds(row, seconds),
+            name: row.name.to_string(),
+            by: row.authors.as_ref().map(ToString::to_string),
+            board: board.id.to_string(),
+        })
+    }
 }
 
 impl HistoryPage {
@@ -116,4 +146,19 @@ fn published_seconds(row: &history::Row, seconds: f64) -> String {
     let sign = row.qualifier.map_or_else(String::new, |qualifier| format!("{} ", qualifier.sign()));
     let end = row.seconds_up_to.map_or_else(String::new, |end| format!(" – {end}"));
     format!("{sign}{seconds}{end} s")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::track;
+
+    #[test]
+    fn the_fastest_published_is_of_the_same_task() {
+        let fastest = |id| Published::fastest(&track::by_id(id).expect("shipped"));
+        let found = fastest("cifar10").expect("published");
+        assert_eq!((found.seconds.as_str(), found.board.as_str()), ("2.015 s", "hiverge"));
+        assert!(fastest("shapes").is_none(), "nobody else has it");
+        assert!(fastest("imagenette-128").is_none(), "published without seconds");
+    }
 }

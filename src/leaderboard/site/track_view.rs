@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::feeds::linked_data;
 use super::figure::{counted, foreign};
+use super::history_view::Published;
 use super::options::SiteOptions;
 use super::pareto_chart::{self, ParetoChart};
 use super::plot::LineDrawing;
@@ -40,6 +41,8 @@ pub(super) struct TrackView {
 pub(super) struct TrackPage {
     shell: Shell,
     track: TrackView,
+    /// What others published for the same task.
+    published: Option<Published>,
     /// The track as a data set of schema.org, fit to be embedded as it stands.
     linked_data: String,
 }
@@ -48,7 +51,12 @@ impl TrackPage {
     pub(super) fn new(board: &Board, track: &RankedTrack, options: &SiteOptions) -> Self {
         let page = format!("tracks/{}/index.html", track.track.id);
         let linked_data = linked_data::track(track, &page, "../../", options);
-        Self { shell: Shell::new(board, 2), track: TrackView::new(track, usize::MAX), linked_data }
+        Self {
+            shell: Shell::new(board, 2),
+            track: TrackView::new(track, usize::MAX),
+            published: Published::fastest(&track.track),
+            linked_data,
+        }
     }
 }
 
