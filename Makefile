@@ -27,7 +27,7 @@ lint: setup
 	cargo fmt --check
 	cargo clippy --release --locked --all-targets -- -D warnings
 	@scripts/deny.sh
-	@scripts/lint-workflows.sh
+	@scripts/lint-yaml.sh
 
 docs: setup
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps

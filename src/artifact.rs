@@ -4,6 +4,7 @@
 //! disk, and a folder only when it is complete. Nothing in this module looks into the bytes, and [`publish_dir`] never
 //! replaces what is there.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write as _};
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -223,6 +225,20 @@ impl TryFrom<String> for Sha256Hex {
 impl From<Sha256Hex> for String {
     fn from(digest: Sha256Hex) -> Self {
         digest.to_string()
+    }
+}
+
+impl JsonSchema for Sha256Hex {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Sha256Hex".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "pattern": "^[0-9a-f]{64}$"})
     }
 }
 

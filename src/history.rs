@@ -21,20 +21,15 @@ const MOST_ROWS: usize = 2000;
 #[serde(deny_unknown_fields)]
 pub struct History {
     /// Name in paths.
-    #[schemars(with = "String")]
     pub id: Id,
     /// Name for people.
-    #[schemars(with = "String")]
     pub title: SafeText<120>,
     /// What was measured, and of what the seconds are.
-    #[schemars(with = "String")]
     pub about: SafeText<1000>,
     /// Where the rows are from.
-    #[schemars(with = "String")]
     pub source: SafeText<400>,
     /// Track of ours with the same data set and the same kind of target; left out where there is none.
     #[serde(default, deserialize_with = "known_track", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
     pub track: Option<Id>,
     /// Accuracy in percent that the seconds lead to; left out where the board has no target.
     #[serde(default, deserialize_with = "percent", skip_serializing_if = "Option::is_none")]
@@ -51,14 +46,12 @@ pub struct History {
 pub struct Row {
     /// Day it was published, YYYY-MM-DD.
     #[serde(default, deserialize_with = "day", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>", regex(pattern = r"^\d{4}-\d{2}-\d{2}$"))]
+    #[schemars(regex(pattern = r"^\d{4}-\d{2}-\d{2}$"))]
     pub date: Option<SafeText<10>>,
     /// What it is called there.
-    #[schemars(with = "String")]
     pub name: SafeText<200>,
     /// Who made it, as it is written there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
     pub authors: Option<SafeText<400>>,
     /// Published seconds.
     #[serde(default, deserialize_with = "amount", skip_serializing_if = "Option::is_none")]
@@ -88,21 +81,17 @@ pub struct Row {
     pub usd_per_hour: Option<f64>,
     /// The machine, as it is written there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
     pub hardware: Option<SafeText<400>>,
     /// Runs that the figures are of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runs: Option<u32>,
     /// Where the row is from.
-    #[schemars(with = "String")]
     pub source: SafeText<400>,
     /// What else a reader should know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
     pub note: Option<SafeText<1000>>,
     /// What is odd about the files that the row was read from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(with = "Vec<String>")]
     pub irregularities: Vec<SafeText<400>>,
 }
 

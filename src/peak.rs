@@ -6,7 +6,9 @@
 
 use std::sync::LazyLock;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::yaml;
 
@@ -21,26 +23,37 @@ pub struct Peak {
     pub source: String,
 }
 
-#[derive(Debug, Deserialize)]
+/// What GPUs can compute at most.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Table {
+    /// The GPUs, in any order.
     gpus: Vec<Row>,
 }
 
 /// A GPU of `peaks.yaml`; rates in tera-operations a second.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Row {
+    /// Name for people.
     name: String,
+    /// Product names as the driver gives them, letter by letter.
     nvml_names: Vec<String>,
     /// Memory as sold, in units of 10^9 bytes.
     memory_gb: u32,
     /// The fastest of half precision and bfloat16; `null` where it has neither.
     fp16_tera: Option<f64>,
+    /// Plain single precision.
     fp32_tera: f64,
     /// Single-precision numbers rounded for tensor cores; `null` where it has none.
     tf32_tera: Option<f64>,
+    /// Where the figures are from.
     source: String,
+}
+
+/// The schema of `peaks.yaml`.
+pub fn schema() -> Value {
+    schemars::schema_for!(Table).to_value()
 }
 
 /// How far, in percent, the driver's bytes may be from the memory as sold: reserved parts on one side, gibibytes on the other.

@@ -8,8 +8,10 @@ use std::fmt;
 use std::path::Path;
 use std::sync::LazyLock;
 
+use schemars::JsonSchema;
 use serde::de::{DeserializeSeed, Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 use crate::text::{SafeText, show};
 use crate::yaml::{self, ReadError, Source, VARIANT_CAP, YamlError};
@@ -159,56 +161,88 @@ impl Row {
     }
 }
 
-/// A table as it is written.
-#[derive(Debug, Deserialize)]
+/// Prices of machines, and how providers round up what is rented.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Written {
+    /// How providers round up; of one that is not listed it is not known.
     #[serde(default, deserialize_with = "distinct")]
     billing: Vec<Rule>,
+    /// A row for each machine and region.
     #[serde(deserialize_with = "distinct")]
     prices: Vec<WrittenRow>,
 }
 
 /// How one provider rounds up.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Rule {
+    /// Provider, a word without slash, at sign and space.
     #[serde(deserialize_with = "word")]
+    #[schemars(regex(pattern = r"^[^/@ ]+$"))]
     provider: SafeText<40>,
+    /// Seconds that are charged at least.
     minimum_seconds: u32,
+    /// Time is rounded up to whole multiples of this many seconds.
     #[serde(deserialize_with = "increment")]
+    #[schemars(range(min = 1))]
     increment_seconds: u32,
+    /// Where the rule is from.
     source: SafeText<200>,
 }
 
-#[derive(Debug, Deserialize)]
+/// A machine and what it costs; its name is `provider/instance@region`.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct WrittenRow {
+    /// Provider, a word without slash, at sign and space.
     #[serde(deserialize_with = "word")]
+    #[schemars(regex(pattern = r"^[^/@ ]+$"))]
     provider: SafeText<40>,
+    /// Instance type, likewise.
     #[serde(deserialize_with = "word")]
+    #[schemars(regex(pattern = r"^[^/@ ]+$"))]
     instance: SafeText<80>,
+    /// Region, likewise.
     #[serde(deserialize_with = "word")]
+    #[schemars(regex(pattern = r"^[^/@ ]+$"))]
     region: SafeText<40>,
+    /// The machine's GPUs in words; left out for none.
     gpus: Option<SafeText<80>>,
+    /// US dollars per hour of the whole machine, above 0.
     #[serde(deserialize_with = "dollars")]
+    #[schemars(range(max = 100_000))]
     usd_per_hour: f64,
+    /// Day the price was seen, YYYY-MM-DD; `null` where the source does not say.
     #[serde(default, deserialize_with = "day")]
+    #[schemars(regex(pattern = r"^\d{4}-\d{2}-\d{2}$"))]
     date: Option<SafeText<10>>,
+    /// Where the figure is from.
     source: SafeText<200>,
+    /// Prices that were seen earlier.
     #[serde(default, deserialize_with = "distinct")]
     history: Vec<Seen>,
 }
 
 /// A price that was seen earlier.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Seen {
+    /// US dollars per hour of the whole machine, above 0.
     #[serde(deserialize_with = "dollars")]
+    #[schemars(range(max = 100_000))]
     usd_per_hour: f64,
+    /// Day the price was seen, YYYY-MM-DD; `null` where the source does not say.
     #[serde(default, deserialize_with = "day")]
+    #[schemars(regex(pattern = r"^\d{4}-\d{2}-\d{2}$"))]
     date: Option<SafeText<10>>,
+    /// Where the figure is from.
     source: SafeText<200>,
+}
+
+/// The schema of `prices.yaml`, and of a table of one's own.
+pub fn schema() -> Value {
+    schemars::schema_for!(Written).to_value()
 }
 
 /// An item of a list in which each says something else.

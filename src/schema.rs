@@ -4,10 +4,13 @@
 use schemars::{JsonSchema, schema_for};
 use serde_json::{Value, json};
 
+use crate::dataset::Manifest;
 use crate::history::History;
+use crate::leaderboard::withdrawn_schema;
 use crate::recipe::Recipe;
 use crate::study::StudyFile;
 use crate::track::Track;
+use crate::{peak, price};
 
 /// Which file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -22,11 +25,29 @@ pub enum Subject {
     Study,
     /// A board of published results.
     History,
+    /// The manifest of a data set.
+    Dataset,
+    /// A table of prices.
+    Prices,
+    /// The table of what GPUs compute at most.
+    Peaks,
+    /// The list of entries that no longer count.
+    Withdrawn,
 }
 
 impl Subject {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Variant, Self::Recipe, Self::Track, Self::Study, Self::History];
+    pub const ALL: [Self; 9] = [
+        Self::Variant,
+        Self::Recipe,
+        Self::Track,
+        Self::Study,
+        Self::History,
+        Self::Dataset,
+        Self::Prices,
+        Self::Peaks,
+        Self::Withdrawn,
+    ];
 
     /// Name of its file in `schemas/`.
     pub fn file(self) -> &'static str {
@@ -36,6 +57,10 @@ impl Subject {
             Self::Track => "track.json",
             Self::Study => "study.json",
             Self::History => "history.json",
+            Self::Dataset => "dataset.json",
+            Self::Prices => "prices.json",
+            Self::Peaks => "peaks.json",
+            Self::Withdrawn => "withdrawn.json",
         }
     }
 }
@@ -48,6 +73,10 @@ pub fn text(subject: Subject) -> String {
         Subject::Track => schema_of::<Track>(),
         Subject::Study => study(),
         Subject::History => schema_of::<History>(),
+        Subject::Dataset => schema_of::<Manifest>(),
+        Subject::Prices => price::schema(),
+        Subject::Peaks => peak::schema(),
+        Subject::Withdrawn => withdrawn_schema(),
     };
     let mut text = serde_json::to_string_pretty(&schema).expect("a schema holds only strings as keys");
     text.push('\n');
@@ -115,15 +144,14 @@ fn schema_of<T: JsonSchema>() -> Value {
     schema_for!(T).to_value()
 }
 
-/// Takes `required` off every mapping; `kind` stays, for it says which keys there are.
+/// Takes `required` off every mapping. A mapping without its `kind` is of the kind laid under it, which the schema does not know:
+/// it may be any one that has these keys, so `oneOf` becomes `anyOf`.
 fn nothing_is_required(schema: &mut Value) {
     match schema {
         Value::Object(map) => {
-            if let Some(Value::Array(keys)) = map.get_mut("required") {
-                keys.retain(|key| key == "kind");
-            }
-            if map.get("required").is_some_and(|keys| *keys == json!([])) {
-                map.remove("required");
+            map.remove("required");
+            if let Some(kinds) = map.remove("oneOf") {
+                map.insert("anyOf".to_owned(), kinds);
             }
             map.values_mut().for_each(nothing_is_required);
         }

@@ -4,9 +4,11 @@
 //! error message, and every free text or name of a file format is one of [`SafeText`] and [`Id`], so that a string
 //! that could move a cursor, turn the direction of writing or hide characters never gets past reading.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 /// Most characters that [`show`] returns, the dots of a cut included.
@@ -178,6 +180,20 @@ impl<const N: usize> fmt::Display for SafeText<N> {
     }
 }
 
+impl<const N: usize> JsonSchema for SafeText<N> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("SafeText{N}").into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "minLength": 1, "maxLength": N})
+    }
+}
+
 /// A name that is also a file name, a part of a URL and a key: `^[a-z0-9](-?[a-z0-9]){0,62}$`, and no name that Windows
 /// keeps for a device.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
@@ -253,6 +269,20 @@ impl AsRef<str> for Id {
 impl fmt::Display for Id {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(&self.0)
+    }
+}
+
+impl JsonSchema for Id {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Id".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "pattern": "^[a-z0-9](-?[a-z0-9]){0,62}$"})
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::{Sha256Hex, sha256_hex};
 use crate::wire::Arrays;
 
 /// How many images occur more than once. An evaluation image that is also trained on measures memory, not learning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Duplicates {
     /// Training images equal to an earlier training image.

@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::artifact::{Sha256Hex, sha256_hex};
@@ -14,7 +15,7 @@ use crate::wire::ArrayShapes;
 use crate::yaml::{self, ReadError, VARIANT_CAP, YamlError};
 
 /// What a data set is.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// Name in files and commands.
@@ -43,7 +44,7 @@ pub struct Manifest {
 }
 
 /// Size of an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ImageShape {
     /// Rows.
@@ -55,7 +56,7 @@ pub struct ImageShape {
 }
 
 /// What the arrays of a data set hold once they are prepared in one way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KnownContent {
     /// How the pictures were resized; `null` where nothing is.
@@ -67,7 +68,7 @@ pub struct KnownContent {
 }
 
 /// Where the images of a data set come from.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Source {
     /// The program makes them.
@@ -81,7 +82,7 @@ pub enum Source {
 }
 
 /// Training images and labels, evaluation images and labels as IDX files.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IdxSource {
     /// Address that the compressed files lie under.
@@ -93,7 +94,7 @@ pub struct IdxSource {
 }
 
 /// A package of the operating system.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Package {
     /// In words.
@@ -103,7 +104,7 @@ pub struct Package {
 }
 
 /// One IDX file, as published (compressed) and as decoded.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IdxFile {
     /// File name without `.gz`.
@@ -117,7 +118,7 @@ pub struct IdxFile {
 }
 
 /// CIFAR's binary version.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CifarSource {
     /// What is downloaded.
@@ -131,7 +132,7 @@ pub struct CifarSource {
 }
 
 /// One of CIFAR's binary files.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CifarFile {
     /// File name.
@@ -143,7 +144,7 @@ pub struct CifarFile {
 }
 
 /// Pictures in `root/split/folder/*extension`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PictureSource {
     /// What is downloaded.
@@ -161,7 +162,7 @@ pub struct PictureSource {
 }
 
 /// The pictures of one class.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClassFolder {
     /// Folder.
@@ -173,7 +174,7 @@ pub struct ClassFolder {
 }
 
 /// An archive as published.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Archive {
     /// File name.
@@ -192,7 +193,7 @@ pub struct Archive {
 }
 
 /// An archive that is not the one wanted, and is known.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OtherArchive {
     /// Length in bytes.

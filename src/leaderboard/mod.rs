@@ -18,7 +18,7 @@ pub use memory::Memory;
 pub use record::{Record, records};
 pub use site::{BaseUrl, BaseUrlError, Differences, SiteError, SiteOptions, compare, linked_data, write, write_with};
 pub(crate) use site::{Pages, human_interval, percentage, plot, ratio, scaled};
-pub use withdrawn::{WITHDRAWN_FILE, Withdrawal, WithdrawnError};
+pub use withdrawn::{WITHDRAWN_FILE, Withdrawal, WithdrawnError, withdrawn_schema};
 pub use workers::Workers;
 
 /// Keys that may sign for a board, in OpenSSH's format, beside its entries.

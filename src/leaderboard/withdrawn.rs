@@ -5,7 +5,9 @@
 
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::text::SafeText;
 use crate::yaml::{self, ReadError, VARIANT_CAP, YamlError};
@@ -14,7 +16,7 @@ use crate::yaml::{self, ReadError, VARIANT_CAP, YamlError};
 pub const WITHDRAWN_FILE: &str = "withdrawn.yaml";
 
 /// An entry that no longer counts.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Withdrawal {
     /// Folder of the entry below the submissions, `track/date-name`.
@@ -22,13 +24,14 @@ pub struct Withdrawal {
     /// Who found it wanting.
     pub verdict: Verdict,
     /// The day, YYYY-MM-DD.
+    #[schemars(regex(pattern = r"^\d{4}-\d{2}-\d{2}$"))]
     pub date: SafeText<10>,
     /// Why, in a sentence without its full stop.
     pub reason: SafeText<400>,
 }
 
 /// Who found an entry wanting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Its authors took it back.
@@ -48,10 +51,11 @@ impl Withdrawal {
     }
 }
 
-/// The whole file.
-#[derive(Debug, Deserialize)]
+/// Entries of a board that no longer count.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct List {
+    /// The entries, in any order.
     withdrawn: Vec<Withdrawal>,
 }
 
@@ -65,6 +69,11 @@ pub enum WithdrawnError {
     /// It is not what it should be.
     #[error(transparent)]
     Yaml(#[from] YamlError),
+}
+
+/// The schema of such a file.
+pub fn withdrawn_schema() -> Value {
+    schemars::schema_for!(List).to_value()
 }
 
 /// The list of a board; a missing file is an empty one.

