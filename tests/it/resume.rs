@@ -70,7 +70,7 @@ impl Case {
         let mut before = Vec::new();
         for (index, share) in self.kills.iter().enumerate() {
             let child = stage.spawn("run", &self.sessions, &self.arguments(index > 0));
-            usual.wait(*share, stage, &self.sessions, before.len());
+            usual.wait(*share, stage, &self.sessions, lines(&before));
             kill(child);
             let after = stage.log(&self.sessions);
             assert!(after.starts_with(whole_lines(&before)), "a resume changes nothing that was logged");
@@ -179,23 +179,40 @@ fn cases(count: usize, more: &[&'static str], code: i32) -> Vec<Case> {
     (0..count).map(case).collect()
 }
 
-/// How long an undisturbed session lasts while as many run beside it as later.
+/// How an undisturbed session goes while as many run beside it as later.
 struct Usual {
     /// Until the first line of its log.
     start: Duration,
     /// From there to the end.
     session: Duration,
+    /// Lines of its log that do not depend on how long it lasts.
+    lines: usize,
+}
+
+/// Lines of a log but those of sensors, which are as many as there were seconds.
+fn lines(log: &[u8]) -> usize {
+    let log = String::from_utf8_lossy(whole_lines(log)).into_owned();
+    log.lines().filter(|line| !line.contains("\"event\":\"telemetry\"")).count()
 }
 
 impl Usual {
-    /// Waits for a moment of a session whose log had this length when its process started.
-    fn wait(&self, share: f64, stage: &Stage, sessions: &str, length: usize) {
+    /// Waits for a moment of a session whose log had so many lines when its process started: for a share of the lines that are
+    /// to come, and then between two of them. Lines and not seconds, for what runs beside the session makes it slower or faster.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a few lines"
+    )]
+    fn wait(&self, share: f64, stage: &Stage, sessions: &str, before: usize) {
         const START: f64 = 0.1;
         if share < START {
             return thread::sleep(self.start.mul_f64(share / START));
         }
-        wait_until("a line", || stage.log(sessions).len() > length || stage.result(sessions).is_some());
-        thread::sleep(self.session.mul_f64((share - START) / (1.0 - START)));
+        let ahead = self.lines.saturating_sub(before) as f64 * (share - START) / (1.0 - START);
+        let (whole, rest) = (ahead.floor() as usize, ahead.fract());
+        wait_until("a line", || lines(&stage.log(sessions)) > before + whole || stage.result(sessions).is_some());
+        thread::sleep(self.session.mul_f64(rest / self.lines as f64));
     }
 }
 
@@ -209,8 +226,9 @@ fn usual(stage: &Stage, case: &Case, workers: usize) -> Usual {
             });
         }
     });
-    let session = Duration::from_secs_f64(parse(&stage.log("whole0")).wall_seconds);
-    Usual { start: begun.elapsed().saturating_sub(session), session }
+    let log = stage.log("whole0");
+    let session = Duration::from_secs_f64(parse(&log).wall_seconds);
+    Usual { start: begun.elapsed().saturating_sub(session), session, lines: lines(&log) }
 }
 
 fn hold_all(stage: &Stage, cases: &[Case], workers: usize) -> Tally {

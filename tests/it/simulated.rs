@@ -4,7 +4,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hlb_bench::result::{LOG_FILE, RESULT_FILE};
 
@@ -197,7 +197,8 @@ pub(crate) fn alive(pid: &str) -> bool {
 
 /// Waits for a condition, with a bound; what is waited for is another process.
 pub(crate) fn wait_until(what: &str, condition: impl Fn() -> bool) {
-    for _ in 0..20_000 {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while Instant::now() < deadline {
         if condition() {
             return;
         }
