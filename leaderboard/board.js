@@ -28,12 +28,12 @@
     for (const body of table.tBodies) {
       const rows = bundles(body);
       for (const bundle of rows) bundle.place = bundle[0].place;
-      rows.sort(key ? compare(key, sign) : (a, b) => a.place - b.place);
+      rows.sort(key && key !== "rank" ? compare(key, sign) : (a, b) => (key ? sign : 1) * (a.place - b.place));
       body.append(...rows.flat());
     }
     for (const head of table.tHead.rows[0].cells) {
       if (!head.dataset.sort) continue;
-      if (head.dataset.sort === key) head.setAttribute("aria-sort", sign > 0 ? "ascending" : "descending");
+      if (head.dataset.sort === (key || "rank")) head.setAttribute("aria-sort", sign > 0 ? "ascending" : "descending");
       else head.removeAttribute("aria-sort");
     }
   };
@@ -42,7 +42,7 @@
   const cards = matchMedia("(max-width: 60rem)");
   const reachable = (button) => (button.tabIndex = cards.matches ? -1 : 0);
 
-  const ready = (table) => {
+  const ready = (table, form) => {
     let place = 0;
     for (const row of table.querySelectorAll("tr.entry")) row.place = place++;
     for (const head of table.querySelectorAll("th[data-sort]")) {
@@ -58,6 +58,7 @@
         const now = head.getAttribute("aria-sort");
         const first = DESCENDING.has(key) ? -1 : 1;
         sort(table, key, now === null ? first : now === "ascending" ? -1 : 1);
+        form.elements.order.value = key === "rank" ? "" : key;
       });
     }
   };
@@ -85,12 +86,12 @@
       body.hidden = here === 0;
       shown += here;
     }
-    form.querySelector("output").textContent = shown === all ? "" : `${shown} of ${all} entries`;
+    form.querySelector("output").textContent = shown === all ? "" : `${shown} of the ${all} entries shown here`;
   };
 
   for (const form of document.querySelectorAll("form.filter[data-for]")) {
     const tables = [...document.getElementById(form.dataset.for).querySelectorAll("table.board")];
-    tables.forEach(ready);
+    tables.forEach((table) => ready(table, form));
     form.hidden = false;
     form.addEventListener("submit", (event) => event.preventDefault());
     form.addEventListener("input", () => filter(form, tables));
@@ -112,10 +113,24 @@
     const sides = ["one", "other"];
     const chosen = () => sides.map((side) => entries[form.elements[side].selectedIndex]);
 
+    // A short number, as the program that made the page chooses it.
+    const roundStep = (least) => {
+      const power = 10 ** Math.floor(Math.log10(least));
+      const factor = [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].find((factor) => factor * power >= least * (1 - 1e-9));
+      return factor * power;
+    };
+    const decimalsOf = (step) => {
+      let decimals = 0;
+      while (decimals < 9 && Math.abs(step * 10 ** decimals - Math.round(step * 10 ** decimals)) > 1e-6) decimals += 1;
+      return decimals;
+    };
+
     const draw = (pair) => {
       const points = pair.flatMap((entry) => entry.curve);
       if (!points.length) return;
-      const right = Math.max(...points.map((point) => point[0]));
+      const ticks = [...page.querySelectorAll("figure text.x-tick")];
+      const step = roundStep(Math.max(...points.map((point) => point[0])) / (ticks.length - 1));
+      const right = step * (ticks.length - 1);
       const [left, top] = [frame.x, frame.y + 6];
       const [width, height] = [frame.width - 6, frame.height - 6];
       // The heights of both axes' ticks stay: accuracy is drawn on the scale that the page was made with.
@@ -127,9 +142,8 @@
         line.setAttribute("points", pair[index].curve.map(at).join(" "));
         line.querySelector("title").textContent = pair[index].name;
       });
-      page.querySelectorAll("figure text.x-tick").forEach((tick, index, all) => {
-        tick.textContent = ((right * index) / (all.length - 1)).toPrecision(3);
-      });
+      const decimals = decimalsOf(step);
+      ticks.forEach((tick, index) => (tick.textContent = (step * index).toFixed(decimals)));
       page.querySelectorAll(".keys li").forEach((key, index) => {
         key.lastChild.textContent = ` ${pair[index].name}`;
       });
@@ -156,7 +170,9 @@
     const asked = new URLSearchParams(location.hash.slice(1));
     sides.forEach((side, index) => {
       const select = form.elements[side];
-      for (const entry of entries) select.append(new Option(entry.name, entry.path));
+      // The folder's name is the entry's own; two submitters may have one idea on one day.
+      const named = (entry) => `${entry.path.split("/").pop()}, ${entry.words[1]}`;
+      for (const entry of entries) select.append(new Option(named(entry), entry.path));
       const wanted = entries.findIndex((entry) => entry.path === asked.get(side));
       select.selectedIndex = wanted >= 0 ? wanted : Math.min(index, entries.length - 1);
       select.addEventListener("change", () => {

@@ -36,3 +36,4 @@ ours history leaderboard/history/*.yaml
 ours dataset datasets/*.yaml
 ours prices prices.yaml
 ours peaks peaks.yaml
+ours withdrawn submissions/withdrawn.yaml

@@ -48,6 +48,11 @@ pub enum ArtifactError {
 }
 
 impl ArtifactError {
+    /// Whether the folder is missing that a file was to be written to.
+    pub fn is_of_no_folder(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+
     /// What to do next, where there is something.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -11,7 +11,7 @@ use crate::cli::Leaderboard;
 use crate::clock;
 use crate::command::{Answer, interrupt};
 use crate::leaderboard::{
-    self, Build, Built, Differences, Look, Memory, Rejected, SIGNERS_FILE, SiteOptions, Workers, read_signers,
+    self, Build, Built, Differences, Memory, Rejected, SIGNERS_FILE, SiteOptions, Workers, read_signers,
 };
 use crate::printer::{Label, answer, labelled, note};
 
@@ -28,7 +28,7 @@ pub(super) fn leaderboard(arguments: &Leaderboard) -> Result<Answer> {
         memory: memory(arguments),
     };
     // Whatever changes from here on is seen, even while the site is built.
-    let watching = || Ok::<_, anyhow::Error>((interrupt::catch()?, Look::at(&plan.submissions)));
+    let watching = || Ok::<_, anyhow::Error>((interrupt::catch()?, plan.look()));
     let watched = arguments.watch.then(watching).transpose()?;
     let built = match &watched {
         Some((interrupted, _)) => watch::build_at_last(interrupted, &plan)?,

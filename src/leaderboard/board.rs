@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::Sha256Hex;
 use crate::leaderboard::median_run::median_curve;
+use crate::leaderboard::record::{day, held_at};
 use crate::leaderboard::withdrawn::{self, Withdrawal, WithdrawnError};
 use crate::leaderboard::{SIGNERS_FILE, Workers};
 use crate::result::{Claim, Entry, RESULT_FILE, Trust, check_entry, claims, entry_name};
@@ -138,6 +139,12 @@ impl Row {
 }
 
 impl Board {
+    /// Whether nothing on the board waits for a day to come.
+    pub(super) fn is_of_the_past(&self, now: DateTime<Utc>) -> bool {
+        let mut held = self.tracks.iter().flat_map(|track| &track.rows).filter_map(held_at);
+        !held.any(|held| is_to_come(held, now))
+    }
+
     /// How many entries stand on the board, ranked or not.
     pub fn entry_count(&self) -> usize {
         self.tracks.iter().map(|track| track.rows.len()).sum()
@@ -230,7 +237,7 @@ pub fn read_with(
     }
     let ranked = |track: Track| {
         let rows = of_track.remove(&track.id).unwrap_or_default();
-        RankedTrack { rows: rank(rows, &track), track }
+        RankedTrack { rows: rank(rows, &track, now), track }
     };
     let tracks = track::all().into_iter().map(ranked).collect();
     Ok(Board { tracks, rejected, signers_text: text_of(&submissions.join(SIGNERS_FILE))? })
@@ -293,10 +300,11 @@ fn sessions(entry: &Entry) -> impl Iterator<Item = &Entry> {
 }
 
 /// Rows by hardware class and median time-to-accuracy, then the others by date; ties by path, so that the order is total.
-fn rank(mut rows: Vec<Row>, track: &Track) -> Vec<Row> {
+fn rank(mut rows: Vec<Row>, track: &Track, now: DateTime<Utc>) -> Vec<Row> {
     for row in &mut rows {
         row.unranked_because = row.withdrawn.iter().map(Withdrawal::words).collect();
         row.unranked_because.extend(obstacles(&row.entry, track));
+        row.unranked_because.extend(timeless(row, now));
     }
     set_other_data_apart(&mut rows);
     let mut fastest: BTreeMap<String, f64> = BTreeMap::new();
@@ -364,6 +372,16 @@ fn set_other_data_apart(rows: &mut [Row]) {
             row.unranked_because.push(reason);
         }
     }
+}
+
+/// Records are kept by date, so a session has one, and it is not to come. Clocks may be wrong by a day.
+fn timeless(row: &Row, now: DateTime<Utc>) -> Option<String> {
+    let Some(held) = held_at(row) else { return Some("its session states no calendar time".to_owned()) };
+    is_to_come(held, now).then(|| format!("its session starts on {}, which is to come", day(held)))
+}
+
+fn is_to_come(held: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    held > now + TimeDelta::days(1)
 }
 
 /// Why an entry cannot be ranked; the rules are in `docs/rules.md`.

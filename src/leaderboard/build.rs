@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::memory::Record;
 use super::site::{Stamps, write_on};
 use crate::artifact::Sha256Hex;
-use crate::leaderboard::board::{BoardError, Rejected, read_with, signers_in};
+use crate::leaderboard::board::{Board, BoardError, Rejected, read_with, signers_in};
 use crate::leaderboard::{Look, Memory, SiteError, SiteOptions, Workers, inputs};
 use crate::text::show;
 
@@ -38,6 +38,12 @@ pub struct Built {
     pub was_current: bool,
     /// Why the cache is not used, where it was to be.
     pub cache_problem: Option<String>,
+}
+
+impl Built {
+    fn anew(board: Board) -> Self {
+        Self { entries: board.entry_count(), rejected: board.rejected, was_current: false, cache_problem: None }
+    }
 }
 
 /// Why there is no site, or an old one.
@@ -81,11 +87,11 @@ impl BuildError {
 impl Build {
     /// Builds the site. `now` is when the entries are verified.
     pub fn run(&self, now: DateTime<Utc>) -> Result<Built, BuildError> {
-        let Some(memory) = &self.memory else { return Ok(self.anew(now, None)?.0) };
+        let Some(memory) = &self.memory else { return Ok(Built::anew(self.write(now, None)?.0)) };
         refuse_inside(memory.folder(), &self.out)?;
         if let Err(problem) = memory.open() {
-            let (built, _) = self.anew(now, None)?;
-            return Ok(Built { cache_problem: Some(problem), ..built });
+            let (board, _) = self.write(now, None)?;
+            return Ok(Built { cache_problem: Some(problem), ..Built::anew(board) });
         }
         if memory.lies_in(&self.out) {
             return Err(BuildError::CacheInSite { cache: memory.folder().to_owned(), site: self.out.clone() });
@@ -95,16 +101,18 @@ impl Build {
 
     fn with(&self, memory: &Memory, now: DateTime<Utc>) -> Result<Built, BuildError> {
         let before = self.look();
-        let inputs = self.inputs(now)?;
-        let record = memory.recall(&self.out);
-        if let Some(record) = &record
-            && Some(record.inputs) == inputs
-            && self.holds(&record.stamps)
-        {
-            let (entries, rejected) = (record.entries, record.rejected.clone());
-            return Ok(Built { entries, rejected, was_current: true, cache_problem: None });
+        let mut stamps = Stamps::default();
+        if let Some(record) = memory.recall(&self.out) {
+            if Some(record.inputs) == self.inputs(now, None)? && self.holds(&record.stamps) {
+                let (entries, rejected) = (record.entries, record.rejected);
+                return Ok(Built { entries, rejected, was_current: true, cache_problem: None });
+            }
+            stamps = record.stamps;
         }
-        let (built, stamps) = self.anew(now, Some(record.map(|record| record.stamps).unwrap_or_default()))?;
+        let (board, stamps) = self.write(now, Some(stamps))?;
+        // What time alone would change is not remembered.
+        let inputs = self.inputs(now, Some(&board))?.filter(|_| board.is_of_the_past(now));
+        let built = Built::anew(board);
         // What changed while it was read may have been verified as it was before or after.
         let Some(inputs) = inputs.filter(|_| self.look() == before) else { return Ok(built) };
         let record = Record::new(inputs, built.entries, built.rejected.clone(), stamps);
@@ -113,21 +121,21 @@ impl Build {
     }
 
     /// Verifies, ranks and renders everything.
-    fn anew(&self, now: DateTime<Utc>, before: Option<Stamps>) -> Result<(Built, Stamps), BuildError> {
+    fn write(&self, now: DateTime<Utc>, before: Option<Stamps>) -> Result<(Board, Stamps), BuildError> {
         let (signers, _) = signers_in(&self.submissions)?;
         let board = read_with(&self.submissions, &signers, now, self.workers)?;
         let stamps = write_on(&board, &self.out, &self.options, self.workers, before)?;
-        let entries = board.entry_count();
-        Ok((Built { entries, rejected: board.rejected, was_current: false, cache_problem: None }, stamps))
+        Ok((board, stamps))
     }
 
-    fn inputs(&self, now: DateTime<Utc>) -> Result<Option<Sha256Hex>, BoardError> {
+    /// The digest of what the site follows from; what `verified` holds is not read again.
+    fn inputs(&self, now: DateTime<Utc>, verified: Option<&Board>) -> Result<Option<Sha256Hex>, BoardError> {
         let (signers, text) = signers_in(&self.submissions)?;
-        inputs::digest(&self.submissions, &self.options, (&signers, &text), now, self.workers)
+        inputs::digest(&self.submissions, &self.options, (&signers, &text), now, self.workers, verified)
     }
 
     /// What the inputs that lie in files look like.
-    fn look(&self) -> [Look; 2] {
+    pub fn look(&self) -> [Look; 2] {
         [Some(&self.submissions), self.options.studies.as_ref()]
             .map(|folder| folder.map(|at| Look::at(at)).unwrap_or_default())
     }

@@ -6,7 +6,7 @@ use crate::result::{LoggedRun, RunLog};
 const MOST_POINTS: usize = 200;
 
 /// (Seconds of training, accuracy in percent) after each epoch of the run whose time-to-accuracy is the median; with an even
-/// number of runs the faster of the two in the middle. Runs that missed are slower than any.
+/// number of runs the slower of the two in the middle, so that nothing is flattered. Runs that missed are slower than any.
 pub(super) fn median_curve(log: &RunLog) -> Vec<(f64, f64)> {
     let target = log.start.target;
     let seconds = |run: &LoggedRun| {
@@ -15,7 +15,7 @@ pub(super) fn median_curve(log: &RunLog) -> Vec<(f64, f64)> {
     };
     let mut runs: Vec<&LoggedRun> = log.runs.iter().filter(|run| !run.epochs.is_empty()).collect();
     runs.sort_by(|a, b| seconds(a).total_cmp(&seconds(b)));
-    let Some(median) = runs.get(runs.len().saturating_sub(1) / 2) else { return Vec::new() };
+    let Some(median) = runs.get(runs.len() / 2) else { return Vec::new() };
     let every = median.epochs.len().div_ceil(MOST_POINTS).max(1);
     let last = median.epochs.len() - 1;
     let kept = median.epochs.iter().enumerate().filter(|(index, _)| index % every == 0 || *index == last);

@@ -18,6 +18,7 @@
 //! | `studies` | reports that the site hands on |
 //! | `calibration_view`, `telemetry_view`, `effort_view`, `cost_view`, `reproduction_view`, `dataset_view`, `machine_view` | what single sections of an entry's page are told |
 //! | `entry_figures` | figures that both kinds of page show |
+//! | `class_colours` | one colour for each hardware class |
 //! | `plot` | frames, scales, ticks and lines, for all drawings |
 //! | `run_chart`, `race_chart`, `pareto_chart`, `record_chart`, `spread_chart`, `sensor_chart` | what they draw |
 //! | `figure` | numbers as words, unknown ones included |
@@ -26,6 +27,7 @@ mod about_view;
 mod author_view;
 mod base_url;
 mod calibration_view;
+mod class_colours;
 mod compare_view;
 mod copies;
 mod cost_view;
@@ -65,7 +67,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::artifact::ArtifactError;
+use crate::artifact::{ArtifactError, Sha256Hex};
 use crate::leaderboard::board::{Board, RankedTrack, Row};
 use crate::leaderboard::{SIGNERS_FILE, Workers};
 use crate::result::{LOG_CAP, RunLogError};
@@ -84,8 +86,9 @@ pub(super) use stamp::{Stamp, Stamps};
 use about_view::AboutPage;
 use author_view::AuthorPage;
 use compare_view::ComparePage;
-use copies::{entry_files, reproduction_folder};
+use copies::reproduction_folder;
 use entry_site::EntrySites;
+use feeds::crawler;
 use folder::SiteFolder;
 use history_view::HistoryPage;
 use index_view::IndexPage;
@@ -131,6 +134,12 @@ pub enum SiteError {
         /// What is wrong with it.
         source: RunLogError,
     },
+    /// The page of a study may hold anything.
+    #[error("`{path}` does not begin as the page of a study does, so it may hold a script", path = show(&path.to_string_lossy()))]
+    Study {
+        /// The page.
+        path: PathBuf,
+    },
     /// A path that would lead out of the site.
     #[error("`{path}` cannot be a path inside the site", path = show(path))]
     Path {
@@ -152,6 +161,10 @@ impl SiteError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Foreign { .. } => Some("name an empty or new folder with `--out`".to_owned()),
+            Self::Study { .. } => Some(
+                "write it again with `hlb-bench study FILE --out FOLDER --report-only`, or remove its folder"
+                    .to_owned(),
+            ),
             Self::Changed { .. } => Some("build the site again once nothing writes to the submissions".to_owned()),
             Self::Write(error) => error.hint(),
             Self::Read(error) => error.hint(),
@@ -165,8 +178,8 @@ const INDEX: &str = "index.html";
 
 /// Where the files of a site go.
 trait Destination: Sync {
-    /// Takes a file of the site.
-    fn put(&self, path: &str, bytes: &[u8]) -> Result<(), SiteError>;
+    /// Takes a file of the site; `sha256` is the digest of its bytes, where somebody has computed it already.
+    fn put(&self, path: &str, bytes: &[u8], sha256: Option<Sha256Hex>) -> Result<(), SiteError>;
 }
 
 /// Writes the whole site into `out`, which has to be new, empty, or a site that this function wrote.
@@ -204,10 +217,10 @@ fn put_all(board: &Board, once: &Once, workers: Workers, to: &impl Destination) 
     let rows: Vec<(&RankedTrack, &Row)> = rows(board).collect();
     workers.map(&rows, |(track, row)| entries.put(track, row, to)).into_iter().collect::<Result<(), _>>()?;
     for (path, from) in &once.reports {
-        to.put(path, &yaml::read(from, LOG_CAP)?)?;
+        to.put(path, &yaml::read(from, LOG_CAP)?, None)?;
     }
     let (index, others): (Vec<_>, Vec<_>) = once.pages.iter().partition(|(path, _)| path.as_str() == INDEX);
-    others.into_iter().chain(index).try_for_each(|(path, text)| to.put(path, text.as_bytes()))
+    others.into_iter().chain(index).try_for_each(|(path, text)| to.put(path, text.as_bytes(), None))
 }
 
 /// The paths of all files of the site.
@@ -220,15 +233,22 @@ fn paths(board: &Board, once: &Once) -> BTreeSet<String> {
 struct Once {
     /// What comes out of templates or is compiled in.
     pages: BTreeMap<String, String>,
-    /// Reports of studies, and where they are read from.
+    /// What belongs to reports of studies, and where it is read from.
     reports: BTreeMap<String, PathBuf>,
 }
 
 impl Once {
     fn new(board: &Board, options: &SiteOptions, workers: Workers) -> Result<Self, SiteError> {
         let studies = options.studies.as_deref().map(studies::find).transpose()?.unwrap_or_default();
-        let pages = rendered(board, options, &studies, workers)?;
-        Ok(Self { pages, reports: studies.iter().flat_map(studies::Study::files).collect() })
+        let templates = Pages::new();
+        let mut pages = rendered(board, options, &studies, workers, &templates)?;
+        let reports: BTreeMap<String, PathBuf> = studies.iter().flat_map(studies::Study::files).collect();
+        pages.extend(studies.iter().map(studies::Study::page));
+        if let Some(base_url) = &options.base_url {
+            let found = crawler::files(board, pages.keys(), base_url, &templates)?;
+            pages.extend(found);
+        }
+        Ok(Self { pages, reports })
     }
 }
 
@@ -237,9 +257,9 @@ fn rendered(
     options: &SiteOptions,
     studies: &[studies::Study],
     workers: Workers,
+    templates: &Pages,
 ) -> Result<BTreeMap<String, String>, SiteError> {
-    let pages = Pages::new();
-    let made = workers.map(&plans(board, options, studies), |plan| plan(&pages));
+    let made = workers.map(&plans(board, options, studies), |plan| plan(templates));
     let mut found = BTreeMap::new();
     for files in made {
         found.extend(files?);

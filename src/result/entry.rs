@@ -124,6 +124,20 @@ impl Entry {
         }
     }
 
+    /// Names of its files, with the digests of those that have one. No digest of a signature is kept: whoever uses it verifies
+    /// it.
+    pub fn files(&self) -> impl Iterator<Item = (&'static str, Option<Sha256Hex>)> {
+        let (variant, dataset) = (&self.result.variant, &self.result.dataset);
+        let files = [
+            (VARIANT_FILE, Some(variant.variant_sha256)),
+            (RECIPE_FILE, Some(variant.recipe_sha256)),
+            (LOG_FILE, Some(self.result.log.sha256)),
+            (RESULT_FILE, Some(self.result_sha256)),
+            (SIGNATURE_FILE, None),
+        ];
+        files.into_iter().chain((!dataset.published).then_some((MANIFEST_FILE, Some(dataset.manifest_sha256))))
+    }
+
     /// What its figures follow from.
     pub fn basis(&self) -> Basis<'_> {
         Basis {

@@ -354,6 +354,97 @@ fn a_build_that_fails_halfway_lists_nothing_without_a_page() {
     assert!(fs::read_to_string(stage.context.path("site/index.html")).unwrap().contains("2 entries"));
 }
 
+/// The folder of a study's report, with a page that says so.
+fn study(stage: &Stage) -> PathBuf {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("studies/reports/ablation-shapes");
+    let folder = stage.context.path("studies/reports/mine");
+    fs::create_dir_all(&folder).unwrap();
+    for file in ["index.html", "report.md", "runs.csv"] {
+        fs::copy(shipped.join(file), folder.join(file)).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn reports_of_studies_are_linked_and_lead_back() {
+    let stage = Stage::of_two();
+    let folder = study(&stage);
+    fs::write(folder.join("notes.txt"), "of no report").unwrap();
+    assert_eq!(stage.build(&[]).code, Some(0));
+    let read = |path: &str| fs::read_to_string(stage.context.path("site").join(path)).unwrap().replace("&#x2f;", "/");
+    assert!(read("index.html").contains("href=\"studies/mine/index.html\""));
+    let (shipped, page) = (fs::read_to_string(folder.join("index.html")).unwrap(), read("studies/mine/index.html"));
+    assert!(page.contains("href=\"../../index.html\"") && !shipped.contains("../../index.html"));
+    assert_eq!(read("studies/mine/report.md"), fs::read_to_string(folder.join("report.md")).unwrap());
+    assert!(read("studies/mine/runs.csv").starts_with("variant,"), "{}", read("studies/mine/runs.csv"));
+    assert!(!stage.context.path("site/studies/mine/notes.txt").exists());
+    assert_eq!(stage.context.run(["leaderboard", "--out", "site", "--check"]).code, Some(0));
+    fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(stage.build(&[]).code, Some(0));
+    assert!(!stage.context.path("site/studies").exists() && !read("index.html").contains("studies/mine"));
+}
+
+#[test]
+fn a_page_that_might_hold_a_script_is_no_report() {
+    let stage = Stage::of_two();
+    let page = study(&stage).join("index.html");
+    let text = fs::read_to_string(&page).unwrap();
+    for strange in [
+        "<script src=\"https://example.org/x.js\"></script>".to_owned(),
+        text.replace("default-src 'none'", "default-src *"),
+    ] {
+        fs::write(&page, &strange).unwrap();
+        let refused = stage.build(&[]);
+        assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+        let words = "studies/reports/mine/index.html` does not begin as the page of a study does";
+        assert!(refused.stderr.contains(words) && refused.stderr.contains("--report-only"), "{}", refused.stderr);
+        assert!(!stage.context.path("site/studies").exists());
+    }
+}
+
+#[test]
+fn a_session_to_come_is_not_ranked_until_its_day() {
+    let stage = Stage::of_two();
+    let spec = Spec {
+        started_at: "2031-01-05T08:00:00Z".to_owned(),
+        folder: "2031-01-05-early".to_owned(),
+        runs: Spec::runs(10, 2.2, 16),
+        ..Spec::named("early")
+    };
+    stage.fixture.file(&spec);
+    let plan = Build {
+        submissions: stage.fixture.submissions(),
+        options: SiteOptions::default(),
+        out: stage.context.path("site"),
+        workers: Workers::all(),
+        memory: Some(Memory::in_folder(&stage.context.path("cache"))),
+    };
+    let at = |now: &str| {
+        let built = plan.run(now.parse().unwrap()).unwrap();
+        let feed = fs::read_to_string(stage.context.path("site/feed.xml")).unwrap();
+        let index = fs::read_to_string(stage.context.path("site/index.html")).unwrap();
+        (built.was_current, index.contains("which is to come"), feed.contains("2031-01-05"))
+    };
+    assert_eq!(at("2026-12-31T00:00:00Z"), (false, true, false));
+    assert_eq!(at("2027-12-31T00:00:00Z"), (false, true, false), "nothing that time changes is remembered");
+    assert_eq!(at("2031-01-04T08:00:00Z"), (false, false, true), "clocks may be wrong by a day");
+    assert_eq!(at("2031-01-06T00:00:00Z"), (true, false, true));
+}
+
+#[test]
+fn the_front_page_shows_the_best_of_each_class_and_says_of_how_many() {
+    let stage = Stage::new();
+    stage.fixture.file_many(600);
+    assert_eq!(stage.build(&[]).code, Some(0));
+    let read = |path: &str| fs::read_to_string(stage.context.path("site").join(path)).unwrap();
+    let (index, track) = (read("index.html"), read("tracks/shapes/index.html"));
+    assert!(index.contains("25 of 30 entries") && index.contains("25 of 270 entries"), "{index}");
+    assert!(track.contains(">30 entries<") && !track.contains("25 of"));
+    let last = |page: &str| page.matches("idea-").count() + page.matches("class=\"entry").count();
+    assert_eq!(last(&index), 100, "two tracks, ranked and not");
+    assert_eq!(last(&track), 300);
+}
+
 #[test]
 fn a_watched_board_is_built_again_when_an_entry_changes() {
     let stage = Stage::of_two();
@@ -380,6 +471,8 @@ fn a_watched_board_is_built_again_when_an_entry_changes() {
     fs::write(&log, good).unwrap();
     stage.fixture.file(&Spec { runs: Spec::runs(10, 2.9, 16), ..Spec::named("third") });
     assert!(shows("3 entries"), "a list of signers that cannot be read does not end it");
+    study(&stage);
+    assert!(shows("studies&#x2f;mine"), "reports of studies are watched, too");
     let done = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(done.success());
     let ended = answer(&child.wait_with_output().unwrap());

@@ -13,10 +13,10 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use hlb_bench::leaderboard;
+use hlb_bench::leaderboard::{self, SiteOptions};
 use serde_json::{Value, json};
 
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, Spec};
 use crate::site::full;
 
 /// How long one answer of the browser may take.
@@ -208,7 +208,9 @@ fn kinds(site: &Path) -> Vec<(&'static str, PathBuf)> {
         ("entry-gpu", site.join("entries/shapes/2026-03-14-on-a-gpu/index.html")),
         ("track", site.join("tracks/shapes/index.html")),
         ("compare", site.join("tracks/shapes/compare.html")),
+        ("track-with-records", site.join("tracks/fashion-mnist/index.html")),
         ("author", author.join("index.html")),
+        ("study", site.join("studies/ablation-shapes/index.html")),
         ("history", site.join("history.html")),
         ("about", site.join("about.html")),
     ]
@@ -216,8 +218,29 @@ fn kinds(site: &Path) -> Vec<(&'static str, PathBuf)> {
 
 fn built() -> (Fixture, PathBuf) {
     let fixture = full();
+    for (name, day, seconds) in
+        [("first", "2026-03-01", 2.5), ("second", "2026-04-01", 1.9), ("third", "2026-05-01", 1.25)]
+    {
+        let spec = Spec {
+            track: "fashion-mnist".to_owned(),
+            started_at: format!("{day}T09:26:53Z"),
+            folder: format!("{day}-{name}"),
+            runs: Spec::runs(10, seconds, 40),
+            ..Spec::named(name)
+        };
+        fixture.file(&spec);
+    }
+    let withdrawn = "withdrawn:\n- {entry: fashion-mnist/2026-04-01-second, verdict: refuted, date: 2026-06-01, reason: it trained on the evaluation split}\n";
+    std::fs::write(fixture.submissions().join("withdrawn.yaml"), withdrawn).expect("written");
     let site = fixture.beside("site");
-    leaderboard::write(&fixture.board(), &site).expect("written");
+    let studies = Path::new(env!("CARGO_MANIFEST_DIR")).join("studies/reports");
+    let options = SiteOptions { studies: Some(studies), ..SiteOptions::default() };
+    leaderboard::write_with(&fixture.board(), &site, &options).expect("written");
+    let track = std::fs::read_to_string(site.join("tracks/fashion-mnist/index.html")).expect("a page");
+    assert!(
+        track.contains("A step down is a new record") && track.contains("<s>"),
+        "steps and what was refuted are shown"
+    );
     (fixture, site)
 }
 
@@ -277,6 +300,13 @@ fn a_reader_sorts_and_filters_without_leaving_the_page() {
     assert_eq!(browser.complaints, Vec::<String>::new());
 }
 
+/// Whether numbers begin at nought, lie equally far apart and are short.
+fn is_even(ticks: &str) -> bool {
+    let numbers: Vec<f64> = ticks.split(',').map(|tick| tick.parse().expect("a number")).collect();
+    let even = (0_u8..).zip(&numbers).all(|(place, number)| (number - f64::from(place) * numbers[1]).abs() < 1e-9);
+    even && numbers.len() == 5 && ticks.split(',').all(|tick| tick.len() <= 4)
+}
+
 #[test]
 fn a_reader_sets_any_two_entries_side_by_side() {
     let Some(mut browser) = browser() else { return };
@@ -284,11 +314,17 @@ fn a_reader_sets_any_two_entries_side_by_side() {
     browser.show(&site.join("tracks/shapes/compare.html"), 1280, "light");
     let heads = "[...document.querySelectorAll('thead a')].map((a) => a.textContent).join(' | ')";
     let before = browser.ask(heads);
+    let ticks = "[...document.querySelectorAll('figure text.x-tick')].map((tick) => tick.textContent).join()";
+    let page = std::fs::read_to_string(site.join("tracks/shapes/compare.html")).expect("a page");
+    let made =
+        page.split("x-tick").skip(1).filter_map(|part| part.split(['>', '<']).nth(1)).collect::<Vec<_>>().join(",");
+    assert_eq!(browser.ask(ticks), made, "the script marks the axis as the page was made");
     let curve = "document.querySelector('figure svg svg polyline').getAttribute('points')";
     let drawn = browser.ask(curve);
     browser.ask("{ const one = document.forms[0].elements.one; one.selectedIndex = 2; one.dispatchEvent(new Event('change')); 1 }");
     assert_ne!(browser.ask(heads), before);
     assert_ne!(browser.ask(curve), drawn);
+    assert!(is_even(&browser.ask(ticks)), "{}", browser.ask(ticks));
     let chosen = browser.ask("document.querySelector('[data-path=one]').textContent");
     assert!(browser.ask("location.hash").contains(&chosen), "{chosen}");
     let link = browser.ask("document.querySelector('thead a').getAttribute('href')");

@@ -274,7 +274,8 @@ fn an_entry_without_a_calendar_time_has_no_date_and_no_record() {
     let site = build(&fixture, &at(BASE));
     let entries = entries(&site);
     let odd = of(&entries, "shapes/someday-ag-odd");
-    assert_eq!((&odd["rank"], &odd["date"], &odd["started_at"]), (&1.into(), &Value::Null, &Value::Null));
+    assert_eq!((&odd["rank"], &odd["date"], &odd["started_at"]), (&Value::Null, &Value::Null, &Value::Null));
+    assert_eq!(odd["unranked_because"], serde_json::json!(["its session states no calendar time"]));
     assert_eq!(odd["date_unknown"], "the session states no calendar time");
     assert_eq!(table(&read(&site, "history.csv")).1.len(), 0);
     assert!(!read(&site, "feed.xml").contains("<entry>") && !read(&site, "sitemap.xml").contains("lastmod"));
@@ -394,6 +395,22 @@ fn each_track_has_a_badge_with_its_record() {
     assert!(read(&site, "badges/shapes.svg").contains("by on-a-gpu on 1x NVIDIA"), "the fastest on whatever hardware");
 }
 
+/// Paths of all pages of a site.
+fn html_files(site: &Path) -> Vec<String> {
+    let (mut found, mut open) = (Vec::new(), vec![site.to_owned()]);
+    while let Some(folder) = open.pop() {
+        for item in fs::read_dir(folder).expect("a folder") {
+            let path = item.expect("an item").path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "html") {
+                found.push(path.strip_prefix(site).expect("inside").to_str().expect("plain").to_owned());
+            }
+        }
+    }
+    found
+}
+
 /// The pages that a sitemap lists.
 fn addresses<'a>(sitemap: &'a Document<'a>) -> Vec<&'a str> {
     sitemap.descendants().filter(|node| node.tag_name().name() == "loc").filter_map(|node| node.text()).collect()
@@ -406,7 +423,13 @@ fn with_an_address_there_is_a_sitemap_and_links_are_whole() {
     let text = read(&site, "sitemap.xml");
     let document = Document::parse(&text).expect("XML");
     let addresses = addresses(&document);
-    assert_eq!(addresses.len(), 1 + fixture.board().entry_count());
+    let pages: BTreeSet<String> = html_files(&site).into_iter().map(|path| format!("{BASE}{path}")).collect();
+    assert_eq!(
+        addresses.iter().map(ToString::to_string).collect::<BTreeSet<_>>(),
+        pages,
+        "every page, and nothing else"
+    );
+    assert_eq!(addresses.len(), pages.len());
     for address in addresses {
         let path = address.strip_prefix(BASE).expect("of the site");
         assert!(site.join(path).is_file(), "{address}");
@@ -432,7 +455,9 @@ fn the_command_takes_an_address_and_refuses_what_is_none() {
     assert_eq!(answer.code, Some(0), "{}", answer.stderr);
     let sitemap = read(&context.path("site"), "sitemap.xml");
     let sitemap = Document::parse(&sitemap).expect("XML");
-    assert_eq!(addresses(&sitemap), ["https://bench.example.org/index.html"]);
+    let listed = addresses(&sitemap);
+    assert!(listed.contains(&"https://bench.example.org/index.html"), "{listed:?}");
+    assert!(listed.contains(&"https://bench.example.org/tracks/shapes/index.html"), "{listed:?}");
     let answer = context.run(["leaderboard", "--out", "other", "--base-url", "javascript:alert(1)"]);
     assert_eq!(answer.code, Some(2));
     assert!(answer.stderr.contains("neither https:// nor http://; write it like"), "{}", answer.stderr);

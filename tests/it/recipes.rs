@@ -208,7 +208,9 @@ fn shipped_files_name_their_schema() {
         ("datasets", "dataset"),
     ];
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut files = vec![("prices.yaml".to_owned(), "prices"), ("peaks.yaml".to_owned(), "peaks")];
+    let mut files = [("prices.yaml", "prices"), ("peaks.yaml", "peaks"), ("submissions/withdrawn.yaml", "withdrawn")]
+        .map(|(path, schema)| (path.to_owned(), schema))
+        .to_vec();
     for (folder, schema) in folders {
         let paths = std::fs::read_dir(root.join(folder)).unwrap().map(|item| item.unwrap().path());
         let paths = paths.filter(|path| path.extension().is_some_and(|extension| extension == "yaml"));

@@ -197,7 +197,7 @@ pub(crate) fn alive(pid: &str) -> bool {
 
 /// Waits for a condition, with a bound; what is waited for is another process.
 pub(crate) fn wait_until(what: &str, condition: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(120);
+    let deadline = Instant::now() + Duration::from_mins(2);
     while Instant::now() < deadline {
         if condition() {
             return;

@@ -162,7 +162,14 @@ fn every_link_leads_to_a_file_of_the_site() {
     assert_eq!(count("tracks"), leaderboard_tracks() + 1, "one page a track, and one that compares");
     assert!(count("authors") >= 3 && pages.contains_key(Path::new("about.html")), "{:?}", pages.keys());
     for (path, page) in &pages {
-        for link in tags(page).iter().filter_map(|tag| tag.get("href").or_else(|| tag.get("src"))) {
+        let is_source = |tag: &Tag| tag.name == "a" && tag.get("href").is_some_and(|link| link.starts_with("https://"));
+        let (sources, own): (Vec<Tag>, Vec<Tag>) = tags(page).into_iter().partition(is_source);
+        assert_eq!(
+            !sources.is_empty(),
+            path == Path::new("history.html"),
+            "sources of published boards lead elsewhere"
+        );
+        for link in own.iter().filter_map(|tag| tag.get("href").or_else(|| tag.get("src"))) {
             let (file, fragment) = link.split_once('#').unwrap_or((link, ""));
             assert!(!file.contains(':') && !file.starts_with('/'), "{} links to {link}", path.display());
             let target =
@@ -564,6 +571,25 @@ fn a_folder_of_somebody_else_is_refused_and_left_alone() {
     assert_eq!(error.to_string(), expected);
     assert!(error.hint().is_some_and(|hint| hint.contains("--out")));
     assert_eq!(files(&out), before);
+}
+
+#[test]
+fn what_others_published_is_a_line_among_the_records() {
+    let fixture = Fixture::new();
+    for (name, day, seconds) in [("first", "2026-03-01", 40.0), ("second", "2026-04-01", 30.0)] {
+        fixture.file(&Spec {
+            track: "cifar10".to_owned(),
+            started_at: format!("{day}T09:26:53Z"),
+            folder: format!("{day}-{name}"),
+            runs: Spec::runs(20, seconds, 60),
+            ..Spec::named(name)
+        });
+    }
+    assert_eq!(fixture.board().rejected, []);
+    let site = build(&fixture, "site");
+    let page = fs::read_to_string(site.join("tracks/cifar10/index.html")).expect("a page");
+    let drawing = page.split("A step down is a new record").nth(1).expect("steps");
+    assert!(drawing.contains("class=\"target\"") && drawing.contains("published elsewhere: 2.015 s"), "{drawing}");
 }
 
 #[test]

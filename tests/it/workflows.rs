@@ -582,6 +582,12 @@ fn what_judges_has_owners() {
     };
     let wanted = [
         "/submissions/allowed_signers",
+        "/submissions/withdrawn.yaml",
+        "/leaderboard/board.js",
+        "/leaderboard/templates/base.html",
+        "/studies/reports/ablation-shapes/index.html",
+        "/variants/reference-shapes.yaml",
+        "/Makefile",
         "/.github/workflows/pages.yml",
         "/.github/CODEOWNERS",
         "/scripts/submission-policy.sh",

@@ -1,4 +1,4 @@
-//! Builds the site again whenever the submissions change.
+//! Builds the site again whenever the submissions or the reports of studies change.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -25,10 +25,10 @@ pub(super) fn build_at_last(interrupted: &AtomicBool, plan: &Build) -> Result<Bu
 
 /// Looks once a second until it is interrupted. A broken entry in the middle of an edit is listed, and a list of signers that
 /// cannot be read is said; both may be good at the next look.
-pub(super) fn rebuild_until(interrupted: &AtomicBool, plan: &Build, mut seen: Look) {
+pub(super) fn rebuild_until(interrupted: &AtomicBool, plan: &Build, mut seen: [Look; 2]) {
     note("watching; Ctrl-C ends it");
     while pause(interrupted) {
-        let now = Look::at(&plan.submissions);
+        let now = plan.look();
         if now == seen {
             continue;
         }

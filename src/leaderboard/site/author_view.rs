@@ -77,7 +77,7 @@ impl AuthorTrack {
             id: track.id.clone(),
             title: track.title.clone(),
             target: super::figure::percentage(track.target.percent()),
-            groups: vec![GroupView::new(None, &own)],
+            groups: vec![GroupView::new(None, &own, own.len())],
         })
     }
 }

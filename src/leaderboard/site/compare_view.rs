@@ -17,7 +17,7 @@ use super::track_facts::TrackFacts;
 use crate::leaderboard::board::{Board, RankedTrack, Row};
 use crate::variant;
 
-const FRAME: Frame = Frame::WIDE;
+const FRAME: Frame = Frame::SMALL;
 
 /// Most entries that can be chosen; those that stand highest.
 const MOST_ENTRIES: usize = 200;
@@ -106,30 +106,33 @@ impl PairDrawing {
         let curves: Vec<Curve> =
             sides[..2].iter().map(|side| Curve { label: side.name.clone(), points: side.curve.clone() }).collect();
         let (_, end) = extent(curves.iter().flat_map(|curve| curve.points.iter().map(|(seconds, _)| *seconds)))?;
-        let x = Scale::exact(0.0, end, 4, FRAME.left, FRAME.right);
+        let step = quarter(end);
+        let x = Scale::exact(0.0, 4.0 * step, 4, FRAME.left, FRAME.right);
         let titles = ("training in timed seconds", "accuracy in percent");
         let drawn = LineDrawing::new(FRAME, &curves, (&x, titles.0), (&y, titles.1), Some(target));
-        let lines = drawn.with_x_ticks(quarters(end, &x));
+        let lines = drawn.with_x_ticks(quarters(step, &x));
         let (low, high) = y.ends();
         Some(Self { lines, low, high })
     }
 }
 
-/// Marks at the quarters of the axis, which another pair of entries keeps with other words.
-fn quarters(end: f64, x: &Scale) -> Vec<Tick> {
-    let mark = |quarter: u8| end * f64::from(quarter) / 4.0;
-    (0..=4).map(mark).map(|seconds| Tick { at: x.at(seconds), label: three_digits(seconds) }).collect()
+/// A quarter of the time axis: a short number of which four are no less than `end`.
+fn quarter(end: f64) -> f64 {
+    let least = end / 4.0;
+    let power = 10_f64.powf(least.log10().floor());
+    let factors = [1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0];
+    factors.into_iter().find(|factor| factor * power >= least * (1.0 - 1e-9)).unwrap_or(10.0) * power
 }
 
-fn three_digits(value: f64) -> String {
-    let decimals = if value >= 100.0 {
-        0
-    } else if value >= 10.0 {
-        1
-    } else {
-        2
+/// Marks at the quarters, which another pair of entries keeps with other words.
+fn quarters(step: f64, x: &Scale) -> Vec<Tick> {
+    let is_whole = |decimals: &usize| {
+        let scaled = step * 10_f64.powi(i32::try_from(*decimals).unwrap_or(0));
+        (scaled - scaled.round()).abs() < 1e-6
     };
-    format!("{value:.decimals$}")
+    let decimals = (0..9).find(is_whole).unwrap_or(9);
+    let mark = |quarter: u8| step * f64::from(quarter);
+    (0..=4).map(mark).map(|seconds| Tick { at: x.at(seconds), label: format!("{seconds:.decimals$}") }).collect()
 }
 
 /// JSON inside a `script` element: nothing in it can end the element or begin another.

@@ -5,10 +5,7 @@ use std::path::PathBuf;
 use super::{SiteError, row_folder};
 use crate::artifact::{Sha256Hex, sha256_hex};
 use crate::leaderboard::board::Row;
-use crate::result::{
-    Entry, LOG_CAP, LOG_FILE, MANIFEST_FILE, RECIPE_FILE, REPRODUCTIONS_FOLDER, RESULT_FILE, Reproduction,
-    SIGNATURE_FILE, VARIANT_FILE,
-};
+use crate::result::{Entry, LOG_CAP, REPRODUCTIONS_FOLDER, Reproduction};
 use crate::yaml;
 
 /// A file of an entry, to be copied only if it is still the one that was verified.
@@ -16,7 +13,8 @@ pub(super) struct Copy {
     /// Its path in the site.
     pub(super) path: String,
     from: PathBuf,
-    sha256: Option<Sha256Hex>,
+    /// Digest of what was verified; `None` for a signature.
+    pub(super) sha256: Option<Sha256Hex>,
 }
 
 impl Copy {
@@ -42,26 +40,11 @@ pub(super) fn of_row(row: &Row) -> Vec<Copy> {
 }
 
 fn of_entry(entry: &Entry, folder: &str) -> impl Iterator<Item = Copy> {
-    entry_files(entry).map(move |(name, sha256)| Copy {
+    entry.files().map(move |(name, sha256)| Copy {
         path: format!("{folder}/{name}"),
         from: entry.folder.join(name),
         sha256,
     })
-}
-
-/// The files of an entry, with the digests of those that have one. No digest of a signature is kept: whoever uses it
-/// verifies it.
-pub(super) fn entry_files(entry: &Entry) -> impl Iterator<Item = (&'static str, Option<Sha256Hex>)> {
-    let variant = &entry.result.variant;
-    let files = [
-        (VARIANT_FILE, Some(variant.variant_sha256)),
-        (RECIPE_FILE, Some(variant.recipe_sha256)),
-        (LOG_FILE, Some(entry.result.log.sha256)),
-        (RESULT_FILE, Some(entry.result_sha256)),
-        (SIGNATURE_FILE, None),
-    ];
-    let own = (MANIFEST_FILE, Some(entry.result.dataset.manifest_sha256));
-    files.into_iter().chain((!entry.result.dataset.published).then_some(own))
 }
 
 /// The folder of a reproduction below its entry's `reproductions`, and whether it is the name that it has in the submissions:

@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::folder::{MARKER, failed, listed, marker_text};
 use super::{Destination, Once, SiteError, SiteOptions, paths, put_all};
+use crate::artifact::Sha256Hex;
 use crate::leaderboard::Workers;
 use crate::leaderboard::board::Board;
 
@@ -38,7 +39,7 @@ pub fn compare(board: &Board, site: &Path, options: &SiteOptions, workers: Worke
     let before = if site.exists() { listed(site)? } else { BTreeSet::new() };
     let comparison = Comparison { site, found: Mutex::default() };
     put_all(board, &once, workers, &comparison)?;
-    comparison.put(MARKER, marker_text(planned.iter()).as_bytes())?;
+    comparison.put(MARKER, marker_text(planned.iter()).as_bytes(), None)?;
     let mut found = comparison.found.into_inner().unwrap_or_else(PoisonError::into_inner);
     if site.exists() {
         let there = files(site)?;
@@ -61,7 +62,7 @@ struct Comparison<'a> {
 }
 
 impl Destination for Comparison<'_> {
-    fn put(&self, path: &str, bytes: &[u8]) -> Result<(), SiteError> {
+    fn put(&self, path: &str, bytes: &[u8], _: Option<Sha256Hex>) -> Result<(), SiteError> {
         let file = self.site.join(path);
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         match fs::symlink_metadata(&file) {

@@ -39,14 +39,14 @@ impl EntrySites {
         let mut log = Vec::new();
         for copy in copies::of_row(row) {
             let bytes = copy.bytes()?;
-            to.put(&copy.path, &bytes)?;
+            to.put(&copy.path, &bytes, copy.sha256)?;
             if copy.path == log_path {
                 log = bytes;
             }
         }
         let path = page_path(row);
         let page = self.pages.render("entry.html", &path, &self.view(track, &with_log(row, &log)?))?;
-        to.put(&path, page.as_bytes())
+        to.put(&path, page.as_bytes(), None)
     }
 
     fn view(&self, track: &RankedTrack, row: &Row) -> EntryPage {

@@ -10,7 +10,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use super::{Destination, SiteError, Stamp, Stamps};
-use crate::artifact::{sha256_hex, write_atomic, write_unsynced};
+use crate::artifact::{Sha256Hex, sha256_hex, write_atomic, write_unsynced};
 
 /// The file that makes a folder a site of ours.
 pub(super) const MARKER: &str = ".hlb-bench-site";
@@ -53,32 +53,34 @@ impl SiteFolder {
             self.remove(stale)?;
         }
         self.mark(self.planned.iter())?;
-        self.stamp(MARKER, marker_text(self.planned.iter()).as_bytes());
+        self.stamp(MARKER, sha256_hex(marker_text(self.planned.iter()).as_bytes()));
         Ok(self.stamps.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Puts the bytes where they belong, unless they are there already.
-    fn place(&self, path: &str, bytes: &[u8]) -> Result<(), SiteError> {
+    /// Puts the bytes where they belong, unless they are there already. `sha256` is their digest, where stamps are kept.
+    fn place(&self, path: &str, bytes: &[u8], sha256: Option<Sha256Hex>) -> Result<(), SiteError> {
         let file = self.root.join(path);
-        if self.is_untouched(path, &file, bytes) || fs::read(&file).is_ok_and(|found| found == bytes) {
+        let is_there = || fs::read(&file).is_ok_and(|found| found == bytes);
+        if self.before.contains(path) && (self.is_untouched(path, &file, sha256) || is_there()) {
             return Ok(());
         }
-        if let Some(parent) = file.parent() {
-            fs::create_dir_all(parent).map_err(failed("create the folder", parent))?;
+        match write_unsynced(&file, bytes) {
+            Err(error) if error.is_of_no_folder() => {
+                let parent = file.parent().unwrap_or(&self.root);
+                fs::create_dir_all(parent).map_err(failed("create the folder", parent))?;
+                Ok(write_unsynced(&file, bytes)?)
+            }
+            written => Ok(written?),
         }
-        Ok(write_unsynced(&file, bytes)?)
     }
 
-    fn is_untouched(&self, path: &str, file: &Path, bytes: &[u8]) -> bool {
+    fn is_untouched(&self, path: &str, file: &Path, sha256: Option<Sha256Hex>) -> bool {
         let stamp = self.stamps_before.as_ref().and_then(|stamps| stamps.get(path));
-        stamp.is_some_and(|stamp| stamp.is_of(file, sha256_hex(bytes)))
+        stamp.zip(sha256).is_some_and(|(stamp, sha256)| stamp.is_of(file, sha256))
     }
 
-    fn stamp(&self, path: &str, bytes: &[u8]) {
-        if self.stamps_before.is_none() {
-            return;
-        }
-        if let Some(stamp) = Stamp::of(&self.root.join(path), sha256_hex(bytes)) {
+    fn stamp(&self, path: &str, sha256: Sha256Hex) {
+        if let Some(stamp) = Stamp::of(&self.root.join(path), sha256) {
             self.stamps.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), stamp);
         }
     }
@@ -105,10 +107,13 @@ impl SiteFolder {
 }
 
 impl Destination for SiteFolder {
-    fn put(&self, path: &str, bytes: &[u8]) -> Result<(), SiteError> {
+    fn put(&self, path: &str, bytes: &[u8], sha256: Option<Sha256Hex>) -> Result<(), SiteError> {
         debug_assert!(self.planned.contains(path), "only planned files are remembered");
-        self.place(path, bytes)?;
-        self.stamp(path, bytes);
+        let sha256 = self.stamps_before.as_ref().map(|_| sha256.unwrap_or_else(|| sha256_hex(bytes)));
+        self.place(path, bytes, sha256)?;
+        if let Some(sha256) = sha256 {
+            self.stamp(path, sha256);
+        }
         Ok(())
     }
 }

@@ -67,9 +67,22 @@ pub(super) struct Published {
     name: String,
     by: Option<String>,
     board: String,
+    #[serde(skip)]
+    number: f64,
 }
 
 impl Published {
+    /// Its seconds.
+    pub(super) fn seconds(&self) -> f64 {
+        self.number
+    }
+
+    /// In one line.
+    pub(super) fn words(&self) -> String {
+        let by = self.by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
+        format!("published elsewhere: {}, {}{by}", self.seconds, self.name)
+    }
+
     /// The fastest to a track's target that others published: no row of the track, but a line to hold it against.
     pub(super) fn fastest(track: &Track) -> Option<Self> {
         let boards = history::shipped();
@@ -85,6 +98,7 @@ impl Published {
             name: row.name.to_string(),
             by: row.authors.as_ref().map(ToString::to_string),
             board: board.id.to_string(),
+            number: seconds,
         })
     }
 }

@@ -14,7 +14,7 @@ use crate::text::show_capped;
 /// Most characters of the reason for a rejection: whole, since its author has to act on it.
 const REASON_CAP: usize = 1000;
 
-/// Most ranked and most unranked rows of a track on the front page; the page of the track has all.
+/// Most rows of a hardware class, and most unranked rows, of a track on the front page; the page of the track has all.
 const MOST_ROWS: usize = 25;
 
 /// The front page.

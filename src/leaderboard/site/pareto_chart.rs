@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::class_colours::ClassColours;
 use super::figure::{dollars, foreign};
 use super::plot::{Axes, Frame, Scale, extent, polyline};
 use super::row_folder;
@@ -9,9 +10,6 @@ use crate::leaderboard::board::{RankedTrack, Row};
 use crate::units::human_seconds;
 
 const FRAME: Frame = Frame::SMALL;
-
-/// Colours that the style sheet has.
-const COLOURS: usize = 8;
 
 /// A drawing of points, of which a line joins the best.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -70,15 +68,13 @@ pub(super) fn draw(track: &RankedTrack) -> Option<ParetoChart> {
     let (cheapest, dearest) = extent(priced.iter().map(|priced| priced.usd))?;
     let x = Scale::logarithmic(fastest, slowest, FRAME.left, FRAME.right);
     let y = Scale::logarithmic(cheapest, dearest, FRAME.bottom, FRAME.top);
-    let mut classes: Vec<&str> = priced.iter().map(|priced| priced.row.class.as_str()).collect();
-    classes.sort_unstable();
-    classes.dedup();
-    let colour = |class: &str| classes.iter().position(|known| *known == class).unwrap_or(0) % COLOURS + 1;
+    let colours = ClassColours::new(track);
+    let classes = colours.of(|class| priced.iter().any(|priced| priced.row.class == class));
     let best = front(&priced.iter().map(|priced| (priced.seconds, priced.usd)).collect::<Vec<_>>());
     let mark = |(index, priced): (usize, &Priced)| Mark {
         x: x.at(priced.seconds),
         y: y.at(priced.usd),
-        colour: colour(&priced.row.class),
+        colour: colours.colour(&priced.row.class),
         best: best.contains(&index),
         words: words(priced),
         page: format!("{}/index.html", row_folder(priced.row)),
@@ -88,7 +84,7 @@ pub(super) fn draw(track: &RankedTrack) -> Option<ParetoChart> {
         axes: Axes::new(FRAME, (&x, "time to target in seconds"), (&y, "cost in US dollars")),
         front: if best.len() > 1 { polyline(corners) } else { String::new() },
         points: priced.iter().enumerate().map(mark).collect(),
-        classes: classes.iter().map(|class| Class { name: foreign(class), colour: colour(class) }).collect(),
+        classes: classes.iter().map(|class| Class { name: foreign(class), colour: colours.colour(class) }).collect(),
         without_cost: ranked.len() - priced.len(),
     })
 }

@@ -3,7 +3,9 @@
 use chrono::{Datelike as _, NaiveDate};
 use serde::Serialize;
 
+use super::class_colours::ClassColours;
 use super::figure::foreign;
+use super::history_view::Published;
 use super::plot::{Axes, Frame, Scale, Tick, extent, polyline};
 use super::row_folder;
 use crate::leaderboard::board::RankedTrack;
@@ -24,6 +26,14 @@ pub(super) struct RecordChart {
     axes: Axes,
     lines: Vec<Line>,
     points: Vec<Mark>,
+    /// What others published for the task, as a line to hold the records against.
+    published: Option<PublishedLine>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct PublishedLine {
+    y: f64,
+    words: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -54,29 +64,31 @@ pub(super) fn draw(track: &RankedTrack) -> Option<RecordChart> {
     if first == last {
         return None;
     }
-    let (fastest, slowest) = extent(dated.iter().map(|(_, record)| record.seconds))?;
+    let published = Published::fastest(&track.track);
+    let seconds = dated.iter().map(|(_, record)| record.seconds);
+    let (fastest, slowest) = extent(seconds.chain(published.as_ref().map(Published::seconds)))?;
     let x = Scale::exact(0.0, number(last - first), 4, FRAME.left, FRAME.right - 12.0);
     let y = Scale::logarithmic(fastest, slowest, FRAME.bottom, FRAME.top);
     let at = |(day, record): &Dated| (x.at(number(day - first)), y.at(record.seconds));
-    let classes = classes(&dated);
+    let (colours, most) = (ClassColours::new(track), classes(&dated));
+    let classes = colours.of(|class| most.contains(&class));
     let of = |class: &str| dated.iter().filter(|(_, record)| record.row.class == class).collect::<Vec<_>>();
-    let numbered = || (1..).zip(&classes);
-    let line = |(colour, class): (usize, &&str)| Line {
+    let line = |class: &&str| Line {
         label: foreign(class),
-        colour,
-        pattern: 0,
+        colour: colours.colour(class),
+        pattern: colours.pattern(class),
         points: polyline(steps(&of(class).into_iter().map(at).collect::<Vec<_>>()).into_iter()),
     };
-    let mark = |colour, dated: &Dated| {
+    let mark = |dated: &Dated| {
         let ((x, y), record) = (at(dated), dated.1);
+        let colour = colours.colour(&record.row.class);
         Mark { x, y, colour, words: words(record), page: format!("{}/index.html", row_folder(record.row)) }
     };
     Some(RecordChart {
         axes: Axes::new(FRAME, (&x, "day"), (&y, "time to target in seconds")).with_x_ticks(days(first, last, &x)),
-        lines: numbered().map(line).collect(),
-        points: numbered()
-            .flat_map(|(colour, class)| of(class).into_iter().map(move |dated| mark(colour, dated)).collect::<Vec<_>>())
-            .collect(),
+        lines: classes.iter().map(line).collect(),
+        points: classes.iter().flat_map(|class| of(class)).map(mark).collect(),
+        published: published.map(|fastest| PublishedLine { y: y.at(fastest.seconds()), words: fastest.words() }),
     })
 }
 

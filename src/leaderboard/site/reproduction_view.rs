@@ -7,7 +7,7 @@ use super::entry_figures::{
 };
 use super::figure::{Figure, day, foreign};
 use super::machine_view::Fact;
-use super::{entry_files, reproduction_folder};
+use super::reproduction_folder;
 use crate::result::{Entry, REPRODUCTIONS_FOLDER, Reproduction, Verdict};
 
 /// One session that repeated an entry.
@@ -82,7 +82,7 @@ impl ReproductionView {
             facts: facts(again),
             reasons: agreement.reasons.iter().map(|reason| foreign(reason)).collect(),
             warnings: warnings(session),
-            files: entry_files(session).map(file).collect(),
+            files: session.files().map(file).collect(),
             verify: is_own_name.then(|| format!("hlb-bench verify submissions/{path}/{REPRODUCTIONS_FOLDER}/{folder}")),
         }
     }

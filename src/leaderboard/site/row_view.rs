@@ -19,7 +19,7 @@ use crate::stats::Spread;
 pub(super) struct GroupView {
     /// The hardware that they are ranked on; `None` for unranked ones.
     class: Option<String>,
-    /// How many there are.
+    /// How many there are, or are shown of how many.
     count: String,
     rows: Vec<RowView>,
 }
@@ -150,14 +150,14 @@ impl Strip {
 }
 
 impl GroupView {
-    /// The rows, on one time axis.
-    pub(super) fn new(class: Option<String>, rows: &[&Row]) -> Self {
+    /// The rows, on one time axis; `all` counts those that are not shown, too.
+    pub(super) fn new(class: Option<String>, rows: &[&Row], all: usize) -> Self {
         let times = rows.iter().map(|row| spread(&row.entry));
         let longest = times.filter_map(|spread| spread.max.or(spread.quartile_3).or(spread.median)).fold(0.0, f64::max);
-        let count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+        let all_words = counted(u32::try_from(all).unwrap_or(u32::MAX), "entry", "entries");
         Self {
             class,
-            count: counted(count, "entry", "entries"),
+            count: if all > rows.len() { format!("{} of {all_words}", rows.len()) } else { all_words },
             rows: rows.iter().map(|row| row_view(row, longest)).collect(),
         }
     }

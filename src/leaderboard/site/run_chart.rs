@@ -6,7 +6,7 @@ use super::plot::{Axes, Frame, Scale, extent, polyline};
 use crate::result::RunLog;
 use crate::wire::Outcome;
 
-const FRAME: Frame = Frame::WIDE;
+const FRAME: Frame = Frame::SMALL;
 
 /// How far the close view reaches below the target, in percentage points.
 const NEAR_POINTS: f64 = 3.0;

@@ -61,20 +61,24 @@ impl TrackPage {
 }
 
 impl TrackView {
-    /// With so many ranked and so many unranked rows at most.
+    /// With so many rows of each hardware class at most, the fastest, and so many unranked ones, the newest.
     pub(super) fn new(track: &RankedTrack, most: usize) -> Self {
         let (ranked, unranked): (Vec<&Row>, Vec<&Row>) = track.rows.iter().partition(|row| row.rank.is_some());
-        let mut classes: Vec<String> = track.rows.iter().map(|row| foreign(&row.class)).collect();
+        let of_class: Vec<&[&Row]> = ranked.chunk_by(|above, below| above.class == below.class).collect();
+        let fastest = |rows: &&[&'_ Row]| rows.len().min(most);
+        let newest = &unranked[unranked.len().saturating_sub(most)..];
+        let left_out = track.rows.len() - of_class.iter().map(fastest).sum::<usize>() - newest.len();
+        let group = |rows: &&[&Row]| {
+            GroupView::new(rows.first().map(|row| foreign(&row.class)), &rows[..fastest(rows)], rows.len())
+        };
+        let shown = of_class.iter().flat_map(|rows| &rows[..fastest(rows)]).chain(newest);
+        let mut classes: Vec<String> = shown.map(|row| foreign(&row.class)).collect();
         classes.sort();
         classes.dedup();
-        let shown = |rows: &[&Row]| rows.len().min(most);
-        let left_out = track.rows.len() - shown(&ranked) - shown(&unranked);
-        let (ranked, unranked) = (&ranked[..shown(&ranked)], &unranked[..shown(&unranked)]);
-        let of_class = |rows: &[&Row]| GroupView::new(rows.first().map(|row| foreign(&row.class)), rows);
         Self {
             facts: TrackFacts::new(&track.track),
-            ranked: ranked.chunk_by(|above, below| above.class == below.class).map(of_class).collect(),
-            unranked: (!unranked.is_empty()).then(|| GroupView::new(None, unranked)).into_iter().collect(),
+            ranked: of_class.iter().map(group).collect(),
+            unranked: (!newest.is_empty()).then(|| GroupView::new(None, newest, unranked.len())).into_iter().collect(),
             classes,
             count: counted(u32::try_from(track.rows.len()).unwrap_or(u32::MAX), "entry", "entries"),
             left_out,

@@ -15,7 +15,7 @@
 
 mod atom;
 mod badge;
-mod crawler;
+pub(super) mod crawler;
 mod csv;
 mod entries;
 mod field;
@@ -45,9 +45,6 @@ pub(super) fn files(
     ]);
     for track in &board.tracks {
         found.insert(badge::path(&track.track), badge::svg(track, pages)?);
-    }
-    if let Some(base_url) = &options.base_url {
-        found.extend(crawler::files(board, base_url, pages)?);
     }
     Ok(found)
 }

@@ -34,7 +34,7 @@ impl Frame {
 
     /// Rows of marks along one axis.
     pub(crate) const ROWS: Self =
-        Self { width: 720.0, height: 150.0, left: 96.0, right: 700.0, top: 12.0, bottom: 98.0 };
+        Self { width: 480.0, height: 140.0, left: 78.0, right: 464.0, top: 12.0, bottom: 88.0 };
 }
 
 /// The frame, its ticks, and what is told along its edges.

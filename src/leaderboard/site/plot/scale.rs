@@ -14,6 +14,9 @@ pub(crate) struct Tick {
 /// Most marks of one axis, whatever numbers a stranger's log holds.
 const MOST_TICKS: usize = 13;
 
+/// Fewest marks of a logarithmic axis: two do not show how it bends.
+const FEWEST_TICKS: usize = 3;
+
 /// A scale from values to coordinates.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scale {
@@ -71,36 +74,47 @@ impl Scale {
         if self.logarithmic {
             return self.logarithmic_ticks();
         }
-        let first = (self.low / self.step - 1e-9).ceil();
-        let decimals = if self.step < 0.1 { 2 } else { usize::from(self.step < 1.0) };
+        self.even_ticks(self.step)
+    }
+
+    /// Marks at the multiples of a step.
+    fn even_ticks(&self, step: f64) -> Vec<Tick> {
+        let first = (self.low / step - 1e-9).ceil();
+        let decimals = decimals(step);
         (0..)
             .take(MOST_TICKS)
-            .map(|index| (first + f64::from(index)) * self.step)
-            .take_while(|value| *value <= self.high + self.step * 1e-9)
+            .map(|index| (first + f64::from(index)) * step)
+            .take_while(|value| *value <= self.high + step * 1e-9)
             .map(|value| Tick { at: self.at(value), label: format!("{value:.decimals$}") })
             .collect()
     }
 
-    /// Marks at 1, 2 and 5 times the powers of ten, or at the powers alone where those would crowd.
+    /// Marks at 1, 2 and 5 times the powers of ten, at the powers alone where those would crowd, and at the multiples of a step
+    /// where hardly any of them lies between the ends.
     fn logarithmic_ticks(&self) -> Vec<Tick> {
         let marks = |factors: &[f64]| -> Vec<f64> {
             let powers = (-12..=12).flat_map(|power| factors.iter().map(move |factor| factor * 10_f64.powi(power)));
             powers.filter(|value| (self.low..=self.high).contains(value)).collect()
         };
         let many = marks(&[1.0, 2.0, 5.0]);
+        if many.len() < FEWEST_TICKS {
+            return self.even_ticks(nice_step(self.high - self.low, 8));
+        }
         let values = if many.len() > 8 { marks(&[1.0]) } else { many };
-        // Between two marks of the coarsest kind the ends themselves are told.
-        let values = if values.is_empty() { vec![self.low, self.high] } else { values };
         values.into_iter().take(MOST_TICKS).map(|value| Tick { at: self.at(value), label: plain(value) }).collect()
     }
 }
 
-/// A number without needless zeros.
+/// A number of one digit that counts.
 fn plain(value: f64) -> String {
-    let leading =
-        if value >= 1.0 { 0 } else { (1..=12).find(|digits| value * 10_f64.powi(*digits) >= 0.999).unwrap_or(12) };
-    let decimals = usize::try_from(leading).unwrap_or(0);
-    format!("{value:.decimals$}")
+    format!("{value:.*}", decimals(value))
+}
+
+/// Decimals that multiples of a step need; the step has one digit that counts.
+fn decimals(step: f64) -> usize {
+    (0..12)
+        .find(|digits| step * 10_f64.powi(*digits) >= 0.999)
+        .map_or(12, |digits| usize::try_from(digits).unwrap_or(0))
 }
 
 /// 1, 2 or 5 times a power of ten, so that `span` holds at most `ticks` steps.
@@ -134,6 +148,8 @@ mod tests {
         assert_eq!(labels(scale), ["0.01", "0.1", "1", "10"]);
         assert!((scale.at(0.1) - scale.at(0.01) - (scale.at(10.0) - scale.at(1.0))).abs() < 0.21);
         assert_eq!(labels(Scale::logarithmic(3.0, 40.0, 0.0, 1.0)), ["5", "10", "20"]);
+        assert_eq!(labels(Scale::logarithmic(6.3, 7.0, 0.0, 1.0)), ["6.0", "6.5", "7.0", "7.5"]);
+        assert_eq!(labels(Scale::logarithmic(22.9, 75.9, 0.0, 1.0)), ["30", "40", "50", "60", "70", "80"]);
     }
 
     proptest! {
@@ -145,6 +161,18 @@ mod tests {
             for scale in [Scale::exact(low, low * factor, 6, 50.0, 700.0), Scale::logarithmic(low, low * factor, 50.0, 700.0)] {
                 prop_assert!((50.0..=700.0).contains(&scale.at(value)), "{value} {scale:?}");
                 prop_assert!((1..=MOST_TICKS).contains(&scale.ticks().len()), "{scale:?}");
+            }
+        }
+
+        #[test]
+        fn a_mark_of_a_logarithmic_axis_stands_where_its_label_says(low in 1e-6_f64..1e6, factor in 1.0_f64..1e6) {
+            let scale = Scale::logarithmic(low, low * factor, 50.0, 700.0);
+            let ticks = scale.ticks();
+            prop_assert!((FEWEST_TICKS..=MOST_TICKS).contains(&ticks.len()), "{ticks:?}");
+            for tick in ticks {
+                let said: f64 = tick.label.parse().expect("a number");
+                prop_assert!((scale.at(said) - tick.at).abs() < 0.11, "{tick:?} {scale:?}");
+                prop_assert!((50.0..=700.0).contains(&tick.at), "{tick:?}");
             }
         }
     }

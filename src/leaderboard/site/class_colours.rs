@@ -1,0 +1,38 @@
+//! One colour for each hardware class of a track, the same in all of its drawings.
+
+use crate::leaderboard::board::RankedTrack;
+
+/// Colours that the style sheet has.
+const COLOURS: usize = 8;
+
+/// The hardware classes of a track's ranked rows, in the order of the board.
+#[derive(Debug)]
+pub(super) struct ClassColours<'a>(Vec<&'a str>);
+
+impl<'a> ClassColours<'a> {
+    pub(super) fn new(track: &'a RankedTrack) -> Self {
+        let ranked = track.rows.iter().filter(|row| row.rank.is_some());
+        let mut classes: Vec<&str> = ranked.map(|row| row.class.as_str()).collect();
+        classes.dedup();
+        Self(classes)
+    }
+
+    /// The colour of a class, from 1.
+    pub(super) fn colour(&self, class: &str) -> usize {
+        self.place(class) % COLOURS + 1
+    }
+
+    /// The pattern that tells lines of one colour apart, from 0.
+    pub(super) fn pattern(&self, class: &str) -> usize {
+        self.place(class) / COLOURS
+    }
+
+    /// Those of the classes that `is_drawn`, in the order of the board.
+    pub(super) fn of(&self, is_drawn: impl Fn(&str) -> bool) -> Vec<&'a str> {
+        self.0.iter().copied().filter(|class| is_drawn(class)).collect()
+    }
+
+    fn place(&self, class: &str) -> usize {
+        self.0.iter().position(|known| *known == class).unwrap_or(0)
+    }
+}
