@@ -3,7 +3,10 @@
 //!
 //! The twin computes in double precision. Here every case is trained twice: in double precision, where rounding is too small
 //! to blur a comparison, and in single precision, as recipes are. There rounding grows from update to update, and a maximum
-//! that falls on another pixel makes a step of it: 10 losses agree to 1e-4, 50 only to 5e-3, and final tensors are not compared.
+//! that falls on another pixel makes a step of it: 10 losses agree to 1e-4, all 50 in most cases to 1e-4 and in all to 5e-3, and
+//! final tensors are not compared.
+
+use std::cell::Cell;
 
 use crate::torch::{Batch, Choices, Corners, DeviceData, Engine, Layout, Mode, State, TorchTrainer, apply_init};
 use hlb_bench::artifact::sha256_file;
@@ -146,7 +149,8 @@ fn compare_forward(name: &str, case: &Value, tolerance: Tolerance) {
     }
 }
 
-fn compare_training(name: &str, case: &Value, tolerance: Tolerance) {
+/// Returns how far a loss is from the twin's at most, relative to the largest.
+fn compare_training(name: &str, case: &Value, tolerance: Tolerance) -> f64 {
     let (mut trainer, layout, recipe) = begin(case, tolerance.kind);
     trainer.fit_whitening_in(&in_order().order);
     let losses: Vec<f64> = (0..recipe.length(tiny::SHAPES.train).steps())
@@ -159,8 +163,9 @@ fn compare_training(name: &str, case: &Value, tolerance: Tolerance) {
     let largest = expected.iter().fold(0.0_f64, |largest, loss| largest.max(*loss));
     close(&format!("{name} first losses"), &losses[..FIRST], &expected[..FIRST], tolerance.first_losses * largest);
     close(&format!("{name} losses"), &losses, &expected, tolerance.losses * largest);
+    let farthest = losses.iter().zip(&expected).map(|(found, expected)| (found - expected).abs()).fold(0.0, f64::max);
     if tolerance.kind != Kind::Double {
-        return;
+        return farthest / largest;
     }
     compare_state(&format!("{name} trained"), &layout, trainer.state().unwrap(), &case["trained"], tolerance.weights);
     let evaluated = trainer.evaluated_state().unwrap();
@@ -168,10 +173,11 @@ fn compare_training(name: &str, case: &Value, tolerance: Tolerance) {
     same(&format!("{name} logits"), &trainer.logits().unwrap(), &case["logits"], tolerance.weights);
     let correct = u64::from(trainer.evaluate().unwrap().correct);
     assert_eq!(Some(correct), case["correct"].as_u64(), "{name}");
+    farthest / largest
 }
 
-/// Compares all cases, and names every one that fails.
-fn all_cases(compare: impl Fn(&str, &Value)) {
+/// Compares all cases, and names every one that fails. Returns how many there are.
+fn all_cases(compare: impl Fn(&str, &Value)) -> usize {
     let document = document();
     let cases = document["cases"].as_object().unwrap();
     assert!(cases.len() >= 30, "{} cases", cases.len());
@@ -181,6 +187,7 @@ fn all_cases(compare: impl Fn(&str, &Value)) {
     };
     let failed: Vec<String> = cases.iter().filter_map(fails).collect();
     assert!(failed.is_empty(), "cases that do not agree: {failed:?}");
+    cases.len()
 }
 
 #[test]
@@ -192,12 +199,20 @@ fn the_first_forward_pass_agrees_with_the_twin() {
 
 #[test]
 fn fifty_steps_in_double_precision_agree_with_the_twin() {
-    all_cases(|name, case| compare_training(name, case, DOUBLE));
+    all_cases(|name, case| {
+        compare_training(name, case, DOUBLE);
+    });
 }
 
 #[test]
 fn fifty_steps_in_single_precision_agree_with_the_twin() {
-    all_cases(|name, case| compare_training(name, case, SINGLE));
+    let near = Cell::new(0);
+    let cases = all_cases(|name, case| {
+        let farthest = compare_training(name, case, SINGLE);
+        near.set(near.get() + usize::from(farthest <= SINGLE.first_losses));
+    });
+    println!("{} of {cases} cases keep all 50 losses to {:e}", near.get(), SINGLE.first_losses);
+    assert!(2 * near.get() > cases, "rounding alone does not part most of them");
 }
 
 /// Rates and momenta against those of PyTorch's own schedulers.
