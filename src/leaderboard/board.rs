@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::artifact::Sha256Hex;
 use crate::leaderboard::median_run::median_curve;
 use crate::leaderboard::record::{day, held_at};
+use crate::leaderboard::sensors::Sensors;
 use crate::leaderboard::withdrawn::{self, Withdrawal, WithdrawnError};
 use crate::leaderboard::{SIGNERS_FILE, Workers};
 use crate::result::{Claim, Entry, RESULT_FILE, Trust, check_entry, claims, entry_name};
@@ -45,8 +46,10 @@ pub struct RankedTrack {
 /// An entry and where it stands.
 #[derive(Debug, Clone)]
 pub struct Row {
-    /// The entry, without the readings of its sensors: its own page reads them again.
+    /// The entry, without the samples of its run log.
     pub entry: Entry,
+    /// What is drawn of those.
+    pub sensors: Sensors,
     /// Folder below the submissions, with `/` between its parts.
     pub path: String,
     /// What trained, in a few words: rows are ranked within it.
@@ -109,11 +112,15 @@ pub enum BoardError {
 }
 
 impl Row {
-    fn new(entry: Entry, path: String) -> Self {
+    fn new(mut entry: Entry, path: String) -> Self {
         let class = entry.result.machine.class(&entry.result.session.device);
         let median_curve = median_curve(&entry.log);
+        let gpu = entry.result.derived.telemetry.gpu.as_ref().map(|gpu| gpu.index);
+        let sensors = Sensors::new(&entry.log, gpu);
+        entry.forget_samples();
         Self {
             entry,
+            sensors,
             path,
             class,
             rank: None,
@@ -249,8 +256,7 @@ pub(super) fn relative(submissions: &Path, folder: &Path) -> String {
 }
 
 fn admit(folder: &Path, path: &str, signers: &AllowedSigners, now: DateTime<Utc>) -> Result<Entry, String> {
-    let mut entry = check_entry(folder, signers, now).map_err(|error| error.fault.to_string())?;
-    entry.forget_samples();
+    let entry = check_entry(folder, signers, now).map_err(|error| error.fault.to_string())?;
     if entry.trust == Trust::Unsigned {
         return Err("it is unsigned".to_owned());
     }

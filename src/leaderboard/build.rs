@@ -69,7 +69,7 @@ pub enum BuildError {
 impl BuildError {
     /// Whether entries changed while the site was built, so that the same build may succeed the next time.
     pub fn is_of_a_change(&self) -> bool {
-        matches!(self, Self::Site(SiteError::Changed { .. } | SiteError::Read(_) | SiteError::RunLog { .. }))
+        matches!(self, Self::Site(SiteError::Changed { .. } | SiteError::Read(_)))
     }
 
     /// What to do next, where there is something.

@@ -40,7 +40,8 @@ struct Inputs<'a> {
     entries: Vec<(String, Sha256Hex)>,
 }
 
-/// The digest of what a board follows from; entries of a board that was just `verified` are not read again. `None` where it cannot be said, as with links or devices among the entries: such a
+/// The digest of what a board follows from; entries of a board that was just `verified` are not read again. `None` where it
+/// cannot be said, as with links or devices among the entries: such a
 /// board is built anew each time.
 pub(super) fn digest(
     submissions: &Path,

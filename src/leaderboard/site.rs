@@ -70,7 +70,7 @@ use serde::Serialize;
 use crate::artifact::{ArtifactError, Sha256Hex};
 use crate::leaderboard::board::{Board, RankedTrack, Row};
 use crate::leaderboard::{SIGNERS_FILE, Workers};
-use crate::result::{LOG_CAP, RunLogError};
+use crate::result::LOG_CAP;
 use crate::text::show;
 use crate::yaml::{self, ReadError};
 
@@ -125,14 +125,6 @@ pub enum SiteError {
     Changed {
         /// The file.
         path: PathBuf,
-    },
-    /// The run log of an entry cannot be read again: a bug, since it was verified.
-    #[error("the run log in `{path}` cannot be read again", path = show(&path.to_string_lossy()))]
-    RunLog {
-        /// The entry's folder.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: RunLogError,
     },
     /// The page of a study may hold anything.
     #[error("`{path}` does not begin as the page of a study does, so it may hold a script", path = show(&path.to_string_lossy()))]

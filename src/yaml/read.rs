@@ -85,7 +85,8 @@ pub fn read(path: &Path, cap: ByteCap) -> Result<Vec<u8>, ReadError> {
     if size > cap.0 {
         return Err(too_large(path, size, cap));
     }
-    let mut bytes = Vec::new();
+    // Room for one more byte, so that a file of its stated size is read at once and not in pieces.
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0).saturating_add(1));
     // One more than the cap: a file may grow between the two calls, or lie about its size as those in /proc do.
     file.take(cap.0.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > cap.0 {

@@ -7,7 +7,6 @@ use super::shell::Shell;
 use super::{Destination, SiteError, row_folder};
 use crate::leaderboard::board::{Board, RankedTrack, Row};
 use crate::price::Table;
-use crate::result::{LOG_FILE, RunLog};
 
 /// Folders between a page and the site's root: `entries/TRACK/NAME`.
 const DEPTH: usize = 3;
@@ -33,31 +32,17 @@ impl EntrySites {
         Self { pages: Pages::new(), prices: Table::shipped(), shell: Shell::new(board, DEPTH) }
     }
 
-    /// Hands over an entry's files and its page. The run log, which the page draws, is read once for both.
+    /// Hands over an entry's files and its page.
     pub(super) fn put(&self, track: &RankedTrack, row: &Row, to: &impl Destination) -> Result<(), SiteError> {
-        let log_path = format!("{}/{LOG_FILE}", row_folder(row));
-        let mut log = Vec::new();
         for copy in copies::of_row(row) {
-            let bytes = copy.bytes()?;
-            to.put(&copy.path, &bytes, copy.sha256)?;
-            if copy.path == log_path {
-                log = bytes;
-            }
+            to.put(&copy.path, &copy.bytes()?, copy.sha256)?;
         }
         let path = page_path(row);
-        let page = self.pages.render("entry.html", &path, &self.view(track, &with_log(row, &log)?))?;
+        let page = self.pages.render("entry.html", &path, &self.view(track, row))?;
         to.put(&path, page.as_bytes(), None)
     }
 
     fn view(&self, track: &RankedTrack, row: &Row) -> EntryPage {
         EntryPage::new(self.shell.clone(), track, row, &self.prices)
     }
-}
-
-/// The row with its whole run log, which boards do not keep.
-fn with_log(row: &Row, log: &[u8]) -> Result<Row, SiteError> {
-    let failed = |source| SiteError::RunLog { path: row.entry.folder.clone(), source };
-    let mut whole = row.clone();
-    whole.entry.log = RunLog::parse(log).map_err(failed)?;
-    Ok(whole)
 }

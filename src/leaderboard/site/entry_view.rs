@@ -364,7 +364,7 @@ impl EntryPage {
             changes: Changes::new(&track.track, entry),
             dataset: dataset_view::facts(entry),
             machine: MachineView::new(entry),
-            telemetry: TelemetryView::new(entry),
+            telemetry: TelemetryView::new(entry, &row.sensors),
             energy: effort_view::energy(entry),
             work: effort_view::work(entry),
             repeatability: effort_view::repeatability(entry),

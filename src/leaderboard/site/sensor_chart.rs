@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use super::plot::{Axes, Frame, Scale};
+use crate::leaderboard::sensors::Reading;
 
 const FRAME: Frame = Frame::SENSOR;
 
@@ -48,9 +49,6 @@ pub(super) struct Held {
     pub(super) end: f64,
     pub(super) reference: bool,
 }
-
-/// A moment and what was read then.
-pub(super) type Reading = (f64, Option<f64>);
 
 /// Draws lines over the session's seconds up to `end`, from zero to `high` or to the highest reading. `None` without any.
 pub(super) fn draw(lines: &[Vec<Reading>], held: &[Held], end: f64, high: f64) -> Option<SensorChart> {

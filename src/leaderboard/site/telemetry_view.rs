@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::figure::{Figure, bytes, percentage};
-use super::sensor_chart::{self, Held, Reading, SensorChart};
-use crate::hardware::{GpuSample, Sample};
+use super::sensor_chart::{self, Held, SensorChart};
+use crate::leaderboard::sensors::{Reading, Sensor, Sensors};
 use crate::result::{Entry, GpuTelemetry, RunLog, TelemetrySummary};
 use crate::stats::Spread;
 use crate::wire::Arm;
@@ -29,7 +29,7 @@ struct ChartView {
     id: &'static str,
     title: &'static str,
     unit: &'static str,
-    about: String,
+    about: &'static str,
     chart: Option<SensorChart>,
     missing: Figure,
 }
@@ -43,47 +43,46 @@ struct SensorRow {
     missing: Figure,
 }
 
-/// A sensor that is drawn.
+/// A drawing, before it is drawn.
 struct Drawn {
     id: &'static str,
     title: &'static str,
     unit: &'static str,
-    /// What the lines are, first the one that the key belongs to.
     about: &'static str,
     key: String,
     /// Where the axis ends at least.
     high: f64,
-    lines: Vec<Vec<Reading>>,
+    /// What the lines are, first the one that the key belongs to.
+    lines: &'static [Sensor],
 }
 
 impl TelemetryView {
-    pub(super) fn new(entry: &Entry) -> Self {
+    pub(super) fn new(entry: &Entry, sensors: &Sensors) -> Self {
         let (telemetry, log) = (&entry.result.derived.telemetry, &entry.log);
         let held = held(log);
-        let drawn = match &telemetry.gpu {
-            Some(gpu) => of_gpu(log, gpu.index),
-            None => vec![frequency(log)],
-        };
+        let drawn = telemetry.gpu.as_ref().map_or_else(|| vec![frequency()], |gpu| of_gpu(gpu.index));
+        let chart = |drawn| ChartView::new(drawn, &held, log.wall_seconds, sensors);
         let throttled = telemetry.gpu.as_ref().map(|gpu| {
-            let unknown = || Figure::unknown(&why(log, &gpu_key(gpu.index, "throttle_reasons")));
+            let unknown = || Figure::unknown(why(sensors, &gpu_key(gpu.index, "throttle_reasons")));
             gpu.throttled_share.map_or_else(unknown, |share| Figure::known(percentage(100.0 * share)))
         });
         Self {
             samples: telemetry.samples,
-            all_samples: log.samples.len(),
+            all_samples: sensors.count(),
             calibrated: !log.reference.is_empty(),
-            charts: drawn.into_iter().chain([busy(log)]).map(|drawn| ChartView::new(drawn, &held, log)).collect(),
-            rows: rows(telemetry, log),
+            charts: drawn.into_iter().chain([busy()]).map(chart).collect(),
+            rows: rows(telemetry, sensors),
             throttled,
         }
     }
 }
 
 impl ChartView {
-    fn new(drawn: Drawn, held: &[Held], log: &RunLog) -> Self {
+    fn new(drawn: Drawn, held: &[Held], end: f64, sensors: &Sensors) -> Self {
         let Drawn { id, title, unit, about, key, high, lines } = drawn;
-        let chart = sensor_chart::draw(&lines, held, log.wall_seconds, high);
-        Self { id, title, unit, about: about.to_owned(), chart, missing: Figure::unknown(&why(log, &key)) }
+        let lines: Vec<Vec<Reading>> = lines.iter().map(|sensor| sensors.readings(*sensor)).collect();
+        let chart = sensor_chart::draw(&lines, held, end, high);
+        Self { id, title, unit, about, chart, missing: Figure::unknown(why(sensors, &key)) }
     }
 }
 
@@ -101,42 +100,26 @@ fn gpu_key(index: u32, sensor: &str) -> String {
 }
 
 /// The last reason that a sample gives for lacking a value.
-fn why(log: &RunLog, key: &str) -> String {
-    let of = |key: &str| log.samples.iter().rev().find_map(|timed| timed.sample.unknown.get(key));
+fn why<'a>(sensors: &'a Sensors, key: &str) -> &'a str {
     // Where no GPU could be asked at all, the reason stands once.
-    let reason = of(key).or_else(|| of("gpus").filter(|_| key.starts_with("gpus[")));
-    let none = if log.samples.is_empty() { "the run log holds no samples" } else { "the run log gives no reason" };
-    reason.cloned().unwrap_or_else(|| none.to_owned())
+    let reason = sensors.why(key).or_else(|| sensors.why("gpus").filter(|_| key.starts_with("gpus[")));
+    let none = if sensors.count() == 0 { "the run log holds no samples" } else { "the run log gives no reason" };
+    reason.unwrap_or(none)
 }
 
-fn readings(log: &RunLog, value: impl Fn(&Sample) -> Option<f64>) -> Vec<Reading> {
-    log.samples.iter().map(|timed| (timed.at_seconds, value(&timed.sample))).collect()
-}
-
-fn of_gpu(log: &RunLog, index: u32) -> Vec<Drawn> {
-    let sensor = |id, title, unit, sensor: &str, high, value: fn(&GpuSample) -> Option<f64>| Drawn {
-        id,
-        title,
-        unit,
-        about: "",
-        key: gpu_key(index, sensor),
-        high,
-        lines: vec![readings(log, |sample| sample.gpus.get(usize::try_from(index).ok()?).and_then(value))],
+fn of_gpu(index: u32) -> Vec<Drawn> {
+    let drawn = |id, title, unit, sensor: &str, lines| {
+        let key = gpu_key(index, sensor);
+        Drawn { id, title, unit, about: "", key, high: 0.0, lines }
     };
     vec![
-        sensor("power", "Power of the GPU", "watts", "power_milliwatts", 0.0, |gpu| {
-            gpu.power_milliwatts.map(|milliwatts| f64::from(milliwatts) / 1e3)
-        }),
-        sensor("sm-clock", "Clock of the multiprocessors", "MHz", "sm_clock_mhz", 0.0, |gpu| {
-            gpu.sm_clock_mhz.map(f64::from)
-        }),
-        sensor("temperature", "Temperature of the GPU", "°C", "temperature_celsius", 0.0, |gpu| {
-            gpu.temperature_celsius.map(f64::from)
-        }),
+        drawn("power", "Power of the GPU", "watts", "power_milliwatts", &[Sensor::Power]),
+        drawn("sm-clock", "Clock of the multiprocessors", "MHz", "sm_clock_mhz", &[Sensor::SmClock]),
+        drawn("temperature", "Temperature of the GPU", "°C", "temperature_celsius", &[Sensor::Temperature]),
     ]
 }
 
-fn frequency(log: &RunLog) -> Drawn {
+fn frequency() -> Drawn {
     Drawn {
         id: "frequency",
         title: "Frequency of the processors",
@@ -144,11 +127,11 @@ fn frequency(log: &RunLog) -> Drawn {
         about: "Mean over the processors.",
         key: "host.frequency_mhz".to_owned(),
         high: 0.0,
-        lines: vec![readings(log, |sample| sample.host.frequency_mhz.map(f64::from))],
+        lines: &[Sensor::Frequency],
     }
 }
 
-fn busy(log: &RunLog) -> Drawn {
+fn busy() -> Drawn {
     Drawn {
         id: "busy",
         title: "Busy share of the processors",
@@ -156,21 +139,18 @@ fn busy(log: &RunLog) -> Drawn {
         about: "The dashed line is the part that other processes used.",
         key: "host.cpu_percent".to_owned(),
         high: 100.0,
-        lines: vec![
-            readings(log, |sample| sample.host.cpu_percent),
-            readings(log, |sample| sample.host.other_cpu_percent),
-        ],
+        lines: &[Sensor::Busy, Sensor::BusyWithOthers],
     }
 }
 
 /// How a sensor's values are written.
 type Words = fn(f64) -> String;
 
-fn rows(telemetry: &TelemetrySummary, log: &RunLog) -> Vec<SensorRow> {
+fn rows(telemetry: &TelemetrySummary, sensors: &Sensors) -> Vec<SensorRow> {
     let row = |name, spread: &Spread, words: Words, key: &str| SensorRow {
         name,
         values: order_statistics(spread, words),
-        missing: Figure::unknown(&why(log, key)),
+        missing: Figure::unknown(why(sensors, key)),
     };
     let percent: Words = |value| format!("{value:.1} %");
     let memory: Words = |value| bytes(whole(value));
