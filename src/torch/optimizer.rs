@@ -302,19 +302,23 @@ fn orthogonal_step(layers: &[Weight], parameters: &Tensor, direction: &Tensor, r
 }
 
 /// The nearest matrix with orthogonal rows, about: Newton-Schulz iterations.
+///
+/// As a batch of one, because only of batches can products be scaled and added in one call: the matrices are small, and calls
+/// cost as much as what they compute.
 fn orthogonal(matrix: &Tensor, muon: Muon) -> Tensor {
     let kind = if matrix.device() == Device::Cpu { matrix.kind() } else { Kind::BFloat16 };
     let [a, b, c] = muon.coefficients;
     let tall = matrix.size()[0] > matrix.size()[1];
-    let mut x = matrix.to_kind(kind);
+    let mut x = matrix.to_kind(kind).unsqueeze(0);
     x = &x / (x.norm() + TINY);
     if tall {
-        x = x.transpose(0, 1);
+        x = x.transpose(1, 2);
     }
     for _ in 0..muon.iterations {
-        let gram = x.matmul(&x.transpose(0, 1));
-        let mixed = &gram * b + gram.matmul(&gram) * c;
-        x = &x * a + mixed.matmul(&x);
+        let gram = x.bmm(&x.transpose(1, 2));
+        let mixed = gram.baddbmm(&gram, &gram, b, c);
+        x = x.baddbmm(&mixed, &x, a, 1.0);
     }
-    if tall { x.transpose(0, 1).to_kind(matrix.kind()) } else { x.to_kind(matrix.kind()) }
+    let nearest = if tall { x.transpose(1, 2) } else { x };
+    nearest.squeeze_dim(0).to_kind(matrix.kind())
 }
