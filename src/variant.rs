@@ -17,7 +17,7 @@ macro_rules! recipes {
 }
 
 /// The shipped recipes. Each is a whole one, or an overlay on one that stands before it.
-const SHIPPED: [(&str, &str); 17] = recipes![
+const SHIPPED: [(&str, &str); 18] = recipes![
     "hlb-shapes",
     "hlb-fashion-mnist",
     "hlb-cifar10",
@@ -31,6 +31,7 @@ const SHIPPED: [(&str, &str); 17] = recipes![
     "airbench-shapes",
     "airbench-fashion-mnist",
     "muon-shapes",
+    "muon-shapes-short",
     "muon-fashion-mnist",
     "hlb-imagenette",
     "hlb-imagenette-fixed",
