@@ -253,7 +253,7 @@ fn a_dry_run_trains_nothing() {
         "  schedule.peak: ",
         "in all: 6 runs, ",
         "FLOP\n",
-        "time: unknown until the first round has run\n",
+        "time: unknown until the first round has run: no entry of this track is from such a machine\n",
     ] {
         assert!(outline.stdout.contains(words), "{words}: {}", outline.stdout);
     }

@@ -3,12 +3,14 @@
 //! | file | noun |
 //! |---|---|
 //! | `outline` | what would be trained, for `--dry-run` |
+//! | `forecast` | how long it would take, before anything has run |
 //! | `folder` | the study's folder: its log, its report |
 //! | `rounds` | the runs, one after the other |
 //! | `watch` | a run as the trainer tells it |
 //! | `progress` | one line for the whole |
 
 mod folder;
+mod forecast;
 mod outline;
 mod progress;
 mod rounds;
@@ -19,12 +21,14 @@ use anyhow::{Result, bail};
 use crate::cli::Study;
 use crate::clock::MonotonicClock;
 use crate::command::Answer;
-use crate::command::measure;
+use crate::command::measure::{self, usual_threads};
+use crate::hardware::Machine;
 use crate::printer::{answer, answer_text, note};
 use crate::study::{Plan, Records, StudyFile};
 use crate::text::show;
 
 use folder::Folder;
+use forecast::{Forecast, Hardware};
 
 /// Runs the command.
 pub(super) fn study(arguments: &Study, clock: &MonotonicClock) -> Result<Answer> {
@@ -35,8 +39,7 @@ pub(super) fn study(arguments: &Study, clock: &MonotonicClock) -> Result<Answer>
     let plan = Plan::new(file, ground, arguments.runs)?;
     let folder = Folder::of(&plan, arguments.out.as_deref());
     if arguments.dry_run {
-        answer_text(&outline::text(&plan, earlier(&folder, &plan)?.as_ref()));
-        return Ok(Answer::Done);
+        return outline(&plan, &folder, arguments);
     }
     if arguments.report_only {
         let Some(records) = earlier(&folder, &plan)? else {
@@ -46,6 +49,15 @@ pub(super) fn study(arguments: &Study, clock: &MonotonicClock) -> Result<Answer>
     }
     let records = rounds::hold(&plan, &folder, arguments, clock)?;
     conclude(&folder, &plan, &records)
+}
+
+fn outline(plan: &Plan, folder: &Folder, arguments: &Study) -> Result<Answer> {
+    let records = earlier(folder, plan)?;
+    let machine = Machine::read();
+    let threads = arguments.threads.unwrap_or_else(|| usual_threads(&machine));
+    let forecast = Forecast::find(plan, &Hardware::new(&machine, arguments.device, threads));
+    answer_text(&outline::text(plan, records.as_ref(), forecast.as_ref()));
+    Ok(Answer::Done)
 }
 
 /// The records that are there already, if they are those of this plan.

@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 
+use super::forecast::Forecast;
 use crate::leaderboard::scaled;
 use crate::study::{Estimator, Lane, Plan, Records};
 use crate::units::human_seconds;
 
-/// The plan as text.
-pub(super) fn text(plan: &Plan, records: Option<&Records>) -> String {
+/// The plan as text; before the first record `forecast` says how long it would take.
+pub(super) fn text(plan: &Plan, records: Option<&Records>, forecast: Option<&Forecast>) -> String {
     let track = &plan.ground.track;
     let mut text = format!(
         "study {} on track {}, target {:.2} %: {} variants, {} runs each\n",
@@ -21,7 +22,7 @@ pub(super) fn text(plan: &Plan, records: Option<&Records>) -> String {
         text.push_str(&lane_text(plan, lane));
     }
     let _ = writeln!(text, "{}", whole(plan));
-    let _ = writeln!(text, "time: {}", time(plan, records));
+    let _ = writeln!(text, "time: {}", time(plan, records, forecast));
     text
 }
 
@@ -48,11 +49,14 @@ fn whole(plan: &Plan) -> String {
     format!("in all: {runs} runs, {images} training images, {}", scaled(flop as f64, "FLOP"))
 }
 
-fn time(plan: &Plan, records: Option<&Records>) -> String {
-    let unknown = || "unknown until the first round has run".to_owned();
-    let Some(records) = records else { return unknown() };
+fn time(plan: &Plan, records: Option<&Records>, forecast: Option<&Forecast>) -> String {
+    let before = || match forecast {
+        Some(forecast) => format!("about {}, {}", human_seconds(forecast.seconds(plan)), forecast.source()),
+        None => "unknown until the first round has run: no entry of this track is from such a machine".to_owned(),
+    };
+    let Some(records) = records else { return before() };
     let missing = records.missing(plan);
     let (held, planned) = (plan.order().count() - missing.len(), plan.order().count());
-    let Some(left) = Estimator::of(plan, records).seconds_of(&missing) else { return unknown() };
+    let Some(left) = Estimator::of(plan, records).seconds_of(&missing) else { return before() };
     format!("{held} of {planned} runs are held; the others take about {}", human_seconds(left))
 }
