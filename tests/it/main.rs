@@ -12,6 +12,7 @@ mod archive;
 mod board;
 mod browser;
 mod commands;
+mod commit;
 mod compare;
 mod context;
 mod datasets;
