@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::dataset::Place;
 use crate::leaderboard::BaseUrl;
+use crate::rules::MAX_RUNS;
 use crate::wire::DeviceChoice;
 
 /// Measures how long, and at what cost, a training recipe takes to reach an accuracy on this machine.
@@ -61,7 +62,7 @@ pub enum Command {
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct SessionOptions {
     /// Runs of the session; a ranked row needs as many as its track asks for [default: 5]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=500))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_RUNS)))]
     pub runs: Option<u32>,
     /// Hold a run of the track's reference before each run, and state the ratio; `submit` does so wherever a row could be
     /// ranked
@@ -231,7 +232,7 @@ pub struct Power {
     #[arg(long, value_name = "PERCENT", value_parser = share)]
     pub gain: Option<f64>,
     /// Runs of each recipe that there would be: say what so many can tell apart
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=500))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_RUNS)))]
     pub runs: Option<u32>,
     /// Folder of entries, the best of which on the track's reference says how uneven times are
     #[arg(long, value_name = "DIR", default_value = "submissions")]
@@ -483,7 +484,7 @@ pub struct Export {
     /// Folder of an entry, or of a session that `run` kept
     pub entry: PathBuf,
     /// The run, where the form takes one [default: the median run]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=500))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_RUNS)))]
     pub run: Option<u32>,
     /// Where to: a file for mllog, csv and json [default: standard output], a folder for dawnbench and tensorboard [default:
     /// exports]

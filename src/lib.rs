@@ -32,6 +32,7 @@ pub mod recipe;
 pub mod repeat;
 pub mod report;
 pub mod result;
+pub mod rules;
 pub mod schedule;
 pub mod schema;
 pub mod seed;

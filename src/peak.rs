@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::rules::{CPU_FLOP_PER_CYCLE, CPU_HERTZ, GPU_MEMORY_PERCENT};
 use crate::yaml;
 
 /// The peak of a GPU in one number format.
@@ -56,13 +57,10 @@ pub fn schema() -> Value {
     schemars::schema_for!(Table).to_value()
 }
 
-/// How far, in percent, the driver's bytes may be from the memory as sold: reserved parts on one side, gibibytes on the other.
-const MEMORY_SLACK_PERCENT: u64 = 12;
-
 impl Row {
     fn fits(&self, memory_bytes: u64) -> bool {
         let sold = u64::from(self.memory_gb) * 1_000_000_000;
-        memory_bytes.abs_diff(sold) <= sold / 100 * MEMORY_SLACK_PERCENT
+        memory_bytes.abs_diff(sold) <= sold / 100 * GPU_MEMORY_PERCENT
     }
 
     fn tera(&self, precision: &str) -> Option<f64> {
@@ -93,14 +91,6 @@ pub fn peak(gpu_name: &str, memory_bytes: Option<u64>, precision: &str) -> Optio
     let row = table().iter().find(|row| named(row) && memory_bytes.is_none_or(|bytes| row.fits(bytes)))?;
     Some(Peak { flop_per_second: row.tera(precision)? * 1e12, name: row.name.clone(), source: row.source.clone() })
 }
-
-/// Single-precision operations that a core is granted in one cycle.
-///
-/// Two units of 512 bits that multiply and add do 64. Twice that is granted, so that no core known today comes near.
-const CPU_FLOP_PER_CYCLE: f64 = 128.0;
-
-/// Cycles a second that a core is granted: over the boost clock of any server.
-const CPU_HERTZ: f64 = 6e9;
 
 /// Floating-point operations a second that no processor with this many logical CPUs reaches.
 ///

@@ -9,9 +9,6 @@ use crate::dataset::Resize;
 use crate::units::Target;
 use crate::yaml;
 
-/// The version of `docs/rules.md` that this program measures by; results compare only within one version.
-pub const RULES_VERSION: &str = "1.0";
-
 /// What a recipe competes on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use crate::recipe::{Blocks, Pool, Recipe, Stem, Whiten};
+use crate::rules::CONVOLUTION_SAVING;
 use crate::wire::ArrayShapes;
 
 /// Floating-point operations for one image, and what training keeps of it.
@@ -24,12 +25,8 @@ pub struct Work {
     pub evaluation_flop_per_image: u64,
     /// Operations of training that no algorithm we know undercuts.
     ///
-    /// 3x3 convolutions count for a quarter, and only where a pixel is under the window; all else counts in full. *Why a
-    /// quarter:* Winograd's F(4x4, 3x3) makes 16 outputs of 36 multiplications instead of 144 (Lavin and Gray, 2015,
-    /// arXiv:1509.09308), and as many for either gradient; libraries for training go no further, since larger tiles lose too
-    /// much precision. F(6x6, 3x3), known from inference, would have to keep up nine tenths of a device's peak, with its
-    /// transforms for nothing, to be faster than this at that peak. *Why only pixels:* on a map of a few pixels a program
-    /// may well skip the padding.
+    /// 3x3 convolutions count for one part in [`CONVOLUTION_SAVING`], and only where a pixel is under the window, since a
+    /// program may skip the padding of a small map. All else counts in full.
     pub least_training_flop_per_image: u64,
     /// Numbers kept from the forward for the backward pass.
     kept_numbers: u64,
@@ -151,8 +148,8 @@ impl Map {
 struct Layer {
     /// Multiplications of whole windows.
     multiplications: u64,
-    /// The fewest that any algorithm makes do with, in quarters.
-    least_quarters: u64,
+    /// The fewest that any algorithm needs, times [`CONVOLUTION_SAVING`].
+    least_parts: u64,
     /// Gradients that the backward pass takes of it.
     gradients: u64,
 }
@@ -161,12 +158,12 @@ impl Layer {
     /// A 3x3 convolution with padding, from `input` to `output` channels.
     fn three_by_three(input: u64, output: u64, map: Map, gradients: u64) -> Self {
         let pairs = input * output;
-        Self { multiplications: 9 * pairs * map.pixels(), least_quarters: pairs * map.taps(), gradients }
+        Self { multiplications: 9 * pairs * map.pixels(), least_parts: pairs * map.taps(), gradients }
     }
 
     /// Anything else: there is no shortcut.
     fn plain(multiplications: u64, gradients: u64) -> Self {
-        Self { multiplications, least_quarters: 4 * multiplications, gradients }
+        Self { multiplications, least_parts: CONVOLUTION_SAVING * multiplications, gradients }
     }
 
     /// Floating-point operations of the forward pass.
@@ -176,7 +173,7 @@ impl Layer {
 
     /// The fewest of the forward pass, and of either gradient.
     fn least(&self) -> u64 {
-        self.least_quarters / 2
+        2 * self.least_parts / CONVOLUTION_SAVING
     }
 }
 

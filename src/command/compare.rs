@@ -11,19 +11,13 @@ use crate::command::verify::signers;
 use crate::command::{Answer, run};
 use crate::printer::{Label, answer, labelled};
 use crate::result::{Entry, RunFigures, Trust, check_entry, quotient};
+use crate::rules::{MAX_RUNS, SIGNIFICANCE, WANTED_POWER};
 use crate::stats::{
     Estimate, Interval, mann_whitney, p_means_differ, ratio_of_medians, rounded_up_p, runs_needed, wilcoxon,
 };
 use crate::tree::Change;
 use crate::units::{Accuracy, human_seconds};
 use crate::variant;
-
-/// Two recipes are told apart when one and the same would part them by chance in fewer than one of a hundred pairs.
-const SIGNIFICANCE: f64 = 0.01;
-/// How often a true gain should show.
-const WANTED_CHANCE: f64 = 0.9;
-/// The most runs that a session may have.
-const MOST_RUNS: u32 = 500;
 
 /// Runs the command.
 pub(super) fn compare(arguments: &Compare) -> Result<Answer> {
@@ -189,7 +183,7 @@ impl Comparison {
         let gain = samples.and_then(Samples::gain);
         let runs_needed = gain
             .filter(|_| verdict == Verdict::NotToldApart)
-            .and_then(|(gain, slower)| runs_needed(slower, gain, WANTED_CHANCE, MOST_RUNS));
+            .and_then(|(gain, slower)| runs_needed(slower, gain, WANTED_POWER, MAX_RUNS));
         let mut comparison = Self {
             track: a.result.track.to_string(),
             verdict,
@@ -235,7 +229,7 @@ impl Comparison {
                 format!(", {runs} runs each would be needed to tell a gain of {gain}, as seen, nine times out of ten")
             }
             None => {
-                format!(", not even {MOST_RUNS} runs each would tell a gain of {gain}, as seen, nine times out of ten")
+                format!(", not even {MAX_RUNS} runs each would tell a gain of {gain}, as seen, nine times out of ten")
             }
         }
     }

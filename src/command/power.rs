@@ -14,15 +14,12 @@ use crate::leaderboard::{self, SIGNERS_FILE, read_signers};
 use crate::price::{Price, cost};
 use crate::printer::answer;
 use crate::result::{Entry, check_entry};
+use crate::rules::{MAX_RUNS, SIGNIFICANCE, WANTED_POWER};
 use crate::stats::{self, mean_and_deviation, runs_needed};
 use crate::track::{self, Track};
 use crate::units::human_seconds;
 use crate::variant;
 
-/// How often a true gain should show.
-const WANTED_CHANCE: f64 = 0.9;
-/// The most runs that a session may have.
-const MOST_RUNS: u32 = 500;
 /// Gains in the table where none is asked about.
 const GAINS: [f64; 5] = [0.005, 0.01, 0.02, 0.05, 0.1];
 
@@ -166,7 +163,7 @@ impl Source {
     }
 
     fn prospect(&self, gain: f64, runs: Option<u32>) -> Prospect {
-        let needed = runs_needed(&self.times, gain, WANTED_CHANCE, MOST_RUNS);
+        let needed = runs_needed(&self.times, gain, WANTED_POWER, MAX_RUNS);
         Prospect {
             gain,
             runs_needed: needed,
@@ -177,7 +174,7 @@ impl Source {
 
     /// The least gain that `runs` runs show as often as wanted, found by bisection to a hundredth of a percent.
     fn least_gain(&self, runs: u32) -> Option<f64> {
-        let is_enough = |gain| stats::power(&self.times, gain, runs) >= WANTED_CHANCE;
+        let is_enough = |gain| stats::power(&self.times, gain, runs) >= WANTED_POWER;
         let (mut too_small, mut enough) = (0.0, 0.99);
         if !is_enough(enough) {
             return None;
@@ -225,9 +222,9 @@ impl Outlook {
         let with_runs = |runs| WithRuns { runs, least_gain: source.least_gain(runs), bill: source.bill(runs) };
         Self {
             track: track.id.clone(),
-            p_below: 0.01,
-            wanted_chance: WANTED_CHANCE,
-            most_runs: MOST_RUNS,
+            p_below: SIGNIFICANCE,
+            wanted_chance: WANTED_POWER,
+            most_runs: MAX_RUNS,
             runs_to_rank: track.runs_to_rank,
             gains: gains.into_iter().map(|gain| source.prospect(gain, arguments.runs)).collect(),
             with_runs: arguments.runs.map(with_runs),
@@ -265,7 +262,7 @@ impl Prospect {
         let gain = percent(self.gain);
         let needed = self
             .runs_needed
-            .map_or_else(|| format!("more than {MOST_RUNS} runs"), |runs| format!("{runs} runs{}", billed(self.bill)));
+            .map_or_else(|| format!("more than {MAX_RUNS} runs"), |runs| format!("{runs} runs{}", billed(self.bill)));
         let chance = self.chance.zip(with_runs).map_or_else(String::new, |(chance, with)| {
             format!("; {} runs show it with a chance of {:.0} %", with.runs, 100.0 * chance)
         });

@@ -14,13 +14,11 @@ use crate::leaderboard::sensors::Sensors;
 use crate::leaderboard::withdrawn::{self, Withdrawal, WithdrawnError};
 use crate::leaderboard::{SIGNERS_FILE, Workers};
 use crate::result::{Claim, Entry, RESULT_FILE, Trust, check_entry, claims, entry_name};
+use crate::rules::{MAX_DAYS_AHEAD, REACHED_SHARE, SIGNIFICANCE};
 use crate::signing::{AllowedSigners, AllowedSignersError};
 use crate::stats::mann_whitney;
 use crate::text::show;
 use crate::track::{self, Track};
-
-/// Two rows are told apart when one and the same recipe would part them by chance in fewer than one of a hundred pairs.
-const SIGNIFICANCE: f64 = 0.01;
 
 /// Everything that the site shows.
 #[derive(Debug, Clone)]
@@ -387,7 +385,7 @@ fn timeless(row: &Row, now: DateTime<Utc>) -> Option<String> {
 }
 
 fn is_to_come(held: DateTime<Utc>, now: DateTime<Utc>) -> bool {
-    held > now + TimeDelta::days(1)
+    held > now + TimeDelta::days(MAX_DAYS_AHEAD)
 }
 
 /// Why an entry cannot be ranked; the rules are in `docs/rules.md`.
@@ -410,15 +408,17 @@ fn obstacles(entry: &Entry, track: &Track) -> Vec<String> {
     if summary.runs < track.runs_to_rank {
         found.push(format!("{} runs, a ranked row needs {}", summary.runs, track.runs_to_rank));
     }
-    if u64::from(summary.reached) * 10 < u64::from(summary.runs) * 9 || summary.runs == 0 {
+    if summary.runs == 0 || f64::from(summary.reached) / f64::from(summary.runs) < REACHED_SHARE {
         found.push(format!(
-            "{} of {} runs reached the target, a ranked row needs 9 of 10",
-            summary.reached, summary.runs
+            "{} of {} runs reached the target, a ranked row needs {} of 10",
+            summary.reached,
+            summary.runs,
+            10.0 * REACHED_SHARE
         ));
     }
     if summary.p_mean_over_target.is_none_or(|p| p >= SIGNIFICANCE) {
         let p = summary.p_mean_over_target.map_or_else(|| "unknown".to_owned(), |p| format!("{p:.4}"));
-        found.push(format!("the mean final accuracy is not over the target at p < 0.01 (p = {p})"));
+        found.push(format!("the mean final accuracy is not over the target at p < {SIGNIFICANCE} (p = {p})"));
     }
     if !entry.result.derived.phases.clocks_agree {
         found.push("the clocks of its two programs part by more than 0.5 %".to_owned());

@@ -2,15 +2,9 @@
 
 use crate::artifact::Sha256Hex;
 use crate::result::file::ResultFile;
+use crate::rules::{CLOCK_TOLERANCE_SHARE, REPRODUCTION_INTERVAL_FACTOR, REPRODUCTION_TIME_FACTOR, SIGNIFICANCE};
 use crate::stats::{Estimate, mean_and_deviation, p_means_differ, ratio_of_medians, rounded_up_p};
 use crate::units::Accuracy;
-
-/// Times of a session and its repetition may part by this factor.
-const TOLERANCE: f64 = 1.05;
-/// A ratio whose interval is wider than this factor to either side says nothing.
-const WIDEST: f64 = 1.25;
-/// Accuracies differ when they would by chance in fewer than one of a hundred pairs of sessions.
-const SIGNIFICANCE: f64 = 0.01;
 
 /// What a repetition says about a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,10 +96,9 @@ fn completeness(original: &ResultFile, again: &ResultFile) -> Finding {
     // Such a session is never ranked, so it cannot vouch for one that is either.
     let timed = |result: &ResultFile| result.derived.phases.clocks_agree;
     if !timed(original) || !timed(again) {
-        return (
-            Verdict::CannotSay,
-            "the clocks of the two programs part by more than 0.5 % in one of the two sessions".to_owned(),
-        );
+        let percent = 100.0 * CLOCK_TOLERANCE_SHARE;
+        let reason = format!("the clocks of the two programs differ by more than {percent} % in one of the two sessions");
+        return (Verdict::CannotSay, reason);
     }
     (Verdict::Agrees, String::new())
 }
@@ -178,10 +171,11 @@ fn judged(ratio: Estimate, by_reference: bool) -> Finding {
     };
     let what = if by_reference { "time relative to the reference" } else { "time" };
     let text = format!("{what} {:.3} of the first session's (95 % interval {low:.3} to {high:.3})", ratio.value);
-    if low > TOLERANCE || high < 1.0 / TOLERANCE {
-        return (Verdict::Disagrees, format!("{text}, outside of 5 %"));
+    if low > REPRODUCTION_TIME_FACTOR || high < 1.0 / REPRODUCTION_TIME_FACTOR {
+        let percent = 100.0 * (REPRODUCTION_TIME_FACTOR - 1.0);
+        return (Verdict::Disagrees, format!("{text}, outside of {percent:.0} %"));
     }
-    if low < ratio.value / WIDEST || high > ratio.value * WIDEST {
+    if low < ratio.value / REPRODUCTION_INTERVAL_FACTOR || high > ratio.value * REPRODUCTION_INTERVAL_FACTOR {
         return (Verdict::CannotSay, format!("{text}, too uncertain to tell; hold more runs on a quiet machine"));
     }
     (Verdict::Agrees, text)

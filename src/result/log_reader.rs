@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use crate::hardware::{GpuSample, HostSample, Sample};
 use crate::result::run_log::{LOG_SCHEMA, LoggedRun, Repeat, RunLog, Stretch, TimedSample, slack};
+use crate::rules::{BOOKED_TOLERANCE_SECONDS, BOOKED_TOLERANCE_SHARE};
 use crate::seed;
 use crate::wire::{Arm, Course, Epoch, Event, LogLine, Outcome, RunStart, RunStop, SessionResume, TrainerStart};
 
@@ -317,7 +318,7 @@ fn check_seconds(run: &LoggedRun, epoch: &Epoch, at_seconds: f64) -> Result<(), 
         return Err("the seconds of an epoch do not grow".to_owned());
     }
     let elapsed = at_seconds - run.began_at_seconds;
-    if epoch.train_seconds + epoch.evaluate_seconds > 1.05 * elapsed + 1.0 {
+    if epoch.train_seconds + epoch.evaluate_seconds > (1.0 + BOOKED_TOLERANCE_SHARE) * elapsed + BOOKED_TOLERANCE_SECONDS {
         return Err(format!("more seconds are booked than the {elapsed:.3} that passed"));
     }
     Ok(())

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::hardware::Sample;
 use crate::repeat::Divergence;
 use crate::result::log_reader::Reader;
+use crate::rules::{CLOCK_TOLERANCE_SECONDS, CLOCK_TOLERANCE_SHARE};
 use crate::seed::Seed;
 use crate::wire::{Arm, Epoch, Outcome, RunStop, SessionStart, TrainerStart, whole_lines};
 use crate::yaml::ByteCap;
@@ -165,5 +166,5 @@ impl LoggedRun {
 
 /// What the clocks of two processes may part by: a line can arrive late, and clocks tick differently by a little.
 pub(super) fn slack(seconds: f64) -> f64 {
-    0.05 + 0.005 * seconds
+    CLOCK_TOLERANCE_SECONDS + CLOCK_TOLERANCE_SHARE * seconds
 }

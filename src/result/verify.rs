@@ -20,8 +20,9 @@ use crate::result::entry::{
 use crate::result::file::{RESULT_SCHEMA, ResultFile};
 use crate::result::plausible;
 use crate::result::run_log::{LOG_CAP, RunLog};
+use crate::rules::{FIGURE_TOLERANCE, RULES_VERSION};
 use crate::signing::{AllowedSigners, RERUN_NAMESPACE, RESULT_NAMESPACE, verify};
-use crate::track::{self, RULES_VERSION};
+use crate::track;
 use crate::tree;
 use crate::variant::{self, Header, Variant};
 use crate::wire::Course;
@@ -389,5 +390,5 @@ fn check_figures(result: &ResultFile, basis: Basis) -> Result<(), Fault> {
 /// Whether two figures differ by no more than another machine's logarithm may round otherwise.
 fn is_rounding(stated: &str, recomputed: &str) -> bool {
     let numbers = stated.parse::<f64>().ok().zip(recomputed.parse::<f64>().ok());
-    numbers.is_some_and(|(stated, recomputed)| (stated - recomputed).abs() <= 1e-11 * recomputed.abs())
+    numbers.is_some_and(|(stated, recomputed)| (stated - recomputed).abs() <= FIGURE_TOLERANCE * recomputed.abs())
 }

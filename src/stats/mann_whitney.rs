@@ -225,7 +225,7 @@ mod tests {
             let (a, b): (Vec<_>, Vec<_>) = pairs.iter().map(|(a, b)| (Some(*a), Some(*b))).unzip();
             let found = mann_whitney(&a, &b).unwrap();
             let mut pooled: Vec<_> = pairs.iter().flat_map(|(a, b)| [(*a, true), (*b, false)]).collect();
-            let told = Bar::new(pairs.len() as u64, 0.01).is_cleared_by(&mut pooled);
+            let told = Bar::new(pairs.len() as u64, crate::rules::SIGNIFICANCE).is_cleared_by(&mut pooled);
             prop_assert_eq!(told, found.a_is_faster && found.p_two_sided < 0.01);
         }
     }

@@ -6,11 +6,10 @@ use rand_core::{RngCore as _, SeedableRng as _};
 use super::mann_whitney::Bar;
 use super::mean::mean_and_deviation;
 use super::spread::Spread;
+use crate::rules::SIGNIFICANCE;
 
 const SEED: [u8; 32] = *b"hlb-bench power of sessions is 1";
 const SIMULATIONS: u32 = 2000;
-/// The level at which one row is called faster than another.
-const LEVEL: f64 = 0.01;
 
 /// The chance, 0 to 1, that `runs` runs of a recipe with these `times` (seconds) and `runs` runs of one that is faster
 /// by the share `gain` (0.03 for 3 %) are told apart by a two-sided Mann-Whitney test at p < 0.01, with the right one
@@ -72,7 +71,7 @@ impl Source {
     /// Every simulation has a stream of its own and draws for both sides in turn, so that a session of more runs begins
     /// with the runs of a shorter one: the power then hardly ever falls by chance as runs are added.
     fn power(&self, gain: f64, runs: u32) -> f64 {
-        let bar = Bar::new(u64::from(runs), LEVEL);
+        let bar = Bar::new(u64::from(runs), SIGNIFICANCE);
         let faster = (1.0 - gain).ln();
         let mut pooled = Vec::new();
         let cleared: u32 = (0..SIMULATIONS)

@@ -5,6 +5,7 @@ use rand_core::{RngCore as _, SeedableRng as _};
 
 use super::power::standard_normal;
 use super::{mann_whitney, p_mean_over_target};
+use crate::rules::SIGNIFICANCE;
 use crate::units::{Accuracy, Target};
 
 const SIMULATIONS: u32 = 10_000;
@@ -40,7 +41,7 @@ fn winners_per_mille(a: Recipe, b: Recipe) -> f64 {
     let winners: u32 = (0..SIMULATIONS)
         .map(|_| {
             let test = mann_whitney(&a.session(&mut generator), &b.session(&mut generator)).expect("two sessions");
-            u32::from(test.p_two_sided < 0.01)
+            u32::from(test.p_two_sided < SIGNIFICANCE)
         })
         .sum();
     f64::from(winners) / f64::from(SIMULATIONS) * 1000.0
@@ -76,7 +77,7 @@ fn ranked_per_mille(true_mean: f64) -> f64 {
                 let correct = (true_mean + 15.0 * standard_normal(&mut generator)).round() as u32;
                 Accuracy { correct, total: 10_000 }
             });
-            u32::from(p_mean_over_target(&finals, Target { correct: 94, of: 100 }).expect("ten runs") < 0.01)
+            u32::from(p_mean_over_target(&finals, Target { correct: 94, of: 100 }).expect("ten runs") < SIGNIFICANCE)
         })
         .sum();
     f64::from(ranked) / f64::from(SIMULATIONS) * 1000.0

@@ -99,7 +99,7 @@ fn entries_say_what_the_board_says() {
     let fixture = full();
     let (board, entries) = (fixture.board(), entries(&build(&fixture, &SiteOptions::default())));
     assert_eq!(entries["schema"], 1);
-    assert_eq!(entries["rules_version"], hlb_bench::track::RULES_VERSION);
+    assert_eq!(entries["rules_version"], hlb_bench::rules::RULES_VERSION);
     let listed = entries["entries"].as_array().expect("a list");
     assert!(listed.iter().map(|entry| entry["path"].as_str()).eq(rows(&board).map(|row| Some(row.path.as_str()))));
     for (row, entry) in rows(&board).zip(listed) {

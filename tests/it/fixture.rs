@@ -31,7 +31,8 @@ use hlb_bench::result::{
 use hlb_bench::seed;
 use hlb_bench::signing::{self, KeyChoice, RERUN_NAMESPACE, RESULT_NAMESPACE, Signer};
 use hlb_bench::text::SafeText;
-use hlb_bench::track::{self, RULES_VERSION, Track};
+use hlb_bench::rules::RULES_VERSION;
+use hlb_bench::track::{self, Track};
 use hlb_bench::units::{Accuracy, Target};
 use hlb_bench::variant::{self, Variant};
 use hlb_bench::wire::{Arm, Course, Epoch, Event, LogLine, Outcome, RunStart, RunStop, SessionStart, TrainerStart};

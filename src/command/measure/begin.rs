@@ -15,7 +15,7 @@ use crate::result::{LOG_FILE, LOG_SCHEMA, MANIFEST_FILE, RECIPE_FILE, RESULT_FIL
 use crate::seed;
 use crate::session::{LogWriter, Opening};
 use crate::text::show;
-use crate::track::RULES_VERSION;
+use crate::rules::RULES_VERSION;
 use crate::variant;
 use crate::wire::{Arm, Course, RunStart, SessionResume, SessionStart, whole_lines};
 

@@ -20,7 +20,7 @@ use crate::result::{
 use crate::seed;
 use crate::session::{self, Request};
 use crate::text::{SafeText, show};
-use crate::track::RULES_VERSION;
+use crate::rules::RULES_VERSION;
 use crate::variant;
 use crate::wire::{Job, TrainerStart};
 use crate::yaml;

@@ -17,15 +17,13 @@ use crate::price::{self, Price};
 use crate::printer::{Label, labelled, note};
 use crate::recipe::Recipe;
 use crate::result::HarnessFacts;
+use crate::rules::{DEFAULT_RUNS, MAX_EPOCHS};
 use crate::session::{self, SpawnError, TrainerInfo};
 use crate::text::SafeText;
 use crate::track;
 use crate::variant::Variant;
 use crate::wire::DeviceChoice;
 use crate::yaml::{self, VARIANT_CAP};
-
-/// Runs where nobody asks for another number.
-const USUAL_RUNS: u32 = 5;
 
 /// What a session is held for.
 #[derive(Debug, Clone, Copy)]
@@ -123,7 +121,7 @@ pub(in crate::command) fn prepare(
     mut purpose: Purpose,
 ) -> Result<Prepared> {
     let unfinished = options.resume.then(|| begin::find_unfinished(&resolved, options)).transpose()?;
-    let mut runs = options.runs.unwrap_or(USUAL_RUNS);
+    let mut runs = options.runs.unwrap_or(DEFAULT_RUNS);
     if let Some(unfinished) = &unfinished {
         let start = &unfinished.log.start;
         runs = options.runs.unwrap_or(start.runs);
@@ -205,13 +203,12 @@ fn reference(
 
 /// A run log that could not be read back would make the session worthless.
 fn check_size(recipes: [Option<&Recipe>; 2], runs: u32) -> Result<()> {
-    const MOST_EPOCHS: u32 = 60_000;
     // A last part of an epoch is logged as one.
     let logged = |recipe: &&Recipe| recipe.length(u32::MAX).epochs;
     let epochs: u32 = recipes.iter().flatten().map(logged).sum();
-    if runs.saturating_mul(epochs) > MOST_EPOCHS {
+    if runs.saturating_mul(epochs) > MAX_EPOCHS {
         bail!(
-            "{runs} runs of {epochs} epochs are more than a run log may hold, {MOST_EPOCHS} epochs; ask for fewer with --runs"
+            "{runs} runs of {epochs} epochs are more than a run log may hold, {MAX_EPOCHS} epochs; ask for fewer with --runs"
         );
     }
     Ok(())

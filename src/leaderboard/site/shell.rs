@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::leaderboard::board::Board;
-use crate::track::RULES_VERSION;
+use crate::rules::RULES_VERSION;
 
 /// Around the content of a page.
 #[derive(Debug, Clone, Serialize)]

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::result::derive::RunFigures;
 use crate::result::derive::summary::times;
 use crate::result::run_log::{LoggedRun, RunLog};
+use crate::rules::{MIN_DRIFT_RUNS, SIGNIFICANCE, SPEED_DRIFT_SHARE};
 use crate::stats::{Estimate, Spread, mann_whitney, paired_ratio, ratio_of_medians, rounded_up_p};
 
 /// The variant against the reference, whose runs were held in turn with its own on the same machine.
@@ -39,10 +40,10 @@ pub struct Drift {
 }
 
 impl Drift {
-    /// Whether the halves differ by more than chance and by more than 2 %.
+    /// Whether the halves differ significantly and by more than the rules allow.
     pub fn is_notable(&self) -> bool {
-        let beyond_chance = self.p_same_speed.is_some_and(|p| p < 0.01);
-        beyond_chance && (self.second_half_over_first.value - 1.0).abs() > 0.02
+        let beyond_chance = self.p_same_speed.is_some_and(|p| p < SIGNIFICANCE);
+        beyond_chance && (self.second_half_over_first.value - 1.0).abs() > SPEED_DRIFT_SHARE
     }
 }
 
@@ -71,7 +72,7 @@ pub(super) fn drift(log: &RunLog) -> Option<Drift> {
     let typical = |runs: &[LoggedRun]| Spread::of(&runs.iter().filter_map(pace).map(Some).collect::<Vec<_>>()).median;
     let relative = |run: &&LoggedRun| Some(pace(run)? / typical(log.runs_of(run.arm))?);
     let paces: Vec<Option<f64>> = log.in_order().iter().filter_map(relative).map(Some).collect();
-    if paces.len() < 4 {
+    if paces.len() < MIN_DRIFT_RUNS {
         return None;
     }
     let (first, second) = paces.split_at(paces.len() / 2);

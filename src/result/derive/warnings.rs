@@ -6,6 +6,7 @@ use crate::hardware::{Gpu, Sample, ThrottleReason};
 use crate::result::derive::telemetry::{holds_down, in_runs, known, throttled_share};
 use crate::result::derive::{Basis, Drift, energy};
 use crate::result::run_log::{RunLog, TimedSample};
+use crate::rules::{CLOCK_STEP_SECONDS, CPU_LIMITED_SHARE, FREQUENCY_DRIFT_SHARE, OTHER_CPU_PERCENT, THROTTLED_SHARE};
 use crate::stats::Spread;
 
 /// What a reader should know before trusting a row.
@@ -149,17 +150,6 @@ impl Warning {
     }
 }
 
-/// A share of samples from which on clocks count as held down.
-const THROTTLED_SHARE: f64 = 0.05;
-/// Percent of all processors used by others, from which on a host is under load.
-const OTHER_CPU_PERCENT: f64 = 5.0;
-/// Change of a clock between the halves of a session, as a share.
-const FREQUENCY_DRIFT: f64 = 0.03;
-/// Seconds that calendar and monotonic clock may part by between two samples.
-const CLOCK_STEP_SECONDS: f64 = 0.5;
-/// Share of the time for which a control group may stop the processes.
-const LIMITED_SHARE: f64 = 0.005;
-
 pub(super) fn of(basis: Basis, drift: Option<&Drift>) -> Vec<Warning> {
     let samples = in_runs(basis.log);
     let mut found = Vec::new();
@@ -229,7 +219,7 @@ fn cpu_limited(samples: &[&TimedSample]) -> Option<Warning> {
         .collect();
     let (first, last) = (readings.first()?, readings.last()?);
     let seconds = last.1.saturating_sub(first.1) as f64 / 1e6;
-    (seconds > LIMITED_SHARE * (last.0 - first.0)).then_some(Warning::CpuLimited { seconds })
+    (seconds > CPU_LIMITED_SHARE * (last.0 - first.0)).then_some(Warning::CpuLimited { seconds })
 }
 
 fn frequency_drift(basis: Basis, samples: &[&TimedSample]) -> Option<Warning> {
@@ -240,7 +230,7 @@ fn frequency_drift(basis: Basis, samples: &[&TimedSample]) -> Option<Warning> {
     };
     let (first, second) = samples.split_at(samples.len() / 2);
     let (first_half_mhz, second_half_mhz) = (median(known(first, clock))?, median(known(second, clock))?);
-    let drifted = (second_half_mhz / first_half_mhz - 1.0).abs() > FREQUENCY_DRIFT;
+    let drifted = (second_half_mhz / first_half_mhz - 1.0).abs() > FREQUENCY_DRIFT_SHARE;
     drifted.then_some(Warning::FrequencyDrift { first_half_mhz, second_half_mhz })
 }
 

@@ -7,7 +7,7 @@ use super::csv;
 use super::field::{FIELDS, Standing};
 use crate::leaderboard::board::{Board, Rejected};
 use crate::text::{show, show_capped};
-use crate::track::RULES_VERSION;
+use crate::rules::RULES_VERSION;
 
 /// Where the JSON lies.
 pub(super) const JSON_FILE: &str = "entries.json";
