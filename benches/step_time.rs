@@ -7,14 +7,15 @@
 
 use std::path::Path;
 
+use hlb_bench::arrays::Arrays;
 use hlb_bench::artifact::write_atomic;
 use hlb_bench::clock::{Clock as _, MonotonicClock};
 use hlb_bench::dataset;
+use hlb_bench::job::DeviceChoice;
 use hlb_bench::printer::answer;
 use hlb_bench::recipe::Recipe;
 use hlb_bench::seed::Seed;
 use hlb_bench::trainer::Trainer as _;
-use hlb_bench::wire::{Arrays, DeviceChoice};
 
 use crate::torch::{DeviceData, Engine, TorchTrainer};
 

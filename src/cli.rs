@@ -3,12 +3,13 @@
 use std::num::NonZero;
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
 use crate::dataset::Place;
+use crate::job::DeviceChoice;
 use crate::leaderboard::BaseUrl;
 use crate::rules::MAX_RUNS;
-use crate::wire::DeviceChoice;
 
 /// Measures how long, and at what cost, a training recipe takes to reach an accuracy on this machine.
 #[derive(Debug, Parser)]
@@ -78,7 +79,7 @@ pub struct SessionOptions {
     #[arg(long)]
     pub resume: bool,
     /// Where to train
-    #[arg(long, value_enum, default_value_t = DeviceChoice::Auto)]
+    #[arg(long, value_parser = devices(), default_value_t = DeviceChoice::Auto)]
     pub device: DeviceChoice,
     /// Threads of libtorch on the CPU [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
@@ -174,7 +175,7 @@ pub struct Study {
     #[arg(long)]
     pub report_only: bool,
     /// Where to train
-    #[arg(long, value_enum, default_value_t = DeviceChoice::Auto)]
+    #[arg(long, value_parser = devices(), default_value_t = DeviceChoice::Auto)]
     pub device: DeviceChoice,
     /// Threads of libtorch on the CPU [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
@@ -248,6 +249,17 @@ pub struct Power {
     pub json: bool,
 }
 
+/// The devices that a session can train on, each with what it means.
+fn devices() -> impl TypedValueParser<Value = DeviceChoice> {
+    let help = |device| match device {
+        DeviceChoice::Auto => "CUDA where there is a GPU, else the CPU",
+        DeviceChoice::Cpu => "The CPU",
+        DeviceChoice::Cuda => "The first GPU; an error without one",
+    };
+    let values = DeviceChoice::ALL.map(|device| PossibleValue::new(device.name()).help(help(device)));
+    PossibleValuesParser::new(values).try_map(|name| name.parse::<DeviceChoice>())
+}
+
 /// Reads `2%` as 0.02. The sign is asked for, because a bare 2 or 0.02 would be guessed at.
 fn share(text: &str) -> Result<f64, String> {
     let number = text.trim().strip_suffix('%').ok_or("say it in percent, such as `2%`")?;
@@ -272,7 +284,7 @@ pub struct Reproduce {
     #[arg(long)]
     pub resume: bool,
     /// Where to train
-    #[arg(long, value_enum, default_value_t = DeviceChoice::Auto)]
+    #[arg(long, value_parser = devices(), default_value_t = DeviceChoice::Auto)]
     pub device: DeviceChoice,
     /// Threads of libtorch on the CPU [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]

@@ -1,10 +1,10 @@
 //! A track and the data set it is run on: the published one, or a user's own in its place.
 
+use crate::arrays::ArrayShapes;
 use crate::dataset::{self, DatasetError, Manifest};
 use crate::recipe::{Recipe, Terms};
 use crate::track::Track;
 use crate::variant;
-use crate::wire::ArrayShapes;
 
 /// Where a session is held.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,6 +14,7 @@
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests break files on purpose"))]
 
+pub mod arrays;
 pub mod artifact;
 pub mod cli;
 pub mod clock;
@@ -23,6 +24,7 @@ pub mod ground;
 pub mod hardware;
 pub mod history;
 pub mod interop;
+pub mod job;
 pub mod leaderboard;
 pub mod peak;
 pub mod price;
@@ -33,6 +35,7 @@ pub mod repeat;
 pub mod report;
 pub mod result;
 pub mod rules;
+pub mod run_log;
 pub mod schedule;
 pub mod schema;
 pub mod seed;
@@ -46,6 +49,5 @@ pub mod trainer;
 pub mod tree;
 pub mod units;
 pub mod variant;
-pub mod wire;
 pub mod work;
 pub mod yaml;

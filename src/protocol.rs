@@ -7,7 +7,7 @@ use crate::recipe::Length;
 use crate::seed::Seed;
 use crate::trainer::{TrainError, Trainer};
 use crate::units::{Accuracy, Target};
-use crate::wire::{Arm, Epoch, Event, Outcome, RunStart, RunStop};
+use crate::run_log::{Arm, Epoch, Event, Outcome, RunStart, RunStop};
 
 /// What every run of a recipe has in common.
 #[derive(Debug, Clone, Copy)]

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::recipe::{Blocks, Pool, Recipe, Stem, Whiten};
 use crate::rules::CONVOLUTION_SAVING;
-use crate::wire::ArrayShapes;
+use crate::arrays::ArrayShapes;
 
 /// Floating-point operations for one image, and what training keeps of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

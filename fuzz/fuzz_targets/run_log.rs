@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 use hlb_bench::ground::Ground;
 use hlb_bench::hardware::Machine;
 use hlb_bench::recipe::Recipe;
-use hlb_bench::result::{Basis, RunLog, derive};
+use hlb_bench::result::{Basis, derive};
+use hlb_bench::run_log::RunLog;
 use hlb_bench::track;
 use libfuzzer_sys::fuzz_target;
 

@@ -8,13 +8,14 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
+use hlb_bench::arrays::Arrays;
 use hlb_bench::clock::{Clock as _, MonotonicClock};
+use hlb_bench::job::{Job, TrainerInfo};
 use hlb_bench::protocol::{self, Plan};
 use hlb_bench::recipe::Recipe;
 use hlb_bench::repeat;
-use hlb_bench::session::TrainerInfo;
+use hlb_bench::run_log::{Arm, Event, TrainerStart};
 use hlb_bench::trainer::TrainError;
-use hlb_bench::wire::{Arm, Arrays, Event, Job, TrainerStart};
 
 use crate::torch::{
     DeviceData, Engine, TorchTrainer, ask_for_deterministic_algorithms, explain, is_of_libtorch,

@@ -6,10 +6,11 @@ use serde::Serialize;
 use crate::cli::Hardware;
 use crate::command::Answer;
 use crate::hardware::Machine;
+use crate::job::TrainerInfo;
 use crate::price;
 use crate::printer::{Label, answer, answer_text, labelled};
 use crate::report;
-use crate::session::{self, TrainerInfo};
+use crate::session;
 use crate::yaml;
 
 #[derive(Serialize)]

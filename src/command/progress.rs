@@ -7,9 +7,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::ground::Ground;
 use crate::printer::note;
 use crate::recipe::Recipe;
+use crate::run_log::{Arm, Epoch, Event, LogLine, Outcome, RunStop, TrainerStart};
 use crate::session::Observer;
 use crate::units::{Target, human_seconds};
-use crate::wire::{Arm, Epoch, Event, LogLine, Outcome, RunStop, TrainerStart};
 
 /// An observer that prints.
 pub(super) struct Progress {

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy as _;
 use serde::{Deserialize, Serialize};
 
+use crate::arrays::{ArrayShapes, Arrays};
 use crate::artifact::{ArtifactError, Sha256Hex, sha256_hex, write_atomic};
 use crate::dataset::duplicates::Duplicates;
 use crate::dataset::resize::Resize;
-use crate::wire::{ArrayShapes, Arrays};
 
 /// Format of the cache; part of every key.
 const CACHE_FORMAT: u32 = 1;
@@ -219,7 +219,7 @@ pub fn prune(folder: &Path, dataset: Option<&str>) -> io::Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::ArrayShapes;
+    use crate::arrays::ArrayShapes;
 
     const SHAPES: ArrayShapes = ArrayShapes { train: 3, evaluation: 2, height: 2, width: 2, channels: 3, classes: 2 };
 

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::arrays::Arrays;
 use crate::artifact::{Sha256Hex, sha256_hex};
-use crate::wire::Arrays;
 
 /// How many images occur more than once. An evaluation image that is also trained on measures memory, not learning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -42,7 +42,7 @@ pub(super) fn of_digests(train: &[Sha256Hex], evaluation: &[Sha256Hex]) -> Dupli
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::ArrayShapes;
+    use crate::arrays::ArrayShapes;
 
     #[test]
     fn copies_are_counted_within_and_across_the_splits() {

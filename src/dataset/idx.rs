@@ -1,6 +1,6 @@
 //! The IDX format of MNIST and Fashion-MNIST: a big-endian header, then bytes.
 
-use crate::wire::ArrayShapes;
+use crate::arrays::ArrayShapes;
 
 /// A file that is not the IDX file it should be.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]

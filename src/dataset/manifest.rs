@@ -7,11 +7,11 @@ use std::sync::LazyLock;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::arrays::ArrayShapes;
 use crate::artifact::{Sha256Hex, sha256_hex};
 use crate::dataset::duplicates::Duplicates;
 use crate::dataset::resize::Resize;
 use crate::text::{Id, SafeText, show};
-use crate::wire::ArrayShapes;
 use crate::yaml::{self, ReadError, VARIANT_CAP, YamlError};
 
 /// What a data set is.

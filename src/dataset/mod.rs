@@ -39,8 +39,8 @@ pub use store::{Folder, default_folder, find};
 pub use unpack::{Limits, UnpackError, Unpacked, unpack};
 pub use watch::Watch;
 
+use crate::arrays::Arrays;
 use crate::artifact::{Sha256Hex, sha256_hex};
-use crate::wire::Arrays;
 
 /// SHA-256 over the decoded arrays: what was trained on, whatever files it came from.
 pub fn content_digest(arrays: &Arrays) -> Sha256Hex {

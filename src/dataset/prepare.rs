@@ -8,6 +8,7 @@ use std::thread;
 
 use flate2::read::MultiGzDecoder;
 
+use crate::arrays::{ArrayShapes, Arrays};
 use crate::artifact::{Sha256Hex, sha256_hex};
 use crate::dataset::cache::{self, Recipe, Stored, Unusable};
 use crate::dataset::content_digest;
@@ -21,7 +22,6 @@ use crate::dataset::resize::Resize;
 use crate::dataset::store::{self, Folder};
 use crate::dataset::watch::Watch;
 use crate::dataset::{cifar, idx, shapes};
-use crate::wire::{ArrayShapes, Arrays};
 
 /// A data set ready to be trained on.
 #[derive(Debug, Clone)]

@@ -1,7 +1,8 @@
 //! The run of an entry that stands for it where a format takes one.
 
 use crate::interop::error::ExportError;
-use crate::result::{Entry, LoggedRun, RunFigures};
+use crate::result::{Entry, RunFigures};
+use crate::run_log::LoggedRun;
 
 /// The run of this number, or the median one: of an even number the slower of the two in the middle, so that nothing is
 /// flattered. A run that did not reach is slower than any that did.

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::interop::error::ExportError;
-use crate::result::{Entry, LoggedRun};
+use crate::result::Entry;
+use crate::run_log::LoggedRun;
 
 /// Name of this form.
 const SCHEMA: &str = "hlb-bench/export/v1";

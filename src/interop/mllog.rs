@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::interop::error::ExportError;
 use crate::interop::moment::Start;
-use crate::result::{Entry, LoggedRun, RunFigures};
-use crate::wire::Outcome;
+use crate::result::{Entry, RunFigures};
+use crate::run_log::{LoggedRun, Outcome};
 
 /// What every line of the log begins with.
 const TOKEN: &str = ":::MLLOG";

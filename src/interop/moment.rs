@@ -3,7 +3,7 @@
 use chrono::DateTime;
 
 use crate::interop::error::ExportError;
-use crate::result::RunLog;
+use crate::run_log::RunLog;
 
 /// The session's start. A resumed session goes on counting where it was: the time in between is left out.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,7 +1,7 @@
 //! All evaluations of an entry as comma-separated values (RFC 4180, lines that end in LF). What is unknown is an empty field.
 
-use crate::result::{Entry, LoggedRun};
-use crate::wire::Arm;
+use crate::result::Entry;
+use crate::run_log::{Arm, LoggedRun};
 
 const COLUMNS: [&str; 19] = [
     "entry_sha256",

@@ -12,7 +12,8 @@ use serde::Serialize;
 use crate::artifact::{Sha256Hex, sha256_file, sha256_hex};
 use crate::leaderboard::board::{Board, BoardError, Row, entry_folders, relative};
 use crate::leaderboard::{SiteOptions, WITHDRAWN_FILE, Workers};
-use crate::result::{Entry, LOG_CAP, REPRODUCTIONS_FOLDER, Reproduction};
+use crate::result::{Entry, REPRODUCTIONS_FOLDER, Reproduction};
+use crate::run_log::LOG_CAP;
 use crate::signing::AllowedSigners;
 use crate::yaml;
 

@@ -1,6 +1,6 @@
 //! The run in the middle of a session: what one curve of an entry is drawn from.
 
-use crate::result::{LoggedRun, RunLog};
+use crate::run_log::{LoggedRun, RunLog};
 
 /// Most points that are kept of a curve.
 const MOST_POINTS: usize = 200;

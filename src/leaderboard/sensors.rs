@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::hardware::{GpuSample, Sample};
-use crate::result::{RunLog, TimedSample};
+use crate::run_log::{RunLog, TimedSample};
 
 /// A moment, in seconds since the session's start, and what was read then.
 pub type Reading = (f64, Option<f64>);

@@ -70,7 +70,7 @@ use serde::Serialize;
 use crate::artifact::{ArtifactError, Sha256Hex};
 use crate::leaderboard::board::{Board, RankedTrack, Row};
 use crate::leaderboard::{SIGNERS_FILE, Workers};
-use crate::result::LOG_CAP;
+use crate::run_log::LOG_CAP;
 use crate::text::show;
 use crate::yaml::{self, ReadError};
 

@@ -97,7 +97,8 @@ fn completeness(original: &ResultFile, again: &ResultFile) -> Finding {
     let timed = |result: &ResultFile| result.derived.phases.clocks_agree;
     if !timed(original) || !timed(again) {
         let percent = 100.0 * CLOCK_TOLERANCE_SHARE;
-        let reason = format!("the clocks of the two programs differ by more than {percent} % in one of the two sessions");
+        let reason =
+            format!("the clocks of the two programs differ by more than {percent} % in one of the two sessions");
         return (Verdict::CannotSay, reason);
     }
     (Verdict::Agrees, String::new())

@@ -9,7 +9,7 @@ use crate::recipe::{Recipe, RecipeError};
 use crate::result::agreement::Agreement;
 use crate::result::derive::Basis;
 use crate::result::file::ResultFile;
-use crate::result::run_log::{RunLog, RunLogError};
+use crate::run_log::{RunLog, RunLogError};
 use crate::signing::{RERUN_NAMESPACE, RESULT_NAMESPACE, SignatureError, Verified};
 use crate::text::show;
 use crate::variant::VariantError;

@@ -4,9 +4,7 @@ mod agreement;
 mod derive;
 mod entry;
 mod file;
-mod log_reader;
 mod plausible;
-mod run_log;
 mod verify;
 
 pub use agreement::{Agreement, Verdict, between, quotient};
@@ -23,5 +21,4 @@ pub use file::{
     VariantFacts, entry_name,
 };
 pub use plausible::{Claim, claims};
-pub use run_log::{LOG_CAP, LOG_SCHEMA, LoggedRun, Repeat, RunLog, RunLogError, Stretch, TimedSample};
 pub use verify::{check_entry, read_entry};

@@ -4,7 +4,7 @@ use crate::artifact::sha256_hex;
 use crate::recipe::Recipe;
 use crate::result::derive::{Basis, floor_seconds_of_epochs};
 use crate::result::entry::{Entry, Fault};
-use crate::result::run_log::LoggedRun;
+use crate::run_log::LoggedRun;
 
 /// Refuses an epoch that trained faster than the device's peak allows. The floor is low on purpose: see `work`.
 pub(super) fn check(basis: Basis, reference: Option<&Recipe>) -> Result<(), Fault> {

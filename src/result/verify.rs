@@ -19,13 +19,12 @@ use crate::result::entry::{
 };
 use crate::result::file::{RESULT_SCHEMA, ResultFile};
 use crate::result::plausible;
-use crate::result::run_log::{LOG_CAP, RunLog};
 use crate::rules::{FIGURE_TOLERANCE, RULES_VERSION};
+use crate::run_log::{Course, LOG_CAP, RunLog};
 use crate::signing::{AllowedSigners, RERUN_NAMESPACE, RESULT_NAMESPACE, verify};
 use crate::track;
 use crate::tree;
 use crate::variant::{self, Header, Variant};
-use crate::wire::Course;
 use crate::yaml::{self, RESULT_CAP, VARIANT_CAP};
 
 /// Reads an entry and checks everything in it. Without `signers` the signature is not looked at.

@@ -10,10 +10,11 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use serde::{Deserialize, Serialize};
 
+use crate::arrays::Arrays;
 use crate::clock::{Clock as _, MonotonicClock};
-use crate::wire::{Arrays, Event, Job};
+use crate::job::{Job, TrainerInfo};
+use crate::run_log::Event;
 
 /// The trainer program cannot be started.
 #[derive(Debug, thiserror::Error)]
@@ -56,19 +57,6 @@ impl SpawnError {
             }
         })
     }
-}
-
-/// What the trainer program says of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TrainerInfo {
-    /// File of the libtorch that it loads.
-    pub libtorch_file: Option<PathBuf>,
-    /// Version of that libtorch.
-    pub libtorch_version: String,
-    /// Whether it sees a CUDA device.
-    pub cuda: bool,
-    /// Why CUDA could not be loaded on a machine that has a driver.
-    pub cuda_problem: Option<String>,
 }
 
 /// The trainer program beside this one, or the one named in `$HLB_BENCH_TRAINER`.

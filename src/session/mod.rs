@@ -4,11 +4,9 @@
 
 mod child;
 mod libtorch;
-mod log;
 mod supervise;
 mod telemetry;
 
-pub use child::{SpawnError, TrainerInfo, describe, find_trainer};
+pub use child::{SpawnError, describe, find_trainer};
 pub use libtorch::libtorch_digest;
-pub use log::{LogError, LogWriter};
 pub use supervise::{Observer, Opening, Request, SessionError, supervise};

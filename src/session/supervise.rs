@@ -5,11 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
+use crate::arrays::Arrays;
 use crate::clock::{Clock as _, MonotonicClock, PhaseSeconds};
+use crate::job::Job;
+use crate::run_log::{
+    Event, LogError, LogLine, LogWriter, Outcome, RunStop, SessionResume, SessionStart, TrainerStart,
+};
 use crate::session::child::{Message, SpawnError, Trainer};
-use crate::session::log::{LogError, LogWriter};
 use crate::session::telemetry::Telemetry;
-use crate::wire::{Arrays, Event, Job, LogLine, Outcome, RunStop, SessionResume, SessionStart, TrainerStart};
 
 /// How often the wait for an event is broken to look for an interruption.
 const PATIENCE: Duration = Duration::from_millis(100);

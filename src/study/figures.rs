@@ -1,6 +1,7 @@
 //! What follows from the runs of a study, for each variant and against the reference. Runs that were interrupted say nothing about a
 //! recipe and are left out, but counted; a run that diverged is a miss.
 
+use crate::run_log::Outcome;
 use crate::stats::{
     Estimate, Interval, PairedAccuracies, Spread, holm, mean_and_deviation, mean_interval, median_interval,
     paired_ratio,
@@ -9,7 +10,6 @@ use crate::study::plan::Plan;
 use crate::study::record::RunRecord;
 use crate::study::records::Records;
 use crate::units::Accuracy;
-use crate::wire::Outcome;
 
 /// What follows for one variant.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,12 +3,12 @@
 use crate::artifact::{Sha256Hex, sha256_hex};
 use crate::ground::Ground;
 use crate::recipe::Recipe;
+use crate::run_log::Course;
 use crate::seed::{self, Seed};
 use crate::study::error::StudyError;
 use crate::study::file::StudyFile;
 use crate::tree::Change;
 use crate::variant;
-use crate::wire::Course;
 use crate::work::Work;
 
 /// A study on one track.

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::artifact::Sha256Hex;
 use crate::clock::PhaseSeconds;
+use crate::run_log::{Course, Epoch, Outcome};
 use crate::seed::Seed;
 use crate::units::{Accuracy, Target};
-use crate::wire::{Course, Epoch, Outcome};
 
 /// Format of the logs that this program writes and reads.
 pub const STUDY_SCHEMA: &str = "hlb-bench/study-log/v1";

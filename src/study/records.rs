@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::run_log::{Outcome, whole_lines};
 use crate::study::error::StudyError;
 use crate::study::plan::{Plan, Slot};
 use crate::study::record::{RunRecord, STUDY_SCHEMA, StudyStart};
-use crate::wire::{Outcome, whole_lines};
 
 /// The runs of a study that ended, as its log tells them.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,8 +1,8 @@
 //! What chance decides of the images of an epoch: their order, crops, mirror images and what is laid over them.
 
+use hlb_bench::arrays::ArrayShapes;
 use hlb_bench::recipe::{Augment, Flip};
 use hlb_bench::seed::{Seed, Stream};
-use hlb_bench::wire::ArrayShapes;
 
 /// Top rows and left columns of squares, one for each image.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,8 +4,8 @@ use tch::{Device, IndexOp as _, Kind, Tensor};
 
 use crate::torch::Engine;
 use crate::torch::choices::{Choices, Corners};
+use hlb_bench::arrays::{ArrayShapes, Arrays};
 use hlb_bench::recipe::Augment;
-use hlb_bench::wire::{ArrayShapes, Arrays};
 
 /// Normalised images and labels on the device.
 ///

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use tch::{Cuda, Device, Kind};
 
+use hlb_bench::job::DeviceChoice;
 use hlb_bench::recipe::{Norm, Precision};
-use hlb_bench::wire::DeviceChoice;
 
 /// The device asked for cannot be used.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use std::process::{Command, Output};
 
 use hlb_bench::history;
 use hlb_bench::result::{Entry, RunFigures, check_entry};
+use hlb_bench::run_log::Arm;
 use hlb_bench::signing::AllowedSigners;
-use hlb_bench::wire::Arm;
 use serde_json::Value;
 
 use crate::context::{Answer, Context};

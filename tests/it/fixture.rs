@@ -24,18 +24,20 @@ use hlb_bench::leaderboard::{self, Board, SIGNERS_FILE, read_signers};
 use hlb_bench::price::Price;
 use hlb_bench::recipe::Recipe;
 use hlb_bench::result::{
-    Basis, DatasetFacts, HarnessFacts, LOG_FILE, LOG_SCHEMA, LibtorchFacts, LogFacts, RECIPE_FILE,
-    REPRODUCTIONS_FOLDER, RESULT_FILE, RESULT_SCHEMA, ReferenceFacts, ResultFile, RunLog, SIGNATURE_FILE, SessionFacts,
-    VARIANT_FILE, VariantFacts, derive,
+    Basis, DatasetFacts, HarnessFacts, LOG_FILE, LibtorchFacts, LogFacts, RECIPE_FILE, REPRODUCTIONS_FOLDER,
+    RESULT_FILE, RESULT_SCHEMA, ReferenceFacts, ResultFile, SIGNATURE_FILE, SessionFacts, VARIANT_FILE, VariantFacts,
+    derive,
+};
+use hlb_bench::rules::RULES_VERSION;
+use hlb_bench::run_log::{
+    Arm, Course, Epoch, Event, LOG_SCHEMA, LogLine, Outcome, RunLog, RunStart, RunStop, SessionStart, TrainerStart,
 };
 use hlb_bench::seed;
 use hlb_bench::signing::{self, KeyChoice, RERUN_NAMESPACE, RESULT_NAMESPACE, Signer};
 use hlb_bench::text::SafeText;
-use hlb_bench::rules::RULES_VERSION;
 use hlb_bench::track::{self, Track};
 use hlb_bench::units::{Accuracy, Target};
 use hlb_bench::variant::{self, Variant};
-use hlb_bench::wire::{Arm, Course, Epoch, Event, LogLine, Outcome, RunStart, RunStop, SessionStart, TrainerStart};
 use hlb_bench::yaml;
 
 /// Whose signature an entry carries.

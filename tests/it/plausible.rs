@@ -5,8 +5,8 @@ use std::path::Path;
 
 use hlb_bench::artifact::sha256_hex;
 use hlb_bench::hardware::GpuSample;
-use hlb_bench::result::{LOG_FILE, RESULT_FILE, ResultFile, RunLog, Warning, derive};
-use hlb_bench::wire::{Event, LogLine};
+use hlb_bench::result::{LOG_FILE, RESULT_FILE, ResultFile, Warning, derive};
+use hlb_bench::run_log::{Event, LogLine, RunLog};
 use hlb_bench::yaml;
 
 use crate::fixture::{Fixture, Hand, Spec, gpu_machine, gpu_sample, sample};

@@ -5,7 +5,7 @@ use std::path::Path;
 use hlb_bench::recipe::{Parameters, Recipe};
 use hlb_bench::schema::{self, Subject};
 use hlb_bench::variant;
-use hlb_bench::wire::ArrayShapes;
+use hlb_bench::arrays::ArrayShapes;
 use hlb_bench::work::Work;
 
 use crate::context::{Context, VARIANT};

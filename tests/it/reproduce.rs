@@ -8,10 +8,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use hlb_bench::artifact::{Sha256Hex, sha256_hex};
-use hlb_bench::result::{Basis, EntryError, ResultFile, RunLog, Trust, check_entry, derive, read_entry};
+use hlb_bench::result::{Basis, EntryError, ResultFile, Trust, check_entry, derive, read_entry};
+use hlb_bench::run_log::{Event, LogLine, RunLog};
 use hlb_bench::seed;
 use hlb_bench::signing::AllowedSigners;
-use hlb_bench::wire::{Event, LogLine};
 use hlb_bench::yaml;
 
 use crate::archive::cifar;

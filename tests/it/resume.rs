@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hlb_bench::result::{LoggedRun, ResultFile, RunLog, Warning};
-use hlb_bench::wire::{Arm, Outcome, whole_lines};
+use hlb_bench::result::{ResultFile, Warning};
+use hlb_bench::run_log::{Arm, LoggedRun, Outcome, RunLog, whole_lines};
 
 use crate::archive::Numbers;
 use crate::simulated::{Stage, alive, wait_until};

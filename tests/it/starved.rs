@@ -2,8 +2,7 @@
 
 use std::fs;
 
-use hlb_bench::result::RunLog;
-use hlb_bench::wire::whole_lines;
+use hlb_bench::run_log::{RunLog, whole_lines};
 
 use crate::archive::imagenette;
 use crate::context::{Answer, Context, answer};

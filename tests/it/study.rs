@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use hlb_bench::ground::Ground;
+use hlb_bench::run_log::Outcome;
 use hlb_bench::study::{Plan, Records, Report, StudyFile, figures};
 use hlb_bench::track;
 use hlb_bench::units::Accuracy;
-use hlb_bench::wire::Outcome;
 
 use crate::context::{Answer, answer};
 use crate::simulated::{Stage, wait_until};

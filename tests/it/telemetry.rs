@@ -4,7 +4,8 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
-use hlb_bench::result::{EnergyMethod, ResultFile, RunLog, Warning};
+use hlb_bench::result::{EnergyMethod, ResultFile, Warning};
+use hlb_bench::run_log::RunLog;
 use hlb_bench::yaml;
 
 use crate::context::{Answer, Context, VARIANT, answer};

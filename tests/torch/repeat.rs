@@ -6,7 +6,7 @@ use hlb_bench::seed::Seed;
 use hlb_bench::trainer::{TrainError, Trainer};
 use hlb_bench::units::Accuracy;
 use hlb_bench::variant;
-use hlb_bench::wire::Arrays;
+use hlb_bench::arrays::Arrays;
 use tch::{Device, Kind, Tensor};
 
 use crate::tiny;

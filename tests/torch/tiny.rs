@@ -1,8 +1,8 @@
 //! A small data set and recipe that the golden numbers were computed with; see `tests/parity/golden.py`.
 
 use crate::torch::{DeviceData, Engine, TorchTrainer};
+use hlb_bench::arrays::{ArrayShapes, Arrays};
 use hlb_bench::recipe::{Average, Recipe};
-use hlb_bench::wire::{ArrayShapes, Arrays};
 use tch::Kind;
 
 pub(crate) const SHAPES: ArrayShapes =

@@ -11,13 +11,13 @@ use crate::clock::{self, Clock as _, MonotonicClock};
 use crate::command::measure::prepare::{Prepared, Resolved};
 use crate::printer::{Label, labelled, note};
 use crate::recipe::Recipe;
-use crate::result::{LOG_FILE, LOG_SCHEMA, MANIFEST_FILE, RECIPE_FILE, RESULT_FILE, RunLog, VARIANT_FILE};
-use crate::seed;
-use crate::session::{LogWriter, Opening};
-use crate::text::show;
+use crate::result::{LOG_FILE, MANIFEST_FILE, RECIPE_FILE, RESULT_FILE, VARIANT_FILE};
 use crate::rules::RULES_VERSION;
+use crate::run_log::{Arm, Course, LOG_SCHEMA, LogWriter, RunLog, RunStart, SessionResume, SessionStart, whole_lines};
+use crate::seed;
+use crate::session::Opening;
+use crate::text::show;
 use crate::variant;
-use crate::wire::{Arm, Course, RunStart, SessionResume, SessionStart, whole_lines};
 
 /// A session that is about to be held.
 pub(super) struct Begun {

@@ -13,16 +13,17 @@ use crate::command::interrupt;
 use crate::command::measure::begin::{self, Begun};
 use crate::command::measure::prepare::{Prepared, usual_threads};
 use crate::command::progress::Progress;
+use crate::job::Job;
 use crate::result::{
     Basis, DatasetFacts, LOG_FILE, LibtorchFacts, LogFacts, RESULT_FILE, RESULT_SCHEMA, ReferenceFacts, ResultFile,
-    RunLog, SessionFacts, VariantFacts, derive,
+    SessionFacts, VariantFacts, derive,
 };
+use crate::rules::RULES_VERSION;
+use crate::run_log::{RunLog, TrainerStart};
 use crate::seed;
 use crate::session::{self, Request};
 use crate::text::{SafeText, show};
-use crate::rules::RULES_VERSION;
 use crate::variant;
-use crate::wire::{Job, TrainerStart};
 use crate::yaml;
 
 /// A session that was held.

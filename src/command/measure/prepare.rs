@@ -13,16 +13,16 @@ use crate::command::watching::Watching;
 use crate::dataset::{self, Manifest};
 use crate::ground::Ground;
 use crate::hardware::Machine;
+use crate::job::{DeviceChoice, TrainerInfo};
 use crate::price::{self, Price};
 use crate::printer::{Label, labelled, note};
 use crate::recipe::Recipe;
 use crate::result::HarnessFacts;
 use crate::rules::{DEFAULT_RUNS, MAX_EPOCHS};
-use crate::session::{self, SpawnError, TrainerInfo};
+use crate::session::{self, SpawnError};
 use crate::text::SafeText;
 use crate::track;
 use crate::variant::Variant;
-use crate::wire::DeviceChoice;
 use crate::yaml::{self, VARIANT_CAP};
 
 /// What a session is held for.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow};
 
-use crate::session::{LogError, LogWriter};
+use crate::run_log::{LogError, LogWriter};
 use crate::study::{Plan, RECORDS_FILE, REPORT_FILES, Records, Report, StudyStart};
 
 /// Where studies are kept unless the user says otherwise.

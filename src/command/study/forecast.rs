@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use crate::hardware::Machine;
+use crate::job::DeviceChoice;
 use crate::leaderboard::entry_folders;
 use crate::result::{RESULT_FILE, ResultFile};
 use crate::study::{Lane, Plan};
-use crate::wire::DeviceChoice;
 use crate::work::Work;
 use crate::yaml::{self, RESULT_CAP};
 

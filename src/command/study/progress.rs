@@ -5,9 +5,9 @@ use std::io::{IsTerminal as _, stderr};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::printer::note;
+use crate::run_log::{Epoch, TrainerStart};
 use crate::study::{Estimator, Plan, Records, RunRecord, Slot};
 use crate::units::{Target, human_seconds};
-use crate::wire::{Epoch, TrainerStart};
 
 /// Shows how far a study is.
 pub(super) struct Progress {

@@ -14,9 +14,10 @@ use crate::command::study::folder::{Folder, explain};
 use crate::command::study::progress::Progress;
 use crate::command::study::watch::Watch;
 use crate::hardware::Machine;
-use crate::session::{self, LogWriter, Opening, Request};
+use crate::job::{DeviceChoice, Job};
+use crate::run_log::{Arm, LogWriter, RunStart};
+use crate::session::{self, Opening, Request};
 use crate::study::{MachineFacts, Plan, Records, RunRecord, STUDY_SCHEMA, Slot, StudyStart};
-use crate::wire::{Arm, DeviceChoice, Job, RunStart};
 
 /// Everything that every run needs.
 struct Rounds<'a> {

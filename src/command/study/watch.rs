@@ -1,9 +1,9 @@
 //! A run as the trainer tells it: what of it goes into the log.
 
 use crate::command::study::progress::Progress;
+use crate::run_log::{Event, LogLine, Outcome, RunStop};
 use crate::session::Observer;
 use crate::study::EpochRecord;
-use crate::wire::{Event, LogLine, Outcome, RunStop};
 
 /// Keeps what the log needs of one run, and shows it.
 pub(super) struct Watch<'a> {

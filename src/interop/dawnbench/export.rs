@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use crate::interop::dawnbench::task::Task;
 use crate::interop::error::ExportError;
-use crate::result::{Entry, LoggedRun, RunFigures};
+use crate::result::{Entry, RunFigures};
+use crate::run_log::LoggedRun;
 use crate::units::Accuracy;
 
 /// Digits after the point of an accuracy in percent. Cut, never rounded: what is under the target stays under it.

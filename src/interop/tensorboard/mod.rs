@@ -6,8 +6,8 @@ mod record;
 use crate::interop::error::ExportError;
 use crate::interop::moment::Start;
 use crate::interop::tensorboard::event::Event;
-use crate::result::{Entry, LoggedRun};
-use crate::wire::Arm;
+use crate::result::Entry;
+use crate::run_log::{Arm, LoggedRun};
 
 /// An event file.
 #[derive(Debug, Clone, PartialEq, Eq)]

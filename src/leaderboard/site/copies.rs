@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use super::{SiteError, row_folder};
 use crate::artifact::{Sha256Hex, sha256_hex};
 use crate::leaderboard::board::Row;
-use crate::result::{Entry, LOG_CAP, REPRODUCTIONS_FOLDER, Reproduction};
+use crate::result::{Entry, REPRODUCTIONS_FOLDER, Reproduction};
+use crate::run_log::LOG_CAP;
 use crate::yaml;
 
 /// A file of an entry, to be copied only if it is still the one that was verified.

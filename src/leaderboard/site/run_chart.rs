@@ -3,8 +3,7 @@
 use serde::Serialize;
 
 use super::plot::{Axes, Frame, Scale, extent, polyline};
-use crate::result::RunLog;
-use crate::wire::Outcome;
+use crate::run_log::{Outcome, RunLog};
 
 const FRAME: Frame = Frame::SMALL;
 
@@ -46,7 +45,7 @@ pub(super) struct Curve {
 /// The curves of a session.
 pub(super) fn curves(log: &RunLog) -> Vec<Curve> {
     let target = log.start.target;
-    let curve = |run: &crate::result::LoggedRun| {
+    let curve = |run: &crate::run_log::LoggedRun| {
         let whole = run.stop.as_ref().is_some_and(|stop| stop.outcome == Outcome::Reached);
         let first = run.epochs.iter().position(|epoch| target.is_met_by(epoch.accuracy));
         let points = run.epochs.iter().map(|epoch| (epoch.train_seconds, epoch.accuracy.percent()));

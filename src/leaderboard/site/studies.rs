@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::SiteError;
-use crate::result::LOG_CAP;
+use crate::run_log::LOG_CAP;
 use crate::yaml;
 
 /// The page of a report.

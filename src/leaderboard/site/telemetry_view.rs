@@ -5,9 +5,9 @@ use serde::Serialize;
 use super::figure::{Figure, bytes, percentage};
 use super::sensor_chart::{self, Held, SensorChart};
 use crate::leaderboard::sensors::{Reading, Sensor, Sensors};
-use crate::result::{Entry, GpuTelemetry, RunLog, TelemetrySummary};
+use crate::result::{Entry, GpuTelemetry, TelemetrySummary};
+use crate::run_log::{Arm, RunLog};
 use crate::stats::Spread;
-use crate::wire::Arm;
 
 /// Sensors over the session.
 #[derive(Debug, Serialize)]
@@ -87,7 +87,7 @@ impl ChartView {
 }
 
 fn held(log: &RunLog) -> Vec<Held> {
-    let held = |run: &&crate::result::LoggedRun| Held {
+    let held = |run: &&crate::run_log::LoggedRun| Held {
         begin: run.began_at_seconds,
         end: run.began_at_seconds + run.supervised_seconds,
         reference: run.arm == Arm::Reference,

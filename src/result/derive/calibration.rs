@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::result::derive::RunFigures;
 use crate::result::derive::summary::times;
-use crate::result::run_log::{LoggedRun, RunLog};
 use crate::rules::{MIN_DRIFT_RUNS, SIGNIFICANCE, SPEED_DRIFT_SHARE};
+use crate::run_log::{LoggedRun, RunLog};
 use crate::stats::{Estimate, Spread, mann_whitney, paired_ratio, ratio_of_medians, rounded_up_p};
 
 /// The variant against the reference, whose runs were held in turn with its own on the same machine.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::hardware::{GpuSample, Sample};
 use crate::result::derive::{Basis, RunFigures, summary};
-use crate::result::run_log::{RunLog, TimedSample};
+use crate::run_log::{RunLog, TimedSample};
 
 /// How the energy of the GPU was measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -33,11 +33,11 @@ pub use warnings::Warning;
 
 use serde::{Deserialize, Serialize};
 
+use crate::arrays::ArrayShapes;
 use crate::hardware::Machine;
 use crate::price::Price;
 use crate::recipe::Recipe;
-use crate::result::run_log::{Repeat, RunLog};
-use crate::wire::{Arm, ArrayShapes};
+use crate::run_log::{Arm, Repeat, RunLog};
 
 /// Everything that figures follow from.
 #[derive(Debug, Clone, Copy)]

@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::result::run_log::{RunLog, Stretch};
-use crate::wire::RunStop;
+use crate::run_log::{RunLog, RunStop, Stretch};
 
 /// Where the session's seconds went, from the start of the process to the last line of the run log. Of a resumed session
 /// the seconds of all its processes, and none of those in between.

@@ -3,10 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::result::derive::{Basis, energy};
-use crate::result::run_log::{LoggedRun, RunLog};
+use crate::run_log::{Arm, Epoch, LoggedRun, Outcome, RunLog};
 use crate::seed::Seed;
 use crate::units::{Accuracy, Target};
-use crate::wire::{Arm, Epoch, Outcome};
 
 /// Figures of one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

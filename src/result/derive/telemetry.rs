@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::hardware::{GpuSample, HostSample, Sample, ThrottleReason};
 use crate::result::derive::{Basis, energy};
-use crate::result::run_log::{RunLog, TimedSample};
+use crate::run_log::{RunLog, TimedSample};
 use crate::stats::Spread;
 
 /// What the sensors said while runs were held. An order statistic is `null` where no sample has a value; the run log says why.

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::hardware::{Gpu, Sample, ThrottleReason};
 use crate::result::derive::telemetry::{holds_down, in_runs, known, throttled_share};
 use crate::result::derive::{Basis, Drift, energy};
-use crate::result::run_log::{RunLog, TimedSample};
 use crate::rules::{CLOCK_STEP_SECONDS, CPU_LIMITED_SHARE, FREQUENCY_DRIFT_SHARE, OTHER_CPU_PERCENT, THROTTLED_SHARE};
+use crate::run_log::{RunLog, TimedSample};
 use crate::stats::Spread;
 
 /// What a reader should know before trusting a row.

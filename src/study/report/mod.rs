@@ -82,7 +82,7 @@ mod tests {
     fn a_median_that_missed_is_unknown() {
         let (plan, mut records) = made();
         for run in &mut records.runs {
-            run.outcome = crate::wire::Outcome::Missed;
+            run.outcome = crate::run_log::Outcome::Missed;
         }
         let text = &Report::new(&plan, &records).expect("a report").texts[1];
         assert!(text.contains("unknown (the median run missed 94.50 %)"), "{text}");

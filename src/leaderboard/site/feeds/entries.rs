@@ -6,8 +6,8 @@ use serde_json::Value;
 use super::csv;
 use super::field::{FIELDS, Standing};
 use crate::leaderboard::board::{Board, Rejected};
-use crate::text::{show, show_capped};
 use crate::rules::RULES_VERSION;
+use crate::text::{show, show_capped};
 
 /// Where the JSON lies.
 pub(super) const JSON_FILE: &str = "entries.json";

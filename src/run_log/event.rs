@@ -1,4 +1,4 @@
-//! What happens in a session, in the order it happens: what the trainer says, and what a run log holds.
+//! What a line of a run log says. A log is JSON Lines: one event a line, in the order in which they happen.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +9,19 @@ use crate::recipe::Length;
 use crate::repeat::Divergence;
 use crate::seed::Seed;
 use crate::units::{Accuracy, Target};
+use crate::yaml::ByteCap;
+
+/// Format of the run logs that this program writes and reads.
+pub const LOG_SCHEMA: &str = "hlb-bench/run-log/v1";
+
+/// The largest run log read, in bytes.
+pub const LOG_CAP: ByteCap = ByteCap(32 * 1024 * 1024);
+
+/// The log up to its last full line: what a killed process leaves may end in the middle of one.
+pub fn whole_lines(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+    &bytes[..end]
+}
 
 /// Whose recipe a run trains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

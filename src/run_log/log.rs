@@ -1,22 +1,12 @@
-//! A session as its run log tells it. Reading one refuses lines that do not add up; see [`RunLog::parse`].
-
-use std::str;
+//! A session as its run log tells it.
 
 use serde::{Deserialize, Serialize};
 
 use crate::hardware::Sample;
 use crate::repeat::Divergence;
-use crate::result::log_reader::Reader;
 use crate::rules::{CLOCK_TOLERANCE_SECONDS, CLOCK_TOLERANCE_SHARE};
+use crate::run_log::event::{Arm, Epoch, Outcome, RunStop, SessionStart, TrainerStart};
 use crate::seed::Seed;
-use crate::wire::{Arm, Epoch, Outcome, RunStop, SessionStart, TrainerStart, whole_lines};
-use crate::yaml::ByteCap;
-
-/// Format of the run logs that this program writes and reads.
-pub const LOG_SCHEMA: &str = "hlb-bench/run-log/v1";
-
-/// The largest run log read, in bytes.
-pub const LOG_CAP: ByteCap = ByteCap(32 * 1024 * 1024);
 
 /// A session as its run log tells it.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,36 +90,7 @@ pub struct LoggedRun {
     pub supervised_seconds: f64,
 }
 
-/// A run log that cannot be believed.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("line {line}: {problem}")]
-pub struct RunLogError {
-    /// Line, from 1.
-    pub line: usize,
-    /// What is wrong with it.
-    pub problem: String,
-}
-
 impl RunLog {
-    /// Reads a run log and checks that steps, epochs, seeds and times add up.
-    pub fn parse(bytes: &[u8]) -> Result<Self, RunLogError> {
-        let text =
-            str::from_utf8(bytes).map_err(|error| RunLogError { line: 1, problem: format!("not UTF-8: {error}") })?;
-        let mut lines = text.lines().enumerate();
-        let first = lines.next().ok_or(RunLogError { line: 1, problem: "the run log is empty".to_owned() })?;
-        let mut reader = Reader::begin(first.1).map_err(|problem| RunLogError { line: 1, problem })?;
-        for (index, line) in lines {
-            reader.take(line).map_err(|problem| RunLogError { line: index + 1, problem })?;
-        }
-        Ok(reader.log)
-    }
-
-    /// The same for a log that may end in the middle of a line, as that of a killed session does: read up to its last full
-    /// one.
-    pub fn parse_unfinished(bytes: &[u8]) -> Result<Self, RunLogError> {
-        Self::parse(whole_lines(bytes))
-    }
-
     /// The runs of one recipe.
     pub fn runs_of(&self, arm: Arm) -> &[LoggedRun] {
         match arm {

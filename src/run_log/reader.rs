@@ -1,18 +1,53 @@
 //! Reads a run log line by line and refuses what does not add up: order, seeds, steps, times and outcomes.
 
 use std::collections::BTreeMap;
+use std::str;
 
 use serde::Deserialize;
 
 use crate::hardware::{GpuSample, HostSample, Sample};
-use crate::result::run_log::{LOG_SCHEMA, LoggedRun, Repeat, RunLog, Stretch, TimedSample, slack};
 use crate::rules::{BOOKED_TOLERANCE_SECONDS, BOOKED_TOLERANCE_SHARE};
+use crate::run_log::event::{
+    Arm, Course, Epoch, Event, LOG_SCHEMA, LogLine, Outcome, RunStart, RunStop, SessionResume, TrainerStart,
+    whole_lines,
+};
+use crate::run_log::log::{LoggedRun, Repeat, RunLog, Stretch, TimedSample, slack};
 use crate::seed;
-use crate::wire::{Arm, Course, Epoch, Event, LogLine, Outcome, RunStart, RunStop, SessionResume, TrainerStart};
+
+/// A run log that cannot be believed.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("line {line}: {problem}")]
+pub struct RunLogError {
+    /// Line, from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+impl RunLog {
+    /// Reads a run log and checks that steps, epochs, seeds and times add up.
+    pub fn parse(bytes: &[u8]) -> Result<Self, RunLogError> {
+        let text =
+            str::from_utf8(bytes).map_err(|error| RunLogError { line: 1, problem: format!("not UTF-8: {error}") })?;
+        let mut lines = text.lines().enumerate();
+        let first = lines.next().ok_or(RunLogError { line: 1, problem: "the run log is empty".to_owned() })?;
+        let mut reader = Reader::begin(first.1).map_err(|problem| RunLogError { line: 1, problem })?;
+        for (index, line) in lines {
+            reader.take(line).map_err(|problem| RunLogError { line: index + 1, problem })?;
+        }
+        Ok(reader.log)
+    }
+
+    /// The same for a log that may end in the middle of a line, as that of a killed session does: read up to its last full
+    /// one.
+    pub fn parse_unfinished(bytes: &[u8]) -> Result<Self, RunLogError> {
+        Self::parse(whole_lines(bytes))
+    }
+}
 
 /// A log, as far as it has been read.
-pub(super) struct Reader {
-    pub(super) log: RunLog,
+struct Reader {
+    log: RunLog,
     at_seconds: f64,
     open: bool,
     /// Arm of the run that was begun last.
@@ -22,7 +57,7 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn begin(line: &str) -> Result<Self, String> {
+    fn begin(line: &str) -> Result<Self, String> {
         let line = read_line(line)?;
         let Event::SessionStart(start) = line.event else {
             return Err("a run log begins with `session_start`".to_owned());
@@ -48,7 +83,7 @@ impl Reader {
         Ok(Self { log, at_seconds: line.at_seconds, open: false, arm: Arm::Variant, trainer_started: false })
     }
 
-    pub(super) fn take(&mut self, line: &str) -> Result<(), String> {
+    fn take(&mut self, line: &str) -> Result<(), String> {
         let LogLine { at_seconds, event } = read_line(line)?;
         positive("at_seconds", at_seconds)?;
         if self.log.stop_reason.is_some() && !matches!(event, Event::SessionResume(_)) {
@@ -318,7 +353,9 @@ fn check_seconds(run: &LoggedRun, epoch: &Epoch, at_seconds: f64) -> Result<(), 
         return Err("the seconds of an epoch do not grow".to_owned());
     }
     let elapsed = at_seconds - run.began_at_seconds;
-    if epoch.train_seconds + epoch.evaluate_seconds > (1.0 + BOOKED_TOLERANCE_SHARE) * elapsed + BOOKED_TOLERANCE_SECONDS {
+    if epoch.train_seconds + epoch.evaluate_seconds
+        > (1.0 + BOOKED_TOLERANCE_SHARE) * elapsed + BOOKED_TOLERANCE_SECONDS
+    {
         return Err(format!("more seconds are booked than the {elapsed:.3} that passed"));
     }
     Ok(())

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::wire::whole_lines;
+use crate::run_log::event::whole_lines;
 
 /// The run log cannot be written; the session ends, since an unlogged run is no run.
 #[derive(Debug, thiserror::Error)]
@@ -146,7 +146,7 @@ impl LogWriter {
 mod tests {
     use super::*;
     use crate::artifact::write_atomic;
-    use crate::wire::{Event, LogLine};
+    use crate::run_log::event::{Event, LogLine};
 
     #[test]
     fn a_torn_line_is_cut_off_before_the_next_one() {

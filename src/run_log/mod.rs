@@ -1,0 +1,22 @@
+//! The run log: what happens in a session, one JSON object a line. The trainer says most of it, `hlb-bench` stamps and
+//! writes it, and every figure of a result follows from it.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `event` | what a line says |
+//! | `writer` | a log that is being written |
+//! | `log` | a session as its log tells it |
+//! | `reader` | from lines to that, refusing what does not add up |
+
+mod event;
+mod log;
+mod reader;
+mod writer;
+
+pub use event::{
+    Arm, Course, Epoch, Event, LOG_CAP, LOG_SCHEMA, LogLine, Outcome, RunStart, RunStop, SessionResume, SessionStart,
+    TrainerStart, whole_lines,
+};
+pub use log::{LoggedRun, Repeat, RunLog, Stretch, TimedSample};
+pub use reader::RunLogError;
+pub use writer::{LogError, LogWriter};
