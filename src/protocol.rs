@@ -4,10 +4,10 @@
 
 use crate::clock::{Clock, Phase, RunClock};
 use crate::recipe::Length;
+use crate::run_log::{Arm, Epoch, Event, Outcome, RunStart, RunStop};
 use crate::seed::Seed;
 use crate::trainer::{TrainError, Trainer};
 use crate::units::{Accuracy, Target};
-use crate::run_log::{Arm, Epoch, Event, Outcome, RunStart, RunStop};
 
 /// What every run of a recipe has in common.
 #[derive(Debug, Clone, Copy)]
@@ -169,7 +169,7 @@ mod tests {
             Ok(())
         }
 
-        fn fingerprint(&self) -> crate::repeat::Fingerprint {
+        fn fingerprint(&self) -> crate::trainer::Fingerprint {
             Vec::new()
         }
     }

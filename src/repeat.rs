@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::seed::Seed;
-use crate::trainer::{TrainError, Trainer};
+use crate::trainer::{Fingerprint, TrainError, Trainer};
 
 /// Where two trainings of one seed parted first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,9 +15,6 @@ pub struct Divergence {
     /// The first tensor that differs, in the order of the layers, or `loss`.
     pub tensor: String,
 }
-
-/// The bits of a model after an update, as a digest of each tensor by its name.
-pub type Fingerprint = Vec<(String, u64)>;
 
 /// Trains `seed` twice for `steps` updates. `None` if both were bit-identical to the end.
 pub fn check(trainer: &mut dyn Trainer, seed: Seed, steps: u64) -> Result<Option<Divergence>, TrainError> {

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::Resize;
+use crate::recipe::Forbidden;
 use crate::units::Target;
 use crate::yaml;
 
@@ -33,26 +34,6 @@ pub struct Track {
     pub target_rationale: String,
     /// Runs that a session needs before its row can be ranked.
     pub runs_to_rank: u32,
-}
-
-/// What the rules of a track can forbid a recipe.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Forbidden {
-    /// Averaging predictions over several views of an evaluation image.
-    TestTimeAugmentation,
-    /// Evaluating larger images than are trained on.
-    EvaluationLargerThanTraining,
-}
-
-impl Forbidden {
-    /// What is forbidden, in words.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::TestTimeAugmentation => "test-time augmentation",
-            Self::EvaluationLargerThanTraining => "evaluation larger than training",
-        }
-    }
 }
 
 /// No track has this id.

@@ -1,6 +1,5 @@
 //! The seam between the protocol, which owns the clock, and a trainer, which owns the tensors.
 
-use crate::repeat::Fingerprint;
 use crate::seed::Seed;
 use crate::units::Accuracy;
 
@@ -8,6 +7,9 @@ use crate::units::Accuracy;
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct TrainError(pub String);
+
+/// The bits of a model, as a digest of each tensor by its name.
+pub type Fingerprint = Vec<(String, u64)>;
 
 /// Trains one model at a time. Nothing here reads a clock or decides when to evaluate.
 pub trait Trainer {

@@ -12,7 +12,7 @@ mod length;
 mod measure;
 mod network;
 mod optimizer;
-mod range;
+pub(crate) mod range;
 mod stem;
 
 pub use augment::{Augment, Cutmix, Flip, Jitter, Stage};
@@ -23,12 +23,13 @@ pub use optimizer::{Freeze, Group, Muon, Optimizer, Parameters, Rule};
 pub use range::RecipeError;
 pub use stem::{BiasStart, Stem, Whiten};
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::recipe::range::{Checked, above, refuse, refuse_if, whole, within};
 use crate::schedule::Schedule;
-use crate::track::Forbidden;
 
 /// Everything that shapes training, and nothing else: two variants that resolve to the same settings are the same recipe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -114,6 +115,25 @@ impl Precision {
     /// Whether it names a 16-bit format, which is unusably slow on a CPU.
     pub fn is_short(self) -> bool {
         matches!(self, Self::Fp16 | Self::Bf16)
+    }
+}
+
+/// What the rules of a track can forbid a recipe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Forbidden {
+    /// Averaging predictions over several views of an evaluation image.
+    TestTimeAugmentation,
+    /// Evaluating larger images than are trained on.
+    EvaluationLargerThanTraining,
+}
+
+impl fmt::Display for Forbidden {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::TestTimeAugmentation => "test-time augmentation",
+            Self::EvaluationLargerThanTraining => "evaluation larger than training",
+        })
     }
 }
 
@@ -288,7 +308,7 @@ impl Recipe {
     }
 
     fn check_forbidden(&self, forbidden: Forbidden, side: u32) -> Checked {
-        let problem = format!("track `{}` forbids {}", self.track, forbidden.words());
+        let problem = format!("track `{}` forbids {forbidden}", self.track);
         match forbidden {
             Forbidden::TestTimeAugmentation if self.evaluate.mirror => refuse(&["evaluate.mirror"], &problem),
             Forbidden::EvaluationLargerThanTraining if self.last_side() < side => {

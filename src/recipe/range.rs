@@ -11,43 +11,43 @@ pub struct RecipeError {
 }
 
 /// What a check answers.
-pub(super) type Checked = Result<(), RecipeError>;
+pub(crate) type Checked = Result<(), RecipeError>;
 
 fn quoted(paths: &[String]) -> String {
     paths.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(" and ")
 }
 
-pub(super) fn refuse(paths: &[&str], problem: &str) -> Checked {
+pub(crate) fn refuse(paths: &[&str], problem: &str) -> Checked {
     Err(RecipeError { paths: paths.iter().map(|path| (*path).to_owned()).collect(), problem: problem.to_owned() })
 }
 
 /// Refuses where `wrong`; `paths` contradict each other.
-pub(super) fn refuse_if(wrong: bool, paths: &[&str], problem: &str) -> Checked {
+pub(crate) fn refuse_if(wrong: bool, paths: &[&str], problem: &str) -> Checked {
     if wrong { refuse(paths, problem) } else { Ok(()) }
 }
 
-pub(super) fn whole(path: &str, value: u32, least: u32, most: u32) -> Checked {
+pub(crate) fn whole(path: &str, value: u32, least: u32, most: u32) -> Checked {
     if (least..=most).contains(&value) {
         return Ok(());
     }
     refuse(&[path], &format!("is {value}, has to be {least} to {most}"))
 }
 
-pub(super) fn within(path: &str, value: f64, least: f64, most: f64) -> Checked {
+pub(crate) fn within(path: &str, value: f64, least: f64, most: f64) -> Checked {
     if (least..=most).contains(&value) {
         return Ok(());
     }
     refuse(&[path], &format!("is {value}, has to be {least} to {most}"))
 }
 
-pub(super) fn above(path: &str, value: f64, floor: f64, most: f64) -> Checked {
+pub(crate) fn above(path: &str, value: f64, floor: f64, most: f64) -> Checked {
     if value > floor && value <= most {
         return Ok(());
     }
     refuse(&[path], &format!("is {value}, has to be above {floor} and at most {most}"))
 }
 
-pub(super) fn below(path: &str, value: f64, least: f64, ceiling: f64) -> Checked {
+pub(crate) fn below(path: &str, value: f64, least: f64, ceiling: f64) -> Checked {
     if value >= least && value < ceiling {
         return Ok(());
     }
@@ -55,7 +55,7 @@ pub(super) fn below(path: &str, value: f64, least: f64, ceiling: f64) -> Checked
 }
 
 /// Above `floor` and below `ceiling`.
-pub(super) fn between(path: &str, value: f64, floor: f64, ceiling: f64) -> Checked {
+pub(crate) fn between(path: &str, value: f64, floor: f64, ceiling: f64) -> Checked {
     if value > floor && value < ceiling {
         return Ok(());
     }

@@ -9,9 +9,8 @@ use crate::torch::optimizer::{Gradients, Moment, Updates};
 use crate::torch::views::{self, EVALUATION_BATCH};
 use crate::torch::{DeviceData, Engine, Layout, Mode, Network, State, digest, fit_whitening};
 use hlb_bench::recipe::{EvaluatedWeights, Length, Loss, Parameters, Recipe};
-use hlb_bench::repeat::Fingerprint;
 use hlb_bench::seed::Seed;
-use hlb_bench::trainer::{TrainError, Trainer};
+use hlb_bench::trainer::{Fingerprint, TrainError, Trainer};
 use hlb_bench::units::Accuracy;
 
 /// Images whose summed gradients make one unit of the learning rate, whatever the batch size: that of hlb-CIFAR10.

@@ -1,12 +1,12 @@
 //! The same seed gives the same run, another seed another; labels of the evaluation split never reach training.
 
+use hlb_bench::arrays::Arrays;
 use hlb_bench::recipe::Recipe;
-use hlb_bench::repeat::{self, Divergence, Fingerprint};
+use hlb_bench::repeat::{self, Divergence};
 use hlb_bench::seed::Seed;
-use hlb_bench::trainer::{TrainError, Trainer};
+use hlb_bench::trainer::{Fingerprint, TrainError, Trainer};
 use hlb_bench::units::Accuracy;
 use hlb_bench::variant;
-use hlb_bench::arrays::Arrays;
 use tch::{Device, Kind, Tensor};
 
 use crate::tiny;

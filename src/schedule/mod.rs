@@ -3,12 +3,12 @@
 //! Lengths are shares of all steps of a run, so that a schedule is the same on every track. Formulas are those of PyTorch's
 //! schedulers, closed (`torch.optim.lr_scheduler` 2.11), and those of airbench.
 
+mod check;
+
 use std::f64::consts::PI;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::recipe::RecipeError;
 
 /// How the learning rate of a parameter group moves; the peak rate is the group's own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -149,78 +149,6 @@ impl Schedule {
         let swing = Swing::at(step, rise * steps);
         Some(line(high, low, swing.height * peaks.size(swing.cycle, step / steps)))
     }
-
-    /// Refuses values out of range; `path` is the schedule's own.
-    pub(crate) fn check(&self, path: &str) -> Result<(), RecipeError> {
-        let share = |key: &str, value: f64, zero: bool, one: bool| {
-            let fits = (value > 0.0 || (zero && value >= 0.0)) && (value < 1.0 || (one && value <= 1.0));
-            let range = match (zero, one) {
-                (true, true) => "0 to 1",
-                (true, false) => "at least 0 and below 1",
-                (false, true) => "above 0 and at most 1",
-                (false, false) => "above 0 and below 1",
-            };
-            unless(fits, &format!("{path}.{key}"), &format!("is {value}, has to be {range}"))
-        };
-        match *self {
-            Self::OneCycleLinear { peak, start, end } | Self::OneCycleCosine { peak, start, end } => {
-                share("peak", peak, false, false)?;
-                share("start", start, true, true)?;
-                share("end", end, true, true)
-            }
-            Self::Exponential { end } => share("end", end, false, true),
-            Self::Cosine { half_wave, floor } => {
-                share("half_wave", half_wave, false, true)?;
-                share("floor", floor, true, true)
-            }
-            Self::CosineRestarts { first, growth, floor } => {
-                share("first", first, false, true)?;
-                let problem = format!("is {growth}, has to be 1 to 10");
-                unless((1..=10).contains(&growth), &format!("{path}.growth"), &problem)?;
-                share("floor", floor, true, true)
-            }
-            Self::Cyclic { rise, floor, peaks, momentum } => {
-                share("rise", rise, false, true)?;
-                share("floor", floor, true, true)?;
-                if let Peaks::Shrinking { end } = peaks {
-                    share("peaks.end", end, false, true)?;
-                }
-                let Some(MomentumCycle { low, high }) = momentum else { return Ok(()) };
-                share("momentum.low", low, true, false)?;
-                share("momentum.high", high, true, false)?;
-                let problem = format!("is {high}, less than `low`");
-                unless(low <= high, &format!("{path}.momentum.high"), &problem)
-            }
-            Self::Triangle { peak, start, end } => {
-                share("peak", peak, true, false)?;
-                share("start", start, true, true)?;
-                share("end", end, true, true)
-            }
-            Self::Linear { over } => share("over", over, false, true),
-            Self::Constant {} => Ok(()),
-            Self::Piecewise { ref points } => check_points(points, &format!("{path}.points")),
-        }
-    }
-}
-
-fn unless(fits: bool, path: &str, problem: &str) -> Result<(), RecipeError> {
-    if fits {
-        return Ok(());
-    }
-    Err(RecipeError { paths: vec![path.to_owned()], problem: problem.to_owned() })
-}
-
-fn check_points(points: &[[f64; 2]], path: &str) -> Result<(), RecipeError> {
-    unless((2..=20).contains(&points.len()), path, "has to list 2 to 20 points")?;
-    let inside = points.iter().flatten().all(|value| (0.0..=1.0).contains(value));
-    unless(inside, path, "both numbers of a point are shares, 0 to 1")?;
-    let ends = points.first().is_some_and(|[at, _]| *at <= 0.0) && points.last().is_some_and(|[at, _]| *at >= 1.0);
-    unless(ends, path, "the first point has to be at 0 and the last at 1")?;
-    unless(
-        points.windows(2).all(|pair| pair[0][0] < pair[1][0]),
-        path,
-        "each point has to be later than the one before",
-    )
 }
 
 /// Straight from `from` to `to`, of which `share` is done.
