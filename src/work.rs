@@ -2,80 +2,58 @@
 //!
 //! A multiplication and the addition that follows it are two operations. Whole windows of convolutions count, those over
 //! the zero padding too, as is usual in the literature; normalisation, activation and pooling do not, for they are under
-//! a hundredth of the whole. Nothing here may ever state more as [`Work::least_training_flop_per_image`] than an honest
-//! run needs: results are rejected by it.
+//! a hundredth of the whole. [`least_training_flop_of_epochs`] must never be more than an honest run needs, since results
+//! are rejected by it.
 
 use std::collections::BTreeMap;
 
-use crate::recipe::{Blocks, Pool, Recipe, Stem, Whiten};
-use crate::rules::CONVOLUTION_SAVING;
 use crate::arrays::ArrayShapes;
+use crate::recipe::{Recipe, Stem, Whiten};
+use crate::rules::CONVOLUTION_SAVING;
 
-/// Floating-point operations for one image, and what training keeps of it.
+/// Floating-point operations of a recipe for one image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Work {
-    /// Forward pass over one training image: a crop, or the mean over the sizes that it is scaled to.
-    pub forward_flop_per_image: u64,
-    /// Forward and backward pass over one training image.
+    /// Forward and backward pass over one training image: a crop, or the mean over the sizes that it is scaled to.
     ///
     /// A layer costs its forward pass twice more: the gradient of its input and that of its weights. The frozen whitening
     /// has neither, and the first trained layer needs no gradient of its input.
     pub training_flop_per_image: u64,
-    /// Forward pass over one whole evaluation image, as often as it has views.
+    /// Forward passes over one whole evaluation image, test-time augmentation included.
     pub evaluation_flop_per_image: u64,
-    /// Operations of training that no algorithm we know undercuts.
-    ///
-    /// 3x3 convolutions count for one part in [`CONVOLUTION_SAVING`], and only where a pixel is under the window, since a
-    /// program may skip the padding of a small map. All else counts in full.
-    pub least_training_flop_per_image: u64,
-    /// Numbers kept from the forward for the backward pass.
-    kept_numbers: u64,
-    /// Places kept by max pooling, a 64-bit whole number each.
-    kept_places: u64,
 }
-
-/// Bytes of a place that max pooling keeps.
-const PLACE_BYTES: u64 = 8;
 
 impl Work {
     /// Counts what `recipe` asks for on data of these shapes. The recipe has passed [`Recipe::check`].
     pub fn of(recipe: &Recipe, shapes: ArrayShapes) -> Self {
         let whole = Map { rows: shapes.height.into(), columns: shapes.width.into() };
         let once: u64 = layers(recipe, shapes, whole).iter().map(Layer::forward).sum();
-        let crop = Map::square(recipe.augment.crop);
-        let (kept_numbers, kept_places) = kept(recipe, shapes.channels.into(), crop);
         Self {
-            forward_flop_per_image: over_sides(recipe, shapes, Layer::forward),
-            training_flop_per_image: over_sides(recipe, shapes, |layer| layer.forward() * (1 + layer.gradients)),
+            training_flop_per_image: over_sides(recipe, shapes, Layer::training),
             evaluation_flop_per_image: in_views(recipe, once),
-            least_training_flop_per_image: over_sides(recipe, shapes, |layer| layer.least() * (1 + layer.gradients)),
-            kept_numbers,
-            kept_places,
         }
-    }
-
-    /// Bytes that training keeps of one image between the forward and the backward pass, roughly.
-    ///
-    /// Counted as PyTorch keeps them: the inputs of convolutions, normalisations, activations and pooling, and the places of
-    /// the maxima. Weights, workspaces and what an allocator wastes come on top: an estimate for choosing a batch size.
-    pub fn activation_bytes_per_image(self, bytes_per_number: u32) -> u64 {
-        self.kept_numbers * u64::from(bytes_per_number) + self.kept_places * PLACE_BYTES
     }
 }
 
-/// Operations that no algorithm we know undercuts, for each epoch: see [`Work::least_training_flop_per_image`].
+/// Floating-point operations of training that no known algorithm undercuts, for each epoch.
+///
+/// 3x3 convolutions count for one part in [`CONVOLUTION_SAVING`], and only where a pixel is under the window, since a
+/// program may skip the padding of a small map. All else counts in full.
 #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 operations times 1000")]
 pub fn least_training_flop_of_epochs(recipe: &Recipe, shapes: ArrayShapes) -> Vec<f64> {
     let (length, steps) = (recipe.length(shapes.train), recipe.schedule_steps(shapes.train));
-    let least = |side: u32| -> u64 {
-        layers(recipe, shapes, Map::square(side)).iter().map(|layer| layer.least() * (1 + layer.gradients)).sum()
-    };
+    let least = |side: u32| on_side(recipe, shapes, side, Layer::least_training);
     let of_side: BTreeMap<u32, u64> = recipe.sides().into_iter().map(|(side, _)| (side, least(side))).collect();
     let of_step = |step: u64| of_side.get(&recipe.side_at(step, steps)).copied().unwrap_or(0) as f64;
     let batch = f64::from(recipe.batch_size);
     let of_epoch =
         |epoch: u32| (length.steps_after(epoch - 1)..length.steps_after(epoch)).map(of_step).sum::<f64>() * batch;
     (1..=length.epochs).map(of_epoch).collect()
+}
+
+/// A count over all layers, for training images of one size.
+fn on_side(recipe: &Recipe, shapes: ArrayShapes, side: u32, count: fn(&Layer) -> u64) -> u64 {
+    layers(recipe, shapes, Map::square(side)).iter().map(count).sum()
 }
 
 /// The mean of a count over the sizes of images that are trained on, each by its share of the updates.
@@ -86,11 +64,11 @@ pub fn least_training_flop_of_epochs(recipe: &Recipe, shapes: ArrayShapes) -> Ve
     reason = "counts are far fewer than 2^52, and shares lie between 0 and 1"
 )]
 fn over_sides(recipe: &Recipe, shapes: ArrayShapes, count: fn(&Layer) -> u64) -> u64 {
-    let of = |side: u32| layers(recipe, shapes, Map::square(side)).iter().map(count).sum::<u64>();
     if recipe.resolution.is_empty() {
-        return of(recipe.augment.crop);
+        return on_side(recipe, shapes, recipe.augment.crop, count);
     }
-    recipe.sides().into_iter().map(|(side, share)| of(side) as f64 * share).sum::<f64>() as u64
+    let shares = recipe.sides().into_iter();
+    shares.map(|(side, share)| on_side(recipe, shapes, side, count) as f64 * share).sum::<f64>() as u64
 }
 
 /// Operations of all views of an image, of which one costs `once`.
@@ -171,9 +149,14 @@ impl Layer {
         2 * self.multiplications
     }
 
-    /// The fewest of the forward pass, and of either gradient.
-    fn least(&self) -> u64 {
-        2 * self.least_parts / CONVOLUTION_SAVING
+    /// Those of the forward and the backward pass.
+    fn training(&self) -> u64 {
+        self.forward() * (1 + self.gradients)
+    }
+
+    /// The fewest of the forward and the backward pass.
+    fn least_training(&self) -> u64 {
+        2 * self.least_parts / CONVOLUTION_SAVING * (1 + self.gradients)
     }
 }
 
@@ -212,31 +195,6 @@ fn whitened(whiten: Whiten, channels: u64) -> (u64, u64) {
     (patch, if whiten.sign_pairs { 2 * patch } else { patch })
 }
 
-/// Numbers and places of maxima that the backward pass needs.
-fn kept(recipe: &Recipe, channels: u64, image: Map) -> (u64, u64) {
-    let mut map = image.behind(recipe.stem);
-    let enters = match recipe.stem {
-        Stem::Whiten(whiten) => whitened(whiten, channels).1 * map.pixels(),
-        Stem::Conv { .. } => channels * image.pixels(),
-    };
-    // Behind each convolution the input of the normalisation, that of the activation, and what the next layer is given.
-    let trained = if recipe.stem.is_trained() { 3 } else { 1 };
-    let mut numbers = enters + trained * u64::from(recipe.stem.width()) * map.pixels();
-    let mut places = 0;
-    let Blocks { widths, pool, convs, .. } = &recipe.blocks;
-    for width in widths.iter().copied().map(u64::from) {
-        let (full, half) = (width * map.pixels(), width * map.halved().pixels());
-        let further = 3 * u64::from(convs - 1) * half;
-        numbers += match pool {
-            Pool::BeforeNorm => full + 3 * half + further,
-            Pool::AfterActivation => 3 * full + half + further,
-        };
-        places += half;
-        map = map.halved();
-    }
-    (numbers, places)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -257,6 +215,16 @@ mod tests {
     fn imagenette() -> (Recipe, ArrayShapes) {
         let shapes = ArrayShapes { train: 9469, evaluation: 3925, height: 64, width: 64, ..CIFAR };
         (recipe(include_str!("../recipes/hlb-imagenette.yaml")), shapes)
+    }
+
+    /// Forward pass over one training image.
+    fn forward(recipe: &Recipe, shapes: ArrayShapes) -> u64 {
+        over_sides(recipe, shapes, Layer::forward)
+    }
+
+    /// The fewest operations of training one image.
+    fn least(recipe: &Recipe, shapes: ArrayShapes) -> u64 {
+        over_sides(recipe, shapes, Layer::least_training)
     }
 
     #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
@@ -285,9 +253,9 @@ mod tests {
     #[test]
     fn the_reference_of_cifar10_takes_one_and_a_half_billion_operations_an_image() {
         let work = Work::of(&cifar(), CIFAR);
-        assert_near(mega(work.forward_flop_per_image), 486.8, 0.05);
+        assert_near(mega(forward(&cifar(), CIFAR)), 486.8, 0.05);
         assert_near(mega(work.training_flop_per_image), 1459.0, 0.5);
-        assert_eq!(work.evaluation_flop_per_image, 2 * work.forward_flop_per_image);
+        assert_eq!(work.evaluation_flop_per_image, 2 * forward(&cifar(), CIFAR));
     }
 
     #[test]
@@ -299,56 +267,41 @@ mod tests {
         let single = Work::of(&recipe, shapes);
         assert_near(mega(single.evaluation_flop_per_image), 2174.5, 0.05);
         assert_eq!(both.evaluation_flop_per_image, 2 * single.evaluation_flop_per_image);
-        assert_eq!(both.forward_flop_per_image, single.forward_flop_per_image);
+        assert_eq!(both.training_flop_per_image, single.training_flop_per_image);
     }
 
     #[test]
     fn without_whitening_the_maps_are_larger() {
         let recipe = Recipe { stem: Stem::Conv { width: 32 }, ..cifar() };
-        assert_near(mega(Work::of(&recipe, CIFAR).forward_flop_per_image), 605.7, 0.1);
+        assert_near(mega(forward(&recipe, CIFAR)), 605.7, 0.1);
     }
 
     /// 418.3 million operations of the forward pass have a pixel under the window.
     #[test]
     fn the_floor_is_a_quarter_of_the_windows_over_pixels() {
-        let work = Work::of(&cifar(), CIFAR);
         let outside_blocks = 0.277 + 2.0 * 0.738 + 3.0 * 0.010;
         let blocks = 3.0 * (418.3 - 0.277 - 0.738 - 0.010) / 4.0;
-        assert_near(mega(work.least_training_flop_per_image), outside_blocks + blocks, 0.3);
+        assert_near(mega(least(&cifar(), CIFAR)), outside_blocks + blocks, 0.3);
     }
 
     /// hlb-CIFAR10 v0.4.0 was published with 7.68 s for ten epochs on an A100.
     #[test]
     fn a_published_record_is_ten_times_over_the_floor() {
-        let work = Work::of(&cifar(), CIFAR);
-        let least = mega(work.least_training_flop_per_image) * 1e6 * 50_000.0 * 10.0;
+        let least: f64 = least_training_flop_of_epochs(&cifar(), CIFAR).into_iter().sum();
         let a100 = 312e12;
         assert!(least / a100 < 7.68 / 10.0, "hlb-CIFAR10 v0.4.0 took 7.68 s on an A100");
-    }
-
-    #[test]
-    fn what_is_kept_of_an_image_follows_from_the_layers() {
-        let work = Work::of(&cifar(), CIFAR);
-        let stem = (12 + 3 * 32) * 31 * 31;
-        let blocks = 128 * (31 * 31 + 6 * 15 * 15) + 256 * (15 * 15 + 6 * 7 * 7) + 512 * (7 * 7 + 6 * 3 * 3);
-        let places = 128 * 15 * 15 + 256 * 7 * 7 + 512 * 3 * 3;
-        assert_eq!(work.activation_bytes_per_image(2), 2 * (stem + blocks) + 8 * places);
-        assert_eq!(work.activation_bytes_per_image(4), 4 * (stem + blocks) + 8 * places);
     }
 
     /// A recipe that differs from the reference in what the counts follow from.
     fn varied() -> impl Strategy<Value = Recipe> {
         let stem = (4_u32..512, any::<bool>());
-        (stem, prop::collection::vec(4_u32..2048, 1..=4), 16_u32..128, any::<bool>()).prop_map(
-            |((width, whitens), widths, crop, early)| {
-                let mut recipe = cifar();
-                recipe.stem = if whitens { Stem::Whiten(Whiten::plain(64, 0.01, width)) } else { Stem::Conv { width } };
-                recipe.blocks.widths = widths;
-                recipe.blocks.pool = if early { Pool::BeforeNorm } else { Pool::AfterActivation };
-                recipe.augment.crop = crop;
-                recipe
-            },
-        )
+        (stem, prop::collection::vec(4_u32..2048, 1..=4), 16_u32..128).prop_map(|((width, whitens), widths, crop)| {
+            let mut recipe = cifar();
+            recipe.stem = if whitens { Stem::Whiten(Whiten::plain(64, 0.01, width)) } else { Stem::Conv { width } };
+            recipe.blocks.widths = widths;
+            recipe.augment.crop = crop;
+            recipe
+        })
     }
 
     proptest! {
@@ -357,11 +310,10 @@ mod tests {
             let mut wider = recipe.clone();
             *which.get_mut(&mut wider.blocks.widths) += 1;
             let (before, after) = (Work::of(&recipe, CIFAR), Work::of(&wider, CIFAR));
-            prop_assert!(after.forward_flop_per_image > before.forward_flop_per_image);
+            prop_assert!(forward(&wider, CIFAR) > forward(&recipe, CIFAR));
             prop_assert!(after.training_flop_per_image > before.training_flop_per_image);
             prop_assert!(after.evaluation_flop_per_image > before.evaluation_flop_per_image);
-            prop_assert!(after.least_training_flop_per_image > before.least_training_flop_per_image);
-            prop_assert!(after.activation_bytes_per_image(2) > before.activation_bytes_per_image(2));
+            prop_assert!(least(&wider, CIFAR) > least(&recipe, CIFAR));
         }
 
         #[test]
@@ -370,16 +322,15 @@ mod tests {
             larger.augment.crop += 1;
             let (before, after) = (Work::of(&recipe, CIFAR), Work::of(&larger, CIFAR));
             prop_assert!(after.training_flop_per_image > before.training_flop_per_image);
-            prop_assert!(after.least_training_flop_per_image > before.least_training_flop_per_image);
+            prop_assert!(least(&larger, CIFAR) > least(&recipe, CIFAR));
             prop_assert_eq!(after.evaluation_flop_per_image, before.evaluation_flop_per_image);
         }
 
         #[test]
         fn the_backward_pass_is_less_than_two_forward_passes_and_the_floor_less_than_all(recipe in varied()) {
-            let work = Work::of(&recipe, CIFAR);
-            prop_assert!(work.training_flop_per_image < 3 * work.forward_flop_per_image);
-            prop_assert!(work.training_flop_per_image > work.forward_flop_per_image);
-            prop_assert!(work.least_training_flop_per_image < work.training_flop_per_image);
+            let (training, forward) = (Work::of(&recipe, CIFAR).training_flop_per_image, forward(&recipe, CIFAR));
+            prop_assert!(training > forward && training < 3 * forward);
+            prop_assert!(least(&recipe, CIFAR) < training);
         }
     }
 }
