@@ -36,7 +36,7 @@ impl ArrayShapes {
     }
 }
 
-/// A decoded data set in one stretch of bytes, owned or mapped from a file: training images, training labels, evaluation
+/// A decoded data set in one piece of memory, owned or mapped from a file: training images, training labels, evaluation
 /// images, evaluation labels; images in the order image, row, column, channel, labels from 0. Cloning copies nothing.
 #[derive(Clone)]
 pub struct Arrays {
@@ -44,9 +44,9 @@ pub struct Arrays {
     shapes: ArrayShapes,
 }
 
-/// Bytes that are not as many as the shapes ask for.
+/// The number of bytes is not that of the shapes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{found} bytes are no such arrays, {expected} are")]
+#[error("the arrays have {found} bytes, expected {expected}")]
 pub struct WrongLength {
     /// Found.
     pub found: usize,
@@ -65,7 +65,7 @@ impl Arrays {
         }
     }
 
-    /// All of it, as sent to the trainer and digested.
+    /// All bytes, as sent to the trainer and digested.
     pub fn bytes(&self) -> &[u8] {
         (*self.bytes).as_ref()
     }

@@ -1,6 +1,6 @@
 //! Monotonic time, and the accounts that a run's seconds are booked to.
 //!
-//! This is the only module that reads a clock. A closure is timed as a whole, so no pair of start and stop can part.
+//! This is the only module that reads a clock. A closure is timed as a whole, so that no stop can be forgotten.
 
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ impl MonotonicClock {
         Self(Instant::now())
     }
 
-    /// The same clock, set back by a time that is not to be counted.
+    /// The same clock without a time that is not to be counted.
     #[must_use]
     pub fn without(self, uncounted: Duration) -> Self {
         Self(self.0 + uncounted)
@@ -43,7 +43,7 @@ pub fn calendar() -> DateTime<Utc> {
     Utc::now().trunc_subsecs(0)
 }
 
-/// The calendar time in milliseconds since 1970, so that a step of the clock shows beside monotonic stamps.
+/// The calendar time in milliseconds since 1970, so that a step of the clock shows against monotonic stamps.
 #[expect(clippy::disallowed_methods, reason = "this is the clock module")]
 pub fn calendar_milliseconds() -> i64 {
     Utc::now().timestamp_millis()
@@ -52,7 +52,7 @@ pub fn calendar_milliseconds() -> i64 {
 /// What a run's seconds are spent on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// Build and initialise the model.
+    /// Build and initialize the model.
     Setup,
     /// From the first touch of training data: time-to-accuracy counts these.
     Train,
@@ -66,7 +66,7 @@ pub enum Phase {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PhaseSeconds {
-    /// Build and initialise the model.
+    /// Build and initialize the model.
     pub setup_seconds: f64,
     /// From the first touch of training data on.
     pub train_seconds: f64,
@@ -88,7 +88,7 @@ impl<'a> RunClock<'a> {
         Self { clock, accounts: [Duration::ZERO; 4] }
     }
 
-    /// Runs `work` and books its time to `phase`. Whoever times device work synchronises inside `work`.
+    /// Runs `work` and books its time to `phase`. Device work has to be synchronized inside `work`.
     pub fn timed<T>(&mut self, phase: Phase, work: impl FnOnce() -> T) -> T {
         let before = self.clock.now();
         let answer = work();

@@ -6,7 +6,7 @@ use crate::recipe::{Recipe, Terms};
 use crate::track::Track;
 use crate::variant;
 
-/// Where a session is held.
+/// What a session trains on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ground {
     /// The track.
@@ -27,13 +27,13 @@ impl Ground {
     }
 
     /// The track on a user's own data set, which has to have images of the same size and as many classes. Its counts may
-    /// be others; what comes of it is never ranked.
+    /// differ; the result is never ranked.
     pub fn own(track: Track, manifest: Manifest) -> Result<Self, DatasetError> {
         let Self { track, shapes: expected, .. } = Self::published(track);
         let unfit = |problem: String| DatasetError::Unfit { id: manifest.id.to_string(), problem };
         let one_size = || {
-            let has = if manifest.size.is_some() { "images of one size" } else { "pictures of many sizes" };
-            unfit(format!("has {has}, which track `{}` has no use for", track.id))
+            let has = if manifest.size.is_some() { "images of one size" } else { "images of many sizes" };
+            unfit(format!("has {has}, which track `{}` cannot use", track.id))
         };
         let shapes = manifest.shapes(track.resize).ok_or_else(one_size)?;
         if (ArrayShapes { train: expected.train, evaluation: expected.evaluation, ..shapes }) != expected {
@@ -46,7 +46,7 @@ impl Ground {
         Ok(Self { track, manifest, shapes })
     }
 
-    /// The recipe that we ship for the track.
+    /// The shipped reference recipe of the track.
     pub fn reference(&self) -> Recipe {
         variant::shipped(&self.track.reference).expect("every track names a shipped recipe; a test reads them all")
     }
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn ones_own_data_set_may_have_other_counts() {
+    fn a_users_data_set_may_have_other_counts() {
         let track = track::by_id("cifar10").expect("shipped");
         let smaller = cifar(&[
             ("evaluation: 10000", "evaluation: 33"),
@@ -89,12 +89,12 @@ mod tests {
     }
 
     #[test]
-    fn ones_own_data_set_has_to_fit_the_track() {
+    fn a_users_data_set_has_to_fit_the_track() {
         let nine = cifar(&[(", truck]", "]")]);
         let error = Ground::own(track::by_id("cifar10").expect("shipped"), nine).expect_err("nine classes").to_string();
         assert!(error.contains("has 9 classes of 32x32x3, track `cifar10` needs 10 classes of 32x32x3"), "{error}");
         let track = track::by_id("imagenette-64").expect("shipped");
-        let error = Ground::own(track, cifar(&[])).expect_err("no pictures").to_string();
-        assert!(error.contains("has images of one size, which track `imagenette-64` has no use for"), "{error}");
+        let error = Ground::own(track, cifar(&[])).expect_err("images of one size").to_string();
+        assert!(error.contains("has images of one size, which track `imagenette-64` cannot use"), "{error}");
     }
 }

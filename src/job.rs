@@ -1,7 +1,7 @@
 //! What `hlb-bench` tells the program that trains, and what that program says of itself.
 //!
 //! `hlb-bench` writes one [`Job`] line to the trainer's standard input, then the bytes of the four arrays in the
-//! order of [`Job::arrays`]. It keeps that pipe open: its end tells the trainer that nobody is listening any more.
+//! order of [`Job::arrays`]. It keeps that pipe open: its end tells the trainer to stop.
 
 use std::fmt;
 use std::path::PathBuf;

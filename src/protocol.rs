@@ -12,7 +12,7 @@ use crate::units::{Accuracy, Target};
 /// What every run of a recipe has in common.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
-    /// Its updates, epoch by epoch; accuracy is taken after each.
+    /// Its steps, epoch by epoch; accuracy is taken after each epoch.
     pub length: Length,
     /// Accuracy to reach.
     pub target: Target,
@@ -20,7 +20,7 @@ pub struct Plan {
     pub stop_at_target: bool,
 }
 
-/// Where events go; an error here ends the session, since an unlogged run is no run.
+/// Where events go. An error ends the session, since a run that is not logged cannot be verified.
 pub type Emit<'a> = &'a mut dyn FnMut(Event) -> Result<(), TrainError>;
 
 /// The warmup run of a recipe, untimed in every run's account.
@@ -115,7 +115,7 @@ mod tests {
     const TARGET: Target = Target { correct: 90, of: 100 };
     const START: RunStart = RunStart { arm: Arm::Variant, run: 1, seed: Seed::from_number(1) };
 
-    /// Moves a manual clock and notes the order of calls. It stands in for the order of events, never for learning.
+    /// Moves a manual clock and notes the order of calls. It simulates the order of events, not learning.
     struct Simulated {
         clock: Rc<ManualClock>,
         accuracies: Vec<u32>,
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn the_device_is_synchronised_inside_every_timed_part() {
+    fn the_device_is_synchronized_inside_every_timed_part() {
         let mut trainer = Simulated::new(&[50, 95]);
         run_of(&mut trainer, false);
         let expected = [
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loss_that_is_no_number_ends_the_run_as_diverged() {
+    fn a_loss_that_is_not_a_number_ends_the_run_as_diverged() {
         let mut trainer = Simulated::new(&[95, 95]);
         trainer.loss = f64::NAN;
         let events = run_of(&mut trainer, false);

@@ -1,22 +1,22 @@
-//! Does training repeat itself bit by bit? One seed is trained twice from a fresh model, and the models are compared after
-//! every update. Nothing here is timed.
+//! The determinism check: one seed is trained twice from a fresh model, and the models are compared bit by bit after every
+//! optimizer step. Nothing here is timed.
 
 use serde::{Deserialize, Serialize};
 
 use crate::seed::Seed;
 use crate::trainer::{Fingerprint, TrainError, Trainer};
 
-/// Where two trainings of one seed parted first.
+/// Where two trainings of one seed first differ.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Divergence {
-    /// Update after which they differ, counted from 1.
+    /// Step after which they differ, counted from 1.
     pub step: u64,
     /// The first tensor that differs, in the order of the layers, or `loss`.
     pub tensor: String,
 }
 
-/// Trains `seed` twice for `steps` updates. `None` if both were bit-identical to the end.
+/// Trains `seed` twice for `steps` optimizer steps. `None` if both were bit-identical to the end.
 pub fn check(trainer: &mut dyn Trainer, seed: Seed, steps: u64) -> Result<Option<Divergence>, TrainError> {
     let mut first = Vec::new();
     follow(trainer, seed, steps, &mut |print| {
@@ -27,7 +27,7 @@ pub fn check(trainer: &mut dyn Trainer, seed: Seed, steps: u64) -> Result<Option
     follow(trainer, seed, steps, &mut |print| differing(at.next()?, &print))
 }
 
-/// Trains update by update and shows what came of each, until `look` finds something.
+/// Trains step by step and shows each fingerprint to `look`, until that names a difference.
 fn follow(
     trainer: &mut dyn Trainer,
     seed: Seed,
@@ -51,7 +51,7 @@ fn digests(print: &Fingerprint) -> Vec<u64> {
     print.iter().map(|(_, digest)| *digest).collect()
 }
 
-/// The first tensor that differs, one that only one of the two has included.
+/// The first tensor that differs; one that only one of the two has counts.
 fn differing(first: &[u64], second: &Fingerprint) -> Option<String> {
     let mut places = 0..first.len().max(second.len());
     let place = places.find(|place| first.get(*place) != second.get(*place).map(|(_, digest)| digest))?;
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
     use crate::units::Accuracy;
 
-    /// Counts its updates; in its second life one tensor is nudged after some of them.
+    /// Counts its steps; in its second life one tensor is changed after some of them.
     struct Counting {
         lives: u32,
         step: u64,

@@ -4,7 +4,7 @@
 /// Version of the rules that this program measures by; results compare only within one version.
 pub const RULES_VERSION: &str = "1.0";
 
-/// Runs of a session that nobody said a number for.
+/// Runs of a session unless another number is asked for.
 pub const DEFAULT_RUNS: u32 = 5;
 /// Runs that a session may have of each recipe.
 pub const MAX_RUNS: u32 = 500;
@@ -52,7 +52,7 @@ pub const REPRODUCTION_TIME_FACTOR: f64 = 1.05;
 /// Factor to either side over which the interval of their ratio is too wide to tell.
 pub const REPRODUCTION_INTERVAL_FACTOR: f64 = 1.25;
 
-/// Part of the multiplications of a 3x3 convolution that any known algorithm needs: one in so many.
+/// Any known algorithm needs at least one in this many multiplications of a 3x3 convolution.
 ///
 /// Winograd's F(4x4, 3x3) makes 16 outputs with 36 multiplications instead of 144 (Lavin and Gray, 2015,
 /// arXiv:1509.09308), and as many for either gradient. Libraries for training go no further, since larger tiles lose

@@ -20,13 +20,13 @@ pub struct Track {
     pub title: String,
     /// Data set, by its manifest's id.
     pub dataset: String,
-    /// How its pictures are brought to one size; `null` where images have one size already.
+    /// How its images are resized; `null` where they have one size already.
     #[serde(default)]
     pub resize: Option<Resize>,
     /// What its rules forbid a recipe.
     #[serde(default)]
     pub forbids: Vec<Forbidden>,
-    /// Recipe that we ship for this track, by its name.
+    /// Shipped recipe that is the reference, by its name.
     pub reference: String,
     /// Accuracy to reach on the evaluation split.
     pub target: Target,
@@ -40,9 +40,9 @@ pub struct Track {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("there is no track `{}`; there are {known}", crate::text::show(.id))]
 pub struct UnknownTrack {
-    /// The id asked for.
+    /// The unknown id.
     pub id: String,
-    /// The ids there are.
+    /// The known ids.
     pub known: String,
 }
 
@@ -59,7 +59,7 @@ pub fn all() -> Vec<Track> {
     tracks().to_vec()
 }
 
-/// A board asks for them with every entry, so they are read once.
+/// Read once, since a board needs them for every entry.
 fn tracks() -> &'static [Track] {
     static TRACKS: LazyLock<Vec<Track>> = LazyLock::new(|| {
         let read = |(name, text): &(&str, &str)| {

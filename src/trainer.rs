@@ -1,9 +1,9 @@
-//! The seam between the protocol, which owns the clock, and a trainer, which owns the tensors.
+//! The interface between the protocol, which owns the clock, and a trainer, which owns the tensors.
 
 use crate::seed::Seed;
 use crate::units::Accuracy;
 
-/// Training stopped working; the text says how.
+/// Training failed; the text says how.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct TrainError(pub String);
@@ -16,7 +16,7 @@ pub trait Trainer {
     /// Drops the last model and builds a fresh one from `seed`. Must not touch training data.
     fn reset(&mut self, seed: Seed) -> Result<(), TrainError>;
 
-    /// Trains until `step` updates have been made; the mean loss per image since the last call.
+    /// Trains until `step` optimizer steps are done; the mean loss per image since the last call.
     fn train_until(&mut self, step: u64) -> Result<f64, TrainError>;
 
     /// Counts correct images over the whole evaluation split.

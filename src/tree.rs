@@ -18,7 +18,7 @@ pub struct Change {
 
 /// A value as a tree.
 pub fn of(value: &impl Serialize) -> Value {
-    serde_json::to_value(value).expect("our types hold finite numbers, and strings as keys")
+    serde_json::to_value(value).expect("our types have finite numbers, and strings as keys")
 }
 
 /// The keys whose values differ, in the order of their paths.
@@ -34,7 +34,7 @@ pub fn differences(before: &Value, after: &Value) -> Vec<Change> {
     paths.into_iter().map(change).filter(|change| change.before != change.after).collect()
 }
 
-/// Every value that is no mapping, by its key path.
+/// Every value that is not a mapping, by its key path.
 pub fn leaves(tree: &Value) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     collect(tree, String::new(), &mut found);

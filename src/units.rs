@@ -1,4 +1,4 @@
-//! Counts of images and the targets they are held against.
+//! Counts of images, and the targets that they have to meet.
 //!
 //! Accuracy is a pair of integers everywhere: a target is met on counts, never on rounded percentages.
 
@@ -45,7 +45,7 @@ impl Target {
 
     /// Whether `accuracy` is at or over the target moved by `tenths` of a percentage point; exact.
     pub fn is_met_with_offset(self, accuracy: Accuracy, tenths: i32) -> bool {
-        // Wide enough for any counts that a stranger's log may state.
+        // Wide enough for any counts that an untrusted log may state.
         let per_mille = |correct: u32, total: u32| i128::from(correct) * 1000 * i128::from(total);
         let reached = per_mille(accuracy.correct, self.of);
         let moved = i128::from(tenths) * i128::from(self.of) * i128::from(accuracy.total);

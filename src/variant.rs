@@ -114,9 +114,9 @@ pub enum VariantError {
     UnknownRecipe {
         /// File, as shown.
         shown_name: String,
-        /// What was asked for.
+        /// The unknown name.
         extends: String,
-        /// What there is.
+        /// The known names.
         known: String,
     },
     /// A variant has to name at least one author and at most 20.
@@ -179,8 +179,8 @@ impl Variant {
         Err(VariantError::Authors { shown_name: source.name().to_owned(), count })
     }
 
-    /// A variant that is a part of another file, such as a study: the values of `layers` are laid over each other in this order, and
-    /// stand in `source`. Whose file it is has said who made it.
+    /// A variant that is a part of another file, such as a study, which names the authors. The values of `layers` are laid over
+    /// each other in this order; `source` is that file.
     pub fn part(
         name: Id,
         description: SafeText<400>,
@@ -289,7 +289,7 @@ impl Resolved {
         leaves.into_iter().map(|(path, value)| (path.clone(), value, self.origin(&path))).collect()
     }
 
-    /// Who set the value under `path`: a place in the variant's file, a shipped recipe, or nobody.
+    /// Who set the value under `path`: a place in the variant's file, a shipped recipe, or a default.
     pub fn origin(&self, path: &str) -> String {
         let sets = |(_, changes): &&(String, Value)| tree::leaves(changes).contains_key(path);
         let Some((layer, _)) = self.layers.iter().rev().find(sets) else { return "default".to_owned() };

@@ -1,7 +1,7 @@
 //! How many floating-point operations a recipe asks for, counted from its layers: pure, and independent of the device.
 //!
 //! A multiplication and the addition that follows it are two operations. Whole windows of convolutions count, those over
-//! the zero padding too, as is usual in the literature; normalisation, activation and pooling do not, for they are under
+//! the zero padding too, as is usual in the literature; normalization, activation and pooling do not, for they are under
 //! a hundredth of the whole. [`least_training_flop_of_epochs`] must never be more than an honest run needs, since results
 //! are rejected by it.
 
@@ -30,7 +30,7 @@ impl Work {
         let once: u64 = layers(recipe, shapes, whole).iter().map(Layer::forward).sum();
         Self {
             training_flop_per_image: over_sides(recipe, shapes, Layer::training),
-            evaluation_flop_per_image: in_views(recipe, once),
+            evaluation_flop_per_image: with_augmentation(recipe, once),
         }
     }
 }
@@ -56,7 +56,7 @@ fn on_side(recipe: &Recipe, shapes: ArrayShapes, side: u32, count: fn(&Layer) ->
     layers(recipe, shapes, Map::square(side)).iter().map(count).sum()
 }
 
-/// The mean of a count over the sizes of images that are trained on, each by its share of the updates.
+/// The mean of a count over the image sizes that are trained on, each by its share of the steps.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -71,23 +71,23 @@ fn over_sides(recipe: &Recipe, shapes: ArrayShapes, count: fn(&Layer) -> u64) ->
     shares.map(|(side, share)| on_side(recipe, shapes, side, count) as f64 * share).sum::<f64>() as u64
 }
 
-/// Operations of all views of an image, of which one costs `once`.
+/// Operations of all forward passes that evaluate an image, of which one costs `once`.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "counts are far fewer than 2^52, and the share lies between 0 and 1"
 )]
-fn in_views(recipe: &Recipe, once: u64) -> u64 {
+fn with_augmentation(recipe: &Recipe, once: u64) -> u64 {
     let evaluate = recipe.evaluate;
-    let views = if evaluate.multi_crop { 6 } else { u64::from(evaluate.mirror) + 1 };
+    let passes = if evaluate.multi_crop { 6 } else { u64::from(evaluate.mirror) + 1 };
     match evaluate.least_confident {
-        Some(share) => once + ((views * once) as f64 * share) as u64,
-        None => views * once,
+        Some(share) => once + ((passes * once) as f64 * share) as u64,
+        None => passes * once,
     }
 }
 
-/// Sides of a map of numbers.
+/// The size of a feature map.
 #[derive(Debug, Clone, Copy)]
 struct Map {
     rows: u64,
@@ -115,7 +115,7 @@ impl Map {
 
     /// After the stem.
     fn behind(self, stem: Stem) -> Self {
-        // The only layer without padding is the whitening; it never meets more than 2^32 pixels a side.
+        // The only layer without padding is the whitening; no side is over 2^32 pixels.
         let lost = u64::from(stem.lost_pixels());
         Self { rows: self.rows.saturating_sub(lost), columns: self.columns.saturating_sub(lost) }
     }
@@ -139,7 +139,7 @@ impl Layer {
         Self { multiplications: 9 * pairs * map.pixels(), least_parts: pairs * map.taps(), gradients }
     }
 
-    /// Anything else: there is no shortcut.
+    /// Any other layer: no algorithm needs fewer.
     fn plain(multiplications: u64, gradients: u64) -> Self {
         Self { multiplications, least_parts: CONVOLUTION_SAVING * multiplications, gradients }
     }

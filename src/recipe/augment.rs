@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::recipe::defaults::{is_default, is_true, yes};
 use crate::recipe::range::{Checked, above, refuse_if, whole, within};
-use crate::recipe::{is_default, is_true, yes};
 
 /// Random crop out of a reflect-padded image, random mirroring, and what is laid over them.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -14,15 +14,15 @@ use crate::recipe::{is_default, is_true, yes};
 pub struct Augment {
     /// Pixels of reflect padding on each side, 0 to 16 and less than the image's side.
     pub pad: u32,
-    /// Side of the square crop that is trained on, 16 to the padded side.
+    /// Size of the square crop that is trained on, in pixels, 16 to that of the padded image.
     pub crop: u32,
-    /// `true` mirrors half of the images, drawn anew in every epoch; `alternating` draws once and then mirrors each image in
-    /// every other epoch, so that two epochs show both sides of it (airbench).
+    /// `true` mirrors half of the images, drawn again in every epoch; `alternating` draws once and then mirrors each image in
+    /// every other epoch, so that two epochs show it both ways (airbench).
     pub flip: Flip,
-    /// Whether crops reach the last row and column of the padded image. `false` is quirk Q4 of hlb-CIFAR10.
+    /// Whether crops reach the last row and column of the padded image. `false` is known deviation Q4 of hlb-CIFAR10.
     #[serde(default = "yes", skip_serializing_if = "is_true")]
     pub last_offset: bool,
-    /// Side of a square set to zero in each image, in pixels, 0 (off) to `crop`.
+    /// Size of a square set to zero in each image, in pixels, 0 (off) to `crop`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub cutout: u32,
     /// A square of each image is taken from another image of the batch, and the label mixed by area.
@@ -31,8 +31,8 @@ pub struct Augment {
     /// Brightness and contrast of each image are changed at random.
     #[serde(default, skip_serializing_if = "is_default")]
     pub jitter: Option<Jitter>,
-    /// Batches reach the network in the memory order `channels_last`. `false` is quirk Q7 of hlb-CIFAR10: slower, and the
-    /// same numbers.
+    /// Batches reach the network in the memory order `channels_last`. `false` is known deviation Q7 of hlb-CIFAR10: slower, with the
+    /// same result.
     #[serde(default = "yes", skip_serializing_if = "is_true")]
     pub channels_last: bool,
 }
@@ -42,9 +42,9 @@ pub struct Augment {
 pub enum Flip {
     /// Never.
     Off,
-    /// Half of the images, drawn anew in every epoch.
+    /// Half of the images, drawn again in every epoch.
     Random,
-    /// Drawn once, then turned around in every epoch.
+    /// Drawn once, then the other way in every epoch.
     Alternating,
 }
 
@@ -60,8 +60,8 @@ impl Serialize for Flip {
 
 impl<'de> Deserialize<'de> for Flip {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Words;
-        impl serde::de::Visitor<'_> for Words {
+        struct Setting;
+        impl serde::de::Visitor<'_> for Setting {
             type Value = Flip;
 
             fn expecting(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
@@ -79,7 +79,7 @@ impl<'de> Deserialize<'de> for Flip {
                 Err(E::invalid_value(serde::de::Unexpected::Str(text), &self))
             }
         }
-        deserializer.deserialize_any(Words)
+        deserializer.deserialize_any(Setting)
     }
 }
 
@@ -97,7 +97,7 @@ impl JsonSchema for Flip {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cutmix {
-    /// Side of the square in pixels, 1 to less than `crop`.
+    /// Size of the square in pixels, 1 to less than `crop`.
     pub size: u32,
     /// It is done in this many epochs at the end, 1 to 1000.
     pub epochs: u32,
@@ -131,13 +131,13 @@ impl Augment {
     }
 }
 
-/// A stretch of training on smaller images.
+/// A part of training on smaller images.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Stage {
-    /// It ends at this share of all updates, above 0 and at most 1, later than the stage before.
+    /// It ends at this share of all steps, above 0 and at most 1, later than the stage before.
     pub until: f64,
-    /// Side that crops are scaled to, in pixels (bilinear, antialiased), 8 to `augment.crop`.
+    /// Size that crops are scaled to, in pixels (bilinear, antialiased), 8 to `augment.crop`.
     pub side: u32,
 }
 

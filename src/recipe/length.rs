@@ -1,4 +1,4 @@
-//! How long a recipe trains: epochs, of which the last may be a part of one, and the updates that they come to.
+//! How long a recipe trains: epochs, of which the last may be a part of one, and the optimizer steps that they come to.
 
 use std::borrow::Cow;
 
@@ -51,14 +51,14 @@ impl Epochs {
         self.0
     }
 
-    /// Updates of all epochs, a begun update being one.
+    /// Steps of all epochs, a begun step being one.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a range check keeps epochs under 1001"
     )]
     fn steps(self, steps_per_epoch: u32) -> u64 {
-        // A product such as 1.1 * 10 may come out a little over the whole number that is meant.
+        // A product such as 1.1 * 10 may be slightly over the whole number that is meant.
         (self.0 * f64::from(steps_per_epoch) - 1e-6).ceil().max(1.0) as u64
     }
 }
@@ -73,19 +73,19 @@ impl JsonSchema for Epochs {
     }
 }
 
-/// The updates of a run, epoch by epoch.
+/// The optimizer steps of a run, epoch by epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Length {
-    /// Epochs, a last part of one included: so often accuracy is taken.
+    /// Epochs, a last part of one included: accuracy is taken after each.
     pub epochs: u32,
-    /// Updates of a whole epoch.
+    /// Steps of a whole epoch.
     pub steps_per_epoch: u32,
-    /// Updates of the last epoch where it is a part of one.
+    /// Steps of the last epoch where it is a part of one.
     pub last_epoch_steps: Option<u32>,
 }
 
 impl Length {
-    /// The updates of `epochs` with so many to an epoch. `one_less` trains an epoch less where their number is whole.
+    /// The steps of `epochs`. `one_less` trains an epoch less where their number is whole.
     pub(super) fn new(epochs: Epochs, steps_per_epoch: u32, one_less: bool) -> Self {
         let spared = if one_less && epochs.0.fract() == 0.0 { u64::from(steps_per_epoch) } else { 0 };
         let steps = epochs.steps(steps_per_epoch).saturating_sub(spared).max(1);
@@ -98,7 +98,7 @@ impl Length {
         }
     }
 
-    /// Updates made when epoch number `epoch` (counted from 1) is over.
+    /// Steps made when epoch number `epoch` (counted from 1) is over.
     pub fn steps_after(self, epoch: u32) -> u64 {
         let whole = u64::from(epoch) * u64::from(self.steps_per_epoch);
         match self.last_epoch_steps {
@@ -109,7 +109,7 @@ impl Length {
         }
     }
 
-    /// Updates of the whole run.
+    /// Steps of the whole run.
     pub fn steps(self) -> u64 {
         self.steps_after(self.epochs)
     }
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn the_last_epoch_may_be_a_part_of_one() {
-        // airbench94: 9.9 epochs of 48 updates are 476.
+        // airbench94: 9.9 epochs of 48 steps are 476.
         let length = Length::new(Epochs(9.9), 48, false);
         assert_eq!((length.epochs, length.last_epoch_steps, length.steps()), (10, Some(44), 476));
         assert_eq!((length.steps_after(9), length.steps_after(10)), (432, 476));
@@ -130,7 +130,7 @@ mod tests {
         assert_eq!(Length::new(Epochs(1.1), 10, false).steps(), 11);
     }
 
-    /// hlb-CIFAR10 from v0.5.0 on: the fraction of a whole number is nought, and so many updates its last epoch has.
+    /// hlb-CIFAR10 from v0.5.0 on: its last epoch has the fraction of the number of epochs, 0 for a whole one.
     #[test]
     fn a_whole_number_of_epochs_may_train_one_less() {
         assert_eq!(Length::new(Epochs(12.0), 48, true).steps(), 11 * 48);

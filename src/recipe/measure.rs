@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::recipe::defaults::{is_default, is_true, yes};
 use crate::recipe::range::{Checked, above, below, between, refuse_if, whole, within};
-use crate::recipe::{is_default, is_true, yes};
 
 /// Cross entropy summed over the batch and scaled to 512 images, so that rates do not depend on the batch size.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -13,10 +13,10 @@ pub struct Loss {
     /// Share of the label spread over all classes, 0 to below 1.
     pub label_smoothing: f64,
     /// Factor on each image's loss before the sum, taken off again behind it, above 0 and at most 1024. A power of two
-    /// changes no gradient: quirk Q3 of hlb-CIFAR10.
+    /// changes no gradient: known deviation Q3 of hlb-CIFAR10.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub scale: f64,
-    /// In half precision the loss is taken in it too: quirk Q1 of hlb-CIFAR10. `false` takes it in single precision.
+    /// In half precision the loss is taken in it too: known deviation Q1 of hlb-CIFAR10. `false` takes it in single precision.
     #[serde(default, skip_serializing_if = "is_default")]
     pub half: bool,
 }
@@ -37,7 +37,7 @@ fn is_one(scale: &f64) -> bool {
 pub struct Average {
     /// Averaging covers this many epochs at the end of the schedule, 1 to `epochs`.
     pub epochs: u32,
-    /// Steps between two updates of the average, 1 to 1000.
+    /// Optimizer steps between two updates of the average, 1 to 1000.
     pub every_steps: u32,
     /// Share of the average kept per step, above 0 and below 1; an update keeps `decay ^ every_steps`.
     pub decay: f64,
@@ -45,7 +45,7 @@ pub struct Average {
     #[serde(default, skip_serializing_if = "is_default")]
     pub power: f64,
     /// Training goes on from the average after each update of it (Lookahead, Zhang 2019). `false` only observes, which is
-    /// quirk Q2 of hlb-CIFAR10 v0.4.0.
+    /// known deviation Q2 of hlb-CIFAR10 v0.4.0.
     #[serde(default, skip_serializing_if = "is_default")]
     pub copy_back: bool,
     /// Running statistics are averaged too; `false` takes the newest.
@@ -59,12 +59,13 @@ pub struct Average {
 pub struct Evaluate {
     /// Average the logits of the image and of its mirror image (test-time augmentation).
     pub mirror: bool,
-    /// Which weights are evaluated: quirk Q14 of hlb-CIFAR10.
+    /// Which weights are evaluated: known deviation Q14 of hlb-CIFAR10.
     pub weights: EvaluatedWeights,
-    /// Two more pictures of each, shifted by a pixel up and left and down and right, count half (airbench). Needs `mirror`.
+    /// Two more crops of each image, shifted by a pixel up and left and down and right, count half (airbench). Needs
+    /// `mirror`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub multi_crop: bool,
-    /// Only this share of the images, the least confident, gets more than one view, above 0 and below 1 (hiverge).
+    /// Only this share of the images, the least confident, gets test-time augmentation, above 0 and below 1 (hiverge).
     #[serde(default, skip_serializing_if = "is_default")]
     pub least_confident: Option<f64>,
 }
@@ -73,9 +74,9 @@ pub struct Evaluate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EvaluatedWeights {
-    /// Those that the optimiser holds.
+    /// Those that the optimizer trains.
     Trained,
-    /// The average once it has begun, those of the optimiser before.
+    /// The average once it has begun, those of the optimizer before.
     Averaged,
 }
 
@@ -97,11 +98,15 @@ impl Average {
 
 impl Evaluate {
     pub(super) fn check(&self) -> Checked {
-        let views = ["evaluate.multi_crop", "evaluate.mirror"];
-        refuse_if(self.multi_crop && !self.mirror, &views, "shifted pictures are counted with their mirror images")?;
+        let paths = ["evaluate.multi_crop", "evaluate.mirror"];
+        refuse_if(self.multi_crop && !self.mirror, &paths, "shifted crops are averaged with their mirror images")?;
         let Some(share) = self.least_confident else { return Ok(()) };
         between("evaluate.least_confident", share, 0.0, 1.0)?;
-        let views = ["evaluate.least_confident", "evaluate.mirror"];
-        refuse_if(!self.mirror, &views, "every image gets one view, so that none can be left out")
+        let paths = ["evaluate.least_confident", "evaluate.mirror"];
+        refuse_if(
+            !self.mirror,
+            &paths,
+            "without test-time augmentation there is nothing to limit to some of the images",
+        )
     }
 }

@@ -2,12 +2,13 @@
 //!
 //! The model family is the `SpeedyResNet` of hlb-CIFAR10 (Tysam Balsbaugh) as hlb-imagenette moved it, and what followed:
 //! airbench (Keller Jordan) and hiverge. Which files hold the shipped recipes, and how a variant is laid over one, is in
-//! [`crate::variant`]; what each key does is said at its field, from which the JSON schema is made.
+//! [`crate::variant`]; what each key does is in the comment of its field, from which the JSON schema is made.
 //!
 //! *A key that was added later has a default that means what was done before, and is not written where it has it:* a recipe
 //! keeps its text and digest, and an entry outlives the program that made it.
 
 mod augment;
+mod defaults;
 mod length;
 mod measure;
 mod network;
@@ -28,6 +29,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::recipe::defaults::is_default;
 use crate::recipe::range::{Checked, above, refuse, refuse_if, whole, within};
 use crate::schedule::Schedule;
 
@@ -39,7 +41,7 @@ pub struct Recipe {
     pub track: String,
     /// Passes over the training split, above 0 and at most 1000; the last may be a part of one.
     pub epochs: Epochs,
-    /// Where the number of epochs is whole, one less is trained while the schedule counts it: quirk Q12 of hlb-CIFAR10 from
+    /// Where the number of epochs is whole, one less is trained while the schedule counts it: known deviation Q12 of hlb-CIFAR10 from
     /// v0.5.0 on.
     #[serde(default, skip_serializing_if = "is_default")]
     pub last_whole_epoch_is_empty: bool,
@@ -54,15 +56,15 @@ pub struct Recipe {
     pub stem: Stem,
     /// The blocks.
     pub blocks: Blocks,
-    /// Batch normalisation.
+    /// Batch normalization.
     pub norm: Norm,
     /// What weights start from.
     #[serde(default, skip_serializing_if = "is_default")]
     pub init: Init,
-    /// What stands behind each normalisation.
+    /// What follows each normalization.
     #[serde(default, skip_serializing_if = "is_default")]
     pub activation: Activation,
-    /// What stands behind the stem, where it is another.
+    /// What follows the stem, where it is another.
     #[serde(default, skip_serializing_if = "is_default")]
     pub stem_activation: Option<Activation>,
     /// How the last map becomes one number a channel.
@@ -122,7 +124,7 @@ impl Precision {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Forbidden {
-    /// Averaging predictions over several views of an evaluation image.
+    /// Averaging predictions over several crops or mirror images of an evaluation image.
     TestTimeAugmentation,
     /// Evaluating larger images than are trained on.
     EvaluationLargerThanTraining,
@@ -140,7 +142,7 @@ impl fmt::Display for Forbidden {
 /// What a recipe has to fit: the images of a data set, and the rules of a track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terms<'a> {
-    /// Pixels on the shorter side of an image.
+    /// Pixels of an image along its shorter side.
     pub side: u32,
     /// Channels of an image.
     pub channels: u32,
@@ -148,19 +150,6 @@ pub struct Terms<'a> {
     pub train_images: u32,
     /// What the track forbids.
     pub forbids: &'a [Forbidden],
-}
-
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
-}
-
-fn yes() -> bool {
-    true
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it so")]
-fn is_true(switch: &bool) -> bool {
-    *switch
 }
 
 impl Recipe {
@@ -178,12 +167,12 @@ impl Recipe {
         train_images / self.batch_size
     }
 
-    /// The updates of a run over `train_images` images.
+    /// The steps of a run over `train_images` images.
     pub fn length(&self, train_images: u32) -> Length {
         Length::new(self.epochs, self.steps_per_epoch(train_images), self.last_whole_epoch_is_empty)
     }
 
-    /// The updates that the schedule counts; more than a run has only where its last epoch is left empty.
+    /// The steps that the schedule counts. A run has fewer only where its last epoch is left empty.
     pub fn schedule_steps(&self, train_images: u32) -> u64 {
         Length::new(self.epochs, self.steps_per_epoch(train_images), false).steps()
     }
@@ -193,20 +182,20 @@ impl Recipe {
         group.schedule.as_ref().unwrap_or(&self.schedule)
     }
 
-    /// The learning rate of update `step` (counted from 0) of `steps`.
+    /// The learning rate of step `step` (counted from 0) of `steps`.
     pub fn rate(&self, parameters: Parameters, step: u64, steps: u64) -> f64 {
         let group = self.optimizer.group(parameters);
         group.lr * self.schedule_of(group).factor(step, steps)
     }
 
-    /// Side of the images that update `step` (counted from 0) of `steps` trains on.
+    /// Size of the images that step `step` (counted from 0) of `steps` trains on.
     #[expect(clippy::cast_precision_loss, reason = "a run has far fewer than 2^52 steps")]
     pub fn side_at(&self, step: u64, steps: u64) -> u32 {
         let stage = self.resolution.iter().find(|stage| (step as f64) < stage.until * steps as f64);
         stage.map_or(self.augment.crop, |stage| stage.side)
     }
 
-    /// The sides that are trained on, with the share of all updates of each.
+    /// The image sizes that are trained on, each with its share of all steps.
     pub fn sides(&self) -> Vec<(u32, f64)> {
         let mut begin = 0.0;
         let mut sides = Vec::new();
@@ -319,13 +308,13 @@ impl Recipe {
         }
     }
 
-    /// Side of the images that training ends on.
+    /// Size of the images that training ends on.
     fn last_side(&self) -> u32 {
         let last = self.resolution.last().filter(|stage| stage.until >= 1.0);
         last.map_or(self.augment.crop, |stage| stage.side)
     }
 
-    /// An average that no step falls due for would silently be none.
+    /// Refuse an average that would silently never be updated.
     fn check_average(&self, train_images: u32) -> Checked {
         let Some(average) = self.average else { return Ok(()) };
         let steps = self.length(train_images).steps();

@@ -1,12 +1,12 @@
-//! The blocks, their normalisation, and what they start from.
+//! The blocks, their normalization, and what they start from.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::recipe::is_default;
+use crate::recipe::defaults::is_default;
 use crate::recipe::range::{Checked, above, refuse, refuse_if, whole};
 
-/// Blocks: a 3x3 convolution, pooling, normalisation and activation; then further convolutions of the same width, around
+/// Blocks: a 3x3 convolution, pooling, normalization and activation; then further convolutions of the same width, around
 /// which the first may be added again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -36,9 +36,9 @@ fn is_two(count: &u32) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Pool {
-    /// Convolution, pooling, normalisation, activation: the reference.
+    /// Convolution, pooling, normalization, activation: the reference.
     BeforeNorm,
-    /// Convolution, normalisation, activation, pooling (the ablation "without moving the max pooling").
+    /// Convolution, normalization, activation, pooling (the ablation "without moving the max pooling").
     AfterActivation,
 }
 
@@ -55,7 +55,7 @@ pub enum Residual {
     None,
 }
 
-/// Batch normalisation with a frozen scale of 1 and a trained bias.
+/// Batch normalization with a frozen scale of 1 and a trained bias.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Norm {
@@ -65,10 +65,10 @@ pub struct Norm {
     pub eps: f64,
     /// Parts of a batch with statistics of their own in the blocks, 1 to 64 and a divisor of the batch size.
     pub ghost_batches: u32,
-    /// Keep normalisation in single precision when training runs in half precision. `false` is quirk Q10 of hlb-CIFAR10.
+    /// Keep normalization in single precision when training runs in half precision. `false` is known deviation Q10 of hlb-CIFAR10.
     pub fp32: bool,
     /// An average of the weights is evaluated with the statistics of the first part alone: a mistake of hlb-imagenette's
-    /// ablation with ghost batches. `false` takes their mean.
+    /// ablation with ghost batch norm. `false` takes their mean.
     #[serde(default, skip_serializing_if = "is_default")]
     pub average_takes_first_part: bool,
 }
@@ -111,7 +111,7 @@ pub enum HeadInit {
     UnitDeviation,
 }
 
-/// What stands behind each normalisation.
+/// What follows each normalization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Activation {

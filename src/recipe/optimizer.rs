@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::recipe::is_default;
+use crate::recipe::defaults::is_default;
 use crate::recipe::range::{Checked, above, below, refuse_if, whole, within};
 use crate::schedule::Schedule;
 
@@ -17,7 +17,7 @@ pub struct Optimizer {
     pub nesterov: bool,
     /// Convolutions and the linear layer.
     pub weights: Group,
-    /// Biases of the normalisations.
+    /// Biases of the normalizations.
     pub biases: Group,
     /// Convolutions of the blocks, where they are not to be updated as `weights`.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -44,12 +44,12 @@ pub struct Group {
     /// A momentum of its own, 0 to below 1.
     #[serde(default, skip_serializing_if = "is_default")]
     pub momentum: Option<f64>,
-    /// How gradients become updates.
+    /// How gradients become optimizer steps.
     #[serde(default, skip_serializing_if = "is_default")]
     pub rule: Rule,
 }
 
-/// How gradients become updates.
+/// How gradients become optimizer steps.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Rule {
@@ -78,18 +78,19 @@ pub struct Muon {
     /// Coefficients a, b and c of an iteration `X <- a X + (b A + c A A) X` with `A = X X^T`, each within -10 and 10.
     #[serde(default = "quintic", skip_serializing_if = "is_quintic")]
     pub coefficients: [f64; 3],
-    /// Updates between two rescalings of a layer to the norm sqrt(outputs), 0 (never) to 1000; 1 rescales before every update.
-    pub renormalise_every: f64,
-    /// The distance grows by this much from the first update to the last, 0 to 1000.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub renormalise_grows: f64,
+    /// Steps between two rescalings of a layer to the norm sqrt(outputs), 0 (never) to 1000; 1 rescales before every step.
+    #[serde(rename = "renormalise_every")]
+    pub renormalize_every: f64,
+    /// The distance grows by this much from the first step to the last, 0 to 1000.
+    #[serde(rename = "renormalise_grows", default, skip_serializing_if = "is_default")]
+    pub renormalize_grows: f64,
 }
 
 fn quintic() -> [f64; 3] {
     [3.4445, -4.7750, 2.0315]
 }
 
-#[expect(clippy::float_cmp, reason = "the default is these numbers, not others close by")]
+#[expect(clippy::float_cmp, reason = "the default is exactly this")]
 fn is_quintic(coefficients: &[f64; 3]) -> bool {
     *coefficients == quintic()
 }
@@ -114,7 +115,7 @@ pub enum Parameters {
     Filters,
     /// The linear layer.
     Head,
-    /// Biases of the normalisations.
+    /// Biases of the normalizations.
     Biases,
     /// The bias of the whitening.
     WhiteningBias,
@@ -209,8 +210,8 @@ impl Rule {
                 for (index, coefficient) in muon.coefficients.into_iter().enumerate() {
                     within(&format!("{path}.coefficients[{index}]"), coefficient, -10.0, 10.0)?;
                 }
-                within(&format!("{path}.renormalise_every"), muon.renormalise_every, 0.0, 1000.0)?;
-                within(&format!("{path}.renormalise_grows"), muon.renormalise_grows, 0.0, 1000.0)
+                within(&format!("{path}.renormalise_every"), muon.renormalize_every, 0.0, 1000.0)?;
+                within(&format!("{path}.renormalise_grows"), muon.renormalize_grows, 0.0, 1000.0)
             }
         }
     }

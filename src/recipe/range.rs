@@ -1,4 +1,4 @@
-//! Ranges of settings, and what is said of one that is out of its range.
+//! Ranges of settings, and the error for a value out of its range.
 
 /// A setting out of its range, or two that contradict each other.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -10,7 +10,7 @@ pub struct RecipeError {
     pub problem: String,
 }
 
-/// What a check answers.
+/// The result of a check.
 pub(crate) type Checked = Result<(), RecipeError>;
 
 fn quoted(paths: &[String]) -> String {

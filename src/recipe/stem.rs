@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::recipe::defaults::{is_default, is_true, yes};
 use crate::recipe::range::{Checked, above, refuse_if, whole};
-use crate::recipe::{is_default, is_true, yes};
 
 /// The layers in front of the blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -30,26 +30,26 @@ pub struct Whiten {
     pub eps: f64,
     /// Channels handed to the first block, 4 to 512.
     pub width: u32,
-    /// Side of the patches in pixels, 2 or 3; the convolution is not padded.
+    /// Size of the patches in pixels, 2 or 3; the convolution is not padded.
     #[serde(default = "two", skip_serializing_if = "is_two")]
     pub kernel: u32,
-    /// A trained 1x1 convolution to `width` channels with a normalisation follows. Without it the whitened patches go
+    /// A trained 1x1 convolution to `width` channels with a normalization follows. Without it the whitened patches go
     /// through the activation straight into the first block, and `width` is their number of channels.
     #[serde(default = "yes", skip_serializing_if = "is_true")]
     pub project: bool,
-    /// Each filter is there twice, with either sign.
+    /// Each filter is there twice, once with each sign.
     #[serde(default, skip_serializing_if = "is_default")]
     pub sign_pairs: bool,
     /// A trained bias of the whitening, and what it starts from; `freeze` says until when it is trained.
     #[serde(default, skip_serializing_if = "is_default")]
     pub bias: Option<BiasStart>,
     /// The mean of the patches is taken off before their covariance. airbench does not.
-    #[serde(default = "yes", skip_serializing_if = "is_true")]
-    pub centred: bool,
-    /// Eigenvectors are taken of so many images at a time and averaged: quirk Q5 of hlb-CIFAR10. `null` takes all at once.
+    #[serde(rename = "centred", default = "yes", skip_serializing_if = "is_true")]
+    pub centered: bool,
+    /// Eigenvectors are taken of this many images at a time and averaged: known deviation Q5 of hlb-CIFAR10. `null` takes all at once.
     #[serde(default, skip_serializing_if = "is_default")]
     pub chunk: Option<u32>,
-    /// Filters are scaled in half precision: quirk Q6 of hlb-CIFAR10.
+    /// Filters are scaled in half precision: known deviation Q6 of hlb-CIFAR10.
     #[serde(default, skip_serializing_if = "is_default")]
     pub half: bool,
 }
@@ -74,7 +74,7 @@ fn is_two(kernel: &u32) -> bool {
 }
 
 impl Whiten {
-    /// The reference's whitening of so many images, with one bound on eigenvalues, into so many channels.
+    /// The reference's whitening.
     pub fn plain(images: u32, eps: f64, width: u32) -> Self {
         Self {
             images,
@@ -84,13 +84,13 @@ impl Whiten {
             project: true,
             sign_pairs: false,
             bias: None,
-            centred: true,
+            centered: true,
             chunk: None,
             half: false,
         }
     }
 
-    /// Channels behind the whitening of images with so many channels.
+    /// Channels behind the whitening of images with `channels` channels.
     pub fn patch_channels(self, channels: u32) -> u32 {
         channels * self.kernel * self.kernel * if self.sign_pairs { 2 } else { 1 }
     }
@@ -112,12 +112,12 @@ impl Stem {
         }
     }
 
-    /// Whether a trained layer with a normalisation stands in front of the blocks.
+    /// Whether a trained layer with a normalization stands in front of the blocks.
     pub fn is_trained(self) -> bool {
         self.whitening().is_none_or(|whiten| whiten.project)
     }
 
-    /// Pixels that a side loses in the stem: the whitening is not padded.
+    /// Pixels that an image loses along each side in the stem: the whitening is not padded.
     pub fn lost_pixels(self) -> u32 {
         self.whitening().map_or(0, |whiten| whiten.kernel - 1)
     }

@@ -13,7 +13,7 @@ pub enum Verdict {
     Agrees,
     /// They are not.
     Disagrees,
-    /// The two cannot be held against each other.
+    /// The two cannot be compared.
     CannotSay,
 }
 
@@ -35,10 +35,10 @@ pub struct Agreement {
     pub verdict: Verdict,
     /// Two-sided p-value (Welch) of the mean final accuracies being the same, rounded up to four decimals.
     pub p_same_accuracy: Option<f64>,
-    /// Time of the second session over the first, with its 95 % interval: of the ratios to the reference where both sessions
-    /// are calibrated, else of the times themselves.
+    /// Time of the second session over the first, with its 95 % interval: of the ratios to the paired reference where both
+    /// sessions have one, else of the times themselves.
     pub time_ratio: Option<Estimate>,
-    /// Whether that is the ratio of calibrated ratios.
+    /// Whether that is the ratio of ratios to the paired reference.
     pub calibrated: bool,
     /// Why, in sentences without a full stop.
     pub reasons: Vec<String>,
@@ -91,9 +91,9 @@ type Finding = (Verdict, String);
 fn completeness(original: &ResultFile, again: &ResultFile) -> Finding {
     let complete = |result: &ResultFile| result.session.stop_reason == "completed" && !result.session.stop_at_target;
     if !complete(original) || !complete(again) {
-        return (Verdict::CannotSay, "one of the two sessions did not hold all its runs to the end".to_owned());
+        return (Verdict::CannotSay, "one of the two sessions did not run all its runs to the end".to_owned());
     }
-    // Such a session is never ranked, so it cannot vouch for one that is either.
+    // Such a session is never ranked, so it cannot confirm one that is.
     let timed = |result: &ResultFile| result.derived.phases.clocks_agree;
     if !timed(original) || !timed(again) {
         let percent = 100.0 * CLOCK_TOLERANCE_SHARE;
@@ -177,7 +177,7 @@ fn judged(ratio: Estimate, by_reference: bool) -> Finding {
         return (Verdict::Disagrees, format!("{text}, outside of {percent:.0} %"));
     }
     if low < ratio.value / REPRODUCTION_INTERVAL_FACTOR || high > ratio.value * REPRODUCTION_INTERVAL_FACTOR {
-        return (Verdict::CannotSay, format!("{text}, too uncertain to tell; hold more runs on a quiet machine"));
+        return (Verdict::CannotSay, format!("{text}, too uncertain to tell; use more runs on a quiet machine"));
     }
     (Verdict::Agrees, text)
 }

@@ -116,7 +116,7 @@ pub struct Reproduction {
 }
 
 impl Entry {
-    /// Lets go of what the sensors said, by far the most of a run log: a board holds thousands of entries.
+    /// Frees the samples of the sensors, by far the largest part of a run log: a board has thousands of entries.
     pub fn forget_samples(&mut self) {
         self.log.samples = Vec::new();
         for again in &mut self.reproductions {
@@ -124,8 +124,8 @@ impl Entry {
         }
     }
 
-    /// Names of its files, with the digests of those that have one. No digest of a signature is kept: whoever uses it verifies
-    /// it.
+    /// Names of its files, with the digests of those that have one. A signature has none: it is verified
+    /// where it is used.
     pub fn files(&self) -> impl Iterator<Item = (&'static str, Option<Sha256Hex>)> {
         let (variant, dataset) = (&self.result.variant, &self.result.dataset);
         let files = [
@@ -150,7 +150,7 @@ impl Entry {
     }
 }
 
-/// An entry that is not what it says.
+/// An entry that does not verify.
 #[derive(Debug, thiserror::Error)]
 #[error("{folder}: {fault}")]
 pub struct EntryError {
@@ -237,7 +237,7 @@ pub enum Fault {
         /// Least.
         floor: f64,
     },
-    /// A session in the folder of reproductions that is none of this entry.
+    /// A session in the folder of reproductions that does not reproduce this entry.
     #[error("`{REPRODUCTIONS_FOLDER}/{}`: {problem}", show(.name))]
     Reproduction {
         /// Folder's name.
@@ -266,7 +266,7 @@ impl EntryError {
                 Some("the files were changed after the session; restore them from git, or measure again".to_owned())
             }
             Fault::Unfinished(_) => Some("its run log shows what it did; measure again for a result".to_owned()),
-            Fault::NoResult => Some("name the folder of an entry, or a folder that holds entries".to_owned()),
+            Fault::NoResult => Some("name the folder of an entry, or a folder of entries".to_owned()),
             _ => None,
         }
     }

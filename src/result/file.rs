@@ -29,7 +29,7 @@ pub struct ResultFile {
     pub variant: VariantFacts,
     /// The session's circumstances.
     pub session: SessionFacts,
-    /// The track's reference, where its runs were held in turn with the variant's to calibrate it.
+    /// The track's reference, where it was run in turn with the variant to calibrate it.
     pub reference: Option<ReferenceFacts>,
     /// SHA-256 of the result that this session reproduces; `null` for a session of its own.
     pub reproduces: Option<Sha256Hex>,
@@ -129,9 +129,9 @@ pub struct DatasetFacts {
     pub published: bool,
     /// SHA-256 of its manifest.
     pub manifest_sha256: Sha256Hex,
-    /// How its pictures were brought to one size; `null` where images have one size already.
+    /// How its images were resized; `null` where they have one size already.
     pub resize: Option<Resize>,
-    /// What decoded and resized its pictures; `null` where nothing had to.
+    /// What decoded and resized its images; `null` where nothing had to.
     pub decoder: Option<SafeText<200>>,
     /// SHA-256 over the arrays that were trained on: training images and labels, evaluation images and labels.
     pub content_sha256: Sha256Hex,

@@ -6,7 +6,7 @@ use crate::result::derive::{Basis, floor_seconds_of_epochs};
 use crate::result::entry::{Entry, Fault};
 use crate::run_log::LoggedRun;
 
-/// Refuses an epoch that trained faster than the device's peak allows. The floor is low on purpose: see `work`.
+/// Refuses an epoch that trained faster than the device's peak allows. The floor is low on purpose, so that no honest run is refused.
 pub(super) fn check(basis: Basis, reference: Option<&Recipe>) -> Result<(), Fault> {
     check_runs(&basis.log.runs, floor_seconds_of_epochs(basis))?;
     let floor = reference.and_then(|recipe| floor_seconds_of_epochs(Basis { recipe, ..basis }));
@@ -48,7 +48,7 @@ pub fn claims(entry: &Entry) -> Vec<Claim> {
     let log = &entry.log;
     for run in log.runs.iter().chain(&log.reference).chain(&log.abandoned) {
         let number = run.run;
-        // A run that was left behind and held again has its seed twice within one session.
+        // A run that was abandoned and run again has its seed twice within one session.
         found.push(claim(format!("the seed of run {number}"), format!("seed {}", run.seed)));
         found.extend(times_key(run).map(|key| claim(format!("every time of run {number}"), key)));
     }

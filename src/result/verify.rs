@@ -20,7 +20,7 @@ use crate::result::entry::{
 use crate::result::file::{RESULT_SCHEMA, ResultFile};
 use crate::result::plausible;
 use crate::rules::{FIGURE_TOLERANCE, RULES_VERSION};
-use crate::run_log::{Course, LOG_CAP, RunLog};
+use crate::run_log::{Course, LOG_CAP, RunLog, TrainerStart};
 use crate::signing::{AllowedSigners, RERUN_NAMESPACE, RESULT_NAMESPACE, verify};
 use crate::track;
 use crate::tree;
@@ -79,7 +79,7 @@ fn signature(folder: &Path, bytes: &[u8], signers: &AllowedSigners, now: DateTim
     }
 }
 
-/// Parses the result and checks it against the files beside it.
+/// Parses the result and checks it against the other files of the entry.
 pub fn read_entry(folder: &Path, bytes: &[u8], trust: Trust) -> Result<Entry, Fault> {
     let result: ResultFile = yaml::parse_canonical(bytes, RESULT_FILE)?.ok_or(Fault::NotCanonical(RESULT_FILE))?;
     let log_bytes = yaml::read(&folder.join(LOG_FILE), LOG_CAP)?;
@@ -103,7 +103,7 @@ pub fn read_entry(folder: &Path, bytes: &[u8], trust: Trust) -> Result<Entry, Fa
 }
 
 /// The sessions that repeated this entry. One that cannot be verified, or repeats another entry, spoils the entry it lies in:
-/// somebody has to look at it.
+/// a person has to look at it.
 fn reproductions(entry: &mut Entry, signers: &AllowedSigners, now: DateTime<Utc>) -> Result<(), Fault> {
     let folder = entry.folder.join(REPRODUCTIONS_FOLDER);
     if !folder.exists() {
@@ -141,7 +141,7 @@ fn reproduction(
     Ok(Reproduction { entry: Box::new(again), agreement })
 }
 
-/// An entry is reproduced once a session agrees that somebody else signed with another key.
+/// An entry is reproduced once a session agrees that another person signed with another key.
 fn trust_of(entry: &Entry) -> Trust {
     let Some(signer) = entry.trust.signer() else { return Trust::Unsigned };
     let independent = |again: &Reproduction| {
@@ -250,7 +250,7 @@ fn check_dataset(result: &ResultFile, ground: &Ground) -> Result<(), Fault> {
     }
     if stated.decoder.is_some() != stated.resize.is_some() {
         let decoder = stated.decoder.as_ref().map_or("null", |decoder| decoder.as_str());
-        return contradiction("dataset.decoder", decoder.to_owned(), "pictures have a decoder, arrays have none");
+        return contradiction("dataset.decoder", decoder.to_owned(), "decoded images have a decoder, arrays have none");
     }
     let Some(known) = manifest.content(stated.resize) else { return Ok(()) };
     digest("data set content", known.sha256, stated.content_sha256)?;
@@ -277,61 +277,54 @@ fn check_log(result: &ResultFile, log: &RunLog) -> Result<(), Fault> {
     let Some(stop_reason) = &log.stop_reason else {
         return Err(Fault::Unfinished("its run log has no `session_stop`".to_owned()));
     };
-    let trainer = log.trainer.as_ref();
-    let pairs = [
-        ("track", result.track.to_string(), log.start.track.clone()),
-        ("rules_version", result.rules_version.clone(), log.start.rules_version.clone()),
-        ("target.correct", format!("{:?}", result.target), format!("{:?}", log.start.target)),
-        ("variant.recipe_sha256", result.variant.recipe_sha256.to_string(), log.start.recipe.recipe_sha256.to_string()),
-        (
-            "reference.recipe_sha256",
-            digest_or_null(result.reference.as_ref().map(|reference| reference.recipe_sha256)),
-            digest_or_null(log.start.reference.map(|course| course.recipe_sha256)),
-        ),
-        ("dataset.content_sha256", result.dataset.content_sha256.to_string(), log.start.content_sha256.to_string()),
-        ("harness.program_sha256", result.harness.program_sha256.to_string(), log.start.program_sha256.to_string()),
-        ("harness.trainer_sha256", result.harness.trainer_sha256.to_string(), log.start.trainer_sha256.to_string()),
-        ("reproduces", digest_or_null(result.reproduces), digest_or_null(log.start.reproduces)),
-        ("session.deterministic", result.session.deterministic.to_string(), log.start.deterministic.to_string()),
-        ("session.nonce", result.session.nonce.clone(), log.start.nonce.clone()),
-        ("session.started_at", result.session.started_at.clone(), log.start.started_at.clone()),
-        ("session.runs", result.session.runs.to_string(), log.start.runs.to_string()),
-        ("session.stop_at_target", result.session.stop_at_target.to_string(), log.start.stop_at_target.to_string()),
-        ("session.stop_reason", result.session.stop_reason.clone(), stop_reason.clone()),
-        (
-            "session.device",
-            result.session.device.clone(),
-            trainer.map_or_else(String::new, |trainer| trainer.device.clone()),
-        ),
-        (
-            "session.threads",
-            result.session.threads.to_string(),
-            trainer.map_or_else(String::new, |trainer| trainer.threads.to_string()),
-        ),
-        (
-            "session.precision",
-            result.session.precision.clone(),
-            trainer.map_or_else(String::new, |trainer| trainer.precision.clone()),
-        ),
-        (
-            "libtorch.version",
-            result.libtorch.version.clone(),
-            trainer.map_or_else(String::new, |trainer| trainer.libtorch_version.clone()),
-        ),
-    ];
-    for (key, stated, logged) in pairs {
-        if stated != logged {
-            return Err(Fault::Figure { key: key.to_owned(), stated, recomputed: logged });
-        }
+    let (start, session, programs) = (&log.start, &result.session, &result.harness);
+    let reference = result.reference.as_ref().map(|reference| reference.recipe_sha256);
+    let logged_reference = start.reference.map(|course| course.recipe_sha256);
+    check_equal([
+        ("track", result.track.to_string(), start.track.clone()),
+        ("rules_version", result.rules_version.clone(), start.rules_version.clone()),
+        ("target.correct", format!("{:?}", result.target), format!("{:?}", start.target)),
+        ("variant.recipe_sha256", result.variant.recipe_sha256.to_string(), start.recipe.recipe_sha256.to_string()),
+        ("reference.recipe_sha256", digest_or_null(reference), digest_or_null(logged_reference)),
+        ("dataset.content_sha256", result.dataset.content_sha256.to_string(), start.content_sha256.to_string()),
+        ("harness.program_sha256", programs.program_sha256.to_string(), start.program_sha256.to_string()),
+        ("harness.trainer_sha256", programs.trainer_sha256.to_string(), start.trainer_sha256.to_string()),
+        ("reproduces", digest_or_null(result.reproduces), digest_or_null(start.reproduces)),
+        ("session.deterministic", session.deterministic.to_string(), start.deterministic.to_string()),
+        ("session.nonce", session.nonce.clone(), start.nonce.clone()),
+        ("session.started_at", session.started_at.clone(), start.started_at.clone()),
+        ("session.runs", session.runs.to_string(), start.runs.to_string()),
+        ("session.stop_at_target", session.stop_at_target.to_string(), start.stop_at_target.to_string()),
+        ("session.stop_reason", session.stop_reason.clone(), stop_reason.clone()),
+    ])?;
+    check_trainer(result, log.trainer.as_ref())
+}
+
+/// What result and trainer state; a trainer that never started states nothing.
+fn check_trainer(result: &ResultFile, trainer: Option<&TrainerStart>) -> Result<(), Fault> {
+    let session = &result.session;
+    let logged = |fact: fn(&TrainerStart) -> String| trainer.map_or_else(String::new, fact);
+    check_equal([
+        ("session.device", session.device.clone(), logged(|trainer| trainer.device.clone())),
+        ("session.threads", session.threads.to_string(), logged(|trainer| trainer.threads.to_string())),
+        ("session.precision", session.precision.clone(), logged(|trainer| trainer.precision.clone())),
+        ("libtorch.version", result.libtorch.version.clone(), logged(|trainer| trainer.libtorch_version.clone())),
+    ])
+}
+
+/// Each key with what the result states and what the run log says.
+fn check_equal<const N: usize>(facts: [(&str, String, String); N]) -> Result<(), Fault> {
+    match facts.into_iter().find(|(_, stated, logged)| stated != logged) {
+        Some((key, stated, recomputed)) => Err(Fault::Figure { key: key.to_owned(), stated, recomputed }),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn digest_or_null(digest: Option<Sha256Hex>) -> String {
     digest.map_or_else(|| "null".to_owned(), |digest| digest.to_string())
 }
 
-/// The recipe that calibrated the session: the track's reference, which never changes under its name.
+/// The paired recipe of the session: the track's reference, which never changes under its name.
 fn reference(result: &ResultFile, ground: &Ground) -> Result<Option<Recipe>, Fault> {
     let Some(stated) = &result.reference else { return Ok(None) };
     if stated.name != ground.track.reference {
@@ -365,8 +358,8 @@ fn check_course(ground: &Ground, recipe: &Recipe, course: Course) -> Result<(), 
     if logged == length {
         return Ok(());
     }
-    let words = |length: Length| format!("{} epochs, {} steps", length.epochs, length.steps());
-    contradiction("session_start", words(logged), &format!("the recipe has {}", words(length)))
+    let text = |length: Length| format!("{} epochs, {} steps", length.epochs, length.steps());
+    contradiction("session_start", text(logged), &format!("the recipe has {}", text(length)))
 }
 
 /// Every derived figure, computed again.

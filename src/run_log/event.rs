@@ -1,4 +1,4 @@
-//! What a line of a run log says. A log is JSON Lines: one event a line, in the order in which they happen.
+//! What happens in a session, in the order in which it happens.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,25 +9,12 @@ use crate::recipe::Length;
 use crate::repeat::Divergence;
 use crate::seed::Seed;
 use crate::units::{Accuracy, Target};
-use crate::yaml::ByteCap;
-
-/// Format of the run logs that this program writes and reads.
-pub const LOG_SCHEMA: &str = "hlb-bench/run-log/v1";
-
-/// The largest run log read, in bytes.
-pub const LOG_CAP: ByteCap = ByteCap(32 * 1024 * 1024);
-
-/// The log up to its last full line: what a killed process leaves may end in the middle of one.
-pub fn whole_lines(bytes: &[u8]) -> &[u8] {
-    let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
-    &bytes[..end]
-}
 
 /// Whose recipe a run trains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Arm {
-    /// The track's reference, held beside the variant to calibrate it.
+    /// The track's reference, run in turn with the variant to calibrate it.
     Reference,
     /// The recipe that the session is about.
     Variant,
@@ -53,7 +40,7 @@ pub enum Outcome {
     Missed,
     /// The loss was no longer a finite number.
     Diverged,
-    /// The run did not come to its end; the reason is beside it.
+    /// The run did not come to its end; the log says why.
     Interrupted,
 }
 
@@ -86,9 +73,9 @@ pub enum Event {
     },
     /// One seed was trained twice before the runs, to see whether training repeats itself bit by bit.
     Repeat {
-        /// Updates compared.
+        /// Optimizer steps compared.
         steps: u64,
-        /// Where the two parted first; `null` if they never did.
+        /// Where the two first differed; `null` if they never did.
         parted: Option<Divergence>,
     },
     /// A run begins.
@@ -97,7 +84,7 @@ pub enum Event {
     Progress {
         /// Number of the run, 0 for the warmup run.
         run: u32,
-        /// Updates made so far.
+        /// Optimizer steps so far.
         step: u64,
     },
     /// What the sensors of the machine said.
@@ -128,7 +115,7 @@ pub struct SessionStart {
     pub target: Target,
     /// Recipe that the session is about.
     pub recipe: Course,
-    /// The track's reference, where its runs are held in turn with the variant's.
+    /// The track's reference, where it is run in turn with the variant.
     pub reference: Option<Course>,
     /// SHA-256 over the arrays that are trained on.
     pub content_sha256: Sha256Hex,
@@ -148,7 +135,7 @@ pub struct SessionStart {
     pub reproduces: Option<Sha256Hex>,
     /// Calendar time, RFC 3339, UTC.
     pub started_at: String,
-    /// Seconds from process start to here: arguments, verification and decoding of the data set, machine record.
+    /// Seconds from process start to here: arguments, verifying and decoding the data set, machine record.
     pub dataset_seconds: f64,
 }
 
@@ -173,7 +160,7 @@ impl Course {
         Self { recipe_sha256, epochs, steps_per_epoch, last_epoch_steps }
     }
 
-    /// Its updates, epoch by epoch.
+    /// Its steps, epoch by epoch.
     pub fn length(self) -> Length {
         let Self { epochs, steps_per_epoch, last_epoch_steps, .. } = self;
         Length { epochs, steps_per_epoch, last_epoch_steps }
@@ -209,7 +196,7 @@ pub struct TrainerStart {
     pub threads: u32,
     /// Number format of weights and activations: `fp32` or `fp16`.
     pub precision: String,
-    /// Version of the libtorch that is loaded.
+    /// Version of the loaded libtorch.
     pub libtorch_version: String,
 }
 
@@ -220,7 +207,7 @@ pub struct Epoch {
     pub run: u32,
     /// Number of the epoch, from 1.
     pub epoch: u32,
-    /// Updates made so far.
+    /// Optimizer steps so far.
     pub step: u64,
     /// Mean training loss per image over the epoch.
     pub loss: f64,
@@ -245,14 +232,4 @@ pub struct RunStop {
     pub phases: PhaseSeconds,
     /// Seconds from the start of the run to its end, by the trainer's clock.
     pub wall_seconds: f64,
-}
-
-/// A line of a run log: an event, stamped by `hlb-bench` when it arrived.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct LogLine {
-    /// Seconds since the session started, by the clock of `hlb-bench`.
-    pub at_seconds: f64,
-    /// What happened.
-    #[serde(flatten)]
-    pub event: Event,
 }

@@ -15,7 +15,7 @@ pub struct RunLog {
     pub start: SessionStart,
     /// What the trainer ran on; `None` if it never started.
     pub trainer: Option<TrainerStart>,
-    /// Each process that held a part of the session; one, unless it was resumed.
+    /// The part of the session that each process ran; one, unless it was resumed.
     pub stretches: Vec<Stretch>,
     /// Whether one seed trained twice gave the same model, where that was asked for.
     pub repeat: Option<Repeat>,
@@ -23,7 +23,7 @@ pub struct RunLog {
     pub runs: Vec<LoggedRun>,
     /// The runs of the reference, where the session is calibrated.
     pub reference: Vec<LoggedRun>,
-    /// Runs that a process left behind and a later one held again with the same seed.
+    /// Runs that one process did not finish and a later one ran again with the same seed.
     pub abandoned: Vec<LoggedRun>,
     /// What the sensors said.
     pub samples: Vec<TimedSample>,
@@ -33,10 +33,10 @@ pub struct RunLog {
     pub wall_seconds: f64,
 }
 
-/// A process that held a part of the session.
+/// The part of a session that one process ran.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Stretch {
-    /// Seconds on the session's clock when it took over.
+    /// Seconds on the session's clock when it began.
     pub began_at_seconds: f64,
     /// Seconds from its start until then: arguments, verification and decoding of the data set, machine record.
     pub dataset_seconds: f64,
@@ -52,9 +52,9 @@ pub struct Stretch {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Repeat {
-    /// Updates compared.
+    /// Optimizer steps compared.
     pub steps: u64,
-    /// Where the two parted first; `null` if they were bit-identical to the end.
+    /// Where the two first differed; `null` if they were bit-identical to the end.
     pub parted: Option<Divergence>,
 }
 
@@ -76,7 +76,7 @@ pub struct LoggedRun {
     pub run: u32,
     /// Its seed.
     pub seed: Seed,
-    /// Which process held it.
+    /// The segment that it belongs to.
     pub stretch: usize,
     /// Seconds since the session's start when it began.
     pub began_at_seconds: f64,
@@ -99,7 +99,7 @@ impl RunLog {
         }
     }
 
-    /// Both recipes' runs in the order in which they were held.
+    /// Both recipes' runs in the order in which they were run.
     pub fn in_order(&self) -> Vec<&LoggedRun> {
         let mut all: Vec<&LoggedRun> = self.runs.iter().chain(&self.reference).collect();
         all.sort_by(|a, b| a.began_at_seconds.total_cmp(&b.began_at_seconds));
@@ -113,7 +113,7 @@ impl RunLog {
 }
 
 impl LoggedRun {
-    /// Whether it came to an end of its own, so that it need not be held again.
+    /// Whether it came to its own end, so that it need not be run again.
     pub fn is_finished(&self) -> bool {
         self.stop.as_ref().is_some_and(|stop| stop.outcome != Outcome::Interrupted)
     }
@@ -125,7 +125,7 @@ impl LoggedRun {
     }
 }
 
-/// What the clocks of two processes may part by: a line can arrive late, and clocks tick differently by a little.
+/// Seconds that the clocks of two processes may differ by over a run of so many seconds.
 pub(super) fn slack(seconds: f64) -> f64 {
     CLOCK_TOLERANCE_SECONDS + CLOCK_TOLERANCE_SHARE * seconds
 }

@@ -3,20 +3,20 @@
 //!
 //! | file | noun |
 //! |---|---|
-//! | `event` | what a line says |
+//! | `event` | what happens in a session |
+//! | `line` | an event with its time, as a line of the log |
 //! | `writer` | a log that is being written |
 //! | `log` | a session as its log tells it |
 //! | `reader` | from lines to that, refusing what does not add up |
 
 mod event;
+mod line;
 mod log;
 mod reader;
 mod writer;
 
-pub use event::{
-    Arm, Course, Epoch, Event, LOG_CAP, LOG_SCHEMA, LogLine, Outcome, RunStart, RunStop, SessionResume, SessionStart,
-    TrainerStart, whole_lines,
-};
+pub use event::{Arm, Course, Epoch, Event, Outcome, RunStart, RunStop, SessionResume, SessionStart, TrainerStart};
+pub use line::{LOG_CAP, LOG_SCHEMA, LogLine, whole_lines};
 pub use log::{LoggedRun, Repeat, RunLog, Stretch, TimedSample};
 pub use reader::RunLogError;
 pub use writer::{LogError, LogWriter};

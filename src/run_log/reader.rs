@@ -1,16 +1,10 @@
 //! Reads a run log line by line and refuses what does not add up: order, seeds, steps, times and outcomes.
 
-use std::collections::BTreeMap;
 use std::str;
 
-use serde::Deserialize;
-
-use crate::hardware::{GpuSample, HostSample, Sample};
 use crate::rules::{BOOKED_TOLERANCE_SECONDS, BOOKED_TOLERANCE_SHARE};
-use crate::run_log::event::{
-    Arm, Course, Epoch, Event, LOG_SCHEMA, LogLine, Outcome, RunStart, RunStop, SessionResume, TrainerStart,
-    whole_lines,
-};
+use crate::run_log::event::{Arm, Course, Epoch, Event, Outcome, RunStart, RunStop, SessionResume, TrainerStart};
+use crate::run_log::line::{LOG_SCHEMA, LogLine, read_line, whole_lines};
 use crate::run_log::log::{LoggedRun, Repeat, RunLog, Stretch, TimedSample, slack};
 use crate::seed;
 
@@ -203,7 +197,7 @@ impl Reader {
         Ok(())
     }
 
-    /// A run that an earlier process did not bring to its end is held again from the start.
+    /// A run that an earlier process did not finish is run again from the start.
     fn set_aside(&mut self, arm: Arm) {
         let current = self.log.stretches.len() - 1;
         let left_behind = |run: &LoggedRun| run.stretch < current && !run.is_finished();
@@ -298,55 +292,21 @@ impl Reader {
         }
         let runs = self.log.start.runs as usize;
         let wanted = if self.log.start.reference.is_some() { 2 * runs } else { runs };
-        let held = self.log.runs.len() + self.log.reference.len();
-        if reason == "completed" && held != wanted {
-            return Err(format!("{held} of {wanted} runs are there, yet the session completed"));
+        let finished = self.log.runs.len() + self.log.reference.len();
+        if reason == "completed" && finished != wanted {
+            return Err(format!("{finished} of {wanted} runs are there, yet the session completed"));
         }
         self.log.stop_reason = Some(reason);
         Ok(())
     }
 }
 
-fn read_line(line: &str) -> Result<LogLine, String> {
-    read_sample(line)
-        .map_or_else(|| serde_json::from_str(line), Ok)
-        .map_err(|error| format!("not a run log line: {error}"))
-}
-
-/// A line with what the sensors said, as nine of ten are. Its type is known before it is read, so that nothing has to be kept
-/// until the name of its event comes; whatever is odd about it is left to [`LogLine`].
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SampleLine {
-    at_seconds: f64,
-    #[serde(rename = "event")]
-    _event: SampleEvent,
-    host: HostSample,
-    gpus: Vec<GpuSample>,
-    #[serde(default)]
-    unknown: BTreeMap<String, String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum SampleEvent {
-    Telemetry,
-}
-
-fn read_sample(line: &str) -> Option<LogLine> {
-    if !line.starts_with('{') || !line.contains("\"event\":\"telemetry\"") {
-        return None;
-    }
-    let SampleLine { at_seconds, host, gpus, unknown, .. } = serde_json::from_str(line).ok()?;
-    Some(LogLine { at_seconds, event: Event::Telemetry(Sample { host, gpus, unknown }) })
-}
-
 fn positive(name: &str, value: f64) -> Result<f64, String> {
     if value.is_finite() && value >= 0.0 { Ok(value) } else { Err(format!("`{name}` is {value}")) }
 }
 
-/// The seconds of an epoch against those that passed. What two clocks may really part by is `clocks_agree`'s to say; this is
-/// about what cannot be.
+/// The seconds of an epoch against those that passed. Whether two clocks agree is for [`RunLog::clocks_agree`]; this refuses
+/// what is impossible.
 fn check_seconds(run: &LoggedRun, epoch: &Epoch, at_seconds: f64) -> Result<(), String> {
     let (trained, evaluated) = run.epochs.last().map_or((0.0, 0.0), |last| (last.train_seconds, last.evaluate_seconds));
     if epoch.train_seconds <= trained || epoch.evaluate_seconds <= evaluated {
@@ -383,38 +343,4 @@ fn check_phases(stop: &RunStop, last: Option<&Epoch>) -> Result<(), String> {
         return Err("`run_stop` books more training than its epochs".to_owned());
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Samples as the program writes them, and texts that only look like one.
-    #[test]
-    fn a_sample_is_read_as_any_line_is() {
-        let mut host = HostSample { cpu_percent: Some(98.5), load_1m: Some(1.9), ..HostSample::default() };
-        host.system_clock_milliseconds = -5;
-        let unknown = BTreeMap::from([("gpus[0].power_milliwatts".to_owned(), "the driver refuses".to_owned())]);
-        let event = Event::Telemetry(Sample { host, gpus: Vec::new(), unknown });
-        let line = serde_json::to_string(&LogLine { at_seconds: 12.0625, event }).expect("plain");
-        assert!(read_sample(&line).is_some(), "{line}");
-        let odd = [
-            line.clone(),
-            line.replace("12.0625", "12"),
-            line.replace("12.0625", "1e400"),
-            line.replace("12.0625", "null"),
-            line.replace("\"gpus\"", "\"gpu\""),
-            line.replacen("\"at_seconds\"", "\"at_seconds\":1.0,\"at_seconds\"", 1),
-            line.replace("-5", "5.5"),
-            line.replace('}', ",\"more\":1}"),
-            line.replace("telemetry", "epoch"),
-            format!("{line} x"),
-            line[..line.len() - 1].to_owned(),
-        ];
-        for line in odd {
-            let whole: Result<LogLine, _> = serde_json::from_str(&line);
-            let expected = whole.map_err(|error| format!("not a run log line: {error}"));
-            assert_eq!(read_line(&line), expected, "{line}");
-        }
-    }
 }

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::run_log::event::whole_lines;
+use crate::run_log::line::whole_lines;
 
-/// The run log cannot be written; the session ends, since an unlogged run is no run.
+/// The run log cannot be written. The session ends, since a run that is not logged cannot be verified.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LogError {
-    /// The operating system says no.
+    /// The operating system refused.
     #[error("the run log {path} cannot be written: {source}")]
     Write {
         /// File.
@@ -28,7 +28,7 @@ pub enum LogError {
         path: PathBuf,
     },
     /// Another process writes it.
-    #[error("what writes {path} is still running in another process")]
+    #[error("another process is still writing {path}")]
     InUse {
         /// File.
         path: PathBuf,
@@ -44,7 +44,7 @@ impl LogError {
             }
             Self::Write { .. } => "the runs that ended are kept; go on with `--resume`".to_owned(),
             Self::Vanished { .. } => {
-                "runs that are not logged are no runs; begin a new session, and leave its folder alone until it ends"
+                "runs that are not logged cannot be verified; begin a new session, and leave its folder alone until it ends"
                     .to_owned()
             }
             Self::InUse { .. } => "wait for it to end".to_owned(),
@@ -66,14 +66,14 @@ pub struct LogWriter {
 }
 
 impl LogWriter {
-    /// Begins a new run log; an old one is never overwritten.
+    /// Creates a new run log and never overwrites an old one.
     pub fn create(path: &Path) -> Result<Self, LogError> {
         let failed = |source| LogError::Write { path: path.to_owned(), source };
         let file = File::options().write(true).create_new(true).open(path).map_err(failed)?;
         Self { file, path: path.to_owned(), length: 0 }.alone()
     }
 
-    /// Goes on with the log of a session that ended early. A last line that was cut off is removed: it was never an event.
+    /// Continues the log of a session that ended early, without a last line that was cut off.
     pub fn resume(path: &Path) -> Result<Self, LogError> {
         let failed = |source| LogError::Write { path: path.to_owned(), source };
         let file = File::options().read(true).write(true).open(path).map_err(failed)?;
@@ -123,7 +123,7 @@ impl LogWriter {
         text.push('\n');
         let written = self.file.write_all(text.as_bytes());
         if written.is_err() {
-            // The first half of a line would spoil the next one; if it cannot be removed now, a resume does it.
+            // Half a line would make the next one unreadable. If it cannot be removed now, `resume` removes it.
             let _ = self.cut();
         } else {
             self.length += text.len() as u64;
@@ -131,7 +131,7 @@ impl LogWriter {
         written
     }
 
-    /// Whether the file lost its name: it still takes lines, which nobody will ever read.
+    /// Whether the file was removed: it can still be written, but nobody can read it.
     fn is_gone(&self) -> bool {
         self.file.metadata().is_ok_and(|facts| facts.nlink() == 0) && !self.path.exists()
     }
@@ -146,7 +146,8 @@ impl LogWriter {
 mod tests {
     use super::*;
     use crate::artifact::write_atomic;
-    use crate::run_log::event::{Event, LogLine};
+    use crate::run_log::event::Event;
+    use crate::run_log::line::LogLine;
 
     #[test]
     fn a_torn_line_is_cut_off_before_the_next_one() {

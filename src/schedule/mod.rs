@@ -48,7 +48,7 @@ pub enum Schedule {
     CosineRestarts {
         /// Share of all steps of the first half wave, above 0 and at most 1 (`T_0` over all steps).
         first: f64,
-        /// Each half wave is so many times as long as the one before, 1 to 10 (`T_mult`).
+        /// Each half wave is this many times as long as the one before, 1 to 10 (`T_mult`).
         growth: u32,
         /// Lowest rate as a share of the peak rate, 0 to 1.
         floor: f64,
@@ -114,7 +114,7 @@ pub struct MomentumCycle {
 }
 
 impl Schedule {
-    /// The rate of update `step` (counted from 0) of `steps`, as a share of the peak rate.
+    /// The rate of step `step` (counted from 0) of `steps`, as a share of the peak rate.
     ///
     /// In a one-cycle schedule the peak lies at `peak * steps - 1` as in PyTorch, in general not a whole step.
     #[expect(clippy::cast_precision_loss, reason = "a run has far fewer than 2^52 steps")]
@@ -141,7 +141,7 @@ impl Schedule {
         }
     }
 
-    /// The momentum of update `step` of `steps`, where the schedule moves it.
+    /// The momentum of step `step` of `steps`, where the schedule changes it.
     #[expect(clippy::cast_precision_loss, reason = "a run has far fewer than 2^52 steps")]
     pub fn momentum(&self, step: u64, steps: u64) -> Option<f64> {
         let Self::Cyclic { rise, peaks, momentum: Some(MomentumCycle { low, high }), .. } = *self else { return None };
@@ -177,7 +177,7 @@ fn triangle(step: f64, steps: f64, top: f64, [start, end]: [f64; 2]) -> f64 {
 /// A step is at an end that rounding puts this little behind it: 0.14 of 50 steps are 7, not 7.000000000000001.
 const ROUNDING: f64 = 1e-9;
 
-/// Share of the half wave at hand that is done at `step`, the first of which is `first` steps long.
+/// Share of the current half wave that is done at `step`, the first of which is `first` steps long.
 fn share_since_restart(step: f64, first: f64, growth: f64) -> f64 {
     let (mut begin, mut length) = (0.0, first);
     if growth <= 1.0 {
@@ -216,7 +216,7 @@ impl Swing {
 }
 
 impl Peaks {
-    /// Size of the peak at hand as a share of the first.
+    /// Size of the current peak as a share of the first.
     fn size(self, cycle: f64, done: f64) -> f64 {
         match self {
             Self::Equal {} => 1.0,

@@ -118,7 +118,7 @@ struct Resampler {
 }
 
 impl Resampler {
-    /// A resampler of so many times, with its own stream of the generator.
+    /// A resampler of `count` times, with its own stream of the generator.
     fn new(count: usize, stream: u64) -> Self {
         let mut generator = ChaCha8Rng::from_seed(SEED);
         generator.set_stream(stream);

@@ -1,4 +1,4 @@
-//! An interval and an estimate with its interval. Never a number where the data hold none.
+//! An interval and an estimate with its interval. Never a number that the data do not give.
 
 use serde::{Deserialize, Serialize};
 

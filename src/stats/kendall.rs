@@ -2,7 +2,7 @@
 
 /// Kendall's tau-b of pairs of figures: 1 for the same order, -1 for the opposite one, with ties taken into account.
 ///
-/// `None` where either list has no order: fewer than two pairs, all values of one list equal, or a value that is no number.
+/// `None` where either list has no order: fewer than two pairs, all values of one list equal, or a value that is not a number.
 #[expect(clippy::cast_precision_loss, reason = "a study has few variants")]
 pub fn kendall_tau(pairs: &[(f64, f64)]) -> Option<f64> {
     if pairs.iter().any(|(a, b)| a.is_nan() || b.is_nan()) {

@@ -116,7 +116,7 @@ impl Bar {
         Self { level, most_lost: exact.then(|| most_lost(runs, level)).flatten() }
     }
 
-    /// Whether the first sample of `pooled` is told apart from the second and is the faster one. Sorts `pooled`.
+    /// Whether the first sample of `pooled` is significantly different from the second and the faster one. Sorts `pooled`.
     pub(super) fn is_cleared_by(&self, pooled: &mut [(f64, bool)]) -> bool {
         let standing = Standing::of(pooled);
         let lost = standing.races() - standing.twice_wins / 2;
@@ -193,7 +193,7 @@ mod tests {
         assert_eq!(mann_whitney(&[Some(2.0); 10], &[Some(2.0); 10]), nobody);
     }
 
-    /// Five against five is the smallest pair that can be told apart: 2 orders of 252.
+    /// Five against five is the smallest pair that can be significantly different: 2 orders of 252.
     #[test]
     fn five_runs_each_are_the_least_that_can_win() {
         assert_close(p(&line(5, 1.0, 1.0), &line(5, 10.0, 1.0)), 2.0 / 252.0);

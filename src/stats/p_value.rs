@@ -2,7 +2,7 @@
 
 const STEPS: f64 = 10_000.0;
 
-/// `p` with four decimals: the least of 0.0001, 0.0002 ... 1 that is not under it.
+/// `p` with four decimals: the least of 0.0001, 0.0002 ... 1 that is not less.
 pub fn rounded_up_p(p: f64) -> f64 {
     let steps = (p * STEPS).ceil();
     // The product can land a hair over a whole number; a value that has four decimals already must stay.

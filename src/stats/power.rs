@@ -12,7 +12,7 @@ const SEED: [u8; 32] = *b"hlb-bench power of sessions is 1";
 const SIMULATIONS: u32 = 2000;
 
 /// The chance, 0 to 1, that `runs` runs of a recipe with these `times` (seconds) and `runs` runs of one that is faster
-/// by the share `gain` (0.03 for 3 %) are told apart by a two-sided Mann-Whitney test at p < 0.01, with the right one
+/// by the share `gain` (0.03 for 3 %) are significantly different by a two-sided Mann-Whitney test, with the right one
 /// named.
 ///
 /// From 2,000 simulated pairs of sessions, always the same ones: good to about 0.02. Each time is drawn from `times`
@@ -28,7 +28,7 @@ pub fn power(times: &[Option<f64>], gain: f64, runs: u32) -> f64 {
 /// The least number of runs from 2 to `most` that reaches a [`power()`] of `wanted` (0 to 1), or `None` if `most` does
 /// not.
 ///
-/// Found by bisection: more runs tell more apart, but for steps of the test and noise of the simulation of about a run
+/// Found by bisection: more runs find smaller gains, but for steps of the test and noise of the simulation of about a run
 /// in thirty.
 pub fn runs_needed(times: &[Option<f64>], gain: f64, wanted: f64, most: u32) -> Option<u32> {
     let is_enough = |runs| power(times, gain, runs) >= wanted;
@@ -133,7 +133,7 @@ mod tests {
     }
 
     /// SciPy 1.17.1: 20,000 pairs of sessions of `runs` normal draws with the sample's deviation, one moved by
-    /// `log(1 - gain)`, through `mannwhitneyu` (exact to 50 runs, asymptotic over), counted by the words of [`power`].
+    /// `log(1 - gain)`, through `mannwhitneyu` (exact to 50 runs, asymptotic over), counted as [`power`] counts.
     #[test]
     fn the_power_agrees_with_a_simulation_in_scipy() {
         for (gain, runs, expected) in
@@ -156,7 +156,7 @@ mod tests {
         let needed = runs_needed(&times, 0.01, 0.9, 50).expect("under 50");
         assert!((28..=38).contains(&needed), "{needed}");
         assert!(power(&times, 0.01, needed) >= 0.9 && power(&times, 0.01, needed - 1) < 0.9);
-        assert_eq!(runs_needed(&times, 0.2, 0.9, 20), Some(5), "four against four cannot be told apart");
+        assert_eq!(runs_needed(&times, 0.2, 0.9, 20), Some(5), "four against four are never significantly different");
         assert_eq!(runs_needed(&times, 0.01, 0.9, needed - 1), None);
         assert_eq!(runs_needed(&times, 0.0, 0.9, 20), None);
     }
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_times_are_told_apart_by_any_gain() {
+    fn any_gain_on_equal_times_is_significant() {
         assert!(power(&[Some(7.0); 5], 0.001, 10) >= 1.0);
     }
 

@@ -274,10 +274,10 @@ impl Rescaling for Muon {
     #[expect(clippy::cast_precision_loss, reason = "a run has far fewer than 2^52 steps")]
     fn rescales(self, due: &mut f64, Moment { step, steps }: Moment) -> bool {
         let step = step as f64;
-        if self.renormalise_every == 0.0 || step < *due {
+        if self.renormalize_every == 0.0 || step < *due {
             return false;
         }
-        *due = step + self.renormalise_every + self.renormalise_grows * step / steps as f64;
+        *due = step + self.renormalize_every + self.renormalize_grows * step / steps as f64;
         true
     }
 }

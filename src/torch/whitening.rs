@@ -52,7 +52,7 @@ fn signs(vectors: &Tensor) -> Tensor {
     vectors.gather(0, &first, false).sign()
 }
 
-/// Covariance (centred: n - 1, else n) of all patches, entries ordered channel, row, column.
+/// Covariance (centered: n - 1, else n) of all patches, entries ordered channel, row, column.
 fn covariance(images: &Tensor, whiten: Whiten) -> Tensor {
     let kernel = i64::from(whiten.kernel);
     let size = images.size()[1] * kernel * kernel;
@@ -67,7 +67,7 @@ fn covariance(images: &Tensor, whiten: Whiten) -> Tensor {
         squares += patches.transpose(0, 1).matmul(&patches);
     }
     let count = count.max(2);
-    let covariance = if whiten.centred {
+    let covariance = if whiten.centered {
         let mean = &sum / count;
         (squares - mean.outer(&mean) * count) / (count - 1)
     } else {

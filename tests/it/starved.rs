@@ -188,7 +188,7 @@ fn a_log_that_is_removed_ends_the_session() {
     assert_eq!(answer.code, Some(2), "{}", answer.stderr);
     assert!(answer.stderr.contains("was removed while the session was running"), "{}", answer.stderr);
     assert!(
-        answer.stderr.contains("hint: runs that are not logged are no runs; begin a new session"),
+        answer.stderr.contains("hint: runs that are not logged cannot be verified; begin a new session"),
         "{}",
         answer.stderr
     );

@@ -78,7 +78,7 @@ fn a_session_has_its_gpus_sensors_energy_and_warnings() {
     let words: Vec<&str> = result.derived.warnings.iter().map(Warning::word).collect();
     assert!(words.contains(&"throttled") && words.contains(&"power limited"), "{words:?}");
     assert!(
-        held.stderr.contains("warning: the GPU's clocks were held down in 100 % of the samples"),
+        held.stderr.contains("warning: the GPU's clocks were throttled in 100 % of the samples"),
         "{}",
         held.stderr
     );

@@ -1,14 +1,14 @@
-//! The variant against the reference of the same session: across hosts the ratio is the figure to trust.
+//! The ratio to the paired reference: across hosts it is the figure to trust.
 
 use serde::{Deserialize, Serialize};
 
-use crate::result::derive::RunFigures;
+use crate::result::derive::run_figures::RunFigures;
 use crate::result::derive::summary::times;
 use crate::rules::{MIN_DRIFT_RUNS, SIGNIFICANCE, SPEED_DRIFT_SHARE};
 use crate::run_log::{LoggedRun, RunLog};
 use crate::stats::{Estimate, Spread, mann_whitney, paired_ratio, ratio_of_medians, rounded_up_p};
 
-/// The variant against the reference, whose runs were held in turn with its own on the same machine.
+/// The variant against the reference, run in turn with it on the same machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
@@ -21,7 +21,7 @@ pub struct Calibration {
     pub time_ratio: Option<Estimate>,
     /// Two-sided p-value (Mann-Whitney) of the two times being of one and the same recipe, rounded up to four decimals.
     pub p_same_time: Option<f64>,
-    /// Seconds of one update of the variant over the reference's run beside it: geometric mean over the pairs of runs, with
+    /// Seconds per step of the variant over those of the reference's run paired with it: geometric mean over the pairs of runs, with
     /// its 95 % interval.
     pub step_ratio: Option<Estimate>,
     /// Each run of the reference.
@@ -32,7 +32,7 @@ pub struct Calibration {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Drift {
-    /// Seconds of one update in the second half of the runs over those in the first half, by medians, each run taken
+    /// Seconds per step in the second half of the runs over those in the first half, by medians, each run taken
     /// relative to the median of its recipe, with a 95 % bootstrap interval.
     pub second_half_over_first: Estimate,
     /// Two-sided p-value (Mann-Whitney) of the halves being equally fast, rounded up to four decimals.
@@ -61,7 +61,7 @@ pub(super) fn of(variant: &[RunFigures], reference: Vec<RunFigures>) -> Calibrat
     }
 }
 
-/// Seconds of one update of a run.
+/// Seconds per step of a run.
 #[expect(clippy::cast_precision_loss, reason = "a run has far fewer than 2^52 steps")]
 fn pace(run: &LoggedRun) -> Option<f64> {
     run.epochs.last().map(|epoch| epoch.train_seconds / epoch.step as f64)

@@ -1,13 +1,13 @@
-//! Floating-point operations, and the share of the device's peak that training reached.
+//! FLOPs, throughput and MFU: the share of the device's peak that training reached.
 
 use serde::{Deserialize, Serialize};
 
 use crate::peak::{self, Peak};
-use crate::result::derive::Basis;
+use crate::result::derive::basis::Basis;
 use crate::result::derive::energy::trained_gpu;
 use crate::work::{self, Work};
 
-/// Work done, against what the device could do.
+/// FLOPs and throughput, against the peak of the device.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Effort {
@@ -19,7 +19,7 @@ pub struct Effort {
     pub flop_per_second: Option<f64>,
     /// What the GPU could do at most in this number format; `null` for processors and for GPUs that are not in the table.
     pub peak_flop_per_second: Option<f64>,
-    /// The share of it that was reached, 0 to 1.
+    /// MFU: the share of that peak that was reached, 0 to 1.
     pub share_of_peak: Option<f64>,
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::hardware::{GpuSample, Sample};
-use crate::result::derive::{Basis, RunFigures, summary};
+use crate::result::derive::basis::Basis;
 use crate::run_log::{RunLog, TimedSample};
 
 /// How the energy of the GPU was measured.
@@ -16,50 +16,32 @@ pub enum EnergyMethod {
     IntegratedPower,
 }
 
-/// Energy from the start of a run until the target was first met, evaluations included.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EnergySummary {
-    /// Median energy of the GPU in joules; `null` where it is unknown or the median run did not reach.
-    pub gpu_joules: Option<f64>,
-    /// How it was measured; `null` where it was not.
-    pub gpu_method: Option<EnergyMethod>,
-    /// Why it was not.
-    pub gpu_unknown: Option<String>,
-    /// Median energy of the processor's packages in joules, from their counters (RAPL).
-    pub cpu_joules: Option<f64>,
-    /// Why it is unknown.
-    pub cpu_unknown: Option<String>,
-}
-
 /// A reading at a moment.
 type Reading = (f64, f64);
 
-pub(super) fn summarise(runs: &[RunFigures], basis: Basis) -> EnergySummary {
-    let method = method(basis);
-    let cpu_known = readings(basis.log, cpu_counter).len() > 1;
-    EnergySummary {
-        gpu_joules: summary::median(runs, |run| run.gpu_energy_joules),
-        gpu_method: method,
-        gpu_unknown: method.is_none().then(|| gpu_unknown(basis)),
-        cpu_joules: summary::median(runs, |run| run.cpu_energy_joules),
-        cpu_unknown: (!cpu_known).then(|| reason(basis.log, "host.cpu_energy_microjoules")),
-    }
-}
-
-/// The GPU that trains; `None` where the processor does, or nobody knows which.
+/// The GPU that trains; `None` where the processor does, or which one is unknown.
 pub(super) fn trained_gpu(basis: Basis) -> Option<usize> {
     let cuda = basis.log.trainer.as_ref().is_some_and(|trainer| trainer.device == "cuda");
     basis.machine.trained_gpu.filter(|_| cuda).and_then(|index| usize::try_from(index).ok())
 }
 
-fn gpu_unknown(basis: Basis) -> String {
+/// Why no energy of the GPU is known; `None` where it is.
+pub(super) fn gpu_unknown(basis: Basis) -> Option<String> {
+    if method(basis).is_some() {
+        return None;
+    }
     let cuda = basis.log.trainer.as_ref().is_some_and(|trainer| trainer.device == "cuda");
-    match (cuda, trained_gpu(basis)) {
+    Some(match (cuda, trained_gpu(basis)) {
         (false, _) => "the processor trained".to_owned(),
         (true, None) => "it is not known which GPU trained".to_owned(),
         (true, Some(index)) => reason(basis.log, &format!("gpus[{index}].power_milliwatts")),
-    }
+    })
+}
+
+/// Why no energy of the processor is known; `None` where it is.
+pub(super) fn cpu_unknown(log: &RunLog) -> Option<String> {
+    let known = readings(log, cpu_counter).len() > 1;
+    (!known).then(|| reason(log, "host.cpu_energy_microjoules"))
 }
 
 /// The last reason that a sample gives for a value that it lacks.
@@ -91,7 +73,8 @@ fn of_gpu(log: &RunLog, index: usize, value: impl Fn(&GpuSample) -> Option<f64>)
     readings(log, |sample| sample.gpus.get(index).and_then(&value))
 }
 
-fn method(basis: Basis) -> Option<EnergyMethod> {
+/// How the energy of the GPU that trains was measured; `None` where it was not.
+pub(super) fn method(basis: Basis) -> Option<EnergyMethod> {
     let index = trained_gpu(basis)?;
     if of_gpu(basis.log, index, gpu_counter).len() > 1 {
         return Some(EnergyMethod::Counter);
@@ -124,7 +107,7 @@ fn at(readings: &[Reading], moment: f64) -> Option<f64> {
     Some(from + (to - from) * (moment - begin) / (end - begin))
 }
 
-/// What a counter grew by. A counter that falls was set back, by a driver that was loaded again: then nobody knows.
+/// What a counter grew by; `None` if it fell, since a driver that is loaded again resets it.
 fn difference(readings: &[Reading], (begin, end): (f64, f64)) -> Option<f64> {
     let inside = readings.partition_point(|(at, _)| *at <= begin).saturating_sub(1);
     let until = readings.partition_point(|(at, _)| *at < end).min(readings.len().saturating_sub(1));

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::result::derive::{Basis, energy};
+use crate::result::derive::basis::Basis;
+use crate::result::derive::energy;
 use crate::run_log::{Arm, Epoch, LoggedRun, Outcome, RunLog};
 use crate::seed::Seed;
 use crate::units::{Accuracy, Target};
@@ -33,7 +34,7 @@ pub struct RunFigures {
     pub best_accuracy: Option<Accuracy>,
     /// Epochs trained.
     pub epochs: u32,
-    /// Updates made.
+    /// Optimizer steps.
     pub steps: u64,
     /// Seconds of training over the whole run.
     pub train_seconds: f64,
@@ -62,7 +63,7 @@ pub struct NearbyTimes {
 }
 
 impl RunFigures {
-    /// Seconds of one update over the whole run; `None` where no epoch was finished.
+    /// Seconds per step over the whole run; `None` where no epoch was finished.
     #[expect(clippy::cast_precision_loss, reason = "a run has far fewer than 2^52 steps")]
     pub fn seconds_per_step(&self) -> Option<f64> {
         (self.steps > 0).then(|| self.train_seconds / self.steps as f64)

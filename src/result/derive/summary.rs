@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::price::{Cost, cost};
-use crate::result::derive::energy::{self, EnergySummary};
-use crate::result::derive::{Basis, NearbyTimes, RunFigures};
+use crate::result::derive::basis::Basis;
+use crate::result::derive::energy::{self, EnergyMethod};
+use crate::result::derive::run_figures::{NearbyTimes, RunFigures};
 use crate::stats::{Interval, Spread, mean_and_deviation, median_interval, p_mean_over_target, rounded_up_p, wilson};
 use crate::units::Accuracy;
 
@@ -36,8 +37,24 @@ pub struct Summary {
     pub final_accuracy_deviation_points: Option<f64>,
     /// One-sided p-value (t-test) of the mean final accuracy being over the target, rounded up to four decimals.
     pub p_mean_over_target: Option<f64>,
-    /// Median seconds of one update, over the epochs that each run finished.
+    /// Median seconds per step, over the epochs that each run finished.
     pub seconds_per_step: Option<f64>,
+}
+
+/// Energy from the start of a run until the target was first met, evaluations included.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnergySummary {
+    /// Median energy of the GPU in joules; `null` where it is unknown or the median run did not reach.
+    pub gpu_joules: Option<f64>,
+    /// How it was measured; `null` where it was not.
+    pub gpu_method: Option<EnergyMethod>,
+    /// Why it was not.
+    pub gpu_unknown: Option<String>,
+    /// Median energy of the processor's packages in joules, from their counters (RAPL).
+    pub cpu_joules: Option<f64>,
+    /// Why it is unknown.
+    pub cpu_unknown: Option<String>,
 }
 
 /// Median over runs; a missing figure counts as larger than any.
@@ -50,10 +67,10 @@ pub(super) fn times(runs: &[RunFigures]) -> Vec<Option<f64>> {
     runs.iter().map(|run| run.time_to_accuracy_seconds).collect()
 }
 
-pub(super) fn summarise(runs: &[RunFigures], basis: Basis) -> Summary {
+pub(super) fn summarize(runs: &[RunFigures], basis: Basis) -> Summary {
     let times = times(runs);
     let count = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
-    let (held, reached) = (count(runs.len()), count(times.iter().flatten().count()));
+    let (total, reached) = (count(runs.len()), count(times.iter().flatten().count()));
     let spread = Spread::of(&times);
     // A mean over some of the runs would flatter: it takes all or is unknown.
     let finals: Option<Vec<Accuracy>> = runs.iter().map(|run| run.final_accuracy).collect();
@@ -61,14 +78,14 @@ pub(super) fn summarise(runs: &[RunFigures], basis: Basis) -> Summary {
     let shares: Vec<f64> = finals.iter().map(|accuracy| accuracy.share()).collect();
     let (mean, deviation) = mean_and_deviation(&shares);
     Summary {
-        runs: held,
+        runs: total,
         reached,
-        reached_share_interval: wilson(reached, held),
+        reached_share_interval: wilson(reached, total),
         time_to_accuracy_seconds: spread,
         median_interval_seconds: median_interval(&times),
         end_to_end_seconds: median(runs, |run| run.end_to_end_seconds),
         cost: spread.median.zip(basis.price).map(|(seconds, price)| cost(seconds, price)),
-        energy: energy::summarise(runs, basis),
+        energy: energy_summary(runs, basis),
         nearby: NearbyTimes {
             minus_0_5_points: median(runs, |run| run.nearby.minus_0_5_points),
             minus_0_2_points: median(runs, |run| run.nearby.minus_0_2_points),
@@ -79,5 +96,15 @@ pub(super) fn summarise(runs: &[RunFigures], basis: Basis) -> Summary {
         final_accuracy_deviation_points: deviation.map(|deviation| 100.0 * deviation),
         p_mean_over_target: p_mean_over_target(&finals, basis.log.start.target).map(rounded_up_p),
         seconds_per_step: median(runs, RunFigures::seconds_per_step),
+    }
+}
+
+fn energy_summary(runs: &[RunFigures], basis: Basis) -> EnergySummary {
+    EnergySummary {
+        gpu_joules: median(runs, |run| run.gpu_energy_joules),
+        gpu_method: energy::method(basis),
+        gpu_unknown: energy::gpu_unknown(basis),
+        cpu_joules: median(runs, |run| run.cpu_energy_joules),
+        cpu_unknown: energy::cpu_unknown(basis.log),
     }
 }

@@ -1,17 +1,18 @@
-//! What the sensors said while runs were held.
+//! What the sensors said during runs.
 
 use serde::{Deserialize, Serialize};
 
 use crate::hardware::{GpuSample, HostSample, Sample, ThrottleReason};
-use crate::result::derive::{Basis, energy};
+use crate::result::derive::basis::Basis;
+use crate::result::derive::energy;
 use crate::run_log::{RunLog, TimedSample};
 use crate::stats::Spread;
 
-/// What the sensors said while runs were held. An order statistic is `null` where no sample has a value; the run log says why.
+/// What the sensors said during runs. An order statistic is `null` where no sample has a value; the run log says why.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TelemetrySummary {
-    /// Samples taken while runs were held.
+    /// Samples taken during runs.
     pub samples: u32,
     /// Busy share of all processors in percent.
     pub cpu_percent: Spread,
@@ -21,7 +22,7 @@ pub struct TelemetrySummary {
     pub cpu_frequency_mhz: Spread,
     /// Load average over a minute.
     pub load_1m: Spread,
-    /// Memory that was still to be had, in bytes.
+    /// Memory available, in bytes.
     pub memory_available_bytes: Spread,
     /// The GPU that trained; `null` where the processor did.
     pub gpu: Option<GpuTelemetry>,
@@ -45,19 +46,19 @@ pub struct GpuTelemetry {
     pub utilization_percent: Spread,
     /// Memory in use in bytes.
     pub memory_used_bytes: Spread,
-    /// Share of the samples, 0 to 1, in which the clocks were held down; `null` where the GPU does not say.
+    /// Share of the samples, 0 to 1, with throttled clocks; `null` where the GPU does not say.
     pub throttled_share: Option<f64>,
 }
 
-/// Samples taken while a run was held.
+/// Samples taken during a run.
 pub(super) fn in_runs(log: &RunLog) -> Vec<&TimedSample> {
     let spans: Vec<(f64, f64)> = log
         .in_order()
         .iter()
         .map(|run| (run.began_at_seconds, run.began_at_seconds + run.supervised_seconds))
         .collect();
-    let held = |timed: &&TimedSample| spans.iter().any(|(begin, end)| (*begin..=*end).contains(&timed.at_seconds));
-    log.samples.iter().filter(held).collect()
+    let in_a_run = |timed: &&TimedSample| spans.iter().any(|(begin, end)| (*begin..=*end).contains(&timed.at_seconds));
+    log.samples.iter().filter(in_a_run).collect()
 }
 
 /// Known values of a sensor.
@@ -74,12 +75,12 @@ fn bytes(count: Option<u64>) -> Option<f64> {
     count.map(|count| count as f64)
 }
 
-/// Whether this reason holds clocks down against the wish of whoever set the machine up.
-pub(super) fn holds_down(reason: ThrottleReason) -> bool {
+/// Whether this reason throttles the clocks against the owner's settings.
+pub(super) fn is_throttling(reason: ThrottleReason) -> bool {
     !matches!(reason, ThrottleReason::GpuIdle | ThrottleReason::ApplicationsClocksSetting)
 }
 
-pub(super) fn summarise(basis: Basis) -> TelemetrySummary {
+pub(super) fn summarize(basis: Basis) -> TelemetrySummary {
     let samples = in_runs(basis.log);
     let host = |value: fn(&HostSample) -> Option<f64>| spread(&samples, |sample| value(&sample.host));
     TelemetrySummary {
@@ -107,11 +108,11 @@ fn of_gpu(samples: &[&TimedSample], index: usize) -> GpuTelemetry {
     }
 }
 
-/// Share of the samples in which the clocks of a GPU were held down; `None` where it never says.
+/// Share of the samples with throttled clocks of a GPU; `None` where it never says.
 #[expect(clippy::cast_precision_loss, reason = "a session has far fewer than 2^52 samples")]
 pub(super) fn throttled_share(samples: &[&TimedSample], index: usize) -> Option<f64> {
     let reasons: Vec<&Vec<ThrottleReason>> =
         samples.iter().filter_map(|timed| timed.sample.gpus.get(index)?.throttle_reasons.as_ref()).collect();
-    let held_down = reasons.iter().filter(|reasons| reasons.iter().copied().any(holds_down)).count();
-    (!reasons.is_empty()).then(|| held_down as f64 / reasons.len() as f64)
+    let throttled = reasons.iter().filter(|reasons| reasons.iter().copied().any(is_throttling)).count();
+    (!reasons.is_empty()).then(|| throttled as f64 / reasons.len() as f64)
 }

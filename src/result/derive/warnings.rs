@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::hardware::{Gpu, Sample, ThrottleReason};
-use crate::result::derive::telemetry::{holds_down, in_runs, known, throttled_share};
-use crate::result::derive::{Basis, Drift, energy};
+use crate::result::derive::basis::Basis;
+use crate::result::derive::calibration::Drift;
+use crate::result::derive::energy;
+use crate::result::derive::telemetry::{in_runs, is_throttling, known, throttled_share};
 use crate::rules::{CLOCK_STEP_SECONDS, CPU_LIMITED_SHARE, FREQUENCY_DRIFT_SHARE, OTHER_CPU_PERCENT, THROTTLED_SHARE};
 use crate::run_log::{RunLog, TimedSample};
 use crate::stats::Spread;
@@ -13,14 +15,14 @@ use crate::stats::Spread;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Warning {
-    /// The GPU's clocks were held down in more than 5 % of the samples.
+    /// The GPU's clocks were throttled in more than 5 % of the samples.
     Throttled {
         /// Share of the samples, 0 to 1.
         share: f64,
         /// Why they were.
         reasons: Vec<ThrottleReason>,
     },
-    /// Somebody else computed on the GPU.
+    /// Another process used the GPU.
     OtherGpuProcess {
         /// Most at once.
         processes: u32,
@@ -60,15 +62,15 @@ pub enum Warning {
     },
     /// Training became slower or faster over the session, by more than chance and more than 2 %.
     SpeedDrift {
-        /// Seconds of one update in the second half over those in the first.
+        /// Seconds per step in the second half over those in the first.
         second_half_over_first: f64,
     },
-    /// Memory was swapped out while runs were held.
+    /// Memory was swapped out during runs.
     SwapInUse {
         /// Most bytes at once.
         bytes: u64,
     },
-    /// The system's clock was set while the session was held; durations are not taken from it.
+    /// The system's clock was set during the session; durations are not taken from it.
     ClockStepped {
         /// Largest step in seconds.
         seconds: f64,
@@ -77,7 +79,7 @@ pub enum Warning {
     Resumed {
         /// How often.
         times: u32,
-        /// Runs that were left behind and held again with the same seed.
+        /// Runs that were abandoned and run again with the same seed.
         abandoned_runs: u32,
     },
 }
@@ -108,12 +110,12 @@ impl Warning {
             Self::Throttled { share, reasons } => {
                 let reasons: Vec<&str> = reasons.iter().map(|reason| reason.words()).collect();
                 format!(
-                    "the GPU's clocks were held down in {:.0} % of the samples: {}",
+                    "the GPU's clocks were throttled in {:.0} % of the samples: {}",
                     100.0 * share,
                     reasons.join(", ")
                 )
             }
-            Self::OtherGpuProcess { processes } => format!("up to {processes} other processes computed on the GPU"),
+            Self::OtherGpuProcess { processes } => format!("up to {processes} other processes used the GPU"),
             Self::PowerLimitBelowDefault { limit_milliwatts, default_milliwatts } => format!(
                 "the GPU's power limit is {:.0} W, it comes with {:.0} W",
                 f64::from(*limit_milliwatts) / 1e3,
@@ -131,7 +133,7 @@ impl Warning {
                 "the clock of what trained was {first_half_mhz:.0} MHz in the first half of the session and {second_half_mhz:.0} MHz in the second"
             ),
             Self::SpeedDrift { second_half_over_first } => format!(
-                "an update took {second_half_over_first:.3} times as long in the second half of the session as in the first"
+                "a step took {second_half_over_first:.3} times as long in the second half of the session as in the first"
             ),
             Self::SwapInUse { bytes } => format!("{:.1} MiB of memory were swapped out", *bytes as f64 / 1_048_576.0),
             Self::ClockStepped { seconds } => format!(
@@ -142,8 +144,8 @@ impl Warning {
                 if *times == 1 { "once".to_owned() } else { format!("{times} times") },
                 match abandoned_runs {
                     0 => "no run was cut off".to_owned(),
-                    1 => "1 run was cut off and held again with the same seed".to_owned(),
-                    more => format!("{more} runs were cut off and held again with the same seeds"),
+                    1 => "1 run was cut off and run again with the same seed".to_owned(),
+                    more => format!("{more} runs were cut off and run again with the same seeds"),
                 }
             ),
         }
@@ -173,7 +175,7 @@ fn throttled(samples: &[&TimedSample], index: usize) -> Option<Warning> {
     let share = throttled_share(samples, index).filter(|share| *share > THROTTLED_SHARE)?;
     let of_sample = |timed: &&TimedSample| timed.sample.gpus.get(index)?.throttle_reasons.clone();
     let mut reasons: Vec<ThrottleReason> =
-        samples.iter().filter_map(of_sample).flatten().filter(|reason| holds_down(*reason)).collect();
+        samples.iter().filter_map(of_sample).flatten().filter(|reason| is_throttling(*reason)).collect();
     reasons.sort_unstable();
     reasons.dedup();
     Some(Warning::Throttled { share, reasons })
@@ -245,7 +247,7 @@ fn swap(samples: &[&TimedSample]) -> Option<Warning> {
 }
 
 /// The largest step of the calendar against the monotonic clock between two samples of one process. Between two processes
-/// of a resumed session there is a gap, which is no step.
+/// of a resumed session there is a gap, which does not count.
 #[expect(clippy::cast_precision_loss, reason = "2^52 milliseconds are a long time")]
 fn clock_stepped(log: &RunLog) -> Option<Warning> {
     let starts: Vec<f64> = log.stretches.iter().map(|stretch| stretch.began_at_seconds).collect();
