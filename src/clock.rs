@@ -102,20 +102,3 @@ impl<'a> RunClock<'a> {
         PhaseSeconds { setup_seconds: setup, train_seconds: train, evaluate_seconds: evaluate, log_seconds: log }
     }
 }
-
-/// A clock that moves only when told to, for tests of the order of events.
-#[derive(Debug, Default)]
-pub struct ManualClock(std::cell::Cell<Duration>);
-
-impl ManualClock {
-    /// Moves the clock on.
-    pub fn advance(&self, by: Duration) {
-        self.0.set(self.0.get() + by);
-    }
-}
-
-impl Clock for ManualClock {
-    fn now(&self) -> Duration {
-        self.0.get()
-    }
-}

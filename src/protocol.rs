@@ -104,16 +104,32 @@ fn evaluate(trainer: &mut dyn Trainer) -> Result<Accuracy, TrainError> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::rc::Rc;
     use std::time::Duration;
 
     use proptest::prelude::*;
 
     use super::*;
-    use crate::clock::ManualClock;
 
     const TARGET: Target = Target { correct: 90, of: 100 };
     const START: RunStart = RunStart { arm: Arm::Variant, run: 1, seed: Seed::from_number(1) };
+
+    /// A clock that moves only when told to.
+    #[derive(Debug, Default)]
+    struct ManualClock(Cell<Duration>);
+
+    impl ManualClock {
+        fn advance(&self, by: Duration) {
+            self.0.set(self.0.get() + by);
+        }
+    }
+
+    impl Clock for ManualClock {
+        fn now(&self) -> Duration {
+            self.0.get()
+        }
+    }
 
     /// Moves a manual clock and notes the order of calls. It simulates the order of events, not learning.
     struct Simulated {

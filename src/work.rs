@@ -297,7 +297,10 @@ mod tests {
         let stem = (4_u32..512, any::<bool>());
         (stem, prop::collection::vec(4_u32..2048, 1..=4), 16_u32..128).prop_map(|((width, whitens), widths, crop)| {
             let mut recipe = cifar();
-            recipe.stem = if whitens { Stem::Whiten(Whiten::plain(64, 0.01, width)) } else { Stem::Conv { width } };
+            recipe.stem = match cifar().stem {
+                    Stem::Whiten(whiten) if whitens => Stem::Whiten(Whiten { width, ..whiten }),
+                    _ => Stem::Conv { width },
+                };
             recipe.blocks.widths = widths;
             recipe.augment.crop = crop;
             recipe

@@ -74,22 +74,6 @@ fn is_two(kernel: &u32) -> bool {
 }
 
 impl Whiten {
-    /// The reference's whitening.
-    pub fn plain(images: u32, eps: f64, width: u32) -> Self {
-        Self {
-            images,
-            eps,
-            width,
-            kernel: 2,
-            project: true,
-            sign_pairs: false,
-            bias: None,
-            centered: true,
-            chunk: None,
-            half: false,
-        }
-    }
-
     /// Channels behind the whitening of images with `channels` channels.
     pub fn patch_channels(self, channels: u32) -> u32 {
         channels * self.kernel * self.kernel * if self.sign_pairs { 2 } else { 1 }
