@@ -20,7 +20,7 @@ use crate::result::entry::{
 use crate::result::file::{RESULT_SCHEMA, ResultFile};
 use crate::result::plausible;
 use crate::rules::{FIGURE_TOLERANCE, RULES_VERSION};
-use crate::run_log::{Course, LOG_CAP, RunLog, TrainerStart};
+use crate::run_log::{TrainingLength, LOG_CAP, RunLog, TrainerStart};
 use crate::signing::{AllowedSigners, RERUN_NAMESPACE, RESULT_NAMESPACE, verify};
 use crate::track;
 use crate::tree;
@@ -279,7 +279,7 @@ fn check_log(result: &ResultFile, log: &RunLog) -> Result<(), Fault> {
     };
     let (start, session, programs) = (&log.start, &result.session, &result.harness);
     let reference = result.reference.as_ref().map(|reference| reference.recipe_sha256);
-    let logged_reference = start.reference.map(|course| course.recipe_sha256);
+    let logged_reference = start.reference.map(|reference| reference.recipe_sha256);
     check_equal([
         ("track", result.track.to_string(), start.track.clone()),
         ("rules_version", result.rules_version.clone(), start.rules_version.clone()),
@@ -338,9 +338,9 @@ fn reference(result: &ResultFile, ground: &Ground) -> Result<Option<Recipe>, Fau
 
 /// Epochs and steps of the run log against the recipes, and the whole evaluation split against the data set.
 fn check_schedule(ground: &Ground, (recipe, reference): (&Recipe, Option<&Recipe>), log: &RunLog) -> Result<(), Fault> {
-    check_course(ground, recipe, log.start.recipe)?;
-    if let Some((recipe, course)) = reference.zip(log.start.reference) {
-        check_course(ground, recipe, course)?;
+    check_length(ground, recipe, log.start.recipe)?;
+    if let Some((recipe, logged)) = reference.zip(log.start.reference) {
+        check_length(ground, recipe, logged)?;
     }
     let evaluation = ground.shapes.evaluation;
     let runs = log.runs.iter().chain(&log.reference).chain(&log.abandoned);
@@ -353,8 +353,8 @@ fn check_schedule(ground: &Ground, (recipe, reference): (&Recipe, Option<&Recipe
     }
 }
 
-fn check_course(ground: &Ground, recipe: &Recipe, course: Course) -> Result<(), Fault> {
-    let (logged, length) = (course.length(), recipe.length(ground.shapes.train));
+fn check_length(ground: &Ground, recipe: &Recipe, logged: TrainingLength) -> Result<(), Fault> {
+    let (logged, length) = (logged.length(), recipe.length(ground.shapes.train));
     if logged == length {
         return Ok(());
     }

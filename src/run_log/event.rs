@@ -114,9 +114,9 @@ pub struct SessionStart {
     /// Accuracy to reach.
     pub target: Target,
     /// Recipe that the session is about.
-    pub recipe: Course,
+    pub recipe: TrainingLength,
     /// The track's reference, where it is run in turn with the variant.
-    pub reference: Option<Course>,
+    pub reference: Option<TrainingLength>,
     /// SHA-256 over the arrays that are trained on.
     pub content_sha256: Sha256Hex,
     /// SHA-256 of `hlb-bench`.
@@ -141,7 +141,7 @@ pub struct SessionStart {
 
 /// A recipe and the length of its schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Course {
+pub struct TrainingLength {
     /// SHA-256 of the recipe.
     pub recipe_sha256: Sha256Hex,
     /// Epochs of the schedule.
@@ -153,8 +153,8 @@ pub struct Course {
     pub last_epoch_steps: Option<u32>,
 }
 
-impl Course {
-    /// The course of a recipe with this digest.
+impl TrainingLength {
+    /// The training length of a recipe with this digest.
     pub fn new(recipe_sha256: Sha256Hex, length: Length) -> Self {
         let Length { epochs, steps_per_epoch, last_epoch_steps } = length;
         Self { recipe_sha256, epochs, steps_per_epoch, last_epoch_steps }

@@ -16,7 +16,7 @@ pub struct RunLog {
     /// What the trainer ran on; `None` if it never started.
     pub trainer: Option<TrainerStart>,
     /// The part of the session that each process ran; one, unless it was resumed.
-    pub stretches: Vec<Stretch>,
+    pub segments: Vec<Segment>,
     /// Whether one seed trained twice gave the same model, where that was asked for.
     pub repeat: Option<Repeat>,
     /// The runs of the variant, in order.
@@ -35,7 +35,7 @@ pub struct RunLog {
 
 /// The part of a session that one process ran.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Stretch {
+pub struct Segment {
     /// Seconds on the session's clock when it began.
     pub began_at_seconds: f64,
     /// Seconds from its start until then: arguments, verification and decoding of the data set, machine record.
@@ -77,7 +77,7 @@ pub struct LoggedRun {
     /// Its seed.
     pub seed: Seed,
     /// The segment that it belongs to.
-    pub stretch: usize,
+    pub segment: usize,
     /// Seconds since the session's start when it began.
     pub began_at_seconds: f64,
     /// Its epochs.

@@ -15,8 +15,8 @@ mod log;
 mod reader;
 mod writer;
 
-pub use event::{Arm, Course, Epoch, Event, Outcome, RunStart, RunStop, SessionResume, SessionStart, TrainerStart};
+pub use event::{Arm, TrainingLength, Epoch, Event, Outcome, RunStart, RunStop, SessionResume, SessionStart, TrainerStart};
 pub use line::{LOG_CAP, LOG_SCHEMA, LogLine, whole_lines};
-pub use log::{LoggedRun, Repeat, RunLog, Stretch, TimedSample};
+pub use log::{LoggedRun, Repeat, RunLog, Segment, TimedSample};
 pub use reader::RunLogError;
 pub use writer::{LogError, LogWriter};

@@ -3,9 +3,9 @@
 use std::str;
 
 use crate::rules::{BOOKED_TOLERANCE_SECONDS, BOOKED_TOLERANCE_SHARE};
-use crate::run_log::event::{Arm, Course, Epoch, Event, Outcome, RunStart, RunStop, SessionResume, TrainerStart};
+use crate::run_log::event::{Arm, TrainingLength, Epoch, Event, Outcome, RunStart, RunStop, SessionResume, TrainerStart};
 use crate::run_log::line::{LOG_SCHEMA, LogLine, read_line, whole_lines};
-use crate::run_log::log::{LoggedRun, Repeat, RunLog, Stretch, TimedSample, slack};
+use crate::run_log::log::{LoggedRun, Repeat, RunLog, Segment, TimedSample, slack};
 use crate::seed;
 
 /// A run log that cannot be believed.
@@ -61,11 +61,11 @@ impl Reader {
         if start.schema != LOG_SCHEMA {
             return Err(format!("the schema is not `{LOG_SCHEMA}`"));
         }
-        let stretch = Stretch { dataset_seconds: start.dataset_seconds, ..Stretch::default() };
+        let segment = Segment { dataset_seconds: start.dataset_seconds, ..Segment::default() };
         let log = RunLog {
             start,
             trainer: None,
-            stretches: vec![stretch],
+            segments: vec![segment],
             repeat: None,
             runs: Vec::new(),
             reference: Vec::new(),
@@ -106,8 +106,8 @@ impl Reader {
         }
     }
 
-    fn stretch(&mut self) -> &mut Stretch {
-        self.log.stretches.last_mut().expect("a log has a stretch from its first line on")
+    fn segment(&mut self) -> &mut Segment {
+        self.log.segments.last_mut().expect("a log has a segment from its first line on")
     }
 
     fn trainer_start(&mut self, trainer: TrainerStart) -> Result<(), String> {
@@ -120,20 +120,20 @@ impl Reader {
         self.trainer_started = true;
         self.log.trainer = Some(trainer);
         let at_seconds = self.at_seconds;
-        let stretch = self.stretch();
-        stretch.trainer_start_seconds = at_seconds - stretch.began_at_seconds;
+        let segment = self.segment();
+        segment.trainer_start_seconds = at_seconds - segment.began_at_seconds;
         Ok(())
     }
 
     fn warmup_run(&mut self, arm: Arm, seconds: f64) -> Result<(), String> {
-        let first = self.log.stretches.len() > 1 || (self.log.runs.is_empty() && self.log.reference.is_empty());
+        let first = self.log.segments.len() > 1 || (self.log.runs.is_empty() && self.log.reference.is_empty());
         if !self.trainer_started || !first || self.open {
             return Err("the warmup run comes after `trainer_start` and before all runs".to_owned());
         }
         let seconds = positive("seconds", seconds)?;
         match arm {
-            Arm::Variant => self.stretch().warmup_seconds = seconds,
-            Arm::Reference => self.stretch().reference_warmup_seconds = seconds,
+            Arm::Variant => self.segment().warmup_seconds = seconds,
+            Arm::Reference => self.segment().reference_warmup_seconds = seconds,
         }
         Ok(())
     }
@@ -148,7 +148,7 @@ impl Reader {
         Ok(())
     }
 
-    fn course(&self, arm: Arm) -> Result<Course, String> {
+    fn planned(&self, arm: Arm) -> Result<TrainingLength, String> {
         match arm {
             Arm::Variant => Ok(self.log.start.recipe),
             Arm::Reference => {
@@ -169,7 +169,7 @@ impl Reader {
         if !self.trainer_started || self.open {
             return Err("a run starts before the trainer or inside another run".to_owned());
         }
-        let (course, runs) = (self.course(arm)?, self.log.start.runs);
+        let (planned, runs) = (self.planned(arm)?, self.log.start.runs);
         self.set_aside(arm);
         if run as usize != self.log.runs_of(arm).len() + 1 || run > runs {
             return Err(format!("run {run} is out of order, or more than the {runs} runs asked for"));
@@ -178,14 +178,14 @@ impl Reader {
         if self.log.start.reference.is_some() && !turn {
             return Err("the runs of reference and variant do not take turns".to_owned());
         }
-        if seed != seed::derive(course.recipe_sha256, &self.log.start.nonce, run) {
+        if seed != seed::derive(planned.recipe_sha256, &self.log.start.nonce, run) {
             return Err(format!("the seed of run {run} does not follow from recipe and nonce"));
         }
         let began = LoggedRun {
             arm,
             run,
             seed,
-            stretch: self.log.stretches.len() - 1,
+            segment: self.log.segments.len() - 1,
             began_at_seconds: self.at_seconds,
             epochs: Vec::new(),
             epochs_at_seconds: Vec::new(),
@@ -199,8 +199,8 @@ impl Reader {
 
     /// A run that an earlier process did not finish is run again from the start.
     fn set_aside(&mut self, arm: Arm) {
-        let current = self.log.stretches.len() - 1;
-        let left_behind = |run: &LoggedRun| run.stretch < current && !run.is_finished();
+        let current = self.log.segments.len() - 1;
+        let left_behind = |run: &LoggedRun| run.segment < current && !run.is_finished();
         if self.log.runs_of(arm).last().is_some_and(left_behind) {
             let run = self.runs_mut(arm).pop();
             self.log.abandoned.extend(run);
@@ -216,7 +216,7 @@ impl Reader {
     }
 
     fn epoch(&mut self, epoch: Epoch) -> Result<(), String> {
-        let length = self.course(self.arm)?.length();
+        let length = self.planned(self.arm)?.length();
         let at_seconds = self.at_seconds;
         let run = self.open_run()?;
         let expected = u32::try_from(run.epochs.len()).unwrap_or(u32::MAX).saturating_add(1);
@@ -238,7 +238,7 @@ impl Reader {
 
     fn run_stop(&mut self, stop: RunStop) -> Result<(), String> {
         let (target, stop_at_target) = (self.log.start.target, self.log.start.stop_at_target);
-        let (epochs, at_seconds) = (self.course(self.arm)?.epochs as usize, self.at_seconds);
+        let (epochs, at_seconds) = (self.planned(self.arm)?.epochs as usize, self.at_seconds);
         let run = self.open_run()?;
         if stop.run != run.run {
             return Err(format!("`run_stop` of run {} inside run {}", stop.run, run.run));
@@ -281,7 +281,7 @@ impl Reader {
         positive("dataset_seconds", resume.dataset_seconds)?;
         let began_at_seconds = self.at_seconds;
         let dataset_seconds = resume.dataset_seconds;
-        self.log.stretches.push(Stretch { began_at_seconds, dataset_seconds, ..Stretch::default() });
+        self.log.segments.push(Segment { began_at_seconds, dataset_seconds, ..Segment::default() });
         (self.open, self.trainer_started, self.log.stop_reason) = (false, false, None);
         Ok(())
     }

@@ -3,7 +3,7 @@
 use crate::artifact::{Sha256Hex, sha256_hex};
 use crate::ground::Ground;
 use crate::recipe::Recipe;
-use crate::run_log::Course;
+use crate::run_log::TrainingLength;
 use crate::seed::{self, Seed};
 use crate::study::error::StudyError;
 use crate::study::file::StudyFile;
@@ -34,7 +34,7 @@ pub struct Lane {
     /// What it trains.
     pub recipe: Recipe,
     /// Digest and length of that.
-    pub course: Course,
+    pub course: TrainingLength,
     /// The keys in which it differs from the reference.
     pub changes: Vec<Change>,
 }
@@ -114,8 +114,8 @@ impl Lane {
     }
 }
 
-fn course(recipe: &Recipe, ground: &Ground) -> Course {
-    Course::new(variant::digest(recipe), recipe.length(ground.shapes.train))
+fn course(recipe: &Recipe, ground: &Ground) -> TrainingLength {
+    TrainingLength::new(variant::digest(recipe), recipe.length(ground.shapes.train))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::artifact::Sha256Hex;
 use crate::clock::PhaseSeconds;
-use crate::run_log::{Course, Epoch, Outcome};
+use crate::run_log::{TrainingLength, Epoch, Outcome};
 use crate::seed::Seed;
 use crate::units::{Accuracy, Target};
 
@@ -24,7 +24,7 @@ pub struct StudyStart {
     /// Accuracy to reach.
     pub target: Target,
     /// What each variant trains, in the order of the study.
-    pub recipes: Vec<(String, Course)>,
+    pub recipes: Vec<(String, TrainingLength)>,
     /// SHA-256 over the arrays that are trained on.
     pub content_sha256: Sha256Hex,
     /// The machine and the programs.

@@ -30,7 +30,7 @@ use hlb_bench::result::{
 };
 use hlb_bench::rules::RULES_VERSION;
 use hlb_bench::run_log::{
-    Arm, Course, Epoch, Event, LOG_SCHEMA, LogLine, Outcome, RunLog, RunStart, RunStop, SessionStart, TrainerStart,
+    Arm, TrainingLength, Epoch, Event, LOG_SCHEMA, LogLine, Outcome, RunLog, RunStart, RunStop, SessionStart, TrainerStart,
 };
 use hlb_bench::seed;
 use hlb_bench::signing::{self, KeyChoice, RERUN_NAMESPACE, RESULT_NAMESPACE, Signer};
@@ -471,7 +471,7 @@ fn content(manifest: &Manifest) -> Sha256Hex {
 }
 
 fn start(spec: &Spec, track: &Track, recipe: &Recipe, train_images: u32) -> SessionStart {
-    let course = |recipe: &Recipe| Course::new(variant::digest(recipe), recipe.length(train_images));
+    let course = |recipe: &Recipe| TrainingLength::new(variant::digest(recipe), recipe.length(train_images));
     let reference = variant::shipped(&track.reference).expect("shipped");
     SessionStart {
         schema: LOG_SCHEMA.to_owned(),

@@ -13,7 +13,7 @@ use crate::printer::{Label, labelled, note};
 use crate::recipe::Recipe;
 use crate::result::{LOG_FILE, MANIFEST_FILE, RECIPE_FILE, RESULT_FILE, VARIANT_FILE};
 use crate::rules::RULES_VERSION;
-use crate::run_log::{Arm, Course, LOG_SCHEMA, LogWriter, RunLog, RunStart, SessionResume, SessionStart, whole_lines};
+use crate::run_log::{Arm, TrainingLength, LOG_SCHEMA, LogWriter, RunLog, RunStart, SessionResume, SessionStart, whole_lines};
 use crate::seed;
 use crate::session::Opening;
 use crate::text::show;
@@ -84,8 +84,8 @@ fn now() -> String {
     clock::calendar().format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-fn course(recipe: &Recipe, prepared: &Prepared) -> Course {
-    Course::new(variant::digest(recipe), recipe.length(prepared.resolved.ground.shapes.train))
+fn course(recipe: &Recipe, prepared: &Prepared) -> TrainingLength {
+    TrainingLength::new(variant::digest(recipe), recipe.length(prepared.resolved.ground.shapes.train))
 }
 
 /// All runs of a session: those of the reference, if there are any, each before that of the variant.
@@ -224,7 +224,7 @@ mod tests {
 
     fn start(calibrated: bool) -> SessionStart {
         let length = Length { epochs: 1, steps_per_epoch: 1, last_epoch_steps: None };
-        let course = |text: &[u8]| Course::new(sha256_hex(text), length);
+        let course = |text: &[u8]| TrainingLength::new(sha256_hex(text), length);
         SessionStart {
             schema: LOG_SCHEMA.to_owned(),
             rules_version: RULES_VERSION.to_owned(),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::run_log::{RunLog, RunStop, Stretch};
+use crate::run_log::{RunLog, RunStop, Segment};
 
 /// Where the session's seconds went, from the start of the process to the last line of the run log. Of a resumed session
 /// the seconds of all its processes, and none of those in between.
@@ -33,10 +33,10 @@ pub(super) fn of(log: &RunLog) -> Phases {
     let runs = || log.runs.iter().chain(&log.reference).chain(&log.abandoned);
     let sum =
         |figure: &dyn Fn(&RunStop) -> f64| -> f64 { runs().filter_map(|run| run.stop.as_ref()).map(figure).sum() };
-    let over = |figure: &dyn Fn(&Stretch) -> f64| -> f64 { log.stretches.iter().map(figure).sum() };
-    let before = over(&|stretch| stretch.dataset_seconds);
-    let dataset_seconds = before + over(&|stretch| stretch.trainer_start_seconds);
-    let warmup_run_seconds = over(&|stretch| stretch.warmup_seconds + stretch.reference_warmup_seconds);
+    let over = |figure: &dyn Fn(&Segment) -> f64| -> f64 { log.segments.iter().map(figure).sum() };
+    let before = over(&|segment| segment.dataset_seconds);
+    let dataset_seconds = before + over(&|segment| segment.trainer_start_seconds);
+    let warmup_run_seconds = over(&|segment| segment.warmup_seconds + segment.reference_warmup_seconds);
     let setup_seconds = sum(&|stop| stop.phases.setup_seconds);
     let train_seconds = sum(&|stop| stop.phases.train_seconds);
     let evaluate_seconds = sum(&|stop| stop.phases.evaluate_seconds);

@@ -109,13 +109,13 @@ fn figures(run: &LoggedRun, basis: Basis) -> RunFigures {
 
 /// Start of both programs, data, warmup run and the model, then training and evaluation up to the crossing.
 fn end_to_end(log: &RunLog, run: &LoggedRun, index: usize) -> f64 {
-    let (epoch, stretch) = (&run.epochs[index], &log.stretches[run.stretch]);
+    let (epoch, segment) = (&run.epochs[index], &log.segments[run.segment]);
     let setup = run.stop.as_ref().map_or(0.0, |stop| stop.phases.setup_seconds);
     let warmup = match run.arm {
-        Arm::Variant => stretch.warmup_seconds,
-        Arm::Reference => stretch.reference_warmup_seconds,
+        Arm::Variant => segment.warmup_seconds,
+        Arm::Reference => segment.reference_warmup_seconds,
     };
-    let before = stretch.dataset_seconds + stretch.trainer_start_seconds + warmup + setup;
+    let before = segment.dataset_seconds + segment.trainer_start_seconds + warmup + setup;
     before + epoch.train_seconds + epoch.evaluate_seconds
 }
 
