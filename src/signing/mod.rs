@@ -5,7 +5,7 @@
 //! ever hashed before its signature is known to be good.
 //!
 //! What this room must never do:
-//! - parse, normalise or re-serialise the message: it is bytes;
+//! - parse, normalize or re-serialize the message: it is bytes;
 //! - read a clock: the caller says at which time a key has to be valid;
 //! - overwrite a key, print, or let a private key out of [`Signer`];
 //! - be laxer than either OpenSSH or the `ssh-key` crate: where the two disagree, the stricter
@@ -13,8 +13,7 @@
 //!
 //! | file | noun |
 //! |---|---|
-//! | `armour` | the text form of a signature, in its one accepted layout |
-//! | `wire` | the fields of a signature, cut without slack |
+//! | `armor` | the text form of a signature, in its one accepted layout |
 //! | `key_type` | the four kinds of key that may sign |
 //! | `allowed_signers`, `allowed_line` | who may sign what, and when |
 //! | `verify` | the verdict on message, signature and signers |
@@ -24,7 +23,7 @@
 
 mod allowed_line;
 pub mod allowed_signers;
-pub mod armour;
+pub mod armor;
 mod git;
 mod key_file;
 mod key_type;
@@ -32,11 +31,10 @@ mod keygen;
 mod signer;
 mod tools;
 mod verify;
-mod wire;
 
 pub use allowed_line::{LineProblem, line_for};
 pub use allowed_signers::{AllowedSigners, AllowedSignersError, WhyNot};
-pub use armour::ArmourError;
+pub use armor::ArmorError;
 pub use git::GitError;
 pub use key_type::{KeyType, UnsupportedKey};
 pub use keygen::{KeygenError, keygen};

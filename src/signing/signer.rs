@@ -18,7 +18,7 @@ use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
 use super::allowed_line::{LineProblem, line_for};
-use super::armour::{self, ArmourError};
+use super::armor::{self, ArmorError};
 use super::git::{self, GitError, GitKeyPlace};
 use super::key_file::{self, KeyFile};
 use super::key_type::{KeyType, UnsupportedKey};
@@ -130,7 +130,7 @@ pub enum SignError {
     Tool(#[from] ToolError),
     /// The signing program answered with something else than a signature.
     #[error("signing program's answer is not a signature")]
-    Answer(#[source] ArmourError),
+    Answer(#[source] ArmorError),
     /// The signature that was made does not verify.
     #[error("signature that was made does not verify")]
     Unverified(#[source] SignatureError),
@@ -195,7 +195,7 @@ impl Signer {
     ///
     /// Blocks while a token waits to be touched.
     pub fn sign(&self, namespace: &str, message: &[u8]) -> Result<String, SignError> {
-        let armoured = match &self.hand {
+        let armored = match &self.hand {
             Hand::Own(key) => sign_here(key, namespace, message)?,
             Hand::Tool { tools, program, key } => {
                 let answer = tools.sign(&SignRequest {
@@ -205,11 +205,11 @@ impl Signer {
                     message,
                     show_requests: self.is_security_key(),
                 })?;
-                armour::normalise(&answer).map_err(SignError::Answer)?
+                armor::normalize(&answer).map_err(SignError::Answer)?
             }
         };
-        self.check(namespace, message, &armoured)?;
-        Ok(armoured)
+        self.check(namespace, message, &armored)?;
+        Ok(armored)
     }
 
     /// The public half.
@@ -231,8 +231,8 @@ impl Signer {
         KeyType::of(&self.public.algorithm()).is_ok_and(KeyType::is_security_key)
     }
 
-    fn check(&self, namespace: &str, message: &[u8], armoured: &str) -> Result<(), SignError> {
-        let signer = verify_any_signer(message, armoured.as_bytes(), namespace).map_err(SignError::Unverified)?;
+    fn check(&self, namespace: &str, message: &[u8], armored: &str) -> Result<(), SignError> {
+        let signer = verify_any_signer(message, armored.as_bytes(), namespace).map_err(SignError::Unverified)?;
         if signer.public_key.key_data() == self.public.key_data() {
             Ok(())
         } else {
