@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use hlb_bench::artifact::{sha256_hex, write_atomic};
-use hlb_bench::price::Price;
+use hlb_bench::price::{Price, Table};
 use hlb_bench::recipe::Recipe;
 use hlb_bench::result::{EntryError, ResultFile, Trust, check_entry};
 use hlb_bench::signing::AllowedSigners;
@@ -106,7 +106,7 @@ fn a_figure_that_does_not_follow_from_the_log_is_rejected_though_signed() {
         ("recipe in `extends`", |r| r.variant.base_recipe_sha256 = sha256_hex(b"another")),
         ("price.usd_per_hour", |r| r.price = Some(Price { usd_per_hour: -1.0, ..crate::fixture::price(1.0) })),
         ("price.instance", |r| {
-            r.price = Price::by_name("aws/p3.2xlarge").ok().map(|row| Price { usd_per_hour: 0.01, ..row });
+            r.price = Table::shipped().find("aws/p3.2xlarge", "2026-11-22").ok().map(|row| Price { usd_per_hour: 0.01, ..row });
         }),
         ("log.bytes", |r| r.log.bytes += 1),
         ("rules_version", |r| r.rules_version = "0.9".to_owned()),
