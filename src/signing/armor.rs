@@ -13,7 +13,7 @@ use std::fmt;
 use base64ct::{Base64, Encoding};
 use ssh_key::{LineEnding, SshSig};
 
-use super::key_type::{KeyType, UnsupportedKey};
+use crate::signing::key_type::{KeyType, UnsupportedKey};
 
 /// The largest signature file that is looked at, in bytes. Real ones have 295 to about 600.
 pub const MAX_BYTES: usize = 4096;
@@ -191,8 +191,8 @@ fn fields(blob: &[u8], canonical: &str) -> Result<Decoded, ArmorError> {
     if !signature.reserved().is_empty() {
         return Err(ArmorError::Reserved { found: signature.reserved().len() });
     }
-    let key_type = KeyType::of(&signature.public_key().algorithm())?;
-    if KeyType::of(&signature.algorithm()) != Ok(key_type) {
+    let key_type = KeyType::from_algorithm(&signature.public_key().algorithm())?;
+    if KeyType::from_algorithm(&signature.algorithm()) != Ok(key_type) {
         return Err(content(&"the signature in it is not of its key's kind"));
     }
     if encoded(&signature, key_type)? != blob {

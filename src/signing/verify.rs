@@ -5,10 +5,11 @@
 use chrono::{DateTime, Utc};
 use ssh_key::PublicKey;
 
-use super::allowed_signers::{AllowedSigners, WhyNot};
-use super::armor::{self, ArmorError, Decoded, TOKEN_TRAILER};
-use super::key_type::KeyType;
-use super::{fingerprint, shown};
+use crate::signing::allowed_line::WhyNot;
+use crate::signing::allowed_signers::AllowedSigners;
+use crate::signing::armor::{self, ArmorError, Decoded, TOKEN_TRAILER};
+use crate::signing::key_type::{KeyType, fingerprint};
+use crate::text::show;
 
 /// The flag that says that somebody touched the token.
 const USER_PRESENT: u8 = 1;
@@ -24,7 +25,7 @@ pub struct Verified {
     pub algorithm: KeyType,
 }
 
-/// A good signature by whoever holds the key.
+/// A good signature by the holder of some key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SomeSigner {
     /// Fingerprint of the key, `SHA256:...`.
@@ -110,14 +111,14 @@ pub fn verify(
     }
 }
 
-/// Checks that the holder of some key signed exactly `message`, whoever that is.
+/// Checks that the holder of some key signed exactly `message`, listed or not.
 ///
 /// For showing "signed by the unlisted key `SHA256:...`" and for checking a signature that was
 /// just made. It is no verdict on an entry: anybody can make a key.
 pub fn verify_any_signer(message: &[u8], armored: &[u8], namespace: &str) -> Result<SomeSigner, SignatureError> {
     let decoded = armor::decode(armored)?;
     if decoded.namespace() != namespace {
-        return Err(SignatureError::Namespace { expected: namespace.to_owned(), found: shown(decoded.namespace()) });
+        return Err(SignatureError::Namespace { expected: namespace.to_owned(), found: show(decoded.namespace()) });
     }
     let public_key = PublicKey::from(decoded.signature.public_key().clone());
     let fingerprint = fingerprint(&public_key);
