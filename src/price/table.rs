@@ -286,7 +286,7 @@ impl Table {
         self.rows.iter().flat_map(Row::all).any(|row| row == *price)
     }
 
-    /// The newest prices of a machine that was recognised, in all regions: those of the provider where the type is not known.
+    /// The newest prices of a machine that was recognized, in all regions: those of the provider where the type is not known.
     ///
     /// With the type `n1-standard-4`, rows of that machine with an add-on (`n1-standard-4+t4`) are found too.
     pub fn for_instance(&self, provider: &str, instance_type: Option<&str>) -> Vec<Price> {
