@@ -100,7 +100,7 @@ pub const DRAFT_PREFIX: &str = ".draft-";
 
 /// Writes a file so that its name always leads to all of the old bytes or all of the new ones.
 ///
-/// The bytes go to a nameless neighbour, onto the disk, and then take the name by a rename. The mode is 0666 less the
+/// The bytes go to a nameless file next to it, onto the disk, and then take the name by a rename. The mode is 0666 less the
 /// umask, so 0644 as a rule. On any error the old file is as it was and no other file is left.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), ArtifactError> {
     write_draft(path, bytes, File::sync_all)?;
@@ -250,15 +250,6 @@ impl JsonSchema for Sha256Hex {
 /// The digest of bytes in memory.
 pub fn sha256_hex(bytes: &[u8]) -> Sha256Hex {
     Sha256Hex(Sha256::digest(bytes).into())
-}
-
-/// The digest of several stretches of bytes, one after the other.
-pub fn sha256_of_parts(parts: &[&[u8]]) -> Sha256Hex {
-    let mut hasher = Sha256::new();
-    for part in parts {
-        hasher.update(part);
-    }
-    Sha256Hex(hasher.finalize().into())
 }
 
 /// The digest of a file of any size, read piece by piece. Only regular files: a pipe would never end.

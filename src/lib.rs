@@ -20,6 +20,7 @@ pub mod cli;
 pub mod clock;
 pub mod command;
 pub mod dataset;
+pub mod folders;
 pub mod ground;
 pub mod hardware;
 pub mod history;

@@ -12,9 +12,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 /// Most characters that [`show`] returns, the dots of a cut included.
-pub const SHOW_CAP: usize = 240;
+const SHOW_CAP: usize = 240;
 
-/// The ranges of characters that draw nothing or change how their neighbours are drawn, controls excepted.
+/// The ranges of characters that draw nothing or change how their neighbors are drawn, controls excepted.
 ///
 /// Source: Unicode's `Default_Ignorable_Code_Point`, the bidirectional controls, the line and paragraph separators,
 /// interlinear annotations and the noncharacters of the basic plane.
@@ -50,7 +50,7 @@ pub fn is_hidden(character: char) -> bool {
 }
 
 /// A foreign string made fit for a terminal or an error message: hidden characters become escapes such as `\u{202e}`,
-/// and at most [`SHOW_CAP`] characters are returned, the last three of them dots when something was cut.
+/// and at most 240 characters are returned, the last three of them dots when something was cut.
 ///
 /// Showing what was shown changes nothing.
 pub fn show(foreign: &str) -> String {

@@ -7,7 +7,7 @@ use crate::cli::Hardware;
 use crate::command::Answer;
 use crate::hardware::Machine;
 use crate::job::TrainerInfo;
-use crate::price;
+use crate::price::Table;
 use crate::printer::{Label, answer, answer_text, labelled};
 use crate::report;
 use crate::session;
@@ -24,7 +24,7 @@ struct Shown {
 /// Runs the command.
 pub(super) fn hardware(arguments: &Hardware) -> Result<Answer> {
     if arguments.prices {
-        for row in price::table() {
+        for row in Table::shipped().newest() {
             let date = row.date.as_ref().map_or("undated", |date| date.as_str());
             answer(&format!("{:<52} {:>10.4} US dollars an hour, {date}", row.name(), row.usd_per_hour));
         }

@@ -5,13 +5,13 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use etcetera::BaseStrategy as _;
 use serde::{Deserialize, Serialize};
 
 use crate::arrays::{ArrayShapes, Arrays};
 use crate::artifact::{ArtifactError, Sha256Hex, sha256_hex, write_atomic};
 use crate::dataset::duplicates::Duplicates;
 use crate::dataset::resize::Resize;
+use crate::folders;
 
 /// Format of the cache; part of every key.
 const CACHE_FORMAT: u32 = 1;
@@ -72,8 +72,7 @@ pub fn cache_folder() -> PathBuf {
     if let Some(folder) = std::env::var_os("HLB_BENCH_CACHE") {
         return PathBuf::from(folder);
     }
-    let base = etcetera::choose_base_strategy().map(|strategy| strategy.cache_dir());
-    base.unwrap_or_else(|_| std::env::temp_dir()).join("hlb-bench").join("prepared")
+    folders::cache().unwrap_or_else(|| std::env::temp_dir().join("hlb-bench")).join("prepared")
 }
 
 /// Why stored arrays are not used.

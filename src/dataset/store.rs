@@ -2,11 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use etcetera::BaseStrategy as _;
-
 use crate::dataset::error::DatasetError;
 use crate::dataset::file_list::list_name;
 use crate::dataset::manifest::{IdxFile, Manifest, Source};
+use crate::folders;
 
 /// Where a data set was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +21,7 @@ pub fn default_folder() -> PathBuf {
     if let Some(folder) = std::env::var_os("HLB_BENCH_DATA") {
         return PathBuf::from(folder);
     }
-    let base = etcetera::choose_base_strategy().map(|strategy| strategy.data_dir());
-    base.unwrap_or_else(|_| PathBuf::from(".")).join("hlb-bench")
+    folders::data().unwrap_or_else(|| PathBuf::from("hlb-bench"))
 }
 
 /// Finds a data set: in the folder given, else in the user's data folder, else where its package puts it.

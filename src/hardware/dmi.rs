@@ -25,7 +25,7 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// Reads the firmware's words. The reason says why no instance is recognised.
+    /// Reads the firmware's words. The reason says why no instance is recognized.
     pub(super) fn read(kernel: &Kernel) -> Result<Self, String> {
         kernel.names(FOLDER)?;
         let word = |name: &str| kernel.read(&format!("{FOLDER}/{name}")).unwrap_or_default().trim().to_owned();

@@ -1,16 +1,15 @@
-//! A random text that stays on this machine, so that a GPU's UUID can be recognised by its owner and by nobody else.
+//! A random text that stays on this machine, so that a GPU's UUID can be recognized by its owner and by nobody else.
 
 use std::io;
 use std::path::Path;
 
-use etcetera::BaseStrategy as _;
-
 use crate::artifact::{sha256_hex, write_atomic};
+use crate::folders;
 use crate::seed::fresh_nonce;
 
 /// The first 16 digits of SHA-256 over salt and `uuid`.
 pub(super) fn tag(uuid: &str) -> io::Result<String> {
-    let folder = etcetera::choose_base_strategy().map_err(io::Error::other)?.config_dir().join("hlb-bench");
+    let folder = folders::config().ok_or_else(|| io::Error::other("there is no home folder"))?;
     tag_with(&folder, uuid)
 }
 

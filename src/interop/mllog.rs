@@ -19,7 +19,7 @@ const NO_RESULT: &str =
 
 /// The log of one run.
 pub fn text(entry: &Entry, (run, figures): (&LoggedRun, &RunFigures)) -> Result<String, ExportError> {
-    let mut log = Log { start: Start::of(&entry.log)?, text: format!("{NO_RESULT}\n") };
+    let mut log = Log { start: Start::new(&entry.log)?, text: format!("{NO_RESULT}\n") };
     log.head(entry, run);
     log.curve(run);
     log.end(run, figures);

@@ -12,7 +12,7 @@ pub(super) struct Start {
 }
 
 impl Start {
-    pub(super) fn of(log: &RunLog) -> Result<Self, ExportError> {
+    pub(super) fn new(log: &RunLog) -> Result<Self, ExportError> {
         let text = &log.start.started_at;
         let start = DateTime::parse_from_rfc3339(text).map_err(|_| ExportError::Start(text.clone()))?;
         Ok(Self { microseconds: start.timestamp_micros() })

@@ -9,11 +9,11 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
-use etcetera::BaseStrategy as _;
 use serde::{Deserialize, Serialize};
 
 use super::site::Stamps;
 use crate::artifact::{Sha256Hex, sha256_hex, write_unsynced};
+use crate::folders;
 use crate::leaderboard::board::Rejected;
 
 /// Form of the records.
@@ -52,9 +52,8 @@ impl Record {
 impl Memory {
     /// In the user's cache folder.
     pub fn of_user() -> Self {
-        let base = etcetera::choose_base_strategy().map(|strategy| strategy.cache_dir());
-        let base = base.unwrap_or_else(|_| std::env::temp_dir());
-        Self { folder: base.join("hlb-bench").join("boards") }
+        let cache = folders::cache().unwrap_or_else(|| std::env::temp_dir().join("hlb-bench"));
+        Self { folder: cache.join("boards") }
     }
 
     /// In a folder of one's own, which is made if need be.

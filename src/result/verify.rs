@@ -69,10 +69,10 @@ fn signature(folder: &Path, bytes: &[u8], signers: &AllowedSigners, now: DateTim
     if !path.exists() {
         return Ok(Trust::Unsigned);
     }
-    let armour = yaml::read(&path, VARIANT_CAP)?;
-    match verify(bytes, &armour, RESULT_NAMESPACE, signers, now) {
+    let armor = yaml::read(&path, VARIANT_CAP)?;
+    match verify(bytes, &armor, RESULT_NAMESPACE, signers, now) {
         Ok(signer) => Ok(Trust::SelfReported(signer)),
-        Err(refused) => match verify(bytes, &armour, RERUN_NAMESPACE, signers, now) {
+        Err(refused) => match verify(bytes, &armor, RERUN_NAMESPACE, signers, now) {
             Ok(signer) => Ok(Trust::RunByTheRunner(signer)),
             Err(_) => Err(refused.into()),
         },

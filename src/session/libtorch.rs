@@ -3,23 +3,18 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
-
-use etcetera::BaseStrategy as _;
+use std::path::Path;
 
 use crate::artifact::{Sha256Hex, sha256_file, write_atomic};
+use crate::folders;
 
 /// SHA-256 of the library at `path`; `None` if it cannot be read.
 ///
 /// The last digest is kept in the user's cache folder with the file's identity, size and time of change; a cache that
 /// cannot be read or written costs time, never truth.
 pub fn libtorch_digest(path: &Path) -> Option<Sha256Hex> {
-    digest_with_cache(path, cache_file().as_deref())
-}
-
-fn cache_file() -> Option<PathBuf> {
-    let strategy = etcetera::choose_base_strategy().ok()?;
-    Some(strategy.cache_dir().join("hlb-bench").join("libtorch-digest"))
+    let cache = folders::cache().map(|folder| folder.join("libtorch-digest"));
+    digest_with_cache(path, cache.as_deref())
 }
 
 fn digest_with_cache(path: &Path, cache: Option<&Path>) -> Option<Sha256Hex> {

@@ -5,9 +5,9 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use ssh_key::PublicKey;
 
-use super::allowed_signers::WhyNot;
-use super::key_type::{KeyType, UnsupportedKey};
-use super::{RESULT_NAMESPACE, shown};
+use crate::signing::key_type::{KeyType, UnsupportedKey};
+use crate::signing::namespace::RESULT_NAMESPACE;
+use crate::text::show;
 
 /// The longest user part of a principal, in characters; GitHub's limit for a handle.
 const MAX_USER: usize = 39;
@@ -30,6 +30,52 @@ struct Options {
     namespaces: Vec<String>,
     valid_after: Option<DateTime<Utc>>,
     valid_before: Option<DateTime<Utc>>,
+}
+
+/// Why a key whose signature is good may not sign.
+#[non_exhaustive]
+#[derive(thiserror::Error, Debug, Clone, PartialEq, Eq)]
+pub enum WhyNot {
+    /// No line has the key.
+    #[error("the key is not listed")]
+    UnknownKey,
+    /// Its lines name other namespaces.
+    #[error("the key of `{principal}` may not sign in namespace `{namespace}`")]
+    OtherNamespace {
+        /// Whose key it is.
+        principal: String,
+        /// The namespace asked for.
+        namespace: String,
+    },
+    /// `valid-before` has passed.
+    #[error("the key of `{principal}` was valid until {valid_before}")]
+    Expired {
+        /// Whose key it is.
+        principal: String,
+        /// Its last second.
+        valid_before: DateTime<Utc>,
+    },
+    /// `valid-after` is yet to come.
+    #[error("the key of `{principal}` is not valid before {valid_after}")]
+    NotYetValid {
+        /// Whose key it is.
+        principal: String,
+        /// Its first second.
+        valid_after: DateTime<Utc>,
+    },
+}
+
+impl WhyNot {
+    /// What to do next.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::UnknownKey => Some("add the key's line to `allowed_signers`".to_owned()),
+            Self::OtherNamespace { .. } => {
+                Some("add the namespace to the key's line, or sign with the right key".to_owned())
+            }
+            Self::Expired { .. } | Self::NotYetValid { .. } => None,
+        }
+    }
 }
 
 /// What is wrong with one line of a list of signers.
@@ -151,7 +197,7 @@ impl Line {
     pub(super) fn permits(&self, namespace: &str, at: DateTime<Utc>) -> Result<(), WhyNot> {
         let principal = || self.principal.clone();
         if !self.rules.namespaces.iter().any(|ours| ours == namespace) {
-            return Err(WhyNot::OtherNamespace { principal: principal(), namespace: shown(namespace) });
+            return Err(WhyNot::OtherNamespace { principal: principal(), namespace: show(namespace) });
         }
         let second = at.timestamp();
         match (self.rules.valid_after, self.rules.valid_before) {
@@ -196,7 +242,7 @@ impl Options {
                     options.check()?;
                     return Ok((options, after.trim_start_matches([' ', '\t'])));
                 }
-                Some(_) => return Err(LineProblem::Separator { rest: shown(after) }),
+                Some(_) => return Err(LineProblem::Separator { rest: show(after) }),
             }
         }
     }
@@ -236,7 +282,7 @@ fn option_name(text: &str) -> Result<(&'static str, &str), LineProblem> {
         .into_iter()
         .find(|known| known.eq_ignore_ascii_case(name))
         .map(|known| (known, after))
-        .ok_or_else(|| LineProblem::UnknownOption { name: shown(name) })
+        .ok_or_else(|| LineProblem::UnknownOption { name: show(name) })
 }
 
 /// Takes `="value"` off the text. A backslash has no meaning inside: no value of ours needs one.
@@ -250,7 +296,7 @@ fn namespaces(value: &str) -> Result<Vec<String>, LineProblem> {
         .map(|namespace| {
             is_plain_namespace(namespace)
                 .then(|| namespace.to_owned())
-                .ok_or_else(|| LineProblem::Namespace { found: shown(namespace) })
+                .ok_or_else(|| LineProblem::Namespace { found: show(namespace) })
         })
         .collect()
 }
@@ -262,7 +308,7 @@ fn is_plain_namespace(text: &str) -> bool {
 
 /// `YYYYMMDD[HHMM[SS]]Z`.
 fn time(name: &'static str, value: &str) -> Result<DateTime<Utc>, LineProblem> {
-    let found = || shown(value);
+    let found = || show(value);
     let bad = || LineProblem::Time { name, found: found() };
     let Some(digits) = value.strip_suffix('Z') else {
         return Err(if value.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -295,7 +341,7 @@ fn check_principal(text: &str) -> Result<(), LineProblem> {
             && place.bytes().next().is_some_and(plain)
             && place.bytes().all(|byte| plain(byte) || b".-".contains(&byte))
     });
-    if good { Ok(()) } else { Err(LineProblem::Principal { found: shown(text) }) }
+    if good { Ok(()) } else { Err(LineProblem::Principal { found: show(text) }) }
 }
 
 fn starts_with_key_type(text: &str) -> bool {

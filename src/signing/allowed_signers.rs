@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use ssh_key::PublicKey;
 
-use super::allowed_line::{Line, LineProblem};
-use super::shown;
+use crate::signing::allowed_line::{Line, LineProblem, WhyNot};
+use crate::text::show;
 
 /// The largest file that is read, in bytes: room for some ten thousand signers.
 pub const MAX_BYTES: usize = 2 * 1024 * 1024;
@@ -60,62 +60,16 @@ impl AllowedSignersError {
     }
 }
 
-/// Why a key whose signature is good may not sign.
-#[non_exhaustive]
-#[derive(thiserror::Error, Debug, Clone, PartialEq, Eq)]
-pub enum WhyNot {
-    /// No line has the key.
-    #[error("the key is not listed")]
-    UnknownKey,
-    /// Its lines name other namespaces.
-    #[error("the key of `{principal}` may not sign in namespace `{namespace}`")]
-    OtherNamespace {
-        /// Whose key it is.
-        principal: String,
-        /// The namespace asked for.
-        namespace: String,
-    },
-    /// `valid-before` has passed.
-    #[error("the key of `{principal}` was valid until {valid_before}")]
-    Expired {
-        /// Whose key it is.
-        principal: String,
-        /// Its last second.
-        valid_before: DateTime<Utc>,
-    },
-    /// `valid-after` is yet to come.
-    #[error("the key of `{principal}` is not valid before {valid_after}")]
-    NotYetValid {
-        /// Whose key it is.
-        principal: String,
-        /// Its first second.
-        valid_after: DateTime<Utc>,
-    },
-}
-
-impl WhyNot {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::UnknownKey => Some("add the key's line to `allowed_signers`".to_owned()),
-            Self::OtherNamespace { .. } => {
-                Some("add the namespace to the key's line, or sign with the right key".to_owned())
-            }
-            Self::Expired { .. } | Self::NotYetValid { .. } => None,
-        }
-    }
-}
-
 impl AllowedSigners {
     /// Reads a list. `source_name` is only for messages.
     pub fn parse(text: &str, source_name: &str) -> Result<Self, AllowedSignersError> {
         if text.len() > MAX_BYTES {
-            return Err(AllowedSignersError::TooLarge { source_name: shown(source_name), found: text.len() });
+            return Err(AllowedSignersError::TooLarge { source_name: show(source_name), found: text.len() });
         }
         let mut signers = Self::default();
         for (index, content) in text.lines().enumerate() {
             signers.add(index + 1, content).map_err(|problem| AllowedSignersError::Line {
-                source_name: shown(source_name),
+                source_name: show(source_name),
                 line: index + 1,
                 problem,
             })?;

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use ssh_key::PublicKey;
 
-use super::shown;
-use super::tools::{ToolError, Tools};
+use crate::signing::tools::{ToolError, Tools};
+use crate::text::show;
 
 /// What git's settings name as the signing key.
 #[derive(Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ pub(super) fn signing_key(tools: &Tools) -> Result<GitKey, GitError> {
     let format = tools.git_setting("gpg.format")?;
     if format.as_deref() != Some("ssh") {
         return Err(GitError::NotSsh {
-            found: format.map_or("not set".to_owned(), |name| format!("`{}`", shown(&name))),
+            found: format.map_or("not set".to_owned(), |name| format!("`{}`", show(&name))),
         });
     }
     let named = tools.git_setting("user.signingkey")?.ok_or(GitError::NoKey)?;
@@ -78,7 +78,7 @@ fn place(named: &str) -> Result<GitKeyPlace, GitError> {
     };
     PublicKey::from_openssh(line.trim())
         .map(|key| GitKeyPlace::Agent(Box::new(key)))
-        .map_err(|_| GitError::BadKey { found: shown(named) })
+        .map_err(|_| GitError::BadKey { found: show(named) })
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ pub(super) enum KeyFile {
         /// The permission bits of its file, 0 where there are none.
         mode: u32,
     },
-    /// A public key: the private half is in an agent, a token or a file beside it.
+    /// A public key: the private half is in an agent, a token or a file next to it.
     Public(PublicKey),
     /// Anything else, among it private keys that the crate cannot load.
     Other,
@@ -43,14 +43,14 @@ pub(super) fn read(path: &Path) -> io::Result<KeyFile> {
     Ok(public.map_or(KeyFile::Other, KeyFile::Public))
 }
 
-/// The name of the public half beside a private key.
+/// The name of the public half of a private key.
 pub(super) fn public_path(private: &Path) -> PathBuf {
     let mut name = OsString::from(private);
     name.push(".pub");
     name.into()
 }
 
-/// The name of the private half beside a public key, if that ends in `.pub`.
+/// The name of the private half of a public key, if that ends in `.pub`.
 pub(super) fn private_path(public: &Path) -> Option<PathBuf> {
     (public.extension()? == "pub").then(|| public.with_extension(""))
 }

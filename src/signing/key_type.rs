@@ -6,7 +6,9 @@
 
 use std::fmt;
 
-use ssh_key::{Algorithm, EcdsaCurve};
+use ssh_key::{Algorithm, EcdsaCurve, HashAlg, PublicKey};
+
+use crate::text::show;
 
 /// A kind of key whose signatures are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,21 +59,23 @@ impl KeyType {
 
     /// The kind with this SSH name, exactly spelled.
     pub fn from_name(name: &str) -> Result<Self, UnsupportedKey> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == name)
-            .ok_or_else(|| UnsupportedKey { found: super::shown(name) })
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name).ok_or_else(|| UnsupportedKey { found: show(name) })
     }
 
-    pub(super) fn of(algorithm: &Algorithm) -> Result<Self, UnsupportedKey> {
+    pub(super) fn from_algorithm(algorithm: &Algorithm) -> Result<Self, UnsupportedKey> {
         match algorithm {
             Algorithm::Ed25519 => Ok(Self::Ed25519),
             Algorithm::Ecdsa { curve: EcdsaCurve::NistP256 } => Ok(Self::EcdsaP256),
             Algorithm::SkEd25519 => Ok(Self::SkEd25519),
             Algorithm::SkEcdsaSha2NistP256 => Ok(Self::SkEcdsaP256),
-            other => Err(UnsupportedKey { found: super::shown(other.as_str()) }),
+            other => Err(UnsupportedKey { found: show(other.as_str()) }),
         }
     }
+}
+
+/// The SHA-256 fingerprint of a key as `ssh-keygen -l` prints it: `SHA256:` and 43 characters.
+pub fn fingerprint(key: &PublicKey) -> String {
+    key.fingerprint(HashAlg::Sha256).to_string()
 }
 
 impl fmt::Display for KeyType {
@@ -88,7 +92,7 @@ mod tests {
     fn names_and_algorithms_agree() {
         for kind in KeyType::ALL {
             let algorithm = Algorithm::new(kind.as_str()).expect("SSH knows the name");
-            assert_eq!(KeyType::of(&algorithm), Ok(kind));
+            assert_eq!(KeyType::from_algorithm(&algorithm), Ok(kind));
             assert_eq!(KeyType::from_name(kind.as_str()), Ok(kind));
         }
     }
@@ -97,7 +101,7 @@ mod tests {
     fn every_other_kind_is_refused_by_name() {
         for name in ["ssh-rsa", "ssh-dss", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"] {
             let algorithm = Algorithm::new(name).expect("SSH knows the name");
-            let refused = KeyType::of(&algorithm).expect_err("not one of ours");
+            let refused = KeyType::from_algorithm(&algorithm).expect_err("not one of ours");
             assert_eq!(refused.to_string(), format!("key type `{name}` is not accepted"));
             assert_eq!(KeyType::from_name(name), Err(refused));
         }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use ssh_key::rand_core::OsRng;
 use ssh_key::{Algorithm, LineEnding, PrivateKey, PublicKey};
 
-use super::shown;
+use crate::text::show;
 
 /// The longest comment, in bytes.
 const MAX_COMMENT: usize = 200;
@@ -72,7 +72,7 @@ impl KeygenError {
 }
 
 /// Makes an Ed25519 key in OpenSSH's own format: the private half at `path` (mode 0600, encrypted
-/// if there is a passphrase), the public half beside it with `.pub` added to the name.
+/// if there is a passphrase), the public half next to it with `.pub` added to the name.
 ///
 /// The folder must be there. Neither file may be.
 pub fn keygen(path: &Path, comment: &str, passphrase: Option<&str>) -> Result<PublicKey, KeygenError> {
@@ -96,7 +96,7 @@ pub fn keygen(path: &Path, comment: &str, passphrase: Option<&str>) -> Result<Pu
 fn check(comment: &str, passphrase: Option<&str>) -> Result<(), KeygenError> {
     let bad = comment.len() > MAX_COMMENT || comment.chars().any(char::is_control);
     if bad || comment.trim() != comment {
-        return Err(KeygenError::Comment { comment: shown(comment) });
+        return Err(KeygenError::Comment { comment: show(comment) });
     }
     if passphrase.is_some_and(str::is_empty) {
         return Err(KeygenError::EmptyPassphrase);

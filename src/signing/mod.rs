@@ -5,7 +5,7 @@
 //! ever hashed before its signature is known to be good.
 //!
 //! What this room must never do:
-//! - parse, normalise or re-serialise the message: it is bytes;
+//! - parse, normalize or re-serialize the message: it is bytes;
 //! - read a clock: the caller says at which time a key has to be valid;
 //! - overwrite a key, print, or let a private key out of [`Signer`];
 //! - be laxer than either OpenSSH or the `ssh-key` crate: where the two disagree, the stricter
@@ -13,8 +13,8 @@
 //!
 //! | file | noun |
 //! |---|---|
-//! | `armour` | the text form of a signature, in its one accepted layout |
-//! | `wire` | the fields of a signature, cut without slack |
+//! | `armor` | the text form of a signature, in its one accepted layout |
+//! | `namespace` | what a signature is for |
 //! | `key_type` | the four kinds of key that may sign |
 //! | `allowed_signers`, `allowed_line` | who may sign what, and when |
 //! | `verify` | the verdict on message, signature and signers |
@@ -24,64 +24,25 @@
 
 mod allowed_line;
 pub mod allowed_signers;
-pub mod armour;
+pub mod armor;
 mod git;
 mod key_file;
 mod key_type;
 mod keygen;
+mod namespace;
 mod signer;
 mod tools;
 mod verify;
-mod wire;
 
-pub use allowed_line::{LineProblem, line_for};
-pub use allowed_signers::{AllowedSigners, AllowedSignersError, WhyNot};
-pub use armour::ArmourError;
+pub use allowed_line::{LineProblem, WhyNot, line_for};
+pub use allowed_signers::{AllowedSigners, AllowedSignersError};
+pub use armor::ArmorError;
 pub use git::GitError;
-pub use key_type::{KeyType, UnsupportedKey};
+pub use key_type::{KeyType, UnsupportedKey, fingerprint};
 pub use keygen::{KeygenError, keygen};
+pub use namespace::{RERUN_NAMESPACE, RESULT_NAMESPACE};
 pub use signer::{AskPassphrase, KeyChoice, SignError, Signer};
 pub use ssh_key::PublicKey;
 pub use tools::{ToolError, Tools};
 pub use verify::{SignatureError, SomeSigner, Verified, verify, verify_any_signer};
 pub use zeroize::Zeroizing;
-
-/// Namespace under which a submitter signs a result.
-///
-/// Raised with the meaning of what is signed, not with every version of the program.
-pub const RESULT_NAMESPACE: &str = "result.v1@hlb-bench";
-
-/// Namespace under which a runner signs the result of an entry that it ran again.
-pub const RERUN_NAMESPACE: &str = "rerun.v1@hlb-bench";
-
-/// The longest piece of foreign text that an error message repeats, in characters.
-const SHOWN_CHARACTERS: usize = 160;
-
-/// Foreign text made fit for a message: cut to a bearable length, control characters escaped, so
-/// that neither a file nor a program can write terminal sequences through our errors.
-fn shown(text: &str) -> String {
-    let mut out: String = text.trim().chars().take(SHOWN_CHARACTERS).flat_map(char::escape_debug).collect();
-    if text.trim().chars().count() > SHOWN_CHARACTERS {
-        out.push_str("...");
-    }
-    out
-}
-
-/// The SHA-256 fingerprint of a key as `ssh-keygen -l` prints it: `SHA256:` and 43 characters.
-pub fn fingerprint(key: &PublicKey) -> String {
-    key.fingerprint(ssh_key::HashAlg::Sha256).to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn foreign_text_cannot_reach_the_terminal_raw() {
-        let hostile = format!("\u{1b}[31m{}", "x".repeat(400));
-        let out = shown(&hostile);
-        assert!(out.starts_with("\\u{1b}[31m"), "{out}");
-        assert!(out.ends_with("x..."), "{out}");
-        assert!(out.len() < 200, "{out}");
-    }
-}

@@ -17,13 +17,13 @@ use ssh_key::{HashAlg, LineEnding, PrivateKey, PublicKey};
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
-use super::allowed_line::{LineProblem, line_for};
-use super::armour::{self, ArmourError};
-use super::git::{self, GitError, GitKeyPlace};
-use super::key_file::{self, KeyFile};
-use super::key_type::{KeyType, UnsupportedKey};
-use super::tools::{SignRequest, ToolError, Tools};
-use super::verify::{SignatureError, verify_any_signer};
+use crate::signing::allowed_line::{LineProblem, line_for};
+use crate::signing::armor::{self, ArmorError};
+use crate::signing::git::{self, GitError, GitKeyPlace};
+use crate::signing::key_file::{self, KeyFile};
+use crate::signing::key_type::{KeyType, UnsupportedKey, fingerprint};
+use crate::signing::tools::{SignRequest, ToolError, Tools};
+use crate::signing::verify::{SignatureError, verify_any_signer};
 
 /// How often a passphrase is asked for before giving up, as `ssh` does.
 const PASSPHRASE_ATTEMPTS: usize = 3;
@@ -35,7 +35,7 @@ pub type AskPassphrase<'a> = dyn FnMut(&Path) -> io::Result<Zeroizing<String>> +
 /// Which key to sign with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyChoice {
-    /// A private key file, or a public one whose private half is in an agent, a token or beside it.
+    /// A private key file, or a public one whose private half is in an agent, a token or next to it.
     File(PathBuf),
     /// The key that git signs commits with.
     GitDefault,
@@ -44,11 +44,11 @@ pub enum KeyChoice {
 /// A key that is ready to sign.
 pub struct Signer {
     public: PublicKey,
-    hand: Hand,
+    backend: Backend,
 }
 
-/// What holds the pen.
-enum Hand {
+/// What makes the signatures.
+enum Backend {
     /// This process.
     Own(Box<PrivateKey>),
     /// A signing program.
@@ -130,7 +130,7 @@ pub enum SignError {
     Tool(#[from] ToolError),
     /// The signing program answered with something else than a signature.
     #[error("signing program's answer is not a signature")]
-    Answer(#[source] ArmourError),
+    Answer(#[source] ArmorError),
     /// The signature that was made does not verify.
     #[error("signature that was made does not verify")]
     Unverified(#[source] SignatureError),
@@ -195,9 +195,9 @@ impl Signer {
     ///
     /// Blocks while a token waits to be touched.
     pub fn sign(&self, namespace: &str, message: &[u8]) -> Result<String, SignError> {
-        let armoured = match &self.hand {
-            Hand::Own(key) => sign_here(key, namespace, message)?,
-            Hand::Tool { tools, program, key } => {
+        let armored = match &self.backend {
+            Backend::Own(key) => sign_here(key, namespace, message)?,
+            Backend::Tool { tools, program, key } => {
                 let answer = tools.sign(&SignRequest {
                     program: program.as_deref(),
                     key: key.path(),
@@ -205,11 +205,11 @@ impl Signer {
                     message,
                     show_requests: self.is_security_key(),
                 })?;
-                armour::normalise(&answer).map_err(SignError::Answer)?
+                armor::normalize(&answer).map_err(SignError::Answer)?
             }
         };
-        self.check(namespace, message, &armoured)?;
-        Ok(armoured)
+        self.check(namespace, message, &armored)?;
+        Ok(armored)
     }
 
     /// The public half.
@@ -219,7 +219,7 @@ impl Signer {
 
     /// The fingerprint, `SHA256:...`.
     pub fn fingerprint(&self) -> String {
-        super::fingerprint(&self.public)
+        fingerprint(&self.public)
     }
 
     /// The line of `allowed_signers` that lets this key sign as `principal` in these namespaces.
@@ -228,11 +228,11 @@ impl Signer {
     }
 
     fn is_security_key(&self) -> bool {
-        KeyType::of(&self.public.algorithm()).is_ok_and(KeyType::is_security_key)
+        KeyType::from_algorithm(&self.public.algorithm()).is_ok_and(KeyType::is_security_key)
     }
 
-    fn check(&self, namespace: &str, message: &[u8], armoured: &str) -> Result<(), SignError> {
-        let signer = verify_any_signer(message, armoured.as_bytes(), namespace).map_err(SignError::Unverified)?;
+    fn check(&self, namespace: &str, message: &[u8], armored: &str) -> Result<(), SignError> {
+        let signer = verify_any_signer(message, armored.as_bytes(), namespace).map_err(SignError::Unverified)?;
         if signer.public_key.key_data() == self.public.key_data() {
             Ok(())
         } else {
@@ -264,12 +264,12 @@ fn open_file(
     ask: &mut AskPassphrase<'_>,
 ) -> Result<Signer, SignError> {
     let public = match read(path)? {
-        // With a program of its own set in git, the user wants that to hold the pen.
+        // With a program of its own set in git, the user wants that one to sign.
         KeyFile::Private { key, mode } if program.is_none() => {
             return open_private(tools, path, key, mode, ask);
         }
         KeyFile::Private { key, .. } => key.public_key().clone(),
-        KeyFile::Public(key) => match beside(tools, path, &key) {
+        KeyFile::Public(key) => match private_half(tools, path, &key) {
             Some((private, key, mode)) if program.is_none() => {
                 return open_private(tools, &private, key, mode, ask);
             }
@@ -296,12 +296,12 @@ fn open_private(
         return Err(SignError::OpenToOthers { path: path.into(), mode });
     }
     let key = if key.is_encrypted() { unlock(path, &key, ask)? } else { key };
-    Ok(Signer { public: key.public_key().clone(), hand: Hand::Own(key) })
+    Ok(Signer { public: key.public_key().clone(), backend: Backend::Own(key) })
 }
 
-/// The Ed25519 private key beside its public file, unless the agent holds it: then nobody needs
+/// The Ed25519 private key next to its public file, unless the agent holds it: then nobody needs
 /// to be asked for a passphrase.
-fn beside(tools: &Tools, path: &Path, public: &PublicKey) -> Option<(PathBuf, Box<PrivateKey>, u32)> {
+fn private_half(tools: &Tools, path: &Path, public: &PublicKey) -> Option<(PathBuf, Box<PrivateKey>, u32)> {
     let private = key_file::private_path(path)?;
     match key_file::read(&private) {
         Ok(KeyFile::Private { key, mode })
@@ -322,7 +322,7 @@ fn held_by_agent(tools: &Tools, public: PublicKey, program: Option<OsString>) ->
 }
 
 fn by_tool(tools: &Tools, public: PublicKey, program: Option<OsString>, key: ToolKey) -> Signer {
-    Signer { public, hand: Hand::Tool { tools: tools.clone(), program, key } }
+    Signer { public, backend: Backend::Tool { tools: tools.clone(), program, key } }
 }
 
 fn write_down(public: &PublicKey) -> io::Result<NamedTempFile> {
@@ -345,7 +345,7 @@ fn public_half(tools: &Tools, path: &Path) -> Result<PublicKey, SignError> {
 }
 
 fn accepted(path: &Path, key: &PublicKey) -> Result<KeyType, SignError> {
-    KeyType::of(&key.algorithm()).map_err(|source| SignError::KeyType { path: path.into(), source })
+    KeyType::from_algorithm(&key.algorithm()).map_err(|source| SignError::KeyType { path: path.into(), source })
 }
 
 fn unlock(path: &Path, key: &PrivateKey, ask: &mut AskPassphrase<'_>) -> Result<Box<PrivateKey>, SignError> {

@@ -10,12 +10,12 @@ use std::thread;
 
 use ssh_key::PublicKey;
 
-use super::shown;
+use crate::text::show;
 
 /// Where the programs are, and what is added to their environment.
 ///
-/// The default takes them from `PATH`. Another environment is for whoever has to point them at
-/// another agent or configuration than the process's own.
+/// The default takes them from `PATH`. Another environment points them at another agent or
+/// configuration than the process's own.
 #[derive(Clone, Debug)]
 pub struct Tools {
     ssh_keygen: OsString,
@@ -107,7 +107,7 @@ impl Tools {
     }
 
     /// The public half of a private key file without a passphrase, or of one with a public half
-    /// beside it.
+    /// next to it.
     pub(super) fn public_half(&self, key: &Path) -> Result<Vec<u8>, ToolError> {
         let mut command = self.command(&self.ssh_keygen);
         // The empty passphrase is no secret; without it the program would ask.
@@ -179,7 +179,7 @@ fn run(program: &OsStr, mut command: Command) -> Result<Vec<u8>, ToolError> {
 }
 
 fn start(program: &OsStr, source: io::Error) -> ToolError {
-    ToolError::Start { program: shown(&program.to_string_lossy()), source }
+    ToolError::Start { program: show(&program.to_string_lossy()), source }
 }
 
 fn succeeded(program: &OsStr, output: Output) -> Result<Vec<u8>, ToolError> {
@@ -187,7 +187,7 @@ fn succeeded(program: &OsStr, output: Output) -> Result<Vec<u8>, ToolError> {
         return Ok(output.stdout);
     }
     Err(ToolError::Failed {
-        program: shown(&program.to_string_lossy()),
+        program: show(&program.to_string_lossy()),
         status: output.status.to_string(),
         said: last_words(&output.stderr),
     })
@@ -197,5 +197,5 @@ fn succeeded(program: &OsStr, output: Output) -> Result<Vec<u8>, ToolError> {
 fn last_words(stderr: &[u8]) -> String {
     let text = String::from_utf8_lossy(stderr);
     let last = text.lines().rev().find(|line| !line.trim().is_empty());
-    shown(last.unwrap_or("it said nothing"))
+    show(last.map_or("it said nothing", str::trim))
 }

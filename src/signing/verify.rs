@@ -5,11 +5,11 @@
 use chrono::{DateTime, Utc};
 use ssh_key::PublicKey;
 
-use super::allowed_signers::{AllowedSigners, WhyNot};
-use super::armour::{self, ArmourError, Decoded};
-use super::key_type::KeyType;
-use super::wire::TOKEN_TRAILER;
-use super::{fingerprint, shown};
+use crate::signing::allowed_line::WhyNot;
+use crate::signing::allowed_signers::AllowedSigners;
+use crate::signing::armor::{self, ArmorError, Decoded, TOKEN_TRAILER};
+use crate::signing::key_type::{KeyType, fingerprint};
+use crate::text::show;
 
 /// The flag that says that somebody touched the token.
 const USER_PRESENT: u8 = 1;
@@ -25,7 +25,7 @@ pub struct Verified {
     pub algorithm: KeyType,
 }
 
-/// A good signature by whoever holds the key.
+/// A good signature by the holder of some key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SomeSigner {
     /// Fingerprint of the key, `SHA256:...`.
@@ -42,7 +42,7 @@ pub struct SomeSigner {
 pub enum SignatureError {
     /// The file is not a signature in the accepted layout.
     #[error("signature file is not in order")]
-    Armour(#[from] ArmourError),
+    Armor(#[from] ArmorError),
     /// The signature was made for another purpose.
     #[error("signature is for namespace `{found}`, expected `{expected}`")]
     Namespace {
@@ -78,7 +78,7 @@ impl SignatureError {
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Armour(error) => error.hint(),
+            Self::Armor(error) => error.hint(),
             Self::Mismatch { .. } => Some(
                 "the file was changed after it was signed (line ends count too); take the original \
                  bytes"
@@ -95,12 +95,12 @@ impl SignatureError {
 /// `at` is the time at which the entry was received, never one that the signer could choose.
 pub fn verify(
     message: &[u8],
-    armoured: &[u8],
+    armored: &[u8],
     namespace: &str,
     signers: &AllowedSigners,
     at: DateTime<Utc>,
 ) -> Result<Verified, SignatureError> {
-    let signer = verify_any_signer(message, armoured, namespace)?;
+    let signer = verify_any_signer(message, armored, namespace)?;
     match signers.find(&signer.public_key, namespace, at) {
         Ok(principal) => Ok(Verified {
             principal: principal.to_owned(),
@@ -111,14 +111,14 @@ pub fn verify(
     }
 }
 
-/// Checks that the holder of some key signed exactly `message`, whoever that is.
+/// Checks that the holder of some key signed exactly `message`, listed or not.
 ///
 /// For showing "signed by the unlisted key `SHA256:...`" and for checking a signature that was
 /// just made. It is no verdict on an entry: anybody can make a key.
-pub fn verify_any_signer(message: &[u8], armoured: &[u8], namespace: &str) -> Result<SomeSigner, SignatureError> {
-    let decoded = armour::decode(armoured)?;
+pub fn verify_any_signer(message: &[u8], armored: &[u8], namespace: &str) -> Result<SomeSigner, SignatureError> {
+    let decoded = armor::decode(armored)?;
     if decoded.namespace() != namespace {
-        return Err(SignatureError::Namespace { expected: namespace.to_owned(), found: shown(decoded.namespace()) });
+        return Err(SignatureError::Namespace { expected: namespace.to_owned(), found: show(decoded.namespace()) });
     }
     let public_key = PublicKey::from(decoded.signature.public_key().clone());
     let fingerprint = fingerprint(&public_key);
@@ -176,8 +176,8 @@ mod tests {
     #[test]
     fn a_listed_signer_is_named() {
         for hash in [HashAlg::Sha512, HashAlg::Sha256] {
-            let armoured = sign(&key(7), hash);
-            let verified = verify(MESSAGE, armoured.as_bytes(), RESULT_NAMESPACE, &alice(), now()).expect("good");
+            let armored = sign(&key(7), hash);
+            let verified = verify(MESSAGE, armored.as_bytes(), RESULT_NAMESPACE, &alice(), now()).expect("good");
             assert_eq!(verified.principal, "alice@github");
             assert_eq!(verified.algorithm, KeyType::Ed25519);
             assert_eq!(verified.fingerprint, fingerprint(key(7).public_key()));
@@ -186,34 +186,34 @@ mod tests {
 
     #[test]
     fn an_unlisted_signer_is_told_from_a_broken_signature() {
-        let armoured = sign(&key(8), HashAlg::Sha512);
+        let armored = sign(&key(8), HashAlg::Sha512);
         let error =
-            verify(MESSAGE, armoured.as_bytes(), RESULT_NAMESPACE, &alice(), now()).expect_err("bob is not listed");
+            verify(MESSAGE, armored.as_bytes(), RESULT_NAMESPACE, &alice(), now()).expect_err("bob is not listed");
         let SignatureError::NotAllowed { fingerprint, why } = &error else {
             panic!("{error:?}");
         };
         assert_eq!(*why, WhyNot::UnknownKey);
-        let some = verify_any_signer(MESSAGE, armoured.as_bytes(), RESULT_NAMESPACE).expect("good, whoever it is");
+        let some = verify_any_signer(MESSAGE, armored.as_bytes(), RESULT_NAMESPACE).expect("good, whoever it is");
         assert_eq!(some.fingerprint, *fingerprint);
         assert_eq!(some.public_key.key_data(), key(8).public_key().key_data());
     }
 
     #[test]
     fn the_message_is_bytes() {
-        let armoured = sign(&key(7), HashAlg::Sha512);
+        let armored = sign(&key(7), HashAlg::Sha512);
         let text = std::str::from_utf8(MESSAGE).expect("ASCII");
         for changed in [text.replace('\n', "\r\n"), text.trim_end().to_owned(), format!("{text}\n"), String::new()] {
             let error =
-                verify_any_signer(changed.as_bytes(), armoured.as_bytes(), RESULT_NAMESPACE).expect_err("other bytes");
+                verify_any_signer(changed.as_bytes(), armored.as_bytes(), RESULT_NAMESPACE).expect_err("other bytes");
             assert!(matches!(error, SignatureError::Mismatch { .. }), "{error:?}");
         }
     }
 
     #[test]
     fn a_signature_serves_one_purpose() {
-        let armoured = sign(&key(7), HashAlg::Sha512);
+        let armored = sign(&key(7), HashAlg::Sha512);
         for other in [RERUN_NAMESPACE, "Result.v1@hlb-bench", "result.v1@hlb-benc", ""] {
-            let error = verify_any_signer(MESSAGE, armoured.as_bytes(), other).expect_err("another purpose");
+            let error = verify_any_signer(MESSAGE, armored.as_bytes(), other).expect_err("another purpose");
             assert_eq!(
                 error,
                 SignatureError::Namespace { expected: other.to_owned(), found: RESULT_NAMESPACE.to_owned() }
@@ -223,8 +223,8 @@ mod tests {
 
     #[test]
     fn messages_say_what_and_for_whom() {
-        let armoured = sign(&key(7), HashAlg::Sha512);
-        let error = verify_any_signer(b"x", armoured.as_bytes(), RESULT_NAMESPACE).expect_err("other bytes");
+        let armored = sign(&key(7), HashAlg::Sha512);
+        let error = verify_any_signer(b"x", armored.as_bytes(), RESULT_NAMESPACE).expect_err("other bytes");
         let expected = format!("signature by `{}` does not match the signed bytes", fingerprint(key(7).public_key()));
         assert_eq!(error.to_string(), expected);
     }

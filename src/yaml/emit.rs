@@ -1,48 +1,49 @@
 //! One text for one value: block style, fixed forms of scalars, keys in the order of the type.
 //!
 //! Every text value is double-quoted and every float has a point and, if large or small, a signed exponent, because
-//! readers of YAML disagree on bare `no`, `1:30`, `2024-01-01` and `1e-7`. What [`emit`] cannot write so that the guard
-//! and the YAML crate read it back is an error: not-a-number, infinities, hidden characters, enum variants with content
-//! (use `#[serde(tag = "...")]`), bytes. The YAML crate's own writer is not used.
+//! readers of YAML disagree on bare `no`, `1:30`, `2024-01-01` and `1e-7`. What [`emit`] cannot write so that the
+//! guard and the YAML crate read it back is an error: not-a-number, infinities, hidden characters, enum variants with
+//! content (use `#[serde(tag = "...")]`). The YAML crate turns a value into its tree; the text is written here, since
+//! the crate's own writer leaves texts bare.
 
-use std::fmt::{self, Display};
+use serde::Serialize;
+use serde_yaml::{Mapping, Number, Value};
 
-use serde::ser::{self, Impossible, Serialize};
-
-use super::YamlError;
-use super::guard;
 use crate::text;
+use crate::yaml::error::YamlError;
+use crate::yaml::guard;
 
-/// The text of a value: LF line ends, one at the end, at most [`super::RESULT_CAP`] bytes.
+/// The text of a value: LF line ends, one at the end, at most [`RESULT_CAP`](crate::yaml::RESULT_CAP) bytes.
 ///
-/// The same value gives the same bytes on every machine. A map without an order of its own (a `HashMap`) does not belong
-/// in such a value.
+/// The same value gives the same bytes on every machine. A map without an order of its own (a `HashMap`) does not
+/// belong in such a value.
 pub fn emit<T: Serialize + ?Sized>(value: &T) -> Result<String, YamlError> {
     let out = emit_unread(value)?;
     readable(&out)?;
     Ok(out)
 }
 
-/// The same text without holding it to the guard's rules, which costs many times as much: for a text that is only digested, or
-/// compared with one that has passed the guard.
+/// The same text without holding it to the guard's rules, which costs many times as much: for a text that is only
+/// digested, or compared with one that has passed the guard.
 pub fn emit_unread<T: Serialize + ?Sized>(value: &T) -> Result<String, YamlError> {
+    let mut out = String::new();
+    write_node(&mut out, &tree(value)?, 0)
+        .map_err(|error| YamlError::Unwritable { key_path: text::show(&error.key_path), message: error.message })?;
+    Ok(out)
+}
+
+/// The value as a tree. A tag in it stands for an enum variant with content: without the wrapper that follows the
+/// path, the crate would also take a map's only key for a tag if it begins with `!`.
+fn tree<T: Serialize + ?Sized>(value: &T) -> Result<Value, YamlError> {
     let mut track = serde_path_to_error::Track::new();
-    let writer = serde_path_to_error::Serializer::new(ToNode, &mut track);
-    let root = value.serialize(writer);
-    let root = root.map_err(|Unwritable(message)| YamlError::Unwritable {
+    let writer = serde_path_to_error::Serializer::new(serde_yaml::value::Serializer, &mut track);
+    value.serialize(writer).map_err(|error| YamlError::Unwritable {
         key_path: match track.path().to_string() {
             top if top == "." => String::new(),
             path => text::show(&path),
         },
-        message,
-    })?;
-    let mut out = String::new();
-    match &root {
-        Node::Entries(entries) if !entries.is_empty() => write_entries(&mut out, entries, 0),
-        Node::Items(items) if !items.is_empty() => write_items(&mut out, items, 0),
-        scalar => write_inline(&mut out, scalar),
-    }
-    Ok(out)
+        message: text::show(&error.to_string()),
+    })
 }
 
 /// Holds our own text to the rules for everybody's.
@@ -54,75 +55,70 @@ fn readable(text: &str) -> Result<(), YamlError> {
     })
 }
 
-/// A value on its way to text.
-enum Node {
-    /// A text value, not yet quoted.
-    Text(String),
-    /// A number, truth value or null as it is written.
-    Word(String),
-    Items(Vec<Node>),
-    Entries(Vec<(String, Node)>),
-}
-
-/// Writes the rest of a line for a node without lines of its own.
-fn write_inline(out: &mut String, node: &Node) {
-    match node {
-        Node::Text(text) => push_quoted(out, text),
-        Node::Word(word) => out.push_str(word),
-        Node::Items(_) => out.push_str("[]"),
-        Node::Entries(_) => out.push_str("{}"),
+/// Writes a value where `out` stands and ends its last line; its further lines are indented.
+fn write_node(out: &mut String, value: &Value, indent: usize) -> Result<(), Unwritable> {
+    match value {
+        Value::Mapping(entries) if !entries.is_empty() => return write_entries(out, entries, indent),
+        Value::Sequence(items) if !items.is_empty() => return write_items(out, items, indent),
+        Value::Mapping(_) => out.push_str("{}"),
+        Value::Sequence(_) => out.push_str("[]"),
+        Value::Null => out.push_str("null"),
+        Value::Bool(truth) => out.push_str(if *truth { "true" } else { "false" }),
+        Value::Number(number) => push_number(out, number)?,
+        Value::String(text) => push_quoted(out, text)?,
+        Value::Tagged(_) => return Err(Unwritable::new("an enum variant with content needs `#[serde(tag)]`")),
     }
     out.push('\n');
+    Ok(())
 }
 
-/// Writes `key: value` lines; the first one goes on where `out` stands.
-fn write_entries(out: &mut String, entries: &[(String, Node)], indent: usize) {
-    for (index, (key, node)) in entries.iter().enumerate() {
+fn write_entries(out: &mut String, entries: &Mapping, indent: usize) -> Result<(), Unwritable> {
+    for (index, (key, value)) in entries.iter().enumerate() {
         if index > 0 {
             push_spaces(out, indent);
         }
-        out.push_str(key);
+        push_key(out, key)?;
         out.push(':');
-        match node {
-            Node::Entries(inner) if !inner.is_empty() => {
-                out.push('\n');
-                push_spaces(out, indent + 2);
-                write_entries(out, inner, indent + 2);
-            }
-            Node::Items(inner) if !inner.is_empty() => {
-                out.push('\n');
-                push_spaces(out, indent + 2);
-                write_items(out, inner, indent + 2);
-            }
-            scalar => {
-                out.push(' ');
-                write_inline(out, scalar);
-            }
+        if matches!(value, Value::Mapping(inner) if !inner.is_empty())
+            || matches!(value, Value::Sequence(inner) if !inner.is_empty())
+        {
+            out.push('\n');
+            push_spaces(out, indent + 2);
+        } else {
+            out.push(' ');
         }
+        write_node(out, value, indent + 2).map_err(|error| error.under_key(key))?;
     }
+    Ok(())
 }
 
-/// Writes `- value` lines; the first one goes on where `out` stands.
-fn write_items(out: &mut String, items: &[Node], indent: usize) {
-    for (index, node) in items.iter().enumerate() {
+fn write_items(out: &mut String, items: &[Value], indent: usize) -> Result<(), Unwritable> {
+    for (index, item) in items.iter().enumerate() {
         if index > 0 {
             push_spaces(out, indent);
         }
         out.push_str("- ");
-        match node {
-            Node::Entries(inner) if !inner.is_empty() => write_entries(out, inner, indent + 2),
-            Node::Items(inner) if !inner.is_empty() => write_items(out, inner, indent + 2),
-            scalar => write_inline(out, scalar),
-        }
+        write_node(out, item, indent + 2).map_err(|error| error.under_index(index))?;
     }
+    Ok(())
 }
 
 fn push_spaces(out: &mut String, count: usize) {
     out.extend(std::iter::repeat_n(' ', count));
 }
 
-/// Appends a double-quoted text; hidden characters other than these two never come here.
-fn push_quoted(out: &mut String, text: &str) {
+/// Appends a key: bare if every reader takes it for text, or if it is a whole number.
+fn push_key(out: &mut String, key: &Value) -> Result<(), Unwritable> {
+    match key {
+        Value::String(key) if is_bare_key(key) => out.push_str(key),
+        Value::String(key) => push_quoted(out, key)?,
+        Value::Number(number) if !number.is_f64() => push_number(out, number)?,
+        _ => return Err(Unwritable::new("only texts and whole numbers can be keys")),
+    }
+    Ok(())
+}
+
+fn push_quoted(out: &mut String, text: &str) -> Result<(), Unwritable> {
     out.push('"');
     for character in text.chars() {
         match character {
@@ -130,24 +126,24 @@ fn push_quoted(out: &mut String, text: &str) {
             '\\' => out.push_str("\\\\"),
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
+            hidden if text::is_hidden(hidden) => {
+                return Err(Unwritable::new(format!("hidden character U+{:04X}", u32::from(hidden))));
+            }
             plain => out.push(plain),
         }
     }
     out.push('"');
+    Ok(())
 }
 
-/// The key of an entry as it is written: bare if every reader takes it for text, or if it is a whole number.
-fn key_text(node: Node) -> Result<String, Unwritable> {
-    match node {
-        Node::Text(key) if is_bare_key(&key) => Ok(key),
-        Node::Text(key) => {
-            let mut quoted = String::new();
-            push_quoted(&mut quoted, &key);
-            Ok(quoted)
-        }
-        Node::Word(word) if word.bytes().all(|b| b.is_ascii_digit() || b == b'-') => Ok(word),
-        _ => refuse("only texts and whole numbers can be keys"),
+/// Appends a number; a 32-bit float has the digits of the wider one.
+fn push_number(out: &mut String, number: &Number) -> Result<(), Unwritable> {
+    match number.as_f64() {
+        Some(float) if number.is_f64() && float.is_finite() => out.push_str(&float_text(float)),
+        Some(_) if number.is_f64() => return Err(Unwritable::new("a number that is not finite")),
+        _ => out.push_str(&number.to_string()),
     }
+    Ok(())
 }
 
 /// Whether a key is an identifier that no reader of YAML 1.1 or 1.2 takes for a truth value or null.
@@ -175,246 +171,32 @@ fn float_text(value: f64) -> String {
     format!("{digits}{point}e{sign}{power:0>2}")
 }
 
-/// Why a value cannot be written.
-#[derive(Debug)]
-struct Unwritable(String);
-
-impl Display for Unwritable {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
+/// Why a value cannot be written, and the path of keys that leads to it.
+struct Unwritable {
+    key_path: String,
+    message: String,
 }
 
-impl std::error::Error for Unwritable {}
+impl Unwritable {
+    fn new(message: impl Into<String>) -> Self {
+        Self { key_path: String::new(), message: message.into() }
+    }
 
-impl ser::Error for Unwritable {
-    fn custom<T: Display>(message: T) -> Self {
-        Self(text::show(&message.to_string()))
-    }
-}
-
-fn refuse<T>(message: &str) -> Result<T, Unwritable> {
-    Err(Unwritable(message.to_owned()))
-}
-
-fn word(value: impl Display) -> Node {
-    Node::Word(value.to_string())
-}
-
-/// Turns any value into a [`Node`].
-struct ToNode;
-
-const NO_VARIANTS: &str = "an enum variant with content needs `#[serde(tag)]`";
-
-impl ser::Serializer for ToNode {
-    type Ok = Node;
-    type Error = Unwritable;
-    type SerializeSeq = ItemsWriter;
-    type SerializeTuple = ItemsWriter;
-    type SerializeTupleStruct = ItemsWriter;
-    type SerializeTupleVariant = Impossible<Node, Unwritable>;
-    type SerializeMap = EntriesWriter;
-    type SerializeStruct = EntriesWriter;
-    type SerializeStructVariant = Impossible<Node, Unwritable>;
-
-    fn serialize_bool(self, value: bool) -> Result<Node, Unwritable> {
-        Ok(word(value))
-    }
-    fn serialize_i8(self, value: i8) -> Result<Node, Unwritable> {
-        Ok(word(value))
-    }
-    fn serialize_i16(self, value: i16) -> Result<Node, Unwritable> {
-        Ok(word(value))
-    }
-    fn serialize_i32(self, value: i32) -> Result<Node, Unwritable> {
-        Ok(word(value))
-    }
-    fn serialize_i64(self, value: i64) -> Result<Node, Unwritable> {
-        Ok(word(value))
-    }
-    fn serialize_u8(self, value: u8) -> Result<Node, Unwritable> {
-        Ok(word(value))
-    }
-    fn serialize_u16(self, value: u16) -> Result<Node, Unwritable> {
-        Ok(word(value))
-    }
-    fn serialize_u32(self, value: u32) -> Result<Node, Unwritable> {
-        Ok(word(value))
-    }
-    fn serialize_u64(self, value: u64) -> Result<Node, Unwritable> {
-        Ok(word(value))
-    }
-    /// Widened without loss; its text has the digits of the wider float.
-    fn serialize_f32(self, value: f32) -> Result<Node, Unwritable> {
-        self.serialize_f64(f64::from(value))
-    }
-    fn serialize_f64(self, value: f64) -> Result<Node, Unwritable> {
-        if !value.is_finite() {
-            return refuse("a number that is not finite");
-        }
-        Ok(word(float_text(value)))
-    }
-    fn serialize_char(self, value: char) -> Result<Node, Unwritable> {
-        self.serialize_str(value.encode_utf8(&mut [0; 4]))
-    }
-    fn serialize_str(self, value: &str) -> Result<Node, Unwritable> {
-        let hidden = |&c: &char| text::is_hidden(c) && c != '\n' && c != '\t';
-        if let Some(found) = value.chars().find(hidden) {
-            let code = u32::from(found);
-            return Err(Unwritable(format!("hidden character U+{code:04X}")));
-        }
-        Ok(Node::Text(value.to_owned()))
-    }
-    fn serialize_bytes(self, _: &[u8]) -> Result<Node, Unwritable> {
-        refuse("bytes have no form in YAML")
-    }
-    fn serialize_none(self) -> Result<Node, Unwritable> {
-        Ok(word("null"))
-    }
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Node, Unwritable> {
-        value.serialize(self)
-    }
-    fn serialize_unit(self) -> Result<Node, Unwritable> {
-        Ok(word("null"))
-    }
-    fn serialize_unit_struct(self, _: &'static str) -> Result<Node, Unwritable> {
-        Ok(word("null"))
-    }
-    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<Node, Unwritable> {
-        self.serialize_str(variant)
-    }
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<Node, Unwritable> {
-        value.serialize(self)
-    }
-    fn serialize_newtype_variant<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: &T,
-    ) -> Result<Node, Unwritable> {
-        refuse(NO_VARIANTS)
-    }
-    fn serialize_seq(self, _: Option<usize>) -> Result<ItemsWriter, Unwritable> {
-        Ok(ItemsWriter::default())
-    }
-    fn serialize_tuple(self, _: usize) -> Result<ItemsWriter, Unwritable> {
-        Ok(ItemsWriter::default())
-    }
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<ItemsWriter, Unwritable> {
-        Ok(ItemsWriter::default())
-    }
-    fn serialize_tuple_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Self::SerializeTupleVariant, Unwritable> {
-        refuse(NO_VARIANTS)
-    }
-    fn serialize_map(self, _: Option<usize>) -> Result<EntriesWriter, Unwritable> {
-        Ok(EntriesWriter::default())
-    }
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<EntriesWriter, Unwritable> {
-        Ok(EntriesWriter::default())
-    }
-    fn serialize_struct_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Self::SerializeStructVariant, Unwritable> {
-        refuse(NO_VARIANTS)
-    }
-}
-
-/// Collects the items of a sequence.
-#[derive(Default)]
-struct ItemsWriter(Vec<Node>);
-
-impl ItemsWriter {
-    fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Unwritable> {
-        self.0.push(value.serialize(ToNode)?);
-        Ok(())
-    }
-}
-
-impl ser::SerializeSeq for ItemsWriter {
-    type Ok = Node;
-    type Error = Unwritable;
-
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Unwritable> {
-        self.push(value)
-    }
-    fn end(self) -> Result<Node, Unwritable> {
-        Ok(Node::Items(self.0))
-    }
-}
-
-impl ser::SerializeTuple for ItemsWriter {
-    type Ok = Node;
-    type Error = Unwritable;
-
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Unwritable> {
-        self.push(value)
-    }
-    fn end(self) -> Result<Node, Unwritable> {
-        Ok(Node::Items(self.0))
-    }
-}
-
-impl ser::SerializeTupleStruct for ItemsWriter {
-    type Ok = Node;
-    type Error = Unwritable;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Unwritable> {
-        self.push(value)
-    }
-    fn end(self) -> Result<Node, Unwritable> {
-        Ok(Node::Items(self.0))
-    }
-}
-
-/// Collects the entries of a mapping.
-#[derive(Default)]
-struct EntriesWriter {
-    entries: Vec<(String, Node)>,
-    /// A key that waits for its value.
-    key: Option<String>,
-}
-
-impl ser::SerializeMap for EntriesWriter {
-    type Ok = Node;
-    type Error = Unwritable;
-
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Unwritable> {
-        self.key = Some(key_text(key.serialize(ToNode)?)?);
-        Ok(())
-    }
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Unwritable> {
-        let Some(key) = self.key.take() else {
-            return refuse("a value without its key");
+    fn under_key(self, key: &Value) -> Self {
+        let key = match key {
+            Value::String(key) => key.clone(),
+            Value::Number(number) => number.to_string(),
+            _ => "?".to_owned(),
         };
-        self.entries.push((key, value.serialize(ToNode)?));
-        Ok(())
+        self.under(&key)
     }
-    fn end(self) -> Result<Node, Unwritable> {
-        Ok(Node::Entries(self.entries))
-    }
-}
 
-impl ser::SerializeStruct for EntriesWriter {
-    type Ok = Node;
-    type Error = Unwritable;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Unwritable> {
-        let key = key_text(Node::Text(key.to_owned()))?;
-        self.entries.push((key, value.serialize(ToNode)?));
-        Ok(())
+    fn under_index(self, index: usize) -> Self {
+        self.under(&format!("[{index}]"))
     }
-    fn end(self) -> Result<Node, Unwritable> {
-        Ok(Node::Entries(self.entries))
+
+    fn under(self, step: &str) -> Self {
+        let dot = if self.key_path.is_empty() || self.key_path.starts_with('[') { "" } else { "." };
+        Self { key_path: format!("{step}{dot}{}", self.key_path), ..self }
     }
 }

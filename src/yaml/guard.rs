@@ -10,9 +10,9 @@ use std::collections::HashMap;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError};
 
-use super::error::Position;
-use super::read::RESULT_CAP;
 use crate::text;
+use crate::yaml::position::Position;
+use crate::yaml::read::RESULT_CAP;
 
 /// Deepest nesting of mappings and sequences.
 pub(super) const DEPTH_LIMIT: usize = 16;
@@ -170,7 +170,7 @@ pub(super) fn check(text: &str) -> Result<(), Fault> {
     let mut walk = Walk::default();
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| syntax(&error))?;
-        walk.step(&event, span.start).map_err(|refusal| Fault { at: position(span.start), refusal })?;
+        walk.step(&event, span.start).map_err(|refusal| Fault { at: span.start.into(), refusal })?;
     }
     walk.finish()
 }
@@ -212,14 +212,9 @@ fn refused_character(character: char, first: bool) -> Option<Refusal> {
     }
 }
 
-/// The parser's mark as a place for people.
-pub(super) fn position(mark: Marker) -> Position {
-    Position::new(mark.line().max(1), mark.col() + 1)
-}
-
 /// The parser's error as a refusal.
 fn syntax(error: &ScanError) -> Fault {
-    let at = position(*error.marker());
+    let at = Position::from(*error.marker());
     let refusal = match error.info() {
         // The parser looks ahead and has a limit of its own, above ours, for open brackets.
         "recursion limit exceeded" => Refusal::TooDeep,

@@ -5,9 +5,8 @@
 use saphyr_parser::{Event, Parser, Span, StrInput};
 use serde_path_to_error::{Path, Segment};
 
-use super::Source;
-use super::error::Position;
-use super::guard::position;
+use crate::yaml::position::Position;
+use crate::yaml::source::Source;
 
 /// A value and what is in it.
 struct Node {
@@ -104,7 +103,7 @@ impl Node {
 
 /// The node that an event starts. The guard has bounded the depth, so the recursion is bounded too.
 fn node(event: &Event<'_>, span: Span, events: &mut Events<'_>) -> Option<Node> {
-    let at = position(span.start);
+    let at = span.start.into();
     let inside = match event {
         Event::SequenceStart(..) => Inside::Items(items(events)?),
         Event::MappingStart(..) => Inside::Entries(entries(events)?),
@@ -128,7 +127,7 @@ fn entries(events: &mut Events<'_>) -> Option<Vec<(String, Position, Node)>> {
     while let (Event::Scalar(key, ..), key_span) = events.next()?.ok()? {
         let (event, span) = events.next()?.ok()?;
         let value = node(&event, span, events)?;
-        entries.push((key.into_owned(), position(key_span.start), value));
+        entries.push((key.into_owned(), key_span.start.into(), value));
     }
     Some(entries)
 }

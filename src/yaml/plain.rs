@@ -1,11 +1,11 @@
-//! A look at a text that should be one of our own: whether it has no marks but those that [`super::emit`] writes.
+//! A look at a text that should be one of our own: whether it has no marks but those that [`emit`](crate::yaml::emit) writes.
 //!
 //! It costs a fraction of the guard, and spares it where a file has to hold the very bytes that are written for what was read
 //! from it: keys that stand twice, numbers that are none and texts that readers disagree about all fail at that comparison.
 //! What has to be kept from the YAML crate before it is whatever costs it more than the text's size, which needs anchors,
 //! brackets or depth.
 
-use super::read::RESULT_CAP;
+use crate::yaml::read::RESULT_CAP;
 
 /// Most bytes of a line before its quoted text: enough for all that we write, and an end to nesting.
 const BARE_LIMIT: usize = 100;

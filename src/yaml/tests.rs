@@ -5,7 +5,8 @@ use std::path::Path;
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::*;
+use crate::text;
+use crate::yaml::{VARIANT_CAP, emit, is_canonical, parse, parse_canonical, read};
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]

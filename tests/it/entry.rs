@@ -1,10 +1,11 @@
 //! Entries that were touched: whatever byte or figure is changed, `verify` says which and fails.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use hlb_bench::artifact::{sha256_hex, write_atomic};
-use hlb_bench::price::Price;
+use hlb_bench::price::{Price, Table};
+use hlb_bench::recipe::Recipe;
 use hlb_bench::result::{EntryError, ResultFile, Trust, check_entry};
 use hlb_bench::signing::AllowedSigners;
 use hlb_bench::yaml;
@@ -105,7 +106,7 @@ fn a_figure_that_does_not_follow_from_the_log_is_rejected_though_signed() {
         ("recipe in `extends`", |r| r.variant.base_recipe_sha256 = sha256_hex(b"another")),
         ("price.usd_per_hour", |r| r.price = Some(Price { usd_per_hour: -1.0, ..crate::fixture::price(1.0) })),
         ("price.instance", |r| {
-            r.price = Price::by_name("aws/p3.2xlarge").ok().map(|row| Price { usd_per_hour: 0.01, ..row });
+            r.price = Table::shipped().find("aws/p3.2xlarge", "2026-11-22").ok().map(|row| Price { usd_per_hour: 0.01, ..row });
         }),
         ("log.bytes", |r| r.log.bytes += 1),
         ("rules_version", |r| r.rules_version = "0.9".to_owned()),
@@ -295,4 +296,33 @@ fn a_table_in_markdown_holds_what_strangers_wrote_in_its_cells() {
     assert!(!answer.stdout.contains(['<', '>', '`', '\u{1b}']), "{}", answer.stdout);
     let both = Context::new().run(["verify", "--markdown", "--json"]);
     assert_eq!(both.code, Some(2), "{}", both.stderr);
+}
+
+/// Keys, order, numbers and quotes of what is signed may never change.
+#[test]
+fn every_committed_result_and_recipe_is_written_again_to_the_same_bytes() {
+    let submissions = Path::new(env!("CARGO_MANIFEST_DIR")).join("submissions");
+    let mut count = 0;
+    for (name, path) in committed(&submissions) {
+        let bytes = fs::read(&path).unwrap();
+        let again = match name.as_str() {
+            "result.yaml" => yaml::emit(&yaml::parse::<ResultFile>(&bytes, "result.yaml").unwrap()),
+            "recipe.yaml" => yaml::emit(&yaml::parse::<Recipe>(&bytes, "recipe.yaml").unwrap()),
+            _ => continue,
+        };
+        assert!(again.unwrap().as_bytes() == bytes, "{}", path.display());
+        count += 1;
+    }
+    assert!(count >= 12, "{count}");
+}
+
+/// The files below a folder with their names.
+fn committed(folder: &Path) -> Vec<(String, PathBuf)> {
+    let below = |path: PathBuf| {
+        if path.is_dir() {
+            return committed(&path);
+        }
+        vec![(path.file_name().unwrap().to_string_lossy().into_owned(), path)]
+    };
+    fs::read_dir(folder).unwrap().flat_map(|item| below(item.unwrap().path())).collect()
 }

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeZone, Utc};
 use hlb_bench::signing::{
-    AllowedSigners, ArmourError, GitError, KeyChoice, KeyType, RERUN_NAMESPACE, RESULT_NAMESPACE, SignError,
-    SignatureError, Signer, SomeSigner, ToolError, Tools, WhyNot, Zeroizing, armour, keygen, verify, verify_any_signer,
+    AllowedSigners, ArmorError, GitError, KeyChoice, KeyType, RERUN_NAMESPACE, RESULT_NAMESPACE, SignError,
+    SignatureError, Signer, SomeSigner, ToolError, Tools, WhyNot, Zeroizing, armor, keygen, verify, verify_any_signer,
 };
 
 use forge::Forged;
@@ -39,9 +39,9 @@ fn judge(signature: &str) -> Result<SomeSigner, SignatureError> {
     verify_any_signer(MESSAGE, signature.as_bytes(), RESULT_NAMESPACE)
 }
 
-fn layout(signature: &str) -> ArmourError {
+fn layout(signature: &str) -> ArmorError {
     match judge(signature) {
-        Err(SignatureError::Armour(error)) => error,
+        Err(SignatureError::Armor(error)) => error,
         other => panic!("{other:?}"),
     }
 }
@@ -224,7 +224,7 @@ fn other_kinds_of_key_are_refused_on_both_ways() {
         let signature = stock::sign(&key, RESULT_NAMESPACE, MESSAGE);
         assert!(stock_verifies(&stock, &stock.public(name), &signature));
         let error = layout(&signature);
-        let ArmourError::Key(kind) = &error else {
+        let ArmorError::Key(kind) = &error else {
             panic!("{error:?}");
         };
         assert!(kind.found.contains(expected), "{kind}");
@@ -246,7 +246,7 @@ fn a_certificate_does_not_sign() {
     let certificate = stock.path("key-cert.pub");
     let signature = stock::sign(&certificate, RESULT_NAMESPACE, MESSAGE);
     let error = layout(&signature);
-    assert!(matches!(&error, ArmourError::Key(kind) if kind.found.contains("cert-v01")), "{error:?}");
+    assert!(matches!(&error, ArmorError::Key(kind) if kind.found.contains("cert-v01")), "{error:?}");
     assert!(open(&no_agent(), &certificate).is_err());
 }
 
@@ -254,7 +254,7 @@ fn a_certificate_does_not_sign() {
 
 #[test]
 fn layouts_on_which_the_tools_differ_are_refused() {
-    let good = forge::ed25519(RESULT_NAMESPACE, &[], MESSAGE).armour();
+    let good = forge::ed25519(RESULT_NAMESPACE, &[], MESSAGE).armor();
     judge(&good).expect("the starting point is good");
     let one_line = {
         let body: String = good.lines().filter(|line| !line.starts_with('-')).collect();
@@ -273,9 +273,9 @@ fn layouts_on_which_the_tools_differ_are_refused() {
     ];
     for (name, text) in cases {
         let error = judge(&text).expect_err(name);
-        assert!(matches!(error, SignatureError::Armour(_)), "{name}: {error:?}");
+        assert!(matches!(error, SignatureError::Armor(_)), "{name}: {error:?}");
     }
-    let normal = armour::normalise(one_line.as_bytes()).expect("an answer");
+    let normal = armor::normalize(one_line.as_bytes()).expect("an answer");
     assert_eq!(normal, good, "what a tool returned is brought into the layout");
 }
 
@@ -284,7 +284,7 @@ fn the_reserved_field_is_empty() {
     let signed_over = forge::ed25519(RESULT_NAMESPACE, b"x", MESSAGE);
     let put_in_later = Forged { reserved: b"x".to_vec(), ..forge::ed25519(RESULT_NAMESPACE, &[], MESSAGE) };
     for forged in [signed_over, put_in_later] {
-        assert_eq!(layout(&forged.armour()), ArmourError::Reserved { found: 1 });
+        assert_eq!(layout(&forged.armor()), ArmorError::Reserved { found: 1 });
     }
 }
 
@@ -292,9 +292,9 @@ fn the_reserved_field_is_empty() {
 fn the_format_version_is_one() {
     let good = forge::ed25519(RESULT_NAMESPACE, &[], MESSAGE);
     let zero = Forged { version: 0, ..good.clone() };
-    assert_eq!(layout(&zero.armour()), ArmourError::Version { found: 0 });
+    assert_eq!(layout(&zero.armor()), ArmorError::Version { found: 0 });
     let two = Forged { version: 2, ..good };
-    assert_eq!(layout(&two.armour()), ArmourError::Version { found: 2 });
+    assert_eq!(layout(&two.armor()), ArmorError::Version { found: 2 });
 }
 
 #[test]
@@ -305,15 +305,15 @@ fn nothing_is_left_over_and_the_hash_is_a_good_one() {
     let mut padded = good;
     padded.signature.push(0);
     for forged in [longer, sha1, padded] {
-        let error = layout(&forged.armour());
-        assert!(matches!(error, ArmourError::Content { .. }), "{error:?}");
+        let error = layout(&forged.armor());
+        assert!(matches!(error, ArmorError::Content { .. }), "{error:?}");
     }
 }
 
 #[test]
 fn another_hash_than_the_signed_one_does_not_match() {
     let forged = Forged { hash: "sha256", ..forge::ed25519(RESULT_NAMESPACE, &[], MESSAGE) };
-    let error = judge(&forged.armour()).expect_err("signed over sha512");
+    let error = judge(&forged.armor()).expect_err("signed over sha512");
     assert!(matches!(error, SignatureError::Mismatch { .. }), "{error:?}");
 }
 
@@ -322,19 +322,19 @@ fn namespaces_are_compared_exactly() {
     let good = forge::ed25519(RESULT_NAMESPACE, &[], MESSAGE);
     for other in [RERUN_NAMESPACE, "Result.v1@hlb-bench", "git"] {
         let signed = forge::ed25519(other, &[], MESSAGE);
-        let error = judge(&signed.armour()).expect_err("another purpose");
+        let error = judge(&signed.armor()).expect_err("another purpose");
         assert!(matches!(error, SignatureError::Namespace { .. }), "{error:?}");
         let renamed = Forged { namespace: other.to_owned(), ..good.clone() };
-        let error = verify_any_signer(MESSAGE, renamed.armour().as_bytes(), other).expect_err("renamed after signing");
+        let error = verify_any_signer(MESSAGE, renamed.armor().as_bytes(), other).expect_err("renamed after signing");
         assert!(matches!(error, SignatureError::Mismatch { .. }), "{error:?}");
     }
     let empty = forge::ed25519("", &[], MESSAGE);
-    assert!(matches!(layout(&empty.armour()), ArmourError::Content { .. }));
+    assert!(matches!(layout(&empty.armor()), ArmorError::Content { .. }));
 }
 
 #[test]
-fn a_message_is_never_normalised() {
-    let good = forge::ed25519(RESULT_NAMESPACE, &[], MESSAGE).armour();
+fn a_message_is_never_normalized() {
+    let good = forge::ed25519(RESULT_NAMESPACE, &[], MESSAGE).armor();
     let text = std::str::from_utf8(MESSAGE).expect("ASCII");
     for changed in [text.replace('\n', "\r\n"), text.trim_end().to_owned()] {
         let error = verify_any_signer(changed.as_bytes(), good.as_bytes(), RESULT_NAMESPACE).expect_err("other bytes");
@@ -348,7 +348,7 @@ fn a_token_must_have_been_touched() {
     for make in [forge::token_ed25519, forge::token_p256] {
         for (flags, touched) in [(0b1, true), (0b101, true), (0, false), (0b100, false)] {
             let forged = make(RESULT_NAMESPACE, flags, MESSAGE);
-            let signature = forged.armour();
+            let signature = forged.armor();
             if let Some(stock) = &stock {
                 let good = stock_verifies(stock, &forged.key_line(), &signature);
                 assert!(good, "the stock tool only notes the flags");
@@ -362,7 +362,7 @@ fn a_token_must_have_been_touched() {
         let mut forged = make(RESULT_NAMESPACE, 0, MESSAGE);
         let flags = forged.signature.len() - 5;
         forged.signature[flags] = 1;
-        let error = judge(&forged.armour()).expect_err("the flags are signed");
+        let error = judge(&forged.armor()).expect_err("the flags are signed");
         assert!(matches!(error, SignatureError::Mismatch { .. }), "{error:?}");
     }
 }
@@ -372,8 +372,8 @@ fn the_kind_inside_the_signature_is_the_key_s_own() {
     let mut forged = forge::ed25519(RESULT_NAMESPACE, &[], MESSAGE);
     let token = forge::token_ed25519(RESULT_NAMESPACE, 1, MESSAGE);
     forged.signature.clone_from(&token.signature);
-    let error = layout(&forged.armour());
-    assert!(matches!(error, ArmourError::Content { .. }), "{error:?}");
+    let error = layout(&forged.armor());
+    assert!(matches!(error, ArmorError::Content { .. }), "{error:?}");
 }
 
 #[test]
@@ -383,14 +383,14 @@ fn flipping_any_byte_of_message_or_signature_is_noticed() {
         forge::token_ed25519(RESULT_NAMESPACE, 1, MESSAGE),
         forge::token_p256(RESULT_NAMESPACE, 1, MESSAGE),
     ] {
-        let signature = forged.armour();
+        let signature = forged.armor();
         judge(&signature).expect("the starting point is good");
         for message in flips(MESSAGE) {
             verify_any_signer(&message, signature.as_bytes(), RESULT_NAMESPACE).expect_err("another message");
         }
-        for armoured in flips(signature.as_bytes()) {
-            let text = String::from_utf8_lossy(&armoured);
-            let verdict = verify_any_signer(MESSAGE, &armoured, RESULT_NAMESPACE);
+        for armored in flips(signature.as_bytes()) {
+            let text = String::from_utf8_lossy(&armored);
+            let verdict = verify_any_signer(MESSAGE, &armored, RESULT_NAMESPACE);
             assert!(verdict.is_err(), "{text}from\n{signature}");
         }
     }

@@ -22,7 +22,7 @@ pub struct EventFile {
 
 /// The event files of all runs, those of the reference in a calibrated session too.
 pub fn files(entry: &Entry) -> Result<Vec<EventFile>, ExportError> {
-    let start = Start::of(&entry.log)?;
+    let start = Start::new(&entry.log)?;
     Ok(entry.log.in_order().into_iter().map(|run| file(run, start)).collect())
 }
 

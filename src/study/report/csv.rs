@@ -1,41 +1,48 @@
 //! The runs of a study as a table for other programs: what is unknown is an empty field.
 
-use std::fmt::Write as _;
-
 use crate::study::plan::Plan;
 use crate::study::record::RunRecord;
 use crate::study::records::Records;
 use crate::units::Target;
 
-const HEAD: &str =
-    "variant,run,seed,outcome,time_to_accuracy_seconds,train_seconds,final_accuracy_percent,correct,total\n";
+const COLUMNS: [&str; 9] = [
+    "variant",
+    "run",
+    "seed",
+    "outcome",
+    "time_to_accuracy_seconds",
+    "train_seconds",
+    "final_accuracy_percent",
+    "correct",
+    "total",
+];
 
-/// One row for each run, in the order in which they were held.
+/// One row for each run, in the order in which they ran.
 pub(super) fn text(plan: &Plan, records: &Records) -> String {
     let target = plan.ground.track.target;
-    records.runs.iter().filter(|run| run.run <= plan.runs).fold(HEAD.to_owned(), |mut text, run| {
-        text.push_str(&row(run, target));
-        text
-    })
+    let rows = records.runs.iter().filter(|run| run.run <= plan.runs).map(|run| row(run, target));
+    let mut table = csv::Writer::from_writer(Vec::new());
+    for row in [COLUMNS.map(str::to_owned)].into_iter().chain(rows) {
+        table.write_record(row).expect("memory takes every row");
+    }
+    String::from_utf8(table.into_inner().expect("memory takes every row")).expect("texts are UTF-8")
 }
 
-/// No field can hold a comma or a quote: names are ids.
-fn row(run: &RunRecord, target: Target) -> String {
+fn row(run: &RunRecord, target: Target) -> [String; 9] {
     let accuracy = run.final_accuracy();
-    let fields = [
+    let percent = accuracy
+        .map(|accuracy| format!("{:.4}", accuracy.percent()).trim_end_matches('0').trim_end_matches('.').to_owned());
+    [
+        run.variant.to_string(),
+        run.run.to_string(),
+        run.seed.to_string(),
+        run.outcome.word().to_owned(),
         field(run.time_to_accuracy_seconds(target)),
         field(run.train_seconds()),
-        field(accuracy.map(|accuracy| {
-            format!("{:.4}", accuracy.percent()).trim_end_matches('0').trim_end_matches('.').to_owned()
-        })),
+        field(percent),
         field(accuracy.map(|accuracy| accuracy.correct)),
         field(accuracy.map(|accuracy| accuracy.total)),
-    ];
-    let mut row = format!("{},{},{},{}", run.variant, run.run, run.seed, run.outcome.word());
-    for field in fields {
-        let _ = write!(row, ",{field}");
-    }
-    row + "\n"
+    ]
 }
 
 fn field(value: Option<impl ToString>) -> String {

@@ -24,7 +24,7 @@ pub(crate) struct Forged {
 
 impl Forged {
     /// A signature file in the accepted layout.
-    pub(crate) fn armour(&self) -> String {
+    pub(crate) fn armor(&self) -> String {
         let mut blob = b"SSHSIG".to_vec();
         blob.extend(self.version.to_be_bytes());
         put(&mut blob, &self.public_key.to_bytes().expect("encodable"));
@@ -33,7 +33,7 @@ impl Forged {
         put(&mut blob, self.hash.as_bytes());
         put(&mut blob, &self.signature);
         blob.extend(&self.left_over);
-        armour(&blob)
+        armor(&blob)
     }
 
     /// `type base64` of the key.
@@ -43,7 +43,7 @@ impl Forged {
     }
 }
 
-fn armour(blob: &[u8]) -> String {
+fn armor(blob: &[u8]) -> String {
     let base64 = Base64::encode_string(blob);
     let mut out = String::from("-----BEGIN SSH SIGNATURE-----\n");
     for line in base64.as_bytes().chunks(70) {

@@ -1,19 +1,19 @@
 //! The text form of an SSH signature, in the one layout that is accepted here.
 //!
-//! OpenSSH and the `ssh-key` crate each let through layouts that the other refuses: text after the
-//! end, other line widths, CR LF, blank lines before the start, a non-empty reserved field. A
-//! signature that two verifiers judge differently is worthless on a public board, so a file is
-//! decoded, armoured again, and must come out as the very same bytes.
+//! OpenSSH and the `ssh-key` crate each let through files that the other refuses: text after the
+//! end, other line widths, CR LF, blank lines before the start, a non-empty reserved field, a
+//! length that promises more than its field holds. A signature that two verifiers judge differently
+//! is worthless on a public board, so a file is decoded, encoded again, and must come out as the
+//! very same bytes.
 //!
 //! This file must never judge a signature; that is `verify`'s.
 
 use std::fmt;
 
 use base64ct::{Base64, Encoding};
-use ssh_key::{PublicKey, SshSig};
+use ssh_key::{LineEnding, SshSig};
 
-use super::key_type::{KeyType, UnsupportedKey};
-use super::wire::{Envelope, TOKEN_TRAILER};
+use crate::signing::key_type::{KeyType, UnsupportedKey};
 
 /// The largest signature file that is looked at, in bytes. Real ones have 295 to about 600.
 pub const MAX_BYTES: usize = 4096;
@@ -24,10 +24,16 @@ const COLUMNS: usize = 70;
 const HEADER: &str = "-----BEGIN SSH SIGNATURE-----";
 const FOOTER: &str = "-----END SSH SIGNATURE-----";
 
+/// What is before the public key: `SSHSIG` and the version of the format.
+const PREAMBLE_BYTES: usize = 10;
+
+/// Bytes that a FIDO token appends to its signature: one of flags, four of a counter.
+pub(super) const TOKEN_TRAILER: usize = 5;
+
 /// Why a file is not a signature in the accepted layout.
 #[non_exhaustive]
 #[derive(thiserror::Error, Debug, Clone, PartialEq, Eq)]
-pub enum ArmourError {
+pub enum ArmorError {
     /// More than [`MAX_BYTES`].
     #[error("signature has {found} bytes, at most {MAX_BYTES} are read")]
     TooLarge {
@@ -46,15 +52,9 @@ pub enum ArmourError {
     /// Something other than the header comes first.
     #[error("signature does not start with `{HEADER}`")]
     NoHeader,
-    /// The footer is missing.
+    /// The footer is missing, or other text follows it.
     #[error("signature does not end with `{FOOTER}`")]
     NoFooter,
-    /// The last line does not end in a line feed.
-    #[error("signature has no line feed at its end")]
-    NoFinalNewline,
-    /// Text, a blank line or another signature after the footer.
-    #[error("signature is followed by other text")]
-    TextAfterEnd,
     /// The body is not base64 in its only spelling.
     #[error("signature body is not base64")]
     NotBase64,
@@ -87,7 +87,7 @@ pub enum ArmourError {
     },
 }
 
-impl ArmourError {
+impl ArmorError {
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -97,7 +97,7 @@ impl ArmourError {
                     .to_owned(),
             ),
             Self::Key(key) => key.hint(),
-            Self::Layout { .. } | Self::NoFinalNewline | Self::TextAfterEnd | Self::NoHeader => {
+            Self::Layout { .. } | Self::NoFooter | Self::NoHeader => {
                 Some("sign the result again; a signature file is never edited by hand".to_owned())
             }
             _ => None,
@@ -125,53 +125,44 @@ impl Decoded {
 }
 
 /// Decodes a signature file that must be byte for byte in the accepted layout.
-pub fn decode(file: &[u8]) -> Result<Decoded, ArmourError> {
+pub fn decode(file: &[u8]) -> Result<Decoded, ArmorError> {
     let text = ascii(file)?;
-    let blob = unwrap(text)?;
-    let canonical = wrap(&Base64::encode_string(&blob));
-    if canonical != text {
-        return Err(ArmourError::Layout { line: first_difference(&canonical, text) });
+    if let Some(line) = text.split('\n').position(|line| line.contains('\r')) {
+        return Err(ArmorError::CarriageReturn { line: line + 1 });
     }
-    fields(&blob, &canonical)
+    let blob = unwrap(text)?;
+    let canonical = wrap(&blob);
+    if canonical != text {
+        return Err(ArmorError::Layout { line: first_difference(&canonical, text) });
+    }
+    fields(&blob, text)
 }
 
 /// Brings what a signing tool returned into the accepted layout: any line width, LF or CR LF,
 /// white space around. Only for answers to our own request, never for files that somebody sent.
-pub fn normalise(answer: &[u8]) -> Result<String, ArmourError> {
-    let text = ascii(answer)?.trim_ascii();
-    let body =
-        text.strip_prefix(HEADER).ok_or(ArmourError::NoHeader)?.strip_suffix(FOOTER).ok_or(ArmourError::NoFooter)?;
-    let base64: String = body.chars().filter(|character| !matches!(character, '\r' | '\n')).collect();
-    let canonical = wrap(&base64);
+pub fn normalize(answer: &[u8]) -> Result<String, ArmorError> {
+    let canonical = wrap(&unwrap(ascii(answer)?)?);
     decode(canonical.as_bytes())?;
     Ok(canonical)
 }
 
-fn ascii(file: &[u8]) -> Result<&str, ArmourError> {
+fn ascii(file: &[u8]) -> Result<&str, ArmorError> {
     if file.len() > MAX_BYTES {
-        return Err(ArmourError::TooLarge { found: file.len() });
+        return Err(ArmorError::TooLarge { found: file.len() });
     }
-    std::str::from_utf8(file).ok().filter(|text| text.is_ascii()).ok_or(ArmourError::NotAscii)
+    std::str::from_utf8(file).ok().filter(|text| text.is_ascii()).ok_or(ArmorError::NotAscii)
 }
 
-/// Takes header and footer off and decodes what is between them.
-fn unwrap(text: &str) -> Result<Vec<u8>, ArmourError> {
-    if let Some(line) = text.split('\n').position(|line| line.contains('\r')) {
-        return Err(ArmourError::CarriageReturn { line: line + 1 });
-    }
-    let rest = text.strip_prefix(HEADER).and_then(|rest| rest.strip_prefix('\n')).ok_or(ArmourError::NoHeader)?;
-    let (body, tail) = rest.split_once(FOOTER).ok_or(ArmourError::NoFooter)?;
-    match tail {
-        "\n" => {}
-        "" => return Err(ArmourError::NoFinalNewline),
-        _ => return Err(ArmourError::TextAfterEnd),
-    }
-    // Blanks are taken out before decoding so that a wrong layout is told from wrong base64.
-    let base64 = body.replace([' ', '\t', '\n'], "");
-    Base64::decode_vec(&base64).map_err(|_| ArmourError::NotBase64)
+/// Takes header and footer off and decodes what is between them, however its lines are cut.
+fn unwrap(text: &str) -> Result<Vec<u8>, ArmorError> {
+    let rest = text.trim_ascii().strip_prefix(HEADER).ok_or(ArmorError::NoHeader)?;
+    let body = rest.strip_suffix(FOOTER).ok_or(ArmorError::NoFooter)?;
+    let base64: String = body.split_ascii_whitespace().collect();
+    Base64::decode_vec(&base64).map_err(|_| ArmorError::NotBase64)
 }
 
-fn wrap(base64: &str) -> String {
+fn wrap(blob: &[u8]) -> String {
+    let base64 = Base64::encode_string(blob);
     let mut out = String::with_capacity(MAX_BYTES);
     out.push_str(HEADER);
     for (index, character) in base64.chars().enumerate() {
@@ -192,44 +183,57 @@ fn first_difference(expected: &str, found: &str) -> usize {
 }
 
 /// Reads the fields and applies the rules about them that the crate leaves open.
-fn fields(blob: &[u8], canonical: &str) -> Result<Decoded, ArmourError> {
-    let envelope = Envelope::read(blob).ok_or_else(|| content(&"its fields do not fit"))?;
-    if envelope.version != SshSig::VERSION {
-        return Err(ArmourError::Version { found: envelope.version });
+fn fields(blob: &[u8], canonical: &str) -> Result<Decoded, ArmorError> {
+    let signature = SshSig::from_pem(canonical).map_err(|error| undecodable(&error, blob))?;
+    if signature.version() != SshSig::VERSION {
+        return Err(ArmorError::Version { found: signature.version() });
     }
-    if !envelope.reserved.is_empty() {
-        return Err(ArmourError::Reserved { found: envelope.reserved.len() });
+    if !signature.reserved().is_empty() {
+        return Err(ArmorError::Reserved { found: signature.reserved().len() });
     }
-    // Before the crate looks, whose errors about RSA or certificates name no key type.
-    let name = envelope.key_type();
-    let key_type = KeyType::from_name(name.ok_or_else(|| content(&"its key has no type"))?)?;
-    let signature = SshSig::from_pem(canonical).map_err(|error| content(&error))?;
-    check_key(&envelope, &signature)?;
-    check_proper(&envelope, key_type)?;
+    let key_type = KeyType::from_algorithm(&signature.public_key().algorithm())?;
+    if KeyType::from_algorithm(&signature.algorithm()) != Ok(key_type) {
+        return Err(content(&"the signature in it is not of its key's kind"));
+    }
+    if encoded(&signature, key_type)? != blob {
+        return Err(content(&"its fields do not fit"));
+    }
     Ok(Decoded { signature, key_type })
 }
 
-/// The key must be spelled as it would be written again.
-fn check_key(envelope: &Envelope<'_>, signature: &SshSig) -> Result<(), ArmourError> {
-    let key = PublicKey::from(signature.public_key().clone());
-    match key.to_bytes() {
-        Ok(bytes) if bytes == envelope.public_key => Ok(()),
-        Ok(_) => Err(content(&"its key has another spelling")),
-        Err(error) => Err(content(&error)),
+/// What is wrong where the crate gives up, whose errors about certificates name no key type.
+fn undecodable(error: &ssh_key::Error, blob: &[u8]) -> ArmorError {
+    match (error, key_type_name(blob).map(KeyType::from_name)) {
+        (ssh_key::Error::Version { number }, _) => ArmorError::Version { found: *number },
+        (_, Some(Err(unsupported))) => unsupported.into(),
+        _ => content(error),
     }
 }
 
-/// The signature proper must be of the key's own kind, and only a token's has a trailer.
-fn check_proper(envelope: &Envelope<'_>, key_type: KeyType) -> Result<(), ArmourError> {
-    let trailer = if key_type.is_security_key() { TOKEN_TRAILER } else { 0 };
-    let fits = envelope
-        .proper()
-        .is_some_and(|proper| proper.kind == key_type.as_str().as_bytes() && proper.trailer.len() == trailer);
-    if fits { Ok(()) } else { Err(content(&"the signature in it is not of its key's kind")) }
+/// The name of the key's kind: the first string in the public key, which is the first field.
+fn key_type_name(blob: &[u8]) -> Option<&str> {
+    let (length, rest) = blob.get(PREAMBLE_BYTES + 4..)?.split_first_chunk::<4>()?;
+    let name = rest.get(..usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
+    std::str::from_utf8(name).ok()
 }
 
-fn content(reason: &dyn fmt::Display) -> ArmourError {
-    ArmourError::Content { reason: reason.to_string() }
+/// The bytes of a signature as its fields give them.
+fn encoded(signature: &SshSig, key_type: KeyType) -> Result<Vec<u8>, ArmorError> {
+    let armored = signature.to_pem(LineEnding::LF).map_err(|error| content(&error))?;
+    let mut blob = unwrap(&armored)?;
+    // The crate writes a P-256 token's trailer into the string before it: only the length of the
+    // string is wrong, since both stand at the end.
+    if key_type == KeyType::SkEcdsaP256 {
+        let numbers = signature.signature_bytes().len() - TOKEN_TRAILER;
+        let at = blob.len() - TOKEN_TRAILER - numbers - 4;
+        let length = u32::try_from(numbers).map_err(|error| content(&error))?;
+        blob[at..at + 4].copy_from_slice(&length.to_be_bytes());
+    }
+    Ok(blob)
+}
+
+fn content(reason: &dyn fmt::Display) -> ArmorError {
+    ArmorError::Content { reason: reason.to_string() }
 }
 
 #[cfg(test)]
@@ -248,7 +252,7 @@ YtLc+IJn/GtAKxtt/PhbFBwGnfqOeZYNzS/AhEb4gP
 -----END SSH SIGNATURE-----
 ";
 
-    fn refuse(text: &str) -> ArmourError {
+    fn refuse(text: &str) -> ArmorError {
         decode(text.as_bytes()).expect_err("not in the accepted layout")
     }
 
@@ -270,83 +274,85 @@ YtLc+IJn/GtAKxtt/PhbFBwGnfqOeZYNzS/AhEb4gP
     #[test]
     fn carriage_returns_are_refused() {
         let error = refuse(&GOOD.replace('\n', "\r\n"));
-        assert_eq!(error, ArmourError::CarriageReturn { line: 1 });
+        assert_eq!(error, ArmorError::CarriageReturn { line: 1 });
         assert!(error.hint().is_some_and(|hint| hint.contains("-text")));
         let error = refuse(&GOOD.replacen('\n', "\n\r", 2));
-        assert_eq!(error, ArmourError::CarriageReturn { line: 2 });
+        assert_eq!(error, ArmorError::CarriageReturn { line: 2 });
     }
 
     #[test]
     fn nothing_may_stand_before_the_header() {
-        for before in ["\n", " ", "x\n"] {
-            assert_eq!(refuse(&format!("{before}{GOOD}")), ArmourError::NoHeader);
+        for before in ["\n", " "] {
+            assert_eq!(refuse(&format!("{before}{GOOD}")), ArmorError::Layout { line: 1 });
         }
-        assert_eq!(refuse(&format!("\u{feff}{GOOD}")), ArmourError::NotAscii);
-        assert_eq!(refuse(""), ArmourError::NoHeader);
+        assert_eq!(refuse(&format!("x\n{GOOD}")), ArmorError::NoHeader);
+        assert_eq!(refuse(&format!("\u{feff}{GOOD}")), ArmorError::NotAscii);
+        assert_eq!(refuse(""), ArmorError::NoHeader);
     }
 
     #[test]
     fn nothing_may_stand_after_the_end() {
-        for after in ["\n", "x", "see above\n", GOOD] {
-            let error = refuse(&format!("{GOOD}{after}"));
-            assert_eq!(error, ArmourError::TextAfterEnd, "{after}");
+        let end = GOOD.lines().count() + 1;
+        assert_eq!(refuse(&format!("{GOOD}\n")), ArmorError::Layout { line: end + 1 });
+        assert_eq!(refuse(&format!("{GOOD} ")), ArmorError::Layout { line: end });
+        for after in ["x", "see above\n"] {
+            assert_eq!(refuse(&format!("{GOOD}{after}")), ArmorError::NoFooter, "{after}");
         }
+        assert_eq!(refuse(&format!("{GOOD}{GOOD}")), ArmorError::NotBase64);
     }
 
     #[test]
     fn the_last_line_ends() {
-        assert_eq!(refuse(GOOD.trim_end()), ArmourError::NoFinalNewline);
+        assert_eq!(refuse(GOOD.trim_end()), ArmorError::Layout { line: GOOD.lines().count() + 1 });
         let cut = GOOD.replace(FOOTER, "");
-        assert_eq!(refuse(&cut), ArmourError::NoFooter);
+        assert_eq!(refuse(&cut), ArmorError::NoFooter);
     }
 
     #[test]
     fn lines_have_seventy_columns_and_no_blanks() {
         for width in [69, 71, 76, 1000] {
             let error = refuse(&columns(width));
-            assert!(matches!(error, ArmourError::Layout { line: 2 }), "{width}: {error}");
+            assert!(matches!(error, ArmorError::Layout { line: 2 }), "{width}: {error}");
         }
         let indented = GOOD.replacen('\n', "\n ", 1);
-        assert_eq!(refuse(&indented), ArmourError::Layout { line: 2 });
+        assert_eq!(refuse(&indented), ArmorError::Layout { line: 2 });
         let trailing = GOOD.replacen("\n-----END", " \n-----END", 1);
-        assert!(matches!(refuse(&trailing), ArmourError::Layout { .. }));
+        assert!(matches!(refuse(&trailing), ArmorError::Layout { .. }));
         let blank_line = GOOD.replacen("\n-----END", "\n\n-----END", 1);
-        assert!(matches!(refuse(&blank_line), ArmourError::Layout { .. }));
+        assert!(matches!(refuse(&blank_line), ArmorError::Layout { .. }));
     }
 
     #[test]
     fn the_body_is_base64() {
         let error = refuse(&GOOD.replacen("U1NI", "U1N!", 1));
-        assert_eq!(error, ArmourError::NotBase64);
+        assert_eq!(error, ArmorError::NotBase64);
         let error = refuse(&format!("{HEADER}\n{FOOTER}\n"));
-        let expected = "signature cannot be decoded: its fields do not fit";
-        assert_eq!(error.to_string(), expected);
+        assert!(matches!(error, ArmorError::Content { .. }), "{error}");
     }
 
     #[test]
     fn a_large_file_is_refused_unread() {
         let error = refuse(&GOOD.repeat(20));
-        assert!(matches!(error, ArmourError::TooLarge { .. }));
+        assert!(matches!(error, ArmorError::TooLarge { .. }));
     }
 
     #[test]
-    fn an_answer_in_any_layout_is_normalised() {
+    fn an_answer_in_any_layout_is_normalized() {
         for width in [1, 64, 70, 76, 1000] {
-            assert_eq!(normalise(columns(width).as_bytes()).as_deref(), Ok(GOOD));
+            assert_eq!(normalize(columns(width).as_bytes()).as_deref(), Ok(GOOD));
         }
         let windows = format!("\r\n{}", columns(76).replace('\n', "\r\n"));
-        assert_eq!(normalise(windows.as_bytes()).as_deref(), Ok(GOOD));
-        assert_eq!(normalise(GOOD.trim_end().as_bytes()).as_deref(), Ok(GOOD));
+        assert_eq!(normalize(windows.as_bytes()).as_deref(), Ok(GOOD));
+        assert_eq!(normalize(GOOD.trim_end().as_bytes()).as_deref(), Ok(GOOD));
+        assert_eq!(normalize(GOOD.replace('\n', "\n ").as_bytes()).as_deref(), Ok(GOOD));
     }
 
     #[test]
     fn an_answer_that_is_no_signature_stays_refused() {
-        assert_eq!(normalise(b"").err(), Some(ArmourError::NoHeader));
-        assert_eq!(normalise(HEADER.as_bytes()).err(), Some(ArmourError::NoFooter));
+        assert_eq!(normalize(b"").err(), Some(ArmorError::NoHeader));
+        assert_eq!(normalize(HEADER.as_bytes()).err(), Some(ArmorError::NoFooter));
         let two = format!("{GOOD}{GOOD}");
-        assert!(normalise(two.as_bytes()).is_err());
-        let indented = GOOD.replacen('\n', "\n ", 1);
-        assert!(normalise(indented.as_bytes()).is_err());
+        assert!(normalize(two.as_bytes()).is_err());
     }
 
     proptest! {
@@ -358,7 +364,7 @@ YtLc+IJn/GtAKxtt/PhbFBwGnfqOeZYNzS/AhEb4gP
             let end = (at + cut).min(GOOD.len());
             let text = format!("{}{put}{}", &GOOD[..at], &GOOD[end..]);
             if let Ok(decoded) = decode(text.as_bytes()) {
-                prop_assert_eq!(normalise(text.as_bytes()).expect("accepted"), text);
+                prop_assert_eq!(normalize(text.as_bytes()).expect("accepted"), text);
                 prop_assert!(!decoded.namespace().is_empty());
             }
         }
@@ -367,8 +373,7 @@ YtLc+IJn/GtAKxtt/PhbFBwGnfqOeZYNzS/AhEb4gP
         #[test]
         fn any_bytes_are_judged(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
             prop_assert!(decode(&bytes).is_err());
-            let body = Base64::encode_string(&bytes);
-            prop_assert!(decode(wrap(&body).as_bytes()).is_err());
+            prop_assert!(decode(wrap(&bytes).as_bytes()).is_err());
         }
     }
 }
