@@ -85,12 +85,12 @@ fn words_of(payload: &(dyn Any + Send)) -> String {
 
 fn train_job(job: &Job, arrays: Arrays) -> Result<(), TrainError> {
     let engine = engine(job, &job.recipe)?;
-    let signs = Signs { clock: MonotonicClock::start(), run: Cell::new(0), last: Cell::new(Duration::ZERO) };
-    let mut lanes = Vec::new();
+    let heartbeat = Heartbeat { clock: MonotonicClock::start(), run: Cell::new(0), last: Cell::new(Duration::ZERO) };
+    let mut workers = Vec::new();
     if let Some(reference) = &job.reference {
-        lanes.push(Lane::new(Arm::Reference, reference, job, &arrays, &signs)?);
+        workers.push(Worker::new(Arm::Reference, reference, job, &arrays, &heartbeat)?);
     }
-    lanes.push(Lane::new(Arm::Variant, &job.recipe, job, &arrays, &signs)?);
+    workers.push(Worker::new(Arm::Variant, &job.recipe, job, &arrays, &heartbeat)?);
     drop(arrays);
     engine.synchronize();
     emit(Event::TrainerStart(TrainerStart {
@@ -99,12 +99,12 @@ fn train_job(job: &Job, arrays: Arrays) -> Result<(), TrainError> {
         precision: engine.precision_word().to_owned(),
         libtorch_version: loaded_libtorch().1,
     }))?;
-    let held = hold(job, &mut lanes, &signs);
-    if held.is_err() {
+    let finished = run_all(job, &mut workers, &heartbeat);
+    if finished.is_err() {
         // Never dropped: a GPU that failed may fail again when it is asked to free its memory, and that would be said last.
-        std::mem::forget(lanes);
+        std::mem::forget(workers);
     }
-    held
+    finished
 }
 
 fn engine(job: &Job, recipe: &Recipe) -> Result<Engine, TrainError> {
@@ -112,25 +112,25 @@ fn engine(job: &Job, recipe: &Recipe) -> Result<Engine, TrainError> {
         .map_err(|error| TrainError(error.to_string()))
 }
 
-/// Tells `hlb-bench` at most once a second that training goes on.
-struct Signs {
+/// Tells `hlb-bench` at most once a second that training continues.
+struct Heartbeat {
     clock: MonotonicClock,
     run: Cell<u32>,
     last: Cell<Duration>,
 }
 
-impl Signs {
+impl Heartbeat {
     fn alive(&self, step: u64) {
         if self.clock.now().saturating_sub(self.last.get()) >= Duration::from_secs(1) {
             self.last.set(self.clock.now());
-            // A sign of life that nobody hears is no reason to stop; the next event is.
+            // A lost heartbeat is no reason to stop; the next event is.
             let _ = emit(Event::Progress { run: self.run.get(), step });
         }
     }
 }
 
-/// A recipe, and the trainer that holds its runs.
-struct Lane<'a> {
+/// A recipe and its trainer.
+struct Worker<'a> {
     arm: Arm,
     plan: Plan,
     /// Images of an update, for [`guarded`].
@@ -138,33 +138,33 @@ struct Lane<'a> {
     trainer: TorchTrainer<'a>,
 }
 
-impl<'a> Lane<'a> {
-    fn new(arm: Arm, recipe: &Recipe, job: &Job, arrays: &Arrays, signs: &'a Signs) -> Result<Self, TrainError> {
+impl<'a> Worker<'a> {
+    fn new(arm: Arm, recipe: &Recipe, job: &Job, arrays: &Arrays, heartbeat: &'a Heartbeat) -> Result<Self, TrainError> {
         let engine = engine(job, recipe)?;
         let data = DeviceData::upload(arrays, recipe.augment, engine);
         let plan =
             Plan { length: recipe.length(job.arrays.train), target: job.target, stop_at_target: job.stop_at_target };
-        let trainer = TorchTrainer::new(recipe.clone(), data, engine, Box::new(|step| signs.alive(step)));
+        let trainer = TorchTrainer::new(recipe.clone(), data, engine, Box::new(|step| heartbeat.alive(step)));
         Ok(Self { arm, plan, batch_size: Some(recipe.batch_size), trainer })
     }
 }
 
 /// A warmup run of each recipe, then the runs in the order asked for.
-fn hold(job: &Job, lanes: &mut [Lane], signs: &Signs) -> Result<(), TrainError> {
-    let clock = &signs.clock;
-    for Lane { arm, batch_size, trainer, .. } in &mut *lanes {
+fn run_all(job: &Job, workers: &mut [Worker], heartbeat: &Heartbeat) -> Result<(), TrainError> {
+    let clock = &heartbeat.clock;
+    for Worker { arm, batch_size, trainer, .. } in &mut *workers {
         guarded(*batch_size, || protocol::warm_up(*arm, job.warmup_seed, (trainer, clock), &mut emit))?;
     }
-    if let (true, Some(lane)) = (job.deterministic, lanes.last_mut()) {
-        let steps = lane.plan.length.steps();
-        let parted = guarded(lane.batch_size, || repeat::check(&mut lane.trainer, job.warmup_seed, steps))?;
+    if let (true, Some(worker)) = (job.deterministic, workers.last_mut()) {
+        let steps = worker.plan.length.steps();
+        let parted = guarded(worker.batch_size, || repeat::check(&mut worker.trainer, job.warmup_seed, steps))?;
         emit(Event::Repeat { steps, parted })?;
     }
     for start in &job.runs {
-        signs.run.set(start.run);
-        let lane = lanes.iter_mut().find(|lane| lane.arm == start.arm);
-        let lane = lane.ok_or_else(|| TrainError("a run has no recipe".to_owned()))?;
-        let Lane { plan, batch_size, trainer, .. } = lane;
+        heartbeat.run.set(start.run);
+        let worker = workers.iter_mut().find(|worker| worker.arm == start.arm);
+        let worker = worker.ok_or_else(|| TrainError("a run has no recipe".to_owned()))?;
+        let Worker { plan, batch_size, trainer, .. } = worker;
         guarded(*batch_size, || protocol::run(*start, plan, (trainer, clock), &mut emit))?;
     }
     Ok(())
@@ -181,7 +181,7 @@ fn receive() -> io::Result<(Job, Arrays)> {
     Ok((job, arrays))
 }
 
-/// `hlb-bench` holds our standard input open as long as it lives. When it is gone, so is this process, whatever
+/// `hlb-bench` keeps our standard input open as long as it lives. When it is gone, so is this process, whatever
 /// libtorch is doing: an orphan would train for nobody and disturb whoever measures next.
 fn die_with_the_parent() {
     thread::spawn(|| {

@@ -3,13 +3,13 @@
 use tch::{Device, IndexOp as _, Kind, Tensor};
 
 use crate::torch::Engine;
-use crate::torch::choices::{Choices, Corners};
 use hlb_bench::arrays::{ArrayShapes, Arrays};
+use crate::torch::augmentation::{AugmentationDraws, Corners};
 use hlb_bench::recipe::Augment;
 
-/// Normalised images and labels on the device.
+/// Normalized images and labels on the device.
 ///
-/// Channels are normalised with mean and standard deviation (n - 1) of the training split, training images are
+/// Channels are normalized with mean and standard deviation (n - 1) of the training split, training images are
 /// reflect-padded once, and both splits stay in the order row, column, channel, so that every batch is `channels_last`.
 #[derive(Debug)]
 pub(crate) struct DeviceData {
@@ -21,7 +21,7 @@ pub(crate) struct DeviceData {
     augment: Augment,
 }
 
-/// What an update is made of.
+/// What an optimizer step is computed from.
 pub(crate) struct Batch {
     /// Images, `[images, channels, rows, columns]`.
     pub(crate) images: Tensor,
@@ -32,7 +32,7 @@ pub(crate) struct Batch {
 }
 
 impl DeviceData {
-    /// Uploads, normalises and pads.
+    /// Uploads, normalizes and pads.
     pub(crate) fn upload(arrays: &Arrays, augment: Augment, engine: Engine) -> Self {
         let shapes = arrays.shapes();
         let working = if engine.kind == Kind::Double { Kind::Double } else { Kind::Float };
@@ -79,7 +79,7 @@ impl DeviceData {
     }
 
     /// Brings the choices of an epoch to the device.
-    pub(crate) fn plan(&self, choices: &Choices) -> EpochPlan {
+    pub(crate) fn plan(&self, choices: &AugmentationDraws) -> EpochPlan {
         let device = self.padded.device();
         let squares = |corners: &Corners| Squares::new(corners, device);
         let numbers = |numbers: &[f32]| Tensor::from_slice(numbers).to_device(device).view([-1, 1, 1, 1]);
@@ -94,10 +94,10 @@ impl DeviceData {
     }
 
     /// Batch number `index` of an epoch: cropped and flipped images in `channels_last`, changed as the recipe says and
-    /// scaled to `side`, and labels.
+    /// scaled to `size`, and labels.
     ///
     /// One gather of pixels does shuffling, crop, flip and memory layout at once.
-    pub(crate) fn batch(&self, plan: &EpochPlan, index: i64, count: i64, side: i64) -> Batch {
+    pub(crate) fn batch(&self, plan: &EpochPlan, index: i64, count: i64, size: i64) -> Batch {
         let part = |whole: &Tensor| whole.narrow(0, index * count, count);
         let crop = i64::from(self.augment.crop);
         let order = part(&plan.order);
@@ -119,8 +119,8 @@ impl DeviceData {
         if let Some((shift, factor)) = &plan.jitter {
             images = ((images + part(shift)) * part(factor)).to_kind(self.padded.kind());
         }
-        if side != crop {
-            images = images.internal_upsample_bilinear2d_aa([side, side], false, None, None);
+        if size != crop {
+            images = images.internal_upsample_bilinear2d_aa([size, size], false, None, None);
         }
         Batch { images: self.laid_out(&images), labels, mixed }
     }
@@ -145,7 +145,7 @@ impl DeviceData {
     }
 }
 
-/// The random choices of one epoch, on the device.
+/// The augmentation draws of one epoch, on the device.
 #[derive(Debug)]
 pub(crate) struct EpochPlan {
     order: Tensor,

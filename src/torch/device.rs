@@ -10,7 +10,7 @@ use hlb_bench::recipe::{Norm, Precision};
 /// The device asked for cannot be used.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
-pub(crate) enum DeviceError {
+pub(crate) enum UnsupportedDevice {
     /// `--device cuda` where libtorch sees no GPU.
     #[error("libtorch sees no CUDA device; use `--device cpu`, or install the CUDA libraries with `make setup CUDA=1`")]
     NoCuda,
@@ -26,7 +26,7 @@ pub(crate) struct Engine {
     pub(crate) device: Device,
     /// Format of weights and activations.
     pub(crate) kind: Kind,
-    /// Format of the normalisations' biases and statistics.
+    /// Format of the normalizations' biases and statistics.
     pub(crate) norm_kind: Kind,
 }
 
@@ -41,14 +41,14 @@ impl Engine {
         norm: Norm,
         threads: u32,
         deterministic: bool,
-    ) -> Result<Self, DeviceError> {
+    ) -> Result<Self, UnsupportedDevice> {
         tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
         let cuda = choice != DeviceChoice::Cpu && Cuda::is_available();
         if choice == DeviceChoice::Cuda && !cuda {
-            return Err(DeviceError::NoCuda);
+            return Err(UnsupportedDevice::NoCuda);
         }
         if !cuda && precision.is_short() {
-            return Err(DeviceError::ShortOnCpu(precision));
+            return Err(UnsupportedDevice::ShortOnCpu(precision));
         }
         Cuda::cudnn_set_benchmark(cuda && !deterministic);
         let kind = match precision {

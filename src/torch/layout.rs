@@ -1,6 +1,6 @@
 //! Where each parameter lies: all weights in one flat tensor, all biases in another, all running statistics in a third.
 //!
-//! *Why flat:* an update of the optimiser or of the average is then a handful of operations on whole tensors instead
+//! *Why flat:* an optimizer step or an update of the EMA is then a handful of operations on whole tensors instead
 //! of a loop over layers. Convolution weights are stored output, row, column, input, so that their views are
 //! `channels_last` and the convolutions take the fast path.
 
@@ -38,7 +38,7 @@ impl Weight {
         self.outputs() * self.fan_in()
     }
 
-    /// The weight as the layers want it, out of its stretch of the flat tensor.
+    /// The weight as the layers want it, from its segment of the flat tensor.
     pub(crate) fn view(self, flat: &Tensor) -> Tensor {
         match self {
             Self::Conv { output, input, kernel } => flat.view([output, kernel, kernel, input]).permute([0, 3, 1, 2]),
@@ -129,7 +129,7 @@ impl Layout {
         self.weights.iter().map(|weight| weight.numel()).sum()
     }
 
-    /// Biases of all normalisations.
+    /// Biases of all normalizations.
     pub(crate) fn bias_count(&self) -> i64 {
         self.norms.iter().sum()
     }
@@ -144,7 +144,7 @@ impl Layout {
         self.has_stem
     }
 
-    /// Parts of the batch that normalisation `index` treats apart: that of the stem never does.
+    /// Parts of the batch that normalization `index` treats apart: that of the stem never does.
     pub(crate) fn ghosts(&self, index: usize) -> i64 {
         if self.has_stem && index == 0 { 1 } else { self.ghosts }
     }
@@ -156,7 +156,7 @@ impl Layout {
         stem.into_iter().chain(convolutions).chain(["head.weight".to_owned()]).collect()
     }
 
-    /// Names of the normalisations, in the order of the layers.
+    /// Names of the normalizations, in the order of the layers.
     pub(crate) fn norm_names(&self) -> Vec<String> {
         let stem = self.has_stem.then(|| "stem.norm".to_owned());
         stem.into_iter().chain(self.in_blocks().map(|(block, place)| format!("blocks[{block}].norm{place}"))).collect()
@@ -182,7 +182,7 @@ impl Layout {
         found
     }
 
-    /// Biases of the normalisations by name.
+    /// Biases of the normalizations by name.
     pub(crate) fn named_biases(&self, biases: &Tensor) -> Vec<(String, Tensor)> {
         let names = self.norm_names().into_iter().map(|name| format!("{name}.bias"));
         zip(names, self.bias_views(biases)).collect()
@@ -212,7 +212,7 @@ impl Layout {
         views
     }
 
-    /// Channels of the normalisations, in the order of the layers.
+    /// Channels of the normalizations, in the order of the layers.
     pub(crate) fn norm_widths(&self) -> &[i64] {
         &self.norms
     }

@@ -3,8 +3,8 @@
 //! Comments marked *why* teach: where a trick comes from and what happens without it. The tricks are those of
 //! hlb-CIFAR10 by Tysam Balsbaugh, in the form that hlb-imagenette uses, and of airbench by Keller Jordan.
 
-mod average;
-mod choices;
+mod ema;
+mod augmentation;
 mod data;
 mod determinism;
 mod device;
@@ -13,17 +13,17 @@ mod network;
 mod optimizer;
 mod run;
 mod state;
-mod trouble;
-mod views;
+mod device_error;
+mod test_time_augmentation;
 mod whitening;
 
-pub(crate) use choices::{Choices, Chooser, Corners};
+pub(crate) use augmentation::{AugmentationDraws, AugmentationSampler, Corners};
 pub(crate) use data::{Batch, DeviceData};
 pub(crate) use determinism::{ask_for_deterministic_algorithms, digest};
-pub(crate) use device::{DeviceError, Engine, load_cuda_if_there_is_a_gpu, loaded_libtorch};
+pub(crate) use device::{UnsupportedDevice, Engine, load_cuda_if_there_is_a_gpu, loaded_libtorch};
 pub(crate) use layout::Layout;
 pub(crate) use network::{Mode, Network};
 pub(crate) use run::TorchTrainer;
 pub(crate) use state::{State, apply_init};
-pub(crate) use trouble::{explain, is_of_libtorch};
+pub(crate) use device_error::{explain, is_of_libtorch};
 pub(crate) use whitening::fit as fit_whitening;

@@ -8,7 +8,7 @@ use tch::Tensor;
 use crate::torch::{Engine, Layout, State};
 use hlb_bench::recipe::{Activation, Blocks, Pool, PoolHead, Recipe, Residual};
 
-/// Whether normalisations use and update the batch's statistics or the running ones.
+/// Whether normalizations use and update the batch's statistics or the running ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// The batch's own statistics.
@@ -139,7 +139,7 @@ impl Pass<'_, '_> {
         }
     }
 
-    /// Whitened patches and, if there is one, a trained convolution with its normalisation; then the activation.
+    /// Whitened patches and, if there is one, a trained convolution with its normalization; then the activation.
     fn stem(&mut self, state: &State, images: &Tensor) -> Tensor {
         let network = self.network;
         let entering = if network.layout.whitening().is_some() {
@@ -164,9 +164,9 @@ impl Pass<'_, '_> {
         out
     }
 
-    /// Convolution, pooling, normalisation, activation; further convolutions of the same width follow.
+    /// Convolution, pooling, normalization, activation; further convolutions of the same width follow.
     ///
-    /// *Why pooling comes early:* normalisation and activation then work on a quarter of the pixels.
+    /// *Why pooling comes early:* normalization and activation then work on a quarter of the pixels.
     fn block(&mut self, block: usize, input: &Tensor) -> Tensor {
         let network = self.network;
         let first = self.conv_in_block(block, 1, input);
@@ -201,10 +201,10 @@ impl Pass<'_, '_> {
         out
     }
 
-    /// Batch normalisation with a scale of 1; in the blocks, parts of the batch may be treated apart.
+    /// Batch normalization with a scale of 1; in the blocks, parts of the batch may be treated apart.
     fn norm(&mut self, input: &Tensor) -> Tensor {
         let (index, (bias, (mean, variance))) =
-            self.norms.next().expect("the layout lists one normalisation for each layer");
+            self.norms.next().expect("the layout lists one normalization for each layer");
         let (width, ghosts) = (bias.size()[0], self.network.layout.ghosts(index));
         let training = self.mode == Mode::Train;
         if ghosts == 1 || !training {

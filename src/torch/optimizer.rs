@@ -1,4 +1,4 @@
-//! Updates: each parameter group has a rule that turns gradients into them, a rate and a momentum.
+//! The optimizer: each parameter group has a rule, a learning rate and a momentum.
 
 use std::iter::zip;
 use std::ops::Range;
@@ -12,10 +12,10 @@ use hlb_bench::recipe::{Freeze, Group, Muon, Optimizer, Parameters, Recipe, Rule
 /// Keeps a norm from being divided by when it is zero.
 const TINY: f64 = 1e-7;
 
-/// The optimiser of a run: one [`Updater`] for each stretch of parameters that is updated alike.
+/// The optimizer of a run: one [`ParameterGroup`] for each segment of parameters with the same rule.
 #[derive(Debug)]
-pub(crate) struct Updates {
-    updaters: Vec<Updater>,
+pub(crate) struct GroupedOptimizer {
+    groups: Vec<ParameterGroup>,
 }
 
 /// Gradients of a model.
@@ -26,66 +26,66 @@ pub(crate) struct Gradients {
     pub(crate) whitening_bias: Option<Tensor>,
 }
 
-/// Which update is made.
+/// An optimizer step in its schedule.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Moment {
+pub(crate) struct Step {
     /// Its number, counted from 0.
     pub(crate) step: u64,
-    /// Updates that the schedule counts.
+    /// Steps of the whole schedule.
     pub(crate) steps: u64,
 }
 
-impl Updates {
-    /// The groups of a recipe. Stem, filters and linear layer are one stretch where nothing tells them apart.
+impl GroupedOptimizer {
+    /// The groups of a recipe. Stem, filters and linear layer are one segment where their settings are the same.
     pub(crate) fn new(recipe: &Recipe, layout: &Layout, state: &State, steps_per_epoch: u32) -> Self {
-        let mut updaters: Vec<Updater> = Vec::new();
+        let mut groups: Vec<ParameterGroup> = Vec::new();
         for parameters in Parameters::ALL {
-            let Some(place) = place(parameters, layout, state) else { continue };
+            let Some(segment) = segment(parameters, layout, state) else { continue };
             let group = recipe.optimizer.group(parameters).clone();
             let frozen_from = frozen_from(&recipe.freeze, parameters, steps_per_epoch);
-            if let Some(last) = updaters.last_mut()
-                && last.takes(&place, &group, frozen_from)
+            if let Some(last) = groups.last_mut()
+                && last.takes(&segment, &group, frozen_from)
             {
-                last.grow(place);
+                last.grow(segment);
                 continue;
             }
-            updaters.push(Updater::new(parameters, place, group, frozen_from, &recipe.optimizer));
+            groups.push(ParameterGroup::new(parameters, segment, group, frozen_from, &recipe.optimizer));
         }
-        for updater in &mut updaters {
-            updater.begin(layout, state);
+        for group_state in &mut groups {
+            group_state.begin(layout, state);
         }
-        Self { updaters }
+        Self { groups }
     }
 
-    /// Update from which on these parameters stay as they are.
+    /// First step at which these parameters are frozen.
     pub(crate) fn frozen_from(&self, parameters: Parameters) -> Option<u64> {
-        self.updaters.iter().find(|updater| updater.parameters == parameters).and_then(|updater| updater.frozen_from)
+        self.groups.iter().find(|group_state| group_state.parameters == parameters).and_then(|group_state| group_state.frozen_from)
     }
 
-    /// One update. Call it where gradients are not recorded.
-    pub(crate) fn step(&mut self, recipe: &Recipe, state: &mut State, gradients: &Gradients, moment: Moment) {
-        for updater in &mut self.updaters {
-            updater.step(recipe, state, gradients, moment);
+    /// One optimizer step. Call it where gradients are not recorded.
+    pub(crate) fn step(&mut self, recipe: &Recipe, state: &mut State, gradients: &Gradients, at: Step) {
+        for group_state in &mut self.groups {
+            group_state.step(recipe, state, gradients, at);
         }
     }
 
-    /// What the rules keep from update to update, by name.
+    /// The state of the rules, by name.
     pub(crate) fn named(&self, layout: &Layout) -> Vec<(String, Tensor)> {
-        self.updaters.iter().flat_map(|updater| updater.named(layout)).collect()
+        self.groups.iter().flat_map(|group_state| group_state.named(layout)).collect()
     }
 }
 
-/// First update that a freeze forbids.
+/// First step at which `parameters` are frozen.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a range check keeps epochs in 0 to 1000")]
 fn frozen_from(freeze: &[Freeze], parameters: Parameters, steps_per_epoch: u32) -> Option<u64> {
     let freeze = freeze.iter().find(|freeze| freeze.parameters == parameters)?;
     Some((freeze.after_epochs * f64::from(steps_per_epoch)).ceil() as u64)
 }
 
-/// Where a stretch of parameters lies.
+/// Where a segment of parameters lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Place {
-    /// Layers of [`State::weights`], and their numbers in it.
+enum Segment {
+    /// Layers of [`State::weights`], and the range of values that they occupy.
     Weights { layers: Range<usize>, offset: i64, length: i64 },
     /// All of [`State::biases`].
     Biases,
@@ -93,21 +93,21 @@ enum Place {
     WhiteningBias,
 }
 
-fn place(parameters: Parameters, layout: &Layout, state: &State) -> Option<Place> {
+fn segment(parameters: Parameters, layout: &Layout, state: &State) -> Option<Segment> {
     match parameters {
-        Parameters::Biases => Some(Place::Biases),
-        Parameters::WhiteningBias => state.whitening_bias.as_ref().map(|_| Place::WhiteningBias),
+        Parameters::Biases => Some(Segment::Biases),
+        Parameters::WhiteningBias => state.whitening_bias.as_ref().map(|_| Segment::WhiteningBias),
         Parameters::Stem | Parameters::Filters | Parameters::Head => {
             let layers = layout.weights_of(parameters);
             let count = |layers: &[Weight]| layers.iter().map(|weight| weight.numel()).sum::<i64>();
             let (offset, length) = (count(&layout.weights()[..layers.start]), count(&layout.weights()[layers.clone()]));
-            (length > 0).then_some(Place::Weights { layers, offset, length })
+            (length > 0).then_some(Segment::Weights { layers, offset, length })
         }
     }
 }
 
-impl Place {
-    /// The numbers at this place of weights, biases or the whitening's bias.
+impl Segment {
+    /// The values of this segment of weights, biases or the whitening's bias.
     fn of(&self, weights: &Tensor, biases: &Tensor, whitening_bias: Option<&Tensor>) -> Option<Tensor> {
         match *self {
             Self::Weights { offset, length, .. } => Some(weights.narrow(0, offset, length)),
@@ -117,11 +117,11 @@ impl Place {
     }
 }
 
-/// Updates one stretch of parameters.
+/// One segment of parameters with its rule and state, as PyTorch's parameter groups are.
 #[derive(Debug)]
-struct Updater {
+struct ParameterGroup {
     parameters: Parameters,
-    place: Place,
+    segment: Segment,
     group: Group,
     nesterov: bool,
     momentum: f64,
@@ -129,10 +129,10 @@ struct Updater {
     memory: Memory,
 }
 
-/// What a rule keeps from update to update.
+/// What a rule keeps from step to step.
 #[derive(Debug)]
 enum Memory {
-    /// Before the model is there.
+    /// Before the model exists.
     Empty,
     /// The momentum; at zero its first value is the first gradient.
     Sgd { momentum: Tensor },
@@ -142,27 +142,27 @@ enum Memory {
     Muon { momentum: Tensor, layers: Vec<Weight>, due: f64 },
 }
 
-impl Updater {
+impl ParameterGroup {
     fn new(
         parameters: Parameters,
-        place: Place,
+        segment: Segment,
         group: Group,
         frozen_from: Option<u64>,
         optimizer: &Optimizer,
     ) -> Self {
         let momentum = optimizer.momentum_of(&group);
-        Self { parameters, place, group, nesterov: optimizer.nesterov, momentum, frozen_from, memory: Memory::Empty }
+        Self { parameters, segment, group, nesterov: optimizer.nesterov, momentum, frozen_from, memory: Memory::Empty }
     }
 
-    /// Whether `place` can be updated together with what is here.
-    fn takes(&self, place: &Place, group: &Group, frozen_from: Option<u64>) -> bool {
-        let both = matches!((&self.place, place), (Place::Weights { .. }, Place::Weights { .. }));
+    /// Whether `segment` can join this group.
+    fn takes(&self, segment: &Segment, group: &Group, frozen_from: Option<u64>) -> bool {
+        let both = matches!((&self.segment, segment), (Segment::Weights { .. }, Segment::Weights { .. }));
         both && self.group == *group && self.frozen_from == frozen_from
     }
 
-    fn grow(&mut self, other: Place) {
-        if let (Place::Weights { layers, length, .. }, Place::Weights { layers: more, length: longer, .. }) =
-            (&mut self.place, other)
+    fn grow(&mut self, other: Segment) {
+        if let (Segment::Weights { layers, length, .. }, Segment::Weights { layers: more, length: longer, .. }) =
+            (&mut self.segment, other)
         {
             layers.end = more.end;
             *length += longer;
@@ -171,8 +171,8 @@ impl Updater {
 
     fn begin(&mut self, layout: &Layout, state: &State) {
         let zeros = || {
-            let numbers = self.place.of(&state.weights, &state.biases, state.whitening_bias.as_ref());
-            numbers.expect("an updater has parameters").detach().zeros_like()
+            let values = self.segment.of(&state.weights, &state.biases, state.whitening_bias.as_ref());
+            values.expect("a group has parameters").detach().zeros_like()
         };
         self.memory = match self.group.rule {
             Rule::Sgd => Memory::Sgd { momentum: zeros() },
@@ -184,16 +184,16 @@ impl Updater {
     }
 
     fn layers(&self) -> Range<usize> {
-        if let Place::Weights { layers, .. } = &self.place { layers.clone() } else { 0..0 }
+        if let Segment::Weights { layers, .. } = &self.segment { layers.clone() } else { 0..0 }
     }
 
-    fn step(&mut self, recipe: &Recipe, state: &mut State, gradients: &Gradients, moment: Moment) {
-        let Moment { step, steps } = moment;
+    fn step(&mut self, recipe: &Recipe, state: &mut State, gradients: &Gradients, at: Step) {
+        let Step { step, steps } = at;
         if self.frozen_from.is_some_and(|from| step >= from) {
             return;
         }
-        let gradient = self.place.of(&gradients.weights, &gradients.biases, gradients.whitening_bias.as_ref());
-        let parameters = self.place.of(&state.weights, &state.biases, state.whitening_bias.as_ref());
+        let gradient = self.segment.of(&gradients.weights, &gradients.biases, gradients.whitening_bias.as_ref());
+        let parameters = self.segment.of(&state.weights, &state.biases, state.whitening_bias.as_ref());
         let (Some(gradient), Some(mut parameters)) = (gradient, parameters) else { return };
         let schedule = recipe.schedule_of(&self.group);
         let rate = self.group.lr * schedule.factor(step, steps);
@@ -210,7 +210,7 @@ impl Updater {
             }
             (Memory::Muon { momentum, layers, due }, Rule::Muon(muon)) => {
                 let direction = accumulate(momentum, &gradient, mu, self.nesterov);
-                let rescaled = muon.rescales(due, moment);
+                let rescaled = muon.rescales(due, at);
                 orthogonal_step(layers, &parameters, &direction, rate, muon, rescaled);
                 if decay > 0.0 {
                     let _ = parameters.g_mul_scalar_(1.0 - rate * decay);
@@ -241,17 +241,17 @@ impl Updater {
             .collect()
     }
 
-    /// Names and lengths of the tensors of this stretch.
+    /// Names and lengths of the tensors of this segment.
     fn names(&self, layout: &Layout) -> Vec<(String, i64)> {
-        match &self.place {
-            Place::Weights { layers, .. } => {
+        match &self.segment {
+            Segment::Weights { layers, .. } => {
                 let lengths = layout.weights()[layers.clone()].iter().map(|weight| weight.numel());
                 zip(layout.weight_names()[layers.clone()].to_vec(), lengths).collect()
             }
-            Place::Biases => zip(layout.norm_names(), layout.norm_widths())
+            Segment::Biases => zip(layout.norm_names(), layout.norm_widths())
                 .map(|(name, width)| (format!("{name}.bias"), *width))
                 .collect(),
-            Place::WhiteningBias => {
+            Segment::WhiteningBias => {
                 vec![("whitening.bias".to_owned(), layout.whitening().map_or(0, |whitening| whitening.outputs))]
             }
         }
@@ -266,13 +266,13 @@ fn accumulate(momentum: &mut Tensor, gradient: &Tensor, mu: f64, nesterov: bool)
 }
 
 trait Rescaling {
-    fn rescales(self, due: &mut f64, moment: Moment) -> bool;
+    fn rescales(self, due: &mut f64, at: Step) -> bool;
 }
 
 impl Rescaling for Muon {
-    /// Whether layers are rescaled at this moment, and when they are next.
+    /// Whether layers are rescaled at this step, and when they are next.
     #[expect(clippy::cast_precision_loss, reason = "a run has far fewer than 2^52 steps")]
-    fn rescales(self, due: &mut f64, Moment { step, steps }: Moment) -> bool {
+    fn rescales(self, due: &mut f64, Step { step, steps }: Step) -> bool {
         let step = step as f64;
         if self.renormalize_every == 0.0 || step < *due {
             return false;

@@ -2,11 +2,11 @@
 
 use tch::{Kind, Reduction, Tensor};
 
-use crate::torch::average::Averager;
-use crate::torch::choices::Chooser;
+use crate::torch::ema::Ema;
+use crate::torch::augmentation::AugmentationSampler;
 use crate::torch::data::{Batch, EpochPlan};
-use crate::torch::optimizer::{Gradients, Moment, Updates};
-use crate::torch::views::{self, EVALUATION_BATCH};
+use crate::torch::optimizer::{Gradients, Step, GroupedOptimizer};
+use crate::torch::test_time_augmentation::{self, EVALUATION_BATCH};
 use crate::torch::{DeviceData, Engine, Layout, Mode, Network, State, digest, fit_whitening};
 use hlb_bench::recipe::{EvaluatedWeights, Length, Loss, Parameters, Recipe};
 use hlb_bench::seed::Seed;
@@ -16,7 +16,7 @@ use hlb_bench::units::Accuracy;
 /// Images whose summed gradients make one unit of the learning rate, whatever the batch size: that of hlb-CIFAR10.
 const LOSS_IMAGES: f64 = 512.0;
 
-/// Updates of the warmup run for each size of images: enough for every kernel to be chosen and every buffer to be allocated.
+/// Optimizer steps of the warmup run for each image size: enough for every kernel to be chosen and every buffer to be allocated.
 const WARMUP_STEPS: u64 = 2;
 
 /// Trains recipes of the `SpeedyResNet` family.
@@ -33,9 +33,9 @@ pub(crate) struct TorchTrainer<'a> {
 struct Run {
     seed: Seed,
     state: State,
-    updates: Updates,
-    averager: Option<Averager>,
-    chooser: Chooser,
+    optimizer: GroupedOptimizer,
+    ema: Option<Ema>,
+    sampler: AugmentationSampler,
     step: u64,
     epoch: Option<EpochPlan>,
 }
@@ -47,9 +47,9 @@ impl Run {
         let steps = recipe.length(data.shapes().train).steps();
         Self {
             seed,
-            updates: Updates::new(recipe, network.layout(), &state, steps_per_epoch),
-            averager: recipe.average.map(|average| Averager::new(average, steps, steps_per_epoch)),
-            chooser: Chooser::new(recipe.augment, data.shapes(), epochs, seed),
+            optimizer: GroupedOptimizer::new(recipe, network.layout(), &state, steps_per_epoch),
+            ema: recipe.average.map(|average| Ema::new(average, steps, steps_per_epoch)),
+            sampler: AugmentationSampler::new(recipe.augment, data.shapes(), epochs, seed),
             step: 0,
             epoch: None,
             state,
@@ -58,14 +58,14 @@ impl Run {
 }
 
 impl<'a> TorchTrainer<'a> {
-    /// A trainer for `recipe` on `data`; `alive` is told of each update, for signs of life.
+    /// A trainer for `recipe` on `data`; `alive` is called after each step, as a heartbeat.
     pub(crate) fn new(recipe: Recipe, data: DeviceData, engine: Engine, alive: Box<dyn FnMut(u64) + 'a>) -> Self {
         let layout = Layout::new(&recipe, data.shapes().channels, data.shapes().classes);
         let network = Network::new(&recipe, layout, engine);
         Self { recipe, engine, data, network, run: None, alive }
     }
 
-    /// The numbers of the model at hand, for tests.
+    /// The state of the current model, for tests.
     pub(crate) fn state(&self) -> Option<&State> {
         self.run.as_ref().map(|run| &run.state)
     }
@@ -75,10 +75,10 @@ impl<'a> TorchTrainer<'a> {
         (&self.network, &self.data)
     }
 
-    /// The numbers that an evaluation would use: the average once it has begun, if the recipe says so.
+    /// The state that an evaluation would use: the EMA once it has begun, if the recipe says so.
     pub(crate) fn evaluated_state(&mut self) -> Option<&mut State> {
         let run = self.run.as_mut()?;
-        let averaged = run.averager.as_mut().and_then(Averager::average);
+        let averaged = run.ema.as_mut().and_then(Ema::so_far_mut);
         Some(match (self.recipe.evaluate.weights, averaged) {
             (EvaluatedWeights::Averaged, Some(average)) => average,
             _ => &mut run.state,
@@ -89,7 +89,7 @@ impl<'a> TorchTrainer<'a> {
     pub(crate) fn logits(&mut self) -> Result<Tensor, TrainError> {
         tch::no_grad(|| {
             let averages = self.run.as_ref().is_some_and(|run| {
-                let begun = run.averager.as_ref().is_some_and(|averager| averager.so_far().is_some());
+                let begun = run.ema.as_ref().is_some_and(|ema| ema.so_far().is_some());
                 begun && self.recipe.evaluate.weights == EvaluatedWeights::Averaged
             });
             let state = self.evaluated_state().ok_or_else(|| TrainError("there is no model to evaluate".to_owned()))?;
@@ -97,7 +97,7 @@ impl<'a> TorchTrainer<'a> {
             if !(averages && self.recipe.norm.average_takes_first_part) {
                 self.network.collate_statistics(&mut state);
             }
-            Ok(views::logits(&self.network, &state, &self.data, self.recipe.evaluate))
+            Ok(test_time_augmentation::logits(&self.network, &state, &self.data, self.recipe.evaluate))
         })
     }
 
@@ -131,11 +131,11 @@ impl<'a> TorchTrainer<'a> {
         if run.step.is_multiple_of(steps_per_epoch) {
             run.epoch = None;
         }
-        let Run { chooser, epoch, step, .. } = run;
-        let plan = epoch.get_or_insert_with(|| self.data.plan(&chooser.epoch()));
+        let Run { sampler, epoch, step, .. } = run;
+        let plan = epoch.get_or_insert_with(|| self.data.plan(&sampler.epoch()));
         let index = i64::try_from(*step % steps_per_epoch).unwrap_or(0);
-        let side = self.recipe.side_at(*step, steps);
-        self.data.batch(plan, index, i64::from(self.recipe.batch_size), i64::from(side))
+        let size = self.recipe.side_at(*step, steps);
+        self.data.batch(plan, index, i64::from(self.recipe.batch_size), i64::from(size))
     }
 
     /// One update; the loss summed over the batch, still on the device.
@@ -147,10 +147,10 @@ impl<'a> TorchTrainer<'a> {
         let scaled = &loss * (LOSS_IMAGES / f64::from(self.recipe.batch_size));
         let gradients = gradients(&scaled, &run.state);
         tch::no_grad(|| {
-            run.updates.step(&self.recipe, &mut run.state, &gradients, Moment { step: run.step, steps });
+            run.optimizer.step(&self.recipe, &mut run.state, &gradients, Step { step: run.step, steps });
             run.step += 1;
-            if let Some(averager) = &mut run.averager {
-                averager.observe(run.step, &mut run.state);
+            if let Some(ema) = &mut run.ema {
+                ema.observe(run.step, &mut run.state);
             }
         });
         (self.alive)(run.step);
@@ -160,7 +160,7 @@ impl<'a> TorchTrainer<'a> {
 
 /// *Why gradients are no longer recorded:* with nothing to train in front of the first block, its input needs none.
 fn freeze_whitening_bias(run: &mut Run) {
-    let frozen = run.updates.frozen_from(Parameters::WhiteningBias).is_some_and(|from| run.step >= from);
+    let frozen = run.optimizer.frozen_from(Parameters::WhiteningBias).is_some_and(|from| run.step >= from);
     if let (true, Some(bias)) = (frozen, &run.state.whitening_bias) {
         let _ = bias.set_requires_grad(false);
     }
@@ -236,13 +236,13 @@ impl Trainer for TorchTrainer<'_> {
         self.fit_whitening(seed);
         let mut meaningless = seed.stream("labels");
         let classes = self.data.shapes().classes;
-        let mut sides: Vec<u32> = self.recipe.sides().iter().map(|(side, _)| *side).collect();
-        sides.dedup();
-        for side in sides {
+        let mut sizes: Vec<u32> = self.recipe.sides().iter().map(|(size, _)| *size).collect();
+        sizes.dedup();
+        for size in sizes {
             for _ in 0..WARMUP_STEPS {
                 let mut batch = self.next_batch();
                 batch.images =
-                    batch.images.internal_upsample_bilinear2d_aa([side, side].map(i64::from), false, None, None);
+                    batch.images.internal_upsample_bilinear2d_aa([size, size].map(i64::from), false, None, None);
                 let drawn: Vec<i64> =
                     (0..self.recipe.batch_size).map(|_| i64::from(meaningless.below(classes))).collect();
                 batch.labels = Tensor::from_slice(&drawn).to_device(batch.labels.device());
@@ -252,7 +252,7 @@ impl Trainer for TorchTrainer<'_> {
         let run = self.run.take().ok_or_else(|| TrainError("the warmup run lost its model".to_owned()))?;
         let last = i64::from(self.data.shapes().evaluation).min(EVALUATION_BATCH);
         let images = self.data.evaluation_images(0, last);
-        let _ = tch::no_grad(|| views::views(&self.network, &run.state, &images, self.recipe.evaluate));
+        let _ = tch::no_grad(|| test_time_augmentation::batch_logits(&self.network, &run.state, &images, self.recipe.evaluate));
         Ok(())
     }
 
@@ -260,8 +260,8 @@ impl Trainer for TorchTrainer<'_> {
         let Some(run) = &self.run else { return Vec::new() };
         let layout = self.network.layout();
         let mut tensors = layout.named(&run.state);
-        tensors.extend(run.updates.named(layout));
-        let average = run.averager.as_ref().and_then(Averager::so_far);
+        tensors.extend(run.optimizer.named(layout));
+        let average = run.ema.as_ref().and_then(Ema::so_far);
         let averaged = average.into_iter().flat_map(|state| layout.named(state));
         tensors.extend(averaged.map(|(name, tensor)| (format!("average of {name}"), tensor)));
         tch::no_grad(|| tensors.into_iter().map(|(name, tensor)| (name, digest(&tensor))).collect())

@@ -1,4 +1,4 @@
-//! The numbers of a model, and what they start from.
+//! Parameters and buffers of a model, and their initialization.
 
 use tch::{Device, Kind, Tensor};
 
@@ -7,14 +7,14 @@ use crate::torch::{Engine, Layout};
 use hlb_bench::recipe::{BiasStart, ConvolutionInit, HeadInit, Init, Recipe};
 use hlb_bench::seed::{Seed, Stream};
 
-/// The numbers of one model.
+/// Parameters and buffers of one model.
 #[derive(Debug)]
 pub(crate) struct State {
     /// Convolutions and the linear layer, flat; trained.
     pub(crate) weights: Tensor,
-    /// Biases of the normalisations, flat; trained.
+    /// Biases of the normalizations, flat; trained.
     pub(crate) biases: Tensor,
-    /// Running statistics of the normalisations, flat.
+    /// Running statistics of the normalizations, flat.
     pub(crate) stats: Tensor,
     /// Whitening filters, `[filters, channels, kernel, kernel]`, frozen; until they are fitted there are none.
     pub(crate) whitening: Option<Tensor>,
@@ -38,7 +38,7 @@ impl State {
         }
     }
 
-    /// A copy of the numbers that no longer takes part in training.
+    /// A detached copy.
     pub(crate) fn frozen_copy(&self) -> Self {
         Self {
             weights: self.weights.detach().copy(),
@@ -50,7 +50,7 @@ impl State {
     }
 }
 
-/// PyTorch's default start of convolutions and linear layers: uniform in plus and minus 1/sqrt(fan-in).
+/// PyTorch's default initialization of convolutions and linear layers: uniform in plus and minus 1/sqrt(fan-in).
 fn initial_weights(layout: &Layout, stream: &mut Stream) -> Tensor {
     let parts: Vec<Tensor> =
         layout.weights().iter().map(|weight| uniform(weight.numel(), weight.fan_in(), stream)).collect();
@@ -85,9 +85,9 @@ fn initial_stats(layout: &Layout) -> Tensor {
     flat
 }
 
-/// Changes weights that PyTorch's default made into what the recipe starts from.
+/// Applies the recipe's initialization to weights that PyTorch's default initialized.
 ///
-/// *Why hand inputs on unchanged:* a deep network then begins as a shallow one, and gradients reach its first layers.
+/// *Why an identity:* a deep network then begins as a shallow one, and gradients reach its first layers.
 pub(crate) fn apply_init(init: Init, layout: &Layout, flat: &Tensor) {
     tch::no_grad(|| {
         for (index, (weight, view)) in layout.weights().iter().zip(layout.weight_views(flat)).enumerate() {
@@ -111,14 +111,14 @@ fn start_convolution(start: ConvolutionInit, place: Option<usize>, mut view: Ten
     use ConvolutionInit::{Default, Dirac, DiracSecond, DiracStandardised};
     match (start, place) {
         (Default, _) | (Dirac, None) | (DiracSecond, Some(0)) => {}
-        (Dirac, Some(_)) => hand_on(&view),
+        (Dirac, Some(_)) => write_identity(&view),
         (DiracSecond, _) | (DiracStandardised, None | Some(1..)) => {
             let _ = view.zero_();
-            hand_on(&view);
+            write_identity(&view);
         }
         (DiracStandardised, Some(0)) => {
             let identity = view.zeros_like();
-            hand_on(&identity);
+            write_identity(&identity);
             let (mean, deviation) = (view.mean(view.kind()), view.std(true));
             let sum = &view + identity;
             let (shifted, spread) = (sum.mean(sum.kind()), sum.std(true));
@@ -127,11 +127,11 @@ fn start_convolution(start: ConvolutionInit, place: Option<usize>, mut view: Ten
     }
 }
 
-/// The first outputs become the inputs of the same number.
-fn hand_on(view: &Tensor) {
+/// The first output channels become the input channels of the same index (Dirac initialization).
+fn write_identity(view: &Tensor) {
     let size = view.size();
     let (same, middle) = (size[0].min(size[1]), size[2] / 2);
     let _ = view.narrow(0, 0, same).zero_();
-    let centre = view.select(3, middle).select(2, middle);
-    let _ = centre.diagonal(0, 0, 1).fill_(1.0);
+    let center = view.select(3, middle).select(2, middle);
+    let _ = center.diagonal(0, 0, 1).fill_(1.0);
 }

@@ -11,7 +11,7 @@ use hlb_bench::recipe::Whiten;
 /// Images whose patches are held at once.
 const CHUNK: i64 = 1000;
 
-/// Filters `[filters, channels, kernel, kernel]` from normalised `images`, `[images, channels, rows, columns]`.
+/// Filters `[filters, channels, kernel, kernel]` from normalized `images`, `[images, channels, rows, columns]`.
 ///
 /// Row `i` is eigenvector `i` of the patch covariance (largest eigenvalue first) over `sqrt(eigenvalue + eps)`. Sums are
 /// taken in double precision on the CPU; the result has the kind and device of the images.
@@ -30,13 +30,13 @@ pub(crate) fn fit(images: &Tensor, whiten: Whiten) -> Tensor {
     filters.to_kind(images.kind()).to_device(images.device())
 }
 
-/// Eigenvalues in rising order and eigenvectors in the columns, signs fixed; the plain mean over chunks of images, if asked.
+/// Eigenvalues in rising order and eigenvectors in the columns, heartbeat fixed; the plain mean over chunks of images, if asked.
 fn directions(images: &Tensor, whiten: Whiten) -> (Tensor, Tensor) {
     let size = whiten.chunk.map_or(images.size()[0], i64::from);
     let (mut value_sum, mut vector_sum, mut chunks) = (Tensor::from(0.0), Tensor::from(0.0), 0);
     for chunk in images.split(size, 0) {
         let (values, vectors) = covariance(&chunk, whiten).linalg_eigh("U");
-        let vectors = &vectors * signs(&vectors);
+        let vectors = &vectors * heartbeat(&vectors);
         (value_sum, vector_sum, chunks) = (value_sum + values, vector_sum + vectors, chunks + 1);
     }
     (value_sum / chunks, vector_sum / chunks)
@@ -45,7 +45,7 @@ fn directions(images: &Tensor, whiten: Whiten) -> (Tensor, Tensor) {
 /// For each column of `vectors` the sign that makes its first large entry positive, `[1, columns]`.
 ///
 /// The sign of an eigenvector is arbitrary; fixed so, all linear-algebra libraries give the same filters.
-fn signs(vectors: &Tensor) -> Tensor {
+fn heartbeat(vectors: &Tensor) -> Tensor {
     let magnitude = vectors.abs();
     let large = magnitude.ge_tensor(&(magnitude.amax([0], true) * 0.5));
     let first = large.to_kind(Kind::Int64).argmax(0, true);

@@ -8,7 +8,7 @@
 
 use std::cell::Cell;
 
-use crate::torch::{Batch, Choices, Corners, DeviceData, Engine, Layout, Mode, State, TorchTrainer, apply_init};
+use crate::torch::{Batch, AugmentationDraws, Corners, DeviceData, Engine, Layout, Mode, State, TorchTrainer, apply_init};
 use hlb_bench::artifact::sha256_file;
 use hlb_bench::recipe::{Augment, BiasStart, Recipe};
 use hlb_bench::schedule::Schedule;
@@ -103,9 +103,9 @@ fn begin(case: &Value, kind: Kind) -> (TorchTrainer<'static>, Layout, Recipe) {
 }
 
 /// All training images in their order, as they are.
-fn in_order() -> Choices {
+fn in_order() -> AugmentationDraws {
     let count = tiny::SHAPES.train as usize;
-    Choices {
+    AugmentationDraws {
         order: (0..tiny::SHAPES.train).collect(),
         crops: Corners { top: vec![0; count], left: vec![0; count] },
         flips: vec![false; count],
@@ -251,7 +251,7 @@ fn augmented_batches_agree_with_the_twin() {
         let given = &case["choices"];
         let single =
             |key: &str| given.get(key).map(|value| numbers(value).iter().map(|v| *v as f32).collect::<Vec<_>>());
-        let choices = Choices {
+        let choices = AugmentationDraws {
             order: whole_numbers(&given["order"]),
             crops: corners(given, "top", "left").unwrap(),
             flips: given["flips"]

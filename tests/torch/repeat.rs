@@ -130,7 +130,7 @@ fn a_fingerprint_has_a_name_of_its_own_for_each_tensor() {
     let names: Vec<String> = trainer.fingerprint().into_iter().map(|(name, _)| name).collect();
     let distinct: std::collections::BTreeSet<&String> = names.iter().collect();
     assert_eq!(distinct.len(), names.len());
-    // Stem, two blocks and head: the whitening, 6 weights and 5 normalisations of 3 tensors; momentum has neither whitening nor statistics.
+    // Stem, two blocks and head: the whitening, 6 weights and 5 normalizations of 3 tensors; momentum has neither whitening nor statistics.
     let (model, momentum) = (1 + 6 + 5 * 3, 6 + 5);
     assert_eq!(names.len(), 2 * model + momentum);
     for name in ["head.weight", "momentum of blocks[1].norm2.bias", "average of blocks[0].norm1.running_variance"] {

@@ -1,6 +1,6 @@
 //! Shapes and counts against the published figures, and the forms that make a step fast.
 
-use crate::torch::{Batch, Chooser, DeviceData, Engine, Layout, Mode, Network, State};
+use crate::torch::{Batch, AugmentationSampler, DeviceData, Engine, Layout, Mode, Network, State};
 use hlb_bench::recipe::Recipe;
 use hlb_bench::seed::Seed;
 use hlb_bench::variant;
@@ -39,7 +39,7 @@ fn convolution_weights_and_batches_are_channels_last() {
     let mut augment = recipe.augment;
     (augment.crop, augment.pad) = (16, 2);
     let data = DeviceData::upload(&tiny::arrays(), augment, Engine::cpu(Kind::Float));
-    let plan = data.plan(&Chooser::new(augment, tiny::SHAPES, 1, Seed::from_number(1)).epoch());
+    let plan = data.plan(&AugmentationSampler::new(augment, tiny::SHAPES, 1, Seed::from_number(1)).epoch());
     let Batch { images, labels, .. } = data.batch(&plan, 0, 8, 16);
     assert_eq!((images.size(), labels.size()), (vec![8, 3, 16, 16], vec![8]));
     assert_eq!(images.stride(), [16 * 16 * 3, 1, 16 * 3, 3]);
@@ -52,7 +52,7 @@ fn a_batch_is_made_of_crops_with_their_labels() {
     (augment.crop, augment.pad) = (16, 2);
     let engine = Engine::cpu(Kind::Float);
     let data = DeviceData::upload(&tiny::arrays(), augment, engine);
-    let plan = data.plan(&Chooser::new(augment, tiny::SHAPES, 1, Seed::from_number(3)).epoch());
+    let plan = data.plan(&AugmentationSampler::new(augment, tiny::SHAPES, 1, Seed::from_number(3)).epoch());
     let Batch { images, labels, .. } = data.batch(&plan, 1, 8, 16);
     let order: Vec<u32> = (0..tiny::SHAPES.train).collect();
     let padded = data.whole_images(&order).reflection_pad2d([2, 2, 2, 2]);
@@ -92,7 +92,7 @@ fn ghost_batches_normalise_each_part_alone() {
     let mut recipe = variant::shipped("hlb-shapes").unwrap();
     recipe.stem = hlb_bench::recipe::Stem::Conv { width: 8 };
     recipe.blocks.widths = vec![16];
-    // Statistics of the first normalisation are never parted, so the parts are made alike for it.
+    // Statistics of the first normalization are never parted, so the parts are made alike for it.
     let one =
         Tensor::from_slice(&(0..3 * 16 * 16).map(|n| (n % 17) as f32 / 17.0).collect::<Vec<_>>()).view([1, 3, 16, 16]);
     let two = one.flip([2]);

@@ -1,4 +1,4 @@
-//! Logits of evaluation images from one or more views of each: test-time augmentation.
+//! Logits of the evaluation images, with the recipe's test-time augmentation.
 
 use tch::{Kind, Tensor};
 
@@ -8,7 +8,7 @@ use hlb_bench::recipe::Evaluate;
 /// Images evaluated at once. The last batch is smaller; none is dropped.
 pub(crate) const EVALUATION_BATCH: i64 = 250;
 
-/// Logits of all images of the evaluation split, `[images, classes]`, in views as the recipe says.
+/// Logits of all images of the evaluation split, `[images, classes]`, with the recipe's test-time augmentation.
 pub(crate) fn logits(network: &Network, state: &State, data: &DeviceData, evaluate: Evaluate) -> Tensor {
     let total = i64::from(data.shapes().evaluation);
     let batches = || (0..total).step_by(usize::try_from(EVALUATION_BATCH).unwrap_or(1));
@@ -17,7 +17,7 @@ pub(crate) fn logits(network: &Network, state: &State, data: &DeviceData, evalua
             batches().map(|from| view(&data.evaluation_images(from, total.min(from + EVALUATION_BATCH)))).collect();
         Tensor::cat(&parts, 0)
     };
-    let viewed = |images: &Tensor| views(network, state, images, evaluate);
+    let viewed = |images: &Tensor| batch_logits(network, state, images, evaluate);
     let Some(share) = evaluate.least_confident else { return of_all(&viewed) };
     let plain = of_all(&|images| network.forward(state, images, Mode::Evaluate));
     let chosen = least_confident(&plain, share);
@@ -26,11 +26,11 @@ pub(crate) fn logits(network: &Network, state: &State, data: &DeviceData, evalua
     if parts.is_empty() { plain } else { plain.index_copy(0, &chosen, &Tensor::cat(&parts, 0)) }
 }
 
-/// Logits of one batch: from the images alone, with their mirror images, or with shifted pictures of both too.
+/// Logits of one batch: from the images alone, with their mirror images, or with shifted copies of both too.
 ///
-/// *Why shifts:* the network sees padded crops in training; a shift by a pixel is another picture of the same thing, and the
-/// mean over pictures errs less (airbench).
-pub(crate) fn views(network: &Network, state: &State, images: &Tensor, evaluate: Evaluate) -> Tensor {
+/// *Why shifts:* the network sees padded crops in training; a shift by a pixel is another image of the same thing, and the
+/// mean over images errs less (airbench).
+pub(crate) fn batch_logits(network: &Network, state: &State, images: &Tensor, evaluate: Evaluate) -> Tensor {
     let plain = |images: &Tensor| network.forward(state, images, Mode::Evaluate);
     if !evaluate.mirror {
         return plain(images);

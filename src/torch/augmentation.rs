@@ -13,7 +13,7 @@ pub(crate) struct Corners {
 
 /// The choices of one epoch, for each image in the order of training.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Choices {
+pub(crate) struct AugmentationDraws {
     /// Numbers of the images.
     pub(crate) order: Vec<u32>,
     /// Crops out of the padded images.
@@ -29,7 +29,7 @@ pub(crate) struct Choices {
 }
 
 /// Draws the choices of one epoch after the other.
-pub(crate) struct Chooser {
+pub(crate) struct AugmentationSampler {
     augment: Augment,
     shapes: ArrayShapes,
     epochs: u32,
@@ -40,7 +40,7 @@ pub(crate) struct Chooser {
     mirrored: Option<Vec<bool>>,
 }
 
-impl Chooser {
+impl AugmentationSampler {
     /// For a run of `epochs` epochs.
     pub(crate) fn new(augment: Augment, shapes: ArrayShapes, epochs: u32, seed: Seed) -> Self {
         let (order, augmentation) = (seed.stream("shuffle"), seed.stream("augment"));
@@ -51,7 +51,7 @@ impl Chooser {
     ///
     /// *Why images are told apart by their number where epochs alternate:* the same image is mirrored in every other epoch,
     /// so that two epochs show both sides of it (Jordan 2024).
-    pub(crate) fn epoch(&mut self) -> Choices {
+    pub(crate) fn epoch(&mut self) -> AugmentationDraws {
         let Augment { pad, crop, last_offset, cutout, cutmix, jitter, .. } = self.augment;
         let order = self.order.permutation(self.shapes.train);
         let span = |side: u32| (side + 2 * pad - crop + u32::from(last_offset)).max(1);
@@ -65,7 +65,7 @@ impl Chooser {
             (shift, self.around(jitter.contrast).into_iter().map(|change| 1.0 + change).collect())
         });
         self.epoch += 1;
-        Choices { order, crops, flips, cuts, mixes, jitter }
+        AugmentationDraws { order, crops, flips, cuts, mixes, jitter }
     }
 
     fn corners(&mut self, rows: u32, columns: u32) -> Corners {

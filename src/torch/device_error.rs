@@ -25,14 +25,14 @@ const KEPT: usize = 300;
 fn first_line(message: &str) -> String {
     let text = message.split_once(WRAPPED).map_or(message, |(_, text)| text);
     let first = text.split("\\n").flat_map(str::lines).find(|line| !line.trim().is_empty());
-    let line: String = first.unwrap_or("libtorch failed without a word").trim().chars().take(KEPT).collect();
+    let line: String = first.unwrap_or("libtorch failed without a message").trim().chars().take(KEPT).collect();
     line.trim_end_matches("\")").replace("\\\"", "\"")
 }
 
-/// Words that tell one kind of trouble. The first kind that a message has words of is the one.
-const KINDS: [(Trouble, &[&str]); 5] = [
+/// Phrases that identify a kind of error. The first kind with a phrase in the message is taken.
+const KINDS: [(DeviceErrorKind, &[&str]); 5] = [
     (
-        Trouble::Memory,
+        DeviceErrorKind::Memory,
         &[
             "out of memory",
             "can't allocate memory",
@@ -42,17 +42,17 @@ const KINDS: [(Trouble, &[&str]); 5] = [
             "STATUS_ALLOC_FAILED",
         ],
     ),
-    (Trouble::Undetermined, &["does not have a deterministic implementation", "CUBLAS_WORKSPACE_CONFIG"]),
-    (Trouble::Foreign, &["no kernel image is available", "driver version is insufficient"]),
-    (Trouble::Fault, &["device-side assert", "illegal memory access", "misaligned address", "illegal instruction"]),
+    (DeviceErrorKind::Undetermined, &["does not have a deterministic implementation", "CUBLAS_WORKSPACE_CONFIG"]),
+    (DeviceErrorKind::Foreign, &["no kernel image is available", "driver version is insufficient"]),
+    (DeviceErrorKind::Fault, &["device-side assert", "illegal memory access", "misaligned address", "illegal instruction"]),
     (
-        Trouble::Lost,
+        DeviceErrorKind::Lost,
         &["GPU is lost", "fallen off the bus", "unspecified launch failure", "uncorrectable ECC", "CUDA error"],
     ),
 ];
 
 #[derive(Clone, Copy)]
-enum Trouble {
+enum DeviceErrorKind {
     Memory,
     Undetermined,
     Foreign,
@@ -61,22 +61,22 @@ enum Trouble {
 }
 
 fn advice(message: &str, batch_size: Option<u32>) -> Option<String> {
-    let said = |words: &&(Trouble, &[&str])| words.1.iter().any(|word| message.contains(word));
-    let (trouble, _) = KINDS.iter().find(said)?;
-    Some(match trouble {
-        Trouble::Memory => memory_advice(message, batch_size),
-        Trouble::Undetermined => {
+    let said = |words: &&(DeviceErrorKind, &[&str])| words.1.iter().any(|word| message.contains(word));
+    let (kind, _) = KINDS.iter().find(said)?;
+    Some(match kind {
+        DeviceErrorKind::Memory => memory_advice(message, batch_size),
+        DeviceErrorKind::Undetermined => {
             "libtorch has no deterministic algorithm for an operation of this recipe; go without --deterministic"
                 .to_owned()
         }
-        Trouble::Foreign => {
+        DeviceErrorKind::Foreign => {
             "this libtorch and this GPU do not go together; use `--device cpu`, or a driver and a GPU that libtorch 2.11 knows"
                 .to_owned()
         }
-        Trouble::Fault => {
+        DeviceErrorKind::Fault => {
             "an operation failed on the GPU; this should not happen, please report it with the recipe".to_owned()
         }
-        Trouble::Lost => {
+        DeviceErrorKind::Lost => {
             "the GPU failed or was lost: see `nvidia-smi` and the kernel's log, reset it or start the machine again, then go on with --resume"
                 .to_owned()
         }
@@ -85,7 +85,7 @@ fn advice(message: &str, batch_size: Option<u32>) -> Option<String> {
 
 fn memory_advice(message: &str, batch_size: Option<u32>) -> String {
     let others =
-        others_hold(message).map_or(String::new(), |gib| format!(" (other processes hold {gib:.1} GiB of it)"));
+        held_by_others(message).map_or(String::new(), |gib| format!(" (other processes use {gib:.1} GiB of it)"));
     match batch_size {
         None => format!("out of memory: the data set does not fit{others}; use a device with more memory"),
         Some(batch) if batch <= SMALLEST => {
@@ -119,14 +119,14 @@ fn reachable(message: &str) -> Option<f64> {
     own.map(|(own, free)| own + free).or_else(|| bytes_after(message, "total capacity of "))
 }
 
-/// GiB that other processes hold of the GPU, where that is a tenth of it or more.
-fn others_hold(message: &str) -> Option<f64> {
+/// GiB of the GPU that other processes use, where that is a tenth of it or more.
+fn held_by_others(message: &str) -> Option<f64> {
     let capacity = bytes_after(message, "total capacity of ")?;
     let others = capacity - reachable(message)?;
     (others >= 0.1 * capacity).then_some(others / UNITS[3].1)
 }
 
-/// How libtorch writes numbers of bytes.
+/// How libtorch writes sizes.
 const UNITS: [(&str, f64); 4] = [("bytes", 1.0), ("KiB", 1024.0), ("MiB", 1_048_576.0), ("GiB", 1_073_741_824.0)];
 
 /// The number of bytes that follows `words`, such as `2.00 GiB`.
@@ -173,9 +173,9 @@ mod tests {
     }
 
     #[test]
-    fn memory_that_others_hold_is_named() {
+    fn memory_that_held_by_others_is_named() {
         let says = explain(&cuda(40.0, 10.0, 30.0), Some(1024));
-        assert!(says.contains("does not fit (other processes hold 40.0 GiB of it); try `batch_size: 512`"), "{says}");
+        assert!(says.contains("does not fit (other processes use 40.0 GiB of it); try `batch_size: 512`"), "{says}");
         assert!(!explain(&cuda(40.0, 40.0, 40.0), Some(1024)).contains("other processes"));
     }
 
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn each_trouble_of_a_gpu_has_an_answer_of_its_own() {
+    fn each_error_of_a_gpu_has_its_own_advice() {
         for (message, answer) in [
             ("CUDA error: unspecified launch failure\nmore", "then go on with --resume; libtorch: CUDA error: unspec"),
             ("CUDA error: device-side assert triggered", "please report it with the recipe; libtorch: CUDA error"),
@@ -207,7 +207,7 @@ mod tests {
         let wrapped = |text: &str| format!("called `Result::unwrap()` on an `Err` value: Torch({text:?})");
         assert_eq!(explain(&wrapped("wrong \"size\"\nat 3"), Some(8)), "wrong \"size\"");
         assert_eq!(explain(&wrapped("wrong size"), Some(8)), "wrong size");
-        assert_eq!(explain("", None), "libtorch failed without a word");
+        assert_eq!(explain("", None), "libtorch failed without a message");
         assert!(is_of_libtorch(&wrapped("wrong size")) && !is_of_libtorch("index out of bounds"));
     }
 }
