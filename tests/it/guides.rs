@@ -1,4 +1,4 @@
-//! `docs/runner.md` and `docs/submitting.md`: every command in them is run as it stands, or says that it is not.
+//! `docs/guide/runner.md` and `docs/guide/submit.md`: every command in them is run as it stands, or says that it is not.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -40,8 +40,8 @@ fn blocks(text: &str) -> Result<Vec<(Kind, String)>, String> {
 }
 
 fn guide(name: &str) -> Vec<(Kind, String)> {
-    let text = fs::read_to_string(project("docs").join(name)).unwrap();
-    blocks(&text).unwrap_or_else(|problem| panic!("docs/{name}: {problem}"))
+    let text = fs::read_to_string(project("docs/guide").join(name)).unwrap();
+    blocks(&text).unwrap_or_else(|problem| panic!("docs/guide/{name}: {problem}"))
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -113,7 +113,7 @@ fn a_block_without_a_tag_is_no_guide() {
 
 #[test]
 fn what_is_not_run_is_at_least_shell() {
-    for name in ["runner.md", "submitting.md"] {
+    for name in ["runner.md", "submit.md"] {
         let all = guide(name);
         for kind in [Kind::Tested, Kind::Untested] {
             assert!(all.iter().any(|(found, _)| *found == kind), "{name}: no block is {kind:?}");
@@ -128,7 +128,7 @@ fn what_is_not_run_is_at_least_shell() {
 #[test]
 fn the_guide_for_submitters_leads_to_a_row() {
     let desk = Desk::new();
-    let followed = desk.follow("submitting.md");
+    let followed = desk.follow("submit.md");
     assert_eq!(followed.code, Some(0), "{}{}", followed.stdout, followed.stderr);
     assert!(followed.stdout.contains("-narrower: "), "{}", followed.stdout);
     assert!(followed.stderr.contains("to propose it:\n  git switch --create entry/shapes/"), "{}", followed.stderr);
