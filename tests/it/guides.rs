@@ -1,4 +1,4 @@
-//! `docs/guide/runner.md` and `docs/guide/submit.md`: every command in them is run as it stands, or says that it is not.
+//! The pages in `docs/guide/`: every command in them is run as it stands, or says that it is not.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,6 +7,9 @@ use std::process::Command;
 use crate::context::{Answer, Context, answer};
 use crate::repository::{clone_with_remote, git, named, project};
 use crate::simulated::Stage;
+
+/// The pages, in reading order.
+const GUIDES: [&str; 6] = ["first-run.md", "variant.md", "submit.md", "verify.md", "reproduce.md", "runner.md"];
 
 /// What a fenced block is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,16 +116,53 @@ fn a_block_without_a_tag_is_no_guide() {
 
 #[test]
 fn what_is_not_run_is_at_least_shell() {
-    for name in ["runner.md", "submit.md"] {
+    for name in GUIDES {
         let all = guide(name);
-        for kind in [Kind::Tested, Kind::Untested] {
-            assert!(all.iter().any(|(found, _)| *found == kind), "{name}: no block is {kind:?}");
-        }
+        assert!(all.iter().any(|(kind, _)| *kind != Kind::Shown), "{name}: no block is for a shell");
         for (_, body) in all.iter().filter(|(kind, _)| *kind != Kind::Shown) {
             let parsed = answer(&Command::new("bash").args(["-n", "-c", body]).output().unwrap());
             assert_eq!((parsed.code, parsed.stderr.as_str()), (Some(0), ""), "{name}: {body}");
         }
     }
+}
+
+#[test]
+fn the_index_lists_every_guide_in_reading_order() {
+    let index = fs::read_to_string(project("docs/README.md")).unwrap();
+    let listed: Vec<&str> = index.split("](guide/").skip(1).map(|rest| rest.split(')').next().unwrap()).collect();
+    assert_eq!(listed, GUIDES);
+    let mut found: Vec<String> = fs::read_dir(project("docs/guide"))
+        .unwrap()
+        .map(|item| item.unwrap().file_name().into_string().unwrap())
+        .collect();
+    found.sort_unstable();
+    let mut expected = GUIDES;
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn the_first_run_builds_the_board() {
+    let desk = Desk::new();
+    let followed = desk.follow("first-run.md");
+    assert_eq!(followed.code, Some(0), "{}{}", followed.stdout, followed.stderr);
+    assert!(desk.clone.join("leaderboard/site/index.html").is_file());
+}
+
+#[test]
+fn the_guide_for_variants_leads_to_a_result() {
+    let desk = Desk::new();
+    let followed = desk.follow("variant.md");
+    assert_eq!(followed.code, Some(0), "{}{}", followed.stdout, followed.stderr);
+    assert!(followed.stdout.contains("less-smoothing"), "{}", followed.stdout);
+}
+
+#[test]
+fn the_guide_for_verifiers_finds_the_committed_entries_good() {
+    let desk = Desk::new();
+    let followed = desk.follow("verify.md");
+    assert_eq!(followed.code, Some(0), "{}{}", followed.stdout, followed.stderr);
+    assert!(followed.stdout.contains("Good \"result.v1@hlb-bench\" signature"), "{}", followed.stdout);
 }
 
 #[test]
