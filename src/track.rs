@@ -9,7 +9,7 @@ use crate::dataset::Resize;
 use crate::units::Target;
 use crate::yaml;
 
-/// The version of `docs/reference/rules.md` that this program measures by; results compare only within one version.
+/// The version of `docs/rules.md` that this program measures by; results compare only within one version.
 pub const RULES_VERSION: &str = "1.0";
 
 /// What a recipe competes on.

@@ -390,7 +390,7 @@ fn is_to_come(held: DateTime<Utc>, now: DateTime<Utc>) -> bool {
     held > now + TimeDelta::days(1)
 }
 
-/// Why an entry cannot be ranked; the rules are in `docs/reference/rules.md`.
+/// Why an entry cannot be ranked; the rules are in `docs/rules.md`.
 fn obstacles(entry: &Entry, track: &Track) -> Vec<String> {
     let (summary, session) = (&entry.result.derived.summary, &entry.result.session);
     let mut found = Vec::new();
