@@ -194,3 +194,35 @@ fn the_guide_for_runners_leads_to_a_branch() {
     assert_eq!(verified.code, Some(0), "{}", verified.stdout);
     assert!(desk.stage.context.path("home/etc/hlb-bench/runner_key").is_file());
 }
+
+/// The documents at the root and in `docs/`.
+fn documents() -> Vec<PathBuf> {
+    let folders = ["", "docs", "docs/guide", "docs/reference", "docs/development"];
+    let files = folders.iter().flat_map(|folder| fs::read_dir(project(folder)).unwrap());
+    let paths = files.map(|item| item.unwrap().path());
+    paths.filter(|path| path.extension().is_some_and(|extension| extension == "md")).collect()
+}
+
+#[test]
+fn every_link_of_the_documents_resolves() {
+    let mut links = 0;
+    for document in documents() {
+        let text = fs::read_to_string(&document).unwrap();
+        let targets = text.split("](").skip(1).map(|rest| rest.split([')', '#']).next().unwrap());
+        for target in targets.filter(|target| !target.is_empty() && !target.contains("://")) {
+            let path = document.parent().unwrap().join(target);
+            assert!(path.exists(), "{}: `{target}` is missing", document.display());
+            links += 1;
+        }
+    }
+    assert!(links > 60, "{links} links");
+}
+
+#[test]
+fn the_readme_is_short() {
+    let text = fs::read_to_string(project("README.md")).unwrap();
+    assert!(text.lines().count() <= 110, "{} lines", text.lines().count());
+    for line in text.lines() {
+        assert!(line.chars().count() <= 100, "{line}");
+    }
+}
