@@ -1,6 +1,6 @@
 //! The rules of measurement inside the trainer program: what is timed, when accuracy is taken, how a run ends.
 //!
-//! Owns the clock and never a tensor. See `docs/rules.md`.
+//! Owns the clock and never a tensor. See `docs/reference/rules.md`.
 
 use crate::clock::{Clock, Phase, RunClock};
 use crate::recipe::Length;

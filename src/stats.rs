@@ -1,7 +1,7 @@
 //! Statistics of a session and of comparisons between sessions: pure functions on plain numbers.
 //!
 //! Times are in seconds, and a missing time is a run that missed the target: it counts as slower than any time. Times
-//! that are there must be positive and finite. Formulas, reasons and sources are in `docs/statistics.md`.
+//! that are there must be positive and finite. Formulas, reasons and sources are in `docs/reference/statistics.md`.
 //! Nothing here reads a file, a clock or the system's randomness: the same numbers give the same answer, because
 //! `verify` computes a result again.
 

@@ -23,7 +23,7 @@ pub(super) fn say(board: &Path, filed: &Path) {
                 note("then open a pull request from that branch");
             }
         }
-        None => note("to propose it, copy it into a clone of the board, at the same place; see docs/submitting.md"),
+        None => note("to propose it, copy it into a clone of the board, at the same place; see docs/guide/submit.md"),
     }
 }
 

@@ -152,7 +152,7 @@ fn a_table_of_the_user_s_is_read_from_a_file() {
 
 #[test]
 fn the_example_in_the_documentation_is_a_table() {
-    let page = include_str!("../../docs/cost.md");
+    let page = include_str!("../../docs/reference/cost.md");
     let example = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
     let table = with(example).expect("valid");
     assert!((dollars_on(&table, "basement/box", "2026-02-28") - 0.45).abs() < 1e-12);

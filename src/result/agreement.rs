@@ -1,4 +1,4 @@
-//! Whether a second session says the same as the first: the tolerance is in `docs/rules.md`.
+//! Whether a second session says the same as the first: the tolerance is in `docs/reference/rules.md`.
 
 use crate::artifact::Sha256Hex;
 use crate::result::file::ResultFile;

@@ -1,5 +1,5 @@
 //! The Mann-Whitney test: are the times of one session shorter than those of another? It needs no shape of
-//! distribution, and a miss has a rank like any time. Never one-sided: see `docs/statistics.md`.
+//! distribution, and a miss has a rank like any time. Never one-sided: see `docs/reference/statistics.md`.
 
 use super::rank_test::{MOST_EXACT, RankTest, exact_p, normal_p, tie_term};
 use super::spread::comparable;

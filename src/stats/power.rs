@@ -16,7 +16,7 @@ const SIMULATIONS: u32 = 2000;
 /// named.
 ///
 /// From 2,000 simulated pairs of sessions, always the same ones: good to about 0.02. Each time is drawn from `times`
-/// and jittered (a smoothed bootstrap on logarithms, see `docs/statistics.md`); misses stay misses. 0 with fewer than
+/// and jittered (a smoothed bootstrap on logarithms, see `docs/reference/statistics.md`); misses stay misses. 0 with fewer than
 /// two times that reached, as no spread is known then, and for a gain of 1 or more.
 pub fn power(times: &[Option<f64>], gain: f64, runs: u32) -> f64 {
     if gain.is_nan() || gain >= 1.0 {

@@ -97,7 +97,9 @@ fn words_are_those_of_the_glossary() {
     let abbreviation = ["T", "T", "A"].concat();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = sources(&root.join("src"));
-    for name in ["README.md", "docs/rules.md", "docs/glossary.md", "docs/architecture.md"] {
+    for name in
+        ["README.md", "docs/reference/rules.md", "docs/reference/glossary.md", "docs/development/architecture.md"]
+    {
         files.push(root.join(name));
     }
     for file in files.iter().filter(|file| !file.ends_with("glossary.md")) {

@@ -221,7 +221,8 @@ fn the_table_of_entries_holds_the_same_as_the_json() {
 
 /// First cells of the table under a heading of the documentation, without their backticks.
 fn documented(heading: &str) -> Vec<String> {
-    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/feeds.md")).expect("there");
+    let text =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference/feeds.md")).expect("there");
     let part = text.split(heading).nth(1).unwrap_or_else(|| panic!("no {heading}"));
     let part = part.split("\n## ").next().expect("a part");
     let cell = |line: &str| Some(line.strip_prefix("| `")?.split('`').next()?.to_owned());

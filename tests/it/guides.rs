@@ -1,4 +1,4 @@
-//! `docs/runner.md` and `docs/submitting.md`: every command in them is run as it stands, or says that it is not.
+//! The pages in `docs/guide/`: every command in them is run as it stands, or says that it is not.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,6 +7,9 @@ use std::process::Command;
 use crate::context::{Answer, Context, answer};
 use crate::repository::{clone_with_remote, git, named, project};
 use crate::simulated::Stage;
+
+/// The pages, in reading order.
+const GUIDES: [&str; 6] = ["first-run.md", "variant.md", "submit.md", "verify.md", "reproduce.md", "runner.md"];
 
 /// What a fenced block is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +43,8 @@ fn blocks(text: &str) -> Result<Vec<(Kind, String)>, String> {
 }
 
 fn guide(name: &str) -> Vec<(Kind, String)> {
-    let text = fs::read_to_string(project("docs").join(name)).unwrap();
-    blocks(&text).unwrap_or_else(|problem| panic!("docs/{name}: {problem}"))
+    let text = fs::read_to_string(project("docs/guide").join(name)).unwrap();
+    blocks(&text).unwrap_or_else(|problem| panic!("docs/guide/{name}: {problem}"))
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -113,11 +116,9 @@ fn a_block_without_a_tag_is_no_guide() {
 
 #[test]
 fn what_is_not_run_is_at_least_shell() {
-    for name in ["runner.md", "submitting.md"] {
+    for name in GUIDES {
         let all = guide(name);
-        for kind in [Kind::Tested, Kind::Untested] {
-            assert!(all.iter().any(|(found, _)| *found == kind), "{name}: no block is {kind:?}");
-        }
+        assert!(all.iter().any(|(kind, _)| *kind != Kind::Shown), "{name}: no block is for a shell");
         for (_, body) in all.iter().filter(|(kind, _)| *kind != Kind::Shown) {
             let parsed = answer(&Command::new("bash").args(["-n", "-c", body]).output().unwrap());
             assert_eq!((parsed.code, parsed.stderr.as_str()), (Some(0), ""), "{name}: {body}");
@@ -126,9 +127,48 @@ fn what_is_not_run_is_at_least_shell() {
 }
 
 #[test]
+fn the_index_lists_every_guide_in_reading_order() {
+    let index = fs::read_to_string(project("docs/README.md")).unwrap();
+    let listed: Vec<&str> = index.split("](guide/").skip(1).map(|rest| rest.split(')').next().unwrap()).collect();
+    assert_eq!(listed, GUIDES);
+    let mut found: Vec<String> = fs::read_dir(project("docs/guide"))
+        .unwrap()
+        .map(|item| item.unwrap().file_name().into_string().unwrap())
+        .collect();
+    found.sort_unstable();
+    let mut expected = GUIDES;
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn the_first_run_builds_the_board() {
+    let desk = Desk::new();
+    let followed = desk.follow("first-run.md");
+    assert_eq!(followed.code, Some(0), "{}{}", followed.stdout, followed.stderr);
+    assert!(desk.clone.join("leaderboard/site/index.html").is_file());
+}
+
+#[test]
+fn the_guide_for_variants_leads_to_a_result() {
+    let desk = Desk::new();
+    let followed = desk.follow("variant.md");
+    assert_eq!(followed.code, Some(0), "{}{}", followed.stdout, followed.stderr);
+    assert!(followed.stdout.contains("less-smoothing"), "{}", followed.stdout);
+}
+
+#[test]
+fn the_guide_for_verifiers_finds_the_committed_entries_good() {
+    let desk = Desk::new();
+    let followed = desk.follow("verify.md");
+    assert_eq!(followed.code, Some(0), "{}{}", followed.stdout, followed.stderr);
+    assert!(followed.stdout.contains("Good \"result.v1@hlb-bench\" signature"), "{}", followed.stdout);
+}
+
+#[test]
 fn the_guide_for_submitters_leads_to_a_row() {
     let desk = Desk::new();
-    let followed = desk.follow("submitting.md");
+    let followed = desk.follow("submit.md");
     assert_eq!(followed.code, Some(0), "{}{}", followed.stdout, followed.stderr);
     assert!(followed.stdout.contains("-narrower: "), "{}", followed.stdout);
     assert!(followed.stderr.contains("to propose it:\n  git switch --create entry/shapes/"), "{}", followed.stderr);
@@ -153,4 +193,36 @@ fn the_guide_for_runners_leads_to_a_branch() {
     );
     assert_eq!(verified.code, Some(0), "{}", verified.stdout);
     assert!(desk.stage.context.path("home/etc/hlb-bench/runner_key").is_file());
+}
+
+/// The documents at the root and in `docs/`.
+fn documents() -> Vec<PathBuf> {
+    let folders = ["", "docs", "docs/guide", "docs/reference", "docs/development"];
+    let files = folders.iter().flat_map(|folder| fs::read_dir(project(folder)).unwrap());
+    let paths = files.map(|item| item.unwrap().path());
+    paths.filter(|path| path.extension().is_some_and(|extension| extension == "md")).collect()
+}
+
+#[test]
+fn every_link_of_the_documents_resolves() {
+    let mut links = 0;
+    for document in documents() {
+        let text = fs::read_to_string(&document).unwrap();
+        let targets = text.split("](").skip(1).map(|rest| rest.split([')', '#']).next().unwrap());
+        for target in targets.filter(|target| !target.is_empty() && !target.contains("://")) {
+            let path = document.parent().unwrap().join(target);
+            assert!(path.exists(), "{}: `{target}` is missing", document.display());
+            links += 1;
+        }
+    }
+    assert!(links > 60, "{links} links");
+}
+
+#[test]
+fn the_readme_is_short() {
+    let text = fs::read_to_string(project("README.md")).unwrap();
+    assert!(text.lines().count() <= 110, "{} lines", text.lines().count());
+    for line in text.lines() {
+        assert!(line.chars().count() <= 100, "{line}");
+    }
 }

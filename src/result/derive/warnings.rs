@@ -1,4 +1,4 @@
-//! What a reader should know before trusting a row. The bounds are in `docs/rules.md`.
+//! What a reader should know before trusting a row. The bounds are in `docs/reference/rules.md`.
 
 use serde::{Deserialize, Serialize};
 

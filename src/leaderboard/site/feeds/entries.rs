@@ -14,7 +14,7 @@ pub(super) const JSON_FILE: &str = "entries.json";
 /// Where the table lies.
 pub(super) const CSV_FILE: &str = "entries.csv";
 
-/// Version of the keys; what may change within it is in `docs/feeds.md`.
+/// Version of the keys; what may change within it is in `docs/reference/feeds.md`.
 const SCHEMA: u32 = 1;
 
 /// Most characters of the reason for a rejection: whole, since its author has to act on it.

@@ -1,6 +1,6 @@
 //! What programs read of the board, beside its pages: the same figures, under keys and addresses that stay.
 //!
-//! `docs/feeds.md` says what each file holds and what may change. As the pages, they are a function of the board alone.
+//! `docs/reference/feeds.md` says what each file holds and what may change. As the pages, they are a function of the board alone.
 //!
 //! | file | noun |
 //! |---|---|
