@@ -43,6 +43,7 @@ mod session;
 mod signing;
 mod simulated;
 mod site;
+mod sources;
 mod starved;
 mod study;
 #[cfg(feature = "torch")]
