@@ -1,7 +1,7 @@
 //! Pictures of every kind, decoded and resized like Pillow and torchvision, or refused like Pillow.
 //!
 //! `tests/parity/pictures.py` makes them and says what Pillow makes of them. It needs a Python with the packages of
-//! `requirements/pictures.txt`: the one in `HLB_BENCH_PYTHON`, or `python3`. Without them the test is skipped by name;
+//! `requirements/images.txt`: the one in `HLB_BENCH_PYTHON`, or `python3`. Without them the test is skipped by name;
 //! with `CI` set it fails instead.
 
 use std::path::{Path, PathBuf};

@@ -94,13 +94,13 @@ const AGAINST_THE_RULES: [(&str, Change); 13] = [
         fs::write(board.root.join("src/main.rs"), "").unwrap();
     }),
     ("there are 2 new folders", |board| drop(board.fixture.file(&Spec::named("third")))),
-    ("first/variant.yaml` was there before", |board| {
+    ("first/variant.yaml` existed before", |board| {
         fs::write(board.path("shapes/2026-03-14-first/variant.yaml"), "name: other\n").unwrap();
     }),
-    ("first/result.yaml.sig` was there before", |board| {
+    ("first/result.yaml.sig` existed before", |board| {
         fs::remove_file(board.path("shapes/2026-03-14-first/result.yaml.sig")).unwrap();
     }),
-    ("first/dataset.yaml` would be added to a folder that is there", |board| {
+    ("first/dataset.yaml` would be added to a folder that exists already", |board| {
         fs::write(board.path("shapes/2026-03-14-first/dataset.yaml"), "").unwrap();
     }),
     ("may gain one line and lose none; here it gains 1 and loses 2", |board| {
@@ -109,25 +109,25 @@ const AGAINST_THE_RULES: [(&str, Change); 13] = [
     ("may gain one line and lose none; here it gains 2 and loses 0", |board| {
         board.add_signer(&LINE.repeat(2));
     }),
-    ("second/extra.yaml` is no plain file (mode 120000)", |board| {
+    ("second/extra.yaml` is not a plain file (mode 120000)", |board| {
         symlink("/etc/passwd", board.path("shapes/2026-03-14-second/extra.yaml")).unwrap();
     }),
-    ("second/run.yaml` is no plain file (mode 100755)", |board| {
+    ("second/run.yaml` is not a plain file (mode 100755)", |board| {
         use std::os::unix::fs::PermissionsExt as _;
         let path = board.path("shapes/2026-03-14-second/run.yaml");
         fs::write(&path, "").unwrap();
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }),
-    ("`submissions/README` is no file of an entry", |board| fs::write(board.path("README"), "").unwrap()),
-    ("second/deeper/result.yaml` is no file of an entry", |board| {
+    ("`submissions/README` is not a file of an entry", |board| fs::write(board.path("README"), "").unwrap()),
+    ("second/deeper/result.yaml` is not a file of an entry", |board| {
         fs::create_dir(board.path("shapes/2026-03-14-second/deeper")).unwrap();
         fs::write(board.path("shapes/2026-03-14-second/deeper/result.yaml"), "").unwrap();
     }),
     // What a name holds beside plain characters is not printed.
-    ("second/a?????script?.yaml` is no file of an entry", |board| {
+    ("second/a?????script?.yaml` is not a file of an entry", |board| {
         fs::write(board.path("shapes/2026-03-14-second/a`\n|\u{1b}<script>.yaml"), "").unwrap();
     }),
-    ("shapes/.git?ttributes` is no file of an entry", |board| {
+    ("shapes/.git?ttributes` is not a file of an entry", |board| {
         fs::write(board.path("shapes/.git\u{7f}ttributes"), "* text\n").unwrap();
     }),
 ];
@@ -188,7 +188,7 @@ fn a_good_pull_request_has_a_good_summary() {
     for said in [
         "- new: `submissions/shapes/2026-03-14-second`",
         "/2026-03-14-second | verified |",
-        "The board takes every entry.",
+        "The board accepts every entry.",
     ] {
         assert!(summary.stdout.contains(said), "{said}: {}", summary.stdout);
     }
@@ -204,7 +204,7 @@ fn a_bad_pull_request_fails_and_says_all_that_is_wrong() {
     let summary = summary(&board.root);
     assert_eq!(summary.code, Some(1), "{}{}", summary.stdout, summary.stderr);
     for said in [
-        "`submissions/README` is no file of an entry",
+        "`submissions/README` is not a file of an entry",
         "/2026-03-14-second | **rejected** |",
         "The board rejects an entry",
     ] {

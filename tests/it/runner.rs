@@ -1,4 +1,4 @@
-//! What lies on the runner: the unit, the cleaning, and the script that holds a session for a maintainer.
+//! What lies on the runner: the unit, the cleaning, and the script that runs a session for a maintainer.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -49,10 +49,10 @@ fn cleaning_refuses_what_is_no_runners_home() {
         answer(&command.arg(context.path(home)).arg(context.path(pristine)).output().unwrap())
     };
     let refused = [
-        ("precious", "pristine", "not named as a runner's home"),
-        ("a-runner", "pristine", "is no folder"),
-        ("no-runner", "pristine", "is no folder"),
-        ("runner", "pristine", "holds no run.sh"),
+        ("precious", "pristine", "does not contain `runner`"),
+        ("a-runner", "pristine", "is not a folder"),
+        ("no-runner", "pristine", "is not a folder"),
+        ("runner", "pristine", "has no `run.sh`"),
     ];
     for (home, pristine, said) in refused {
         let answer = cleaned(home, pristine);
@@ -88,15 +88,15 @@ fn a_form_that_was_filled_in_badly_starts_nothing() {
     let context = board();
     let bad = [
         (["train", "variants/good.yaml"], "is neither `submit` nor `reproduce`"),
-        (["submit", "variants/../README"], "is nothing to submit"),
-        (["submit", "../variants/good.yaml"], "is nothing to submit"),
-        (["submit", "/etc/passwd"], "is nothing to submit"),
-        (["submit", "variants/$(id).yaml"], "is nothing to submit"),
-        (["submit", "variants/good.yaml\nx"], "is nothing to submit"),
-        (["submit", "--help"], "is nothing to submit"),
-        (["submit", "submissions/shapes/2026-03-14-good"], "is nothing to submit"),
-        (["reproduce", "variants/good.yaml"], "is nothing to reproduce"),
-        (["reproduce", "submissions/shapes/../shapes"], "is nothing to reproduce"),
+        (["submit", "variants/../README"], "is not what `submit` takes"),
+        (["submit", "../variants/good.yaml"], "is not what `submit` takes"),
+        (["submit", "/etc/passwd"], "is not what `submit` takes"),
+        (["submit", "variants/$(id).yaml"], "is not what `submit` takes"),
+        (["submit", "variants/good.yaml\nx"], "is not what `submit` takes"),
+        (["submit", "--help"], "is not what `submit` takes"),
+        (["submit", "submissions/shapes/2026-03-14-good"], "is not what `submit` takes"),
+        (["reproduce", "variants/good.yaml"], "is not what `reproduce` takes"),
+        (["reproduce", "submissions/shapes/../shapes"], "is not what `reproduce` takes"),
         (["submit", "variants/absent.yaml"], "is not committed"),
         (["reproduce", "submissions/shapes/2026-03-14-absent"], "is not committed"),
     ];
@@ -107,11 +107,11 @@ fn a_form_that_was_filled_in_badly_starts_nothing() {
     }
     for runs in ["0", "-1", "1e3", "10 --as-runner", "1000", "x"] {
         let refused = asked(&context, ["submit", "variants/good.yaml"], &[("RUNS", runs)]);
-        assert!(refused.code == Some(2) && refused.stderr.contains("is no number of runs"), "{}", refused.stderr);
+        assert!(refused.code == Some(2) && refused.stderr.contains("is not a number of runs"), "{}", refused.stderr);
     }
     // All is well but that the session, here, files nothing.
     let held = asked(&context, ["submit", "variants/good.yaml"], &[("RUNS", "2")]);
-    assert!(held.stderr.contains("the session filed nothing"), "{}", held.stderr);
+    assert!(held.stderr.contains("the session wrote no entry"), "{}", held.stderr);
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn a_key_in_the_workspace_or_a_changed_checkout_starts_nothing() {
     let inside = context.path("clone/key");
     let good = ["reproduce", "submissions/shapes/2026-03-14-good"];
     let refused = asked(&context, good, &[("HLB_BENCH_RUNNER_KEY", inside.to_str().unwrap())]);
-    assert!(refused.code == Some(2) && refused.stderr.contains("lies in the workspace"), "{}", refused.stderr);
+    assert!(refused.code == Some(2) && refused.stderr.contains("lies in the checkout"), "{}", refused.stderr);
     context.write("clone/submissions/allowed_signers", "");
     let refused = asked(&context, good, &[]);
     assert!(refused.code == Some(2) && refused.stderr.contains("differ from the commit"), "{}", refused.stderr);
