@@ -21,21 +21,21 @@ demo: build
 	@scripts/demo.sh
 
 test: build
-	cargo test --release --locked
+	cargo test --release --locked --workspace
 
 lint: setup
-	cargo fmt --check
-	cargo clippy --release --locked --all-targets -- -D warnings
+	cargo fmt --all --check
+	cargo clippy --release --locked --workspace --all-targets -- -D warnings
 	@scripts/deny.sh
 	@scripts/lint-yaml.sh
 
 docs: setup
-	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --workspace --no-deps
 
 # Everything but training, on a machine that has no libtorch at all.
 without-libtorch:
-	env -u LIBTORCH cargo clippy --release --locked --no-default-features --all-targets -- -D warnings
-	env -u LIBTORCH cargo build --locked --no-default-features --target-dir target/without-libtorch
+	env -u LIBTORCH cargo clippy --release --locked --workspace --exclude hlb-trainer --all-targets -- -D warnings
+	env -u LIBTORCH cargo build --locked -p hlb-bench --target-dir target/without-libtorch
 	scripts/check-without-libtorch.sh target/without-libtorch/debug/hlb-bench
 
 # `import torch` needs all CUDA libraries, even to train on the CPU.

@@ -22,7 +22,8 @@ def run(command, **environment):
 
 def bench_program(name):
     """The path of a benchmark, built if it is not."""
-    lines = run(["cargo", "bench", "--locked", "--bench", name, "--no-run", "--message-format=json"]).splitlines()
+    command = ["cargo", "bench", "--locked", "--workspace", "--bench", name, "--no-run", "--message-format=json"]
+    lines = run(command).splitlines()
     messages = [json.loads(line) for line in lines if line.startswith("{")]
     programs = [m["executable"] for m in messages if m.get("target", {}).get("name") == name and m.get("executable")]
     return programs[-1]
