@@ -1,5 +1,5 @@
 // What a page looks like from inside a browser: its widths, and text that is too faint on its ground (WCAG 2.1 AA).
-// Evaluated by tests/it/browser.rs through the DevTools protocol; the script of the pages knows nothing of it.
+// Evaluated by tests/board/browser.rs through the DevTools protocol; the script of the pages knows nothing of it.
 (() => {
   const rgb = (text) => (text.match(/[\d.]+/g) || []).map(Number);
   const luminance = ([r, g, b]) => {

@@ -1,6 +1,6 @@
 """Writes golden.json: what the plain PyTorch twin computes for tiny recipes, for `tests/torch/golden.rs` to compare.
 
-    CUDA=1 TWIN=1 scripts/setup-libtorch.sh && PYTHONPATH=.libtorch/site-packages python3 tests/parity/golden.py
+    CUDA=1 PYTORCH=1 scripts/setup-libtorch.sh && PYTHONPATH=.libtorch/site-packages python3 tests/parity/golden.py
 
 Everything random is replaced by a small formula that both sides share: images, labels and initial weights come from a
 linear congruential generator, a batch is the whole training split in order, nothing is cropped or mirrored while
