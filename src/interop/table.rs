@@ -33,7 +33,7 @@ pub fn text(entry: &Entry) -> String {
 
 fn rows(entry: &Entry, run: &LoggedRun) -> String {
     let result = &entry.result;
-    let outcome = run.stop.as_ref().map_or("", |stop| stop.outcome.word());
+    let outcome = run.stop.as_ref().map_or("", |stop| stop.outcome.as_str());
     let variant = match (run.arm, &result.reference) {
         (Arm::Reference, Some(reference)) => reference.name.clone(),
         _ => result.variant.name.to_string(),

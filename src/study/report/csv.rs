@@ -31,7 +31,7 @@ fn row(run: &RunRecord, target: Target) -> String {
         field(accuracy.map(|accuracy| accuracy.correct)),
         field(accuracy.map(|accuracy| accuracy.total)),
     ];
-    let mut row = format!("{},{},{},{}", run.variant, run.run, run.seed, run.outcome.word());
+    let mut row = format!("{},{},{},{}", run.variant, run.run, run.seed, run.outcome.as_str());
     for field in fields {
         let _ = write!(row, ",{field}");
     }
