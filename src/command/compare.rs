@@ -279,7 +279,7 @@ impl Side {
         Self {
             folder: entry.folder.display().to_string(),
             name: result.variant.name.to_string(),
-            trust: entry.trust.words(),
+            trust: entry.trust.as_str(),
             principal: entry.trust.signer().map(|signer| signer.principal.clone()),
             hardware_class: class(entry),
             runs: summary.runs,

@@ -88,7 +88,7 @@ impl Progress {
             self.seconds_left(epoch).map_or_else(String::new, |left| format!(", about {} left", human_seconds(left)));
         let line = format!(
             "{} {}/{} epoch {}/{}: loss {:.4}, accuracy {:.2} %{mark}, {}{left}",
-            self.arm.words(),
+            self.arm,
             epoch.run,
             self.runs,
             epoch.epoch,
@@ -127,11 +127,11 @@ impl Progress {
         lane.runs_done += 1;
         lane.left = lane.left.saturating_sub(1);
         let reason = stop.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
-        let word = stop.outcome.word();
+        let word = stop.outcome.as_str();
         if stop.outcome == Outcome::Reached && reason.is_empty() && self.bar.is_none() {
             return;
         }
-        self.say(&format!("{} {}/{}: {word}{reason}", self.arm.words(), stop.run, self.runs));
+        self.say(&format!("{} {}/{}: {word}{reason}", self.arm, stop.run, self.runs));
     }
 
     fn warmup(&self, arm: Arm, seconds: f64) {
@@ -143,7 +143,7 @@ impl Progress {
         let Some(bar) = &self.bar else { return };
         let what = match run {
             0 => "warmup run".to_owned(),
-            run => format!("{} {run}/{}", self.arm.words(), self.runs),
+            run => format!("{} {run}/{}", self.arm, self.runs),
         };
         bar.set_prefix(format!("{what}, step {step};"));
     }

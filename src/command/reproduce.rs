@@ -50,7 +50,7 @@ pub(super) fn reproduce(arguments: &Reproduce, process: &MonotonicClock) -> Resu
 fn unfiled(held: &Held, agreement: &Agreement) -> String {
     format!(
         "the verdict is: {}; yet the session in {} could not be filed",
-        agreement.verdict.words(),
+        agreement.verdict.as_str(),
         held.folder.display()
     )
 }
@@ -228,13 +228,13 @@ fn report(as_json: bool, held: &Held, agreement: &Agreement, filed: Option<&File
     if as_json {
         answer(&verdict(folder, agreement, filed).to_string());
     } else {
-        answer(agreement.verdict.words());
+        answer(agreement.verdict.as_str());
         agreement.reasons.iter().for_each(|reason| answer(&format!("  {reason}")));
     }
     match filed {
         Some(filed) => {
             note(&format!("filed, signed, in {}", folder.display()));
-            note(&format!("the entry is now: {}; `hlb-bench leaderboard` shows it", filed.trust.words()));
+            note(&format!("the entry is now: {}; `hlb-bench leaderboard` shows it", filed.trust.as_str()));
         }
         None => note(&format!("kept, unsigned, in {}", folder.display())),
     }
@@ -242,13 +242,13 @@ fn report(as_json: bool, held: &Held, agreement: &Agreement, filed: Option<&File
 
 fn verdict(folder: &Path, agreement: &Agreement, filed: Option<&Filed>) -> serde_json::Value {
     json!({
-        "verdict": agreement.verdict.words(),
+        "verdict": agreement.verdict.as_str(),
         "reasons": agreement.reasons,
         "p_same_accuracy": agreement.p_same_accuracy,
         "time_ratio": agreement.time_ratio,
         "calibrated": agreement.calibrated,
         "session": folder.display().to_string(),
         "signed": filed.is_some(),
-        "entry_trust": filed.map(|filed| filed.trust.words()),
+        "entry_trust": filed.map(|filed| filed.trust.as_str()),
     })
 }

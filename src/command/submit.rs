@@ -39,7 +39,7 @@ pub(super) fn submit(arguments: &Submit, process: &MonotonicClock) -> Result<Ans
     write_atomic(&held.folder.join(SIGNATURE_FILE), signature.as_bytes())?;
     let checked = check_entry(&held.folder, &signers, clock::calendar())?;
     let entry = file(&held, &arguments.submissions)?;
-    note(&format!("verified: {}, signed with {}", checked.trust.words(), signer.fingerprint()));
+    note(&format!("verified: {}, signed with {}", checked.trust.as_str(), signer.fingerprint()));
     rebuild(arguments, &signers)?;
     answer(&format!("entry {}", entry.display()));
     answer(&format!("page {}", arguments.site.join("index.html").display()));

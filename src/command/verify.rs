@@ -94,7 +94,7 @@ fn described(entry: &Entry, good: bool) -> String {
         .signer()
         .map_or_else(String::new, |signer| format!(" by {} ({})", signer.principal, signer.fingerprint));
     let word = if good { "VERIFIED" } else { "UNSIGNED, otherwise in order:" };
-    format!("{word} {}: {}, {}{signer}", entry.folder.display(), time(entry), entry.trust.words())
+    format!("{word} {}: {}, {}{signer}", entry.folder.display(), time(entry), entry.trust.as_str())
 }
 
 /// The row of an entry, in the order of [`COLUMNS`]. Names and reasons hold what strangers wrote.
@@ -110,7 +110,7 @@ fn row(folder: &Path, checked: &Result<Entry, EntryError>, good: bool) -> String
     markdown::line(&[
         markdown::foreign(&folder.to_string_lossy()),
         word.to_owned(),
-        entry.map_or_else(String::new, |entry| entry.trust.words().to_owned()),
+        entry.map_or_else(String::new, |entry| entry.trust.as_str().to_owned()),
         markdown::foreign(signer.unwrap_or_default()),
         entry.map_or_else(String::new, time),
         markdown::foreign(&problem.unwrap_or_default()),
@@ -122,7 +122,7 @@ fn verdict(folder: &Path, checked: &Result<Entry, EntryError>, good: bool) -> se
     json!({
         "entry": folder.display().to_string(),
         "verified": good,
-        "trust": entry.map(|entry| entry.trust.words()),
+        "trust": entry.map(|entry| entry.trust.as_str()),
         "principal": entry.and_then(|entry| entry.trust.signer()).map(|signer| signer.principal.clone()),
         "result_sha256": entry.map(|entry| entry.result_sha256),
         "problem": checked.as_ref().err().map(|error| error.fault.to_string()),

@@ -15,7 +15,7 @@ pub fn text(entry: &Entry) -> Result<String, ExportError> {
     let object = json!({
         "schema": SCHEMA,
         "result_sha256": entry.result_sha256,
-        "trust": entry.trust.words(),
+        "trust": entry.trust.as_str(),
         "principal": signer.map(|signer| signer.principal.clone()),
         "fingerprint": signer.map(|signer| signer.fingerprint.clone()),
         "result": serde_json::to_value(&entry.result)?,

@@ -98,7 +98,7 @@ impl Log {
     fn end(&mut self, run: &LoggedRun, figures: &RunFigures) {
         let at = run.began_at_seconds + run.supervised_seconds;
         let status = if figures.outcome == Outcome::Reached { "success" } else { "aborted" };
-        let metadata = json!({"status": status, "outcome": figures.outcome.word()});
+        let metadata = json!({"status": status, "outcome": figures.outcome.as_str()});
         self.line(at, "INTERVAL_END", "run_stop", &Value::Null, &metadata);
         self.fact(at, "time_to_accuracy_seconds", &json!(figures.time_to_accuracy_seconds));
     }

@@ -38,7 +38,7 @@ pub fn text(entry: &Entry) -> String {
 /// A row for each evaluation of a run.
 fn rows(entry: &Entry, run: &LoggedRun) -> Vec<Vec<String>> {
     let result = &entry.result;
-    let outcome = run.stop.as_ref().map_or("", |stop| stop.outcome.word());
+    let outcome = run.stop.as_ref().map_or("", |stop| stop.outcome.as_str());
     let variant = match (run.arm, &result.reference) {
         (Arm::Reference, Some(reference)) => reference.name.clone(),
         _ => result.variant.name.to_string(),

@@ -104,8 +104,8 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// The word used in files.
-    pub fn word(self) -> &'static str {
+    /// As in files.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Auto => "auto",
             Self::Fp32 => "fp32",

@@ -124,17 +124,6 @@ pub enum Parameters {
 impl Parameters {
     /// All, in the order of the layers.
     pub const ALL: [Self; 5] = [Self::Stem, Self::Filters, Self::Head, Self::Biases, Self::WhiteningBias];
-
-    /// The word used in files.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Stem => "stem",
-            Self::Filters => "filters",
-            Self::Head => "head",
-            Self::Biases => "biases",
-            Self::WhiteningBias => "whitening_bias",
-        }
-    }
 }
 
 impl Optimizer {

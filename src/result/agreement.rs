@@ -18,8 +18,8 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// In a word or two.
-    pub fn words(self) -> &'static str {
+    /// As in answers and on the board.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Agrees => "agrees",
             Self::Disagrees => "disagrees",

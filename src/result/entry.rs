@@ -55,8 +55,8 @@ impl Trust {
         }
     }
 
-    /// The level in words.
-    pub fn words(&self) -> &'static str {
+    /// As in answers and on the board.
+    pub fn as_str(&self) -> &'static str {
         match self {
             Self::Unsigned => "unsigned",
             Self::SelfReported(_) => "self-reported",

@@ -1,5 +1,7 @@
 //! What happens in a session, in the order in which it happens.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::Sha256Hex;
@@ -20,13 +22,12 @@ pub enum Arm {
     Variant,
 }
 
-impl Arm {
-    /// What its runs are called.
-    pub fn words(self) -> &'static str {
-        match self {
+impl fmt::Display for Arm {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
             Self::Reference => "reference run",
             Self::Variant => "run",
-        }
+        })
     }
 }
 
@@ -45,8 +46,8 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The word used in files and tables.
-    pub fn word(self) -> &'static str {
+    /// As in files and tables.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Reached => "reached",
             Self::Missed => "missed",

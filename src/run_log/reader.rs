@@ -3,7 +3,9 @@
 use std::str;
 
 use crate::rules::{BOOKED_TOLERANCE_SECONDS, BOOKED_TOLERANCE_SHARE};
-use crate::run_log::event::{Arm, TrainingLength, Epoch, Event, Outcome, RunStart, RunStop, SessionResume, TrainerStart};
+use crate::run_log::event::{
+    Arm, Epoch, Event, Outcome, RunStart, RunStop, SessionResume, TrainerStart, TrainingLength,
+};
 use crate::run_log::line::{LOG_SCHEMA, LogLine, read_line, whole_lines};
 use crate::run_log::log::{LoggedRun, Repeat, RunLog, Segment, TimedSample, slack};
 use crate::seed;
@@ -252,7 +254,7 @@ impl Reader {
             Outcome::Interrupted => stop.reason.is_some(),
         };
         if !right {
-            let word = stop.outcome.word();
+            let word = stop.outcome.as_str();
             return Err(format!("the outcome `{word}` does not follow from the epochs of run {}", run.run));
         }
         check_phases(&stop, run.epochs.last())?;

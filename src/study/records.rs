@@ -64,7 +64,7 @@ impl Records {
         }
         let met = run.epochs.iter().any(|epoch| self.start.target.is_met_by(epoch.accuracy));
         if run.is_whole() && met != (run.outcome == Outcome::Reached) {
-            return Err(format!("the outcome `{}` does not follow from the epochs", run.outcome.word()));
+            return Err(format!("the outcome `{}` does not follow from the epochs", run.outcome.as_str()));
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ pub(crate) enum UnsupportedDevice {
     #[error("libtorch sees no CUDA device; use `--device cpu`, or install the CUDA libraries with `make setup CUDA=1`")]
     NoCuda,
     /// Half precision on a CPU.
-    #[error("`precision`: {} is unusably slow on the CPU; use `auto` or `fp32`, or train with `--device cuda`", .0.word())]
+    #[error("`precision`: {} is unusably slow on the CPU; use `auto` or `fp32`, or train with `--device cuda`", .0.as_str())]
     ShortOnCpu(Precision),
 }
 

@@ -125,7 +125,7 @@ fn entries_say_what_the_board_says() {
             ("reached", Value::from(summary.reached)),
             ("mean_final_accuracy_percent", Value::from(summary.mean_final_accuracy_percent)),
             ("trust_level", Value::from(row.entry.trust.level())),
-            ("trust", Value::from(row.entry.trust.words())),
+            ("trust", Value::from(row.entry.trust.as_str())),
             ("result_sha256", Value::from(row.entry.result_sha256.to_string())),
             ("log_sha256", Value::from(result.log.sha256.to_string())),
         ];

@@ -75,7 +75,7 @@ fn a_session_has_its_gpus_sensors_energy_and_warnings() {
     assert_eq!(energy.gpu_method, Some(EnergyMethod::Counter));
     // 3.5 s at 250 W; samples come a second apart, more or less.
     assert!(energy.gpu_joules.is_some_and(|joules| (joules - 875.0).abs() < 100.0), "{energy:?}");
-    let words: Vec<&str> = result.derived.warnings.iter().map(Warning::word).collect();
+    let words: Vec<&str> = result.derived.warnings.iter().map(Warning::label).collect();
     assert!(words.contains(&"throttled") && words.contains(&"power limited"), "{words:?}");
     assert!(
         held.stderr.contains("warning: the GPU's clocks were throttled in 100 % of the samples"),

@@ -61,7 +61,7 @@ fn a_runners_signature_is_another_level() {
     let fixture = Fixture::new();
     let folder = fixture.file(&Spec { hand: Hand::Runner, ..Spec::named("executed") });
     let entry = check_entry(&folder, &signers(&fixture), Fixture::now()).unwrap();
-    assert_eq!((entry.trust.level(), entry.trust.words()), (2, "run by the runner"));
+    assert_eq!((entry.trust.level(), entry.trust.as_str()), (2, "run by the runner"));
 }
 
 /// Every 97th byte of every file, and the first and the last.

@@ -229,7 +229,7 @@ pub(in crate::command) fn check_device<'a>(
     }
     let short = recipes.into_iter().map(|recipe| recipe.precision).find(|precision| precision.is_short());
     if let (true, Some(precision)) = (on_cpu, short) {
-        let word = precision.word();
+        let word = precision.as_str();
         bail!("`precision`: {word} is unusably slow on the CPU; use `auto` or `fp32`, or train on a GPU");
     }
     if on_cpu && device == DeviceChoice::Auto && info.cuda_problem.is_some() {

@@ -125,7 +125,7 @@ impl Progress {
     }
 
     fn words(&self, record: &RunRecord) -> String {
-        let mut words = record.outcome.word().to_owned();
+        let mut words = record.outcome.as_str().to_owned();
         if let Some(seconds) = record.time_to_accuracy_seconds(self.target) {
             words = format!("{words} after {}", human_seconds(seconds));
         }

@@ -46,7 +46,7 @@ pub(super) struct WarningView {
 
 impl WarningView {
     fn new(warning: &Warning) -> Self {
-        Self { word: warning.word(), sentence: foreign(&warning.sentence()) }
+        Self { word: warning.label(), sentence: foreign(&warning.to_string()) }
     }
 }
 

@@ -153,7 +153,7 @@ impl RunView {
         Self {
             run: run.run,
             seed: run.seed.to_string(),
-            outcome: run.outcome.word(),
+            outcome: run.outcome.as_str(),
             reason: run.reason.as_deref().map(foreign),
             time: Figure::seconds(run.time_to_accuracy_seconds, NOT_REACHED),
             end_to_end: Figure::seconds(run.end_to_end_seconds, NOT_REACHED),

@@ -74,7 +74,7 @@ impl ReproductionView {
             principal: principal(session),
             fingerprint: session.trust.signer().map(|signer| foreign(&signer.fingerprint)).unwrap_or_default(),
             date: day(&session.result.session.started_at),
-            verdict: agreement.verdict.words(),
+            verdict: agreement.verdict.as_str(),
             look: look(agreement.verdict),
             independent: is_independent(entry, again),
             time_ratio: Estimated::ratio(agreement.time_ratio, "the times cannot be compared"),

@@ -113,7 +113,7 @@ impl TrustView {
         let trust = &entry.trust;
         let principal = trust.signer().map(|signer| foreign(&signer.principal));
         let reproducers = Some(reproducers(entry)).filter(|names| !names.is_empty());
-        Self { level: trust.level(), words: trust.words(), principal, reproducers }
+        Self { level: trust.level(), words: trust.as_str(), principal, reproducers }
     }
 
     /// In one line.

@@ -1,5 +1,7 @@
 //! What a reader should know before trusting a row. The bounds are in `docs/reference/rules.md`.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::hardware::{Gpu, Sample, ThrottleReason};
@@ -85,8 +87,8 @@ pub enum Warning {
 }
 
 impl Warning {
-    /// One or two words for a row.
-    pub fn word(&self) -> &'static str {
+    /// Short, for a row.
+    pub fn label(&self) -> &'static str {
         match self {
             Self::Throttled { .. } => "throttled",
             Self::OtherGpuProcess { .. } => "shared GPU",
@@ -102,54 +104,55 @@ impl Warning {
             Self::Resumed { .. } => "resumed",
         }
     }
+}
 
-    /// The warning in a sentence without its full stop.
+/// A sentence without its full stop.
+impl fmt::Display for Warning {
     #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
-    pub fn sentence(&self) -> String {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Throttled { share, reasons } => {
-                let reasons: Vec<&str> = reasons.iter().map(|reason| reason.words()).collect();
-                format!(
-                    "the GPU's clocks were throttled in {:.0} % of the samples: {}",
-                    100.0 * share,
-                    reasons.join(", ")
-                )
+                let reasons = reasons.iter().map(|reason| reason.words()).collect::<Vec<_>>().join(", ");
+                write!(f, "the GPU's clocks were throttled in {:.0} % of the samples: {reasons}", 100.0 * share)
             }
-            Self::OtherGpuProcess { processes } => format!("up to {processes} other processes used the GPU"),
-            Self::PowerLimitBelowDefault { limit_milliwatts, default_milliwatts } => format!(
-                "the GPU's power limit is {:.0} W, it comes with {:.0} W",
-                f64::from(*limit_milliwatts) / 1e3,
-                f64::from(*default_milliwatts) / 1e3
-            ),
-            Self::Mig => "the GPU is split into instances (MIG)".to_owned(),
+            Self::OtherGpuProcess { processes } => write!(f, "up to {processes} other processes used the GPU"),
+            Self::PowerLimitBelowDefault { limit_milliwatts, default_milliwatts } => {
+                let [limit, default] = [*limit_milliwatts, *default_milliwatts].map(|power| f64::from(power) / 1e3);
+                write!(f, "the GPU's power limit is {limit:.0} W, it comes with {default:.0} W")
+            }
+            Self::Mig => f.write_str("the GPU is split into instances (MIG)"),
             Self::HostUnderLoad { other_cpu_percent } => {
-                format!("other processes used {other_cpu_percent:.1} % of the processors, by median")
+                write!(f, "other processes used {other_cpu_percent:.1} % of the processors, by median")
             }
             Self::FewerCpusThanThreads { threads, millicpus } => {
-                format!("training had {threads} threads for {:.1} processors", *millicpus as f64 / 1e3)
+                write!(f, "training had {threads} threads for {:.1} processors", *millicpus as f64 / 1e3)
             }
-            Self::CpuLimited { seconds } => format!("the control group stopped the processes for {seconds:.1} s"),
-            Self::FrequencyDrift { first_half_mhz, second_half_mhz } => format!(
-                "the clock of what trained was {first_half_mhz:.0} MHz in the first half of the session and {second_half_mhz:.0} MHz in the second"
+            Self::CpuLimited { seconds } => write!(f, "the control group stopped the processes for {seconds:.1} s"),
+            Self::FrequencyDrift { first_half_mhz: first, second_half_mhz: second } => write!(
+                f,
+                "the clock of what trained was {first:.0} MHz in the first half of the session and {second:.0} MHz in the second"
             ),
-            Self::SpeedDrift { second_half_over_first } => format!(
-                "a step took {second_half_over_first:.3} times as long in the second half of the session as in the first"
-            ),
-            Self::SwapInUse { bytes } => format!("{:.1} MiB of memory were swapped out", *bytes as f64 / 1_048_576.0),
-            Self::ClockStepped { seconds } => format!(
+            Self::SpeedDrift { second_half_over_first: ratio } => {
+                write!(f, "a step took {ratio:.3} times as long in the second half of the session as in the first")
+            }
+            Self::SwapInUse { bytes } => write!(f, "{:.1} MiB of memory were swapped out", *bytes as f64 / 1_048_576.0),
+            Self::ClockStepped { seconds } => write!(
+                f,
                 "the system's clock was set by {seconds:.1} s during the session; durations are not taken from it"
             ),
-            Self::Resumed { times, abandoned_runs } => format!(
-                "the session ended early and was resumed {}; {}",
-                if *times == 1 { "once".to_owned() } else { format!("{times} times") },
-                match abandoned_runs {
-                    0 => "no run was cut off".to_owned(),
-                    1 => "1 run was cut off and run again with the same seed".to_owned(),
-                    more => format!("{more} runs were cut off and run again with the same seeds"),
-                }
-            ),
+            Self::Resumed { times, abandoned_runs } => f.write_str(&resumed_text(*times, *abandoned_runs)),
         }
     }
+}
+
+fn resumed_text(times: u32, abandoned_runs: u32) -> String {
+    let often = if times == 1 { "once".to_owned() } else { format!("{times} times") };
+    let runs = match abandoned_runs {
+        0 => "no run was cut off".to_owned(),
+        1 => "1 run was cut off and run again with the same seed".to_owned(),
+        more => format!("{more} runs were cut off and run again with the same seeds"),
+    };
+    format!("the session ended early and was resumed {often}; {runs}")
 }
 
 pub(super) fn of(basis: Basis, drift: Option<&Drift>) -> Vec<Warning> {

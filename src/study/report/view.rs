@@ -289,7 +289,7 @@ fn run_row(run: &RunRecord, target: Target) -> RunRow {
         run: run.run,
         variant: run.variant.clone(),
         seed: run.seed.to_string(),
-        outcome: run.outcome.word(),
+        outcome: run.outcome.as_str(),
         reason: run.reason.as_deref().map_or_else(String::new, crate::text::show),
         time: seconds(run.time_to_accuracy_seconds(target)),
         train_seconds: seconds(run.train_seconds()),
