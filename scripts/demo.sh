@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# In a scratch folder: make a throw-away key, submit a variant on the built-in track, verify it, print the page's address.
+# The main job in a scratch folder: a throw-away key, a submission on the built-in track, its verification, the page.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 program=target/release/hlb-bench
