@@ -1,17 +1,13 @@
-//! Unpacks a `.tar.gz` archive of strangers into a folder of our own.
+//! Unpacks a foreign `.tar.gz` archive into an empty folder.
 //!
-//! Every member is checked before a byte of it is read, whether it is wanted or not: an archive with one bad member is
-//! a bad archive. Only files and folders with plain names are accepted. Nothing is ever written outside the folder, no
-//! link is made or followed, and mode, owner and times of the archive are ignored. Memory does not grow with what the
-//! archive claims: names are bounded, the headers that hold long names are bounded, data goes through one buffer.
-//!
-//! The crate `tar` reads whole long names into memory and lets several writings of one name pass, so only its knowledge
-//! of a header's fields is used; which header comes next, and what belongs to it, is decided here.
+//! The crate `tar` reads the format; what is accepted is decided here. An archive with one bad member is refused, even
+//! if that member is not wanted. Only files and folders with plain names are accepted, nothing is written outside the
+//! folder, no link is made or followed, and mode, owner and times of the archive are ignored. Memory does not grow with
+//! what the archive claims: [`Stream`] bounds the headers that hold long names, and data goes through one buffer.
 
-mod census;
 mod error;
-mod member;
-mod tape;
+mod policy;
+mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -22,16 +18,15 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 use crate::artifact::Sha256Hex;
-use census::Census;
-use member::{Member, next_member};
-use tape::Tape;
+use policy::Policy;
+use stream::{BUFFER, Position, Stream};
 
 pub use error::UnpackError;
 
 /// What an archive may hold at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Members: files and folders, wanted or not.
+    /// Members, wanted or not.
     pub members: u64,
     /// Bytes of one member.
     pub member_bytes: u64,
@@ -50,14 +45,13 @@ pub struct Unpacked {
     pub sha256: Sha256Hex,
 }
 
-/// Unpacks the members that `wanted` says yes to into `into`, an existing, empty folder of our own; the list of the
-/// files written, in the order of the archive.
+/// Unpacks the members that `wanted` accepts into `into`, an existing, empty folder of our own, and returns the files
+/// written, in the order of the archive.
 ///
 /// Folders are made where a wanted file needs one, so an empty folder does not come out. The compressed stream is one
 /// gzip member, as `tar -z` writes it, with nothing after it; the stream inside ends with at least one block of zeros
-/// and nothing but zeros after that. `progress` is told the compressed bytes read so far, often and never fewer.
-/// Nothing is synced to the disk, and on an error the caller removes the folder: what is in it is neither whole nor
-/// verified.
+/// and nothing but zeros after that. `progress` is told the compressed bytes read so far, never fewer than before.
+/// Nothing is synced to the disk. On an error the caller removes the folder.
 pub fn unpack(
     archive: impl Read,
     into: &Path,
@@ -66,19 +60,21 @@ pub fn unpack(
     progress: &mut dyn FnMut(u64),
 ) -> Result<Vec<Unpacked>, UnpackError> {
     expect_empty(into)?;
-    let mut tape = Tape::new(archive, progress);
-    let mut census = Census::new(limits);
+    let position = Position::default();
+    let mut archive = tar::Archive::new(Stream::new(archive, &position, progress));
+    let mut policy = Policy::new(limits);
     let mut unpacked = Vec::new();
-    while let Some(member) = next_member(&mut tape)? {
-        census.admit(&member)?;
+    let mut buffer = vec![0; BUFFER];
+    for entry in archive.entries().map_err(|source| position.unreadable(source))? {
+        let mut entry = entry.map_err(|source| position.unreadable(source))?;
+        let Some(member) = policy.admit(&mut entry, &position)? else { continue };
         if member.is_file && wanted(&member.path) {
-            let mut file = create(into, &member.path).map_err(|source| member.unwritten(source))?;
-            unpacked.push(copy(&mut tape, &member, &mut file)?);
-        } else {
-            tape.pour(member.bytes, |_| Ok(()))?;
+            let mut file = create(into, &member.path).map_err(|source| unwritten(&member.path, source))?;
+            let sha256 = copy(&mut entry, &position, &member.path, &mut file, &mut buffer)?;
+            unpacked.push(Unpacked { path: member.path, bytes: member.bytes, sha256 });
         }
     }
-    tape.finish()?;
+    archive.into_inner().finish()?;
     Ok(unpacked)
 }
 
@@ -97,13 +93,25 @@ fn create(into: &Path, path: &str) -> io::Result<File> {
     File::options().write(true).create_new(true).open(path)
 }
 
-/// Writes the data of a member, and says what was written.
-fn copy<R: Read>(tape: &mut Tape<R>, member: &Member, file: &mut dyn Write) -> Result<Unpacked, UnpackError> {
+/// Writes a member's data and returns its digest.
+fn copy(
+    data: &mut impl Read,
+    position: &Position,
+    path: &str,
+    file: &mut dyn Write,
+    buffer: &mut [u8],
+) -> Result<Sha256Hex, UnpackError> {
     let mut hasher = Sha256::new();
-    tape.pour(member.bytes, |piece| {
-        hasher.update(piece);
-        file.write_all(piece).map_err(|source| member.unwritten(source))
-    })?;
-    let sha256 = hex::encode(hasher.finalize()).parse().expect("64 lower-case digits are a digest");
-    Ok(Unpacked { path: member.path.clone(), bytes: member.bytes, sha256 })
+    loop {
+        let count = data.read(buffer).map_err(|source| position.unreadable(source))?;
+        if count == 0 {
+            return Ok(hex::encode(hasher.finalize()).parse().expect("64 lower-case digits are a digest"));
+        }
+        hasher.update(&buffer[..count]);
+        file.write_all(&buffer[..count]).map_err(|source| unwritten(path, source))?;
+    }
+}
+
+fn unwritten(path: &str, source: io::Error) -> UnpackError {
+    UnpackError::Write { name: path.to_owned(), source }
 }

@@ -1,6 +1,6 @@
 //! Archives of strangers, made byte by byte.
 
-use super::tape::{BLOCK, BUFFER, Counted};
+use super::stream::{BUFFER, Counted};
 use super::*;
 use crate::artifact::sha256_hex;
 use flate2::Compression;
@@ -9,6 +9,9 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use tar::Header;
+
+/// Bytes of a header, and what members are padded to.
+const BLOCK: usize = 512;
 
 const LIMITS: Limits = Limits { members: 1000, member_bytes: 1 << 20, total_bytes: 4 << 20 };
 
@@ -183,7 +186,7 @@ fn names_that_lead_elsewhere_or_deceive_are_refused_and_shown_harmlessly() {
     ];
     for (name, expected) in cases {
         let found = refusal(&[member(name, b'0', b"x")]);
-        assert_eq!(found, format!("the path of the archive's member {expected}"));
+        assert_eq!(found, format!("the archive's member {expected}"));
     }
 }
 
@@ -193,7 +196,7 @@ fn long_names_are_checked_like_short_ones() {
     assert!(after(b'L', b"../evil\0").contains("`../evil` leads upwards"));
     assert!(after(b'L', b"ok\0../evil\0").contains("`ok\\u{0}../evil` holds a control"));
     assert!(after(b'x', attribute("path", "../evil").as_bytes()).contains("`../evil` leads upwards"));
-    assert!(after(b'x', attribute("path", "a\nb").as_bytes()).contains("`a\\nb` holds a control"));
+    assert!(after(b'x', attribute("path", "a\nb").as_bytes()).contains("attributes that cannot be read"));
     assert!(after(b'x', attribute("path", "a\0b").as_bytes()).contains("`a\\u{0}b` holds a control"));
     assert!(after(b'L', format!("set/{}", "x".repeat(256)).as_bytes()).contains("part of more than 255 bytes"));
     let twice = attribute("path", "one") + &attribute("path", "two");
@@ -208,7 +211,7 @@ fn long_names_are_checked_like_short_ones() {
 #[test]
 fn long_names_and_attributes_of_real_archives_are_understood() {
     let (gnu, pax) = ("g".repeat(200), "é".repeat(120));
-    let noise = attribute("LIBARCHIVE.xattr.x", "two\nlines\n\n") + &attribute("mtime", "1.5");
+    let noise = attribute("LIBARCHIVE.xattr.x", "two words") + &attribute("mtime", "1.5");
     let archive = packed(&[
         member(b"pax_global_header", b'g', attribute("comment", "a commit").as_bytes()),
         member(b"././@LongLink", b'L', format!("set/{gnu}\0").as_bytes()),
@@ -219,6 +222,18 @@ fn long_names_and_attributes_of_real_archives_are_understood() {
     let list = Place::new().unpack(&archive[..], LIMITS).unwrap();
     let paths: Vec<_> = list.iter().map(|file| file.path.clone()).collect();
     assert_eq!(paths, [format!("set/{gnu}"), format!("set/{pax}")]);
+    // `tar` splits attributes at line ends, so one that holds a line end could hide a name that follows it.
+    let lines = attribute("LIBARCHIVE.xattr.x", "two\nlines\n\n") + &attribute("path", "set/a");
+    let parts = [member(b"p", b'x', lines.as_bytes()), member(b"set/b", b'0', b"")];
+    assert!(refusal(&parts).contains("has attributes that cannot be read"));
+    let names = |first: u8, text: &[u8]| {
+        let pax = member(b"p", b'x', attribute("path", "set/a").as_bytes());
+        refusal(&[member(b"long", first, text), pax, member(b"set/c", b'0', b"")])
+    };
+    assert!(names(b'L', b"set/b\0").contains("names its member a second time"));
+    let remarks = member(b"g", b'g', attribute("comment", "x").as_bytes());
+    let parted = [member(b"long", b'L', b"set/b\0"), remarks, member(b"set/a", b'0', b"")];
+    assert!(refusal(&parted).contains("stands between a long name and its member"));
 }
 
 #[test]
@@ -229,7 +244,6 @@ fn links_devices_pipes_and_sparse_files_are_refused_wanted_or_not() {
         (b'3', "a device"),
         (b'4', "a device"),
         (b'6', "a named pipe"),
-        (b'S', "a sparse file"),
         (b'V', "of an unknown kind"),
     ];
     for (kind, words) in kinds {
@@ -242,10 +256,16 @@ fn links_devices_pipes_and_sparse_files_are_refused_wanted_or_not() {
         assert_eq!(error.to_string(), expected);
         assert!(error.hint().is_some() && listing(&place.into).is_empty());
     }
+    assert!(refusal(&[header(b"set/bad", b'S', 0)]).contains("sparse entry type"));
+    let mut sparse = header(b"set/bad", b'S', 0);
+    sparse[257..265].copy_from_slice(b"ustar  \0");
+    sparse[483..494].fill(b'0');
+    seal(&mut sparse);
+    assert!(refusal(&[sparse]).contains("is a sparse file; only whole files are unpacked"));
     let sparse = attribute("GNU.sparse.major", "1");
     let parts = [member(b"p", b'x', sparse.as_bytes()), member(b"set/a", b'0', b"x")];
     assert!(refusal(&parts).contains("describes a sparse file"));
-    assert!(refusal(&[member(b"p", b'g', sparse.as_bytes())]).contains("describes sparse files"));
+    assert!(refusal(&[member(b"p", b'g', sparse.as_bytes())]).contains("describes a sparse file"));
 }
 
 #[test]
@@ -261,7 +281,7 @@ fn a_name_is_given_once_and_to_one_thing() {
         ([file("set/a/b"), file("set/a")], "set/a"),
     ];
     for (parts, name) in cases {
-        assert_eq!(refusal(&parts), format!("the archive holds `{name}` twice"));
+        assert_eq!(refusal(&parts), format!("the archive's member `{name}` is in it twice"));
     }
     let late = packed(&[file("set/a"), folder("set/"), folder("set"), file("set/b")]);
     assert!(Place::new().unpack(&late[..], LIMITS).is_err(), "a folder is listed once");
@@ -282,16 +302,16 @@ fn sizes_that_lie_are_refused() {
         refusal(&[block])
     };
     assert!(binary([0x80, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]).contains("no number of bytes"));
-    assert!(binary([0xff; 12]).contains("no number of bytes"));
-    assert!(binary([0x80, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255]).contains("18446744073709551615 bytes"));
+    assert!(binary([0xff; 12]).contains("size overflow"));
+    assert!(binary([0x80, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255]).contains("size overflow"));
     let mut unreadable = header(b"set/a", b'0', 0);
     unreadable[124..128].copy_from_slice(b"12x9");
     seal(&mut unreadable);
-    assert!(refusal(&[unreadable]).contains("no number of bytes"));
+    assert!(refusal(&[unreadable]).contains("not a number: 12x9"));
     // Says 3 bytes and goes on with 3000: the rest is no header.
     let mut short = header(b"set/a", b'0', 3);
     short.extend([b'x'; 3000]);
-    assert!(refusal(&[short]).contains("has a wrong checksum"));
+    assert!(refusal(&[short]).contains("not a number"));
 }
 
 #[test]
@@ -311,7 +331,9 @@ fn a_damaged_archive_is_told_from_one_that_is_cut_off() {
     assert!(matches!(Place::new().unpack(&page[..], LIMITS), Err(UnpackError::Damaged { .. })));
     let mut header = header(b"set/a", b'0', 0);
     header[0] = b'S';
-    assert!(refusal(&[header]).contains("at byte 0 of the unpacked stream has a wrong checksum"));
+    assert!(
+        refusal(&[header]).contains("at byte 0 of the unpacked stream is refused: archive header checksum mismatch")
+    );
 }
 
 #[test]
@@ -320,7 +342,7 @@ fn an_archive_without_its_end_mark_is_cut_off() {
     gzip(&member(b"set/a", b'0', b"x")[..]).read_to_end(&mut bytes).unwrap();
     let error = Place::new().unpack(&bytes[..], LIMITS).unwrap_err();
     assert!(matches!(error, UnpackError::Truncated { place: 1024 }), "{error}");
-    assert!(refusal(&[member(b"long", b'L', b"set/a\0")]).contains("is missing after a long name"));
+    assert!(refusal(&[member(b"long", b'L', b"set/a\0")]).contains("no future member found"));
 }
 
 #[test]
@@ -357,7 +379,7 @@ fn ten_gigabytes_that_compress_to_ten_megabytes_are_refused_by_the_header() {
         block[128..136].copy_from_slice(&size.to_be_bytes());
         seal(&mut block);
         let (error, read) = compressed_bytes_read(gzip(io::Cursor::new(block).chain(zeros())), LIMITS);
-        let refused = matches!(error, UnpackError::MemberTooLarge { bytes, .. } if bytes == size);
+        let refused = error.to_string().contains("a member says it has 10000000000 bytes");
         assert!(refused || (kind != b'0' && error.to_string().contains("announces a longer name")), "{error}");
         assert!(read <= 2 * BUFFER as u64, "{read} bytes were read");
     }
@@ -398,12 +420,15 @@ fn a_million_tiny_members_are_refused_when_the_limit_is_reached() {
     let archive = gzip(Lazy { members, current: io::Cursor::default() });
     let limits = Limits { members: 20_000, ..LIMITS };
     let error = Place::new().unpack(archive, limits).unwrap_err();
-    assert_eq!(error.to_string(), "the archive holds more than 20000 files and folders");
+    assert_eq!(error.to_string(), "the archive is too large: it holds more than 20000 files and folders");
     assert!(made < 50_000, "{made} members were made");
     // Headers that are no members do not go on for ever either.
     let long = Lazy { members: std::iter::repeat_with(|| member(b"k", b'K', b"x")), current: io::Cursor::default() };
     let error = Place::new().unpack(gzip(long), limits).unwrap_err();
     assert!(matches!(error, UnpackError::Header { .. }), "{error}");
+    let remarks = Lazy { members: std::iter::repeat_with(|| member(b"g", b'g', b"")), current: io::Cursor::default() };
+    let error = Place::new().unpack(gzip(remarks), limits).unwrap_err();
+    assert!(matches!(error, UnpackError::TooLarge { .. }), "{error}");
 }
 
 #[test]
@@ -414,12 +439,12 @@ fn limits_take_what_is_at_them_and_refuse_what_is_over() {
     assert_eq!(Place::new().unpack(&archive[..], at).unwrap().len(), 2);
     let said = |limits| Place::new().unpack(&archive[..], limits).unwrap_err().to_string();
     assert!(said(Limits { members: 2, ..at }).contains("more than 2 files"));
-    assert!(said(Limits { member_bytes: 3, ..at }).contains("`set/a` says it has 4 bytes; 3 are accepted"));
-    assert!(said(Limits { total_bytes: 6, ..at }).contains("more than 6 bytes in all, at `set/b`"));
+    assert!(said(Limits { member_bytes: 3, ..at }).contains("a member says it has 4 bytes; 3 are accepted"));
+    assert!(said(Limits { total_bytes: 6, ..at }).contains("more than 6 bytes in all"));
     // A long name counts, or a small archive could hold gigabytes of them.
     let named = packed(&[member(b"long", b'L', b"set/a\0"), member(b"short", b'0', b"1234")]);
-    assert!(Place::new().unpack(&named[..], Limits { total_bytes: 9, ..at }).is_err());
-    assert!(Place::new().unpack(&named[..], Limits { total_bytes: 10, ..at }).is_ok());
+    assert!(Place::new().unpack(&named[..], Limits { total_bytes: 1027, ..at }).is_err());
+    assert!(Place::new().unpack(&named[..], Limits { total_bytes: 1028, ..at }).is_ok());
 }
 
 #[test]
@@ -437,13 +462,9 @@ fn only_an_empty_folder_is_unpacked_into_so_that_no_link_waits_there() {
 
 #[test]
 fn a_disk_that_fills_is_named_with_what_to_do() {
-    let archive = packed(&[member(b"set/a", b'0', &[1; 5000])]);
-    let mut progress = |_| ();
-    let mut tape = Tape::new(&archive[..], &mut progress);
-    let member = next_member(&mut tape).unwrap().unwrap();
     // Every write to this device fails as on a full disk.
     let mut full = File::options().write(true).open("/dev/full").unwrap();
-    let error = copy(&mut tape, &member, &mut full).unwrap_err();
+    let error = copy(&mut &[1; 5000][..], &Position::default(), "set/a", &mut full, &mut [0; 512]).unwrap_err();
     assert!(error.to_string().starts_with("cannot write `set/a`: "), "{error}");
     assert_eq!(error.hint().as_deref(), Some("free some space on the disk"));
 }
