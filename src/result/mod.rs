@@ -4,6 +4,7 @@ mod agreement;
 mod derive;
 mod entry;
 mod file;
+mod filing;
 mod log_reader;
 mod plausible;
 mod run_log;
@@ -22,6 +23,7 @@ pub use file::{
     DatasetFacts, HarnessFacts, LibtorchFacts, LogFacts, RESULT_SCHEMA, ReferenceFacts, ResultFile, SessionFacts,
     VariantFacts, entry_name,
 };
+pub use filing::{BoardSigner, FilingError, FinishedSession, board_of, file_entry, file_reproduction};
 pub use plausible::{Claim, claims};
 pub use run_log::{LOG_CAP, LOG_SCHEMA, LoggedRun, Repeat, RunLog, RunLogError, Stretch, TimedSample};
 pub use verify::{check_entry, read_entry};

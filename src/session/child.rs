@@ -19,8 +19,8 @@ use crate::wire::{Arrays, Event, Job};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpawnError {
-    /// Not beside this program.
-    #[error("training needs the program `hlb-bench-trainer`, which is not beside this one in {folder}")]
+    /// Not in the folder of this program.
+    #[error("training needs the program `hlb-bench-trainer`, which is not next to this one in {folder}")]
     Missing {
         /// Folder looked in.
         folder: PathBuf,
@@ -71,7 +71,7 @@ pub struct TrainerInfo {
     pub cuda_problem: Option<String>,
 }
 
-/// The trainer program beside this one, or the one named in `$HLB_BENCH_TRAINER`.
+/// The trainer program next to this one, or the one named in `$HLB_BENCH_TRAINER`.
 pub fn find_trainer() -> Result<PathBuf, SpawnError> {
     if let Some(path) = std::env::var_os("HLB_BENCH_TRAINER") {
         return Ok(PathBuf::from(path));
@@ -123,8 +123,10 @@ pub(super) enum Message {
     End,
 }
 
-/// Twentieths of a second that a trainer may take to end after its output has.
-const PATIENCE: u32 = 200;
+/// How long a trainer may take to end after its output has.
+const EXIT_TIME: Duration = Duration::from_secs(10);
+/// How often it is looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// A running trainer. Dropping it kills it.
 pub(super) struct Trainer {
@@ -180,11 +182,12 @@ impl Trainer {
 
     /// How it ended, once it has; one that closed its output and does not end is killed after a while.
     fn wait(&mut self) -> io::Result<ExitStatus> {
-        for _ in 0..PATIENCE {
+        let clock = MonotonicClock::start();
+        while clock.now() < EXIT_TIME {
             if let Some(status) = self.child.try_wait()? {
                 return Ok(status);
             }
-            thread::sleep(Duration::from_millis(50));
+            thread::sleep(LOOK_EVERY);
         }
         self.kill();
         self.child.wait()

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::study::plan::Plan;
+use crate::study::plan::StudyPlan;
 use crate::study::record::RunRecord;
 use crate::study::records::Records;
 use crate::units::Target;
@@ -11,7 +11,7 @@ const HEAD: &str =
     "variant,run,seed,outcome,time_to_accuracy_seconds,train_seconds,final_accuracy_percent,correct,total\n";
 
 /// One row for each run, in the order in which they were held.
-pub(super) fn text(plan: &Plan, records: &Records) -> String {
+pub(super) fn text(plan: &StudyPlan, records: &Records) -> String {
     let target = plan.ground.track.target;
     records.runs.iter().filter(|run| run.run <= plan.runs).fold(HEAD.to_owned(), |mut text, run| {
         text.push_str(&row(run, target));

@@ -77,7 +77,7 @@ fn variants(view: &View) -> Vec<String> {
 
 fn published(published: &Published) -> Vec<String> {
     let head = ["Variant", "Published accuracy", "Our accuracy", "Published seconds", "Our train seconds"];
-    let mut lines = vec![String::new(), "## Beside published figures".to_owned(), String::new()];
+    let mut lines = vec![String::new(), "## Published figures".to_owned(), String::new()];
     lines.push(format!("{}; {}.", plain(&published.source), plain(&published.conditions)));
     lines.push(String::new());
     lines.extend(table(
