@@ -233,7 +233,7 @@ fn feed(mut pipe: ChildStdin, mut job: Vec<u8>, arrays: Arrays) {
     });
 }
 
-/// Hands on each line. One that was cut off says nothing: how the process ended does.
+/// Passes each line on. One that was cut off is dropped: how the process ended says why.
 fn listen(pipe: impl io::Read, sender: &Sender<Message>, clock: MonotonicClock) {
     let (mut pipe, mut line) = (BufReader::new(pipe), String::new());
     while pipe.read_line(&mut line).is_ok() && line.ends_with('\n') {

@@ -1,7 +1,7 @@
 //! What every run needs, whatever its recipe: data, trainer, libtorch; and whether the trainer can
 //! serve a recipe.
 
-use std::io;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -43,7 +43,7 @@ impl Equipment {
             (data, libtorch.join())
         });
         let data = data?;
-        let (trainer_info, libtorch_sha256) = libtorch.map_err(|_| SessionError::LibtorchDigest)??;
+        let (trainer_info, libtorch_sha256) = libtorch.unwrap_or_else(|panic| resume_unwind(panic))?;
         let harness = harness(&trainer)?;
         Ok(Self { data, trainer, trainer_info, libtorch_sha256, harness })
     }
@@ -69,7 +69,7 @@ impl Equipment {
     }
 }
 
-/// The threads of a run on the CPU where nobody says: one for each core that may be used.
+/// The threads of a run on the CPU by default: one for each core that may be used.
 pub fn default_threads(machine: &Machine) -> u32 {
     let host = &machine.host;
     host.physical_cores.unwrap_or(host.logical_cpus).min(host.logical_cpus)
@@ -82,7 +82,7 @@ fn libtorch(trainer: &Path) -> Result<(TrainerInfo, Option<Sha256Hex>), SpawnErr
 }
 
 fn harness(trainer: &Path) -> Result<HarnessFacts, SessionError> {
-    let own = std::env::current_exe().map_err(|source: io::Error| SessionError::OwnProgram { source })?;
+    let own = std::env::current_exe().map_err(|source| SessionError::OwnProgram { source })?;
     let commit = env!("HLB_BENCH_COMMIT");
     Ok(HarnessFacts {
         version: env!("CARGO_PKG_VERSION").to_owned(),

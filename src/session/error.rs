@@ -10,7 +10,7 @@ use crate::recipe::RecipeError;
 use crate::result::RunLogError;
 use crate::session::child::SpawnError;
 use crate::session::log::LogError;
-use crate::text::{TextError, show};
+use crate::text::show;
 use crate::track::UnknownTrack;
 use crate::variant::VariantError;
 use crate::yaml::{ReadError, YamlError};
@@ -120,9 +120,6 @@ pub enum SessionError {
         /// Format.
         precision: &'static str,
     },
-    /// The thread that read libtorch panicked.
-    #[error("the digest of libtorch could not be taken")]
-    LibtorchDigest,
     /// The digest of this program cannot be taken.
     #[error("this program does not know its own file")]
     OwnProgram {
@@ -147,30 +144,6 @@ pub enum SessionError {
         /// Why.
         reason: String,
     },
-    /// A track that results cannot name.
-    #[error("the track's id")]
-    TrackId {
-        /// What is wrong with it.
-        source: TextError,
-    },
-    /// The entry is a reproduction itself.
-    #[error("this session repeats another entry; reproduce that one")]
-    IsReproduction,
-    /// The entry's runs stopped at the target.
-    #[error(
-        "the entry's runs ended at their first crossing, so its final accuracies are unknown; there is nothing to \
-         agree with"
-    )]
-    NoFinalAccuracy,
-    /// The entry's session did not complete.
-    #[error("the entry's session ended early: {}; there is nothing to agree with", show(.reason))]
-    OriginalEndedEarly {
-        /// Why.
-        reason: String,
-    },
-    /// The entry has one run.
-    #[error("the entry has a single run, which nothing can agree with; two are the least")]
-    SingleRun,
     /// The entry's variant now resolves to another recipe.
     #[error("the variant resolves to the recipe {found}, the entry was trained with {stated}")]
     OtherRecipe {

@@ -160,7 +160,7 @@ mod tests {
     use crate::recipe::Length;
     use crate::units::Target;
 
-    fn start(calibrated: bool) -> SessionStart {
+    fn start(paired: bool) -> SessionStart {
         let length = Length { epochs: 1, steps_per_epoch: 1, last_epoch_steps: None };
         let course = |text: &[u8]| Course::new(sha256_hex(text), length);
         SessionStart {
@@ -169,7 +169,7 @@ mod tests {
             track: "shapes".to_owned(),
             target: Target { correct: 1, of: 2 },
             recipe: course(b"variant"),
-            reference: calibrated.then(|| course(b"reference")),
+            reference: paired.then(|| course(b"reference")),
             content_sha256: sha256_hex(b"data"),
             program_sha256: sha256_hex(b"program"),
             trainer_sha256: sha256_hex(b"trainer"),
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn reference_and_variant_take_turns() {
-        let arms = |calibrated| order(&start(calibrated)).iter().map(|run| (run.arm, run.run)).collect::<Vec<_>>();
+        let arms = |paired| order(&start(paired)).iter().map(|run| (run.arm, run.run)).collect::<Vec<_>>();
         assert_eq!(arms(false), [(Arm::Variant, 1), (Arm::Variant, 2)]);
         let (reference, variant) = (Arm::Reference, Arm::Variant);
         assert_eq!(arms(true), [(reference, 1), (variant, 1), (reference, 2), (variant, 2)]);

@@ -46,6 +46,6 @@ pub use note::Note;
 pub use observer::{Observer, Outline};
 pub use plan::{LocalOptions, Original, PriceChoice, ReferenceRuns, SessionPlan};
 pub use prepare::{PreparedSession, prepare};
-pub use reproduce::{check_reproducible, plan_reproduction};
+pub use reproduce::{NotReproducible, check_reproducible, plan_reproduction};
 pub use resolve::{ResolvedVariant, task};
 pub use supervise::{Opening, Request, supervise};

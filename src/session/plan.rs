@@ -8,7 +8,7 @@ use crate::session::resolve::ResolvedVariant;
 use crate::text::SafeText;
 use crate::wire::DeviceChoice;
 
-/// Runs of each recipe where nobody asks for another number.
+/// Runs of each recipe by default.
 pub(super) const DEFAULT_RUNS: u32 = 5;
 
 /// What a session is to do.

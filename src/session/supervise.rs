@@ -146,7 +146,7 @@ struct Recorder<'a> {
     finished: usize,
 }
 
-/// The run at hand, for the case that the trainer cannot end it itself.
+/// The current run, for the case that the trainer cannot end it itself.
 struct OpenRun {
     run: u32,
     began: Duration,
@@ -220,8 +220,8 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// Ends the run at hand as interrupted, and the session. Once every run has ended by itself nothing that happens to
-    /// the trainer matters; a trainer that ended well but early did not complete.
+    /// Ends the current run as interrupted, and the session. Once every run has ended by itself nothing that
+    /// happens to the trainer matters; a trainer that ended well but early did not complete.
     fn close(&mut self, problem: Option<String>, runs: usize) -> Result<String, LogError> {
         let early = || format!("the trainer ended after {} of {runs} runs", self.finished);
         let reason = if self.finished >= runs { "completed".to_owned() } else { problem.unwrap_or_else(early) };

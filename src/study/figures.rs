@@ -35,12 +35,12 @@ pub struct VariantFigures {
     /// Standard deviation of the final accuracy in points.
     pub accuracy_deviation: Option<f64>,
     /// How it compares with the reference; `None` for the reference itself.
-    pub against: Option<Against>,
+    pub against: Option<PairedComparison>,
 }
 
 /// A variant against the reference, by pairs of runs with the same seed.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Against {
+pub struct PairedComparison {
     /// Pairs in which both runs came to the end of their schedules.
     pub pairs: usize,
     /// Difference in final accuracy in points, with its 95 % interval.
@@ -68,7 +68,7 @@ pub fn figures(plan: &StudyPlan, records: &Records) -> Vec<VariantFigures> {
         plan.variants.iter().map(|variant| runs_of(plan, records, &variant.name)).collect();
     let reference = &runs[plan.reference];
     let against = |variant: usize| (variant != plan.reference).then(|| compare(&runs[variant], reference));
-    let mut against: Vec<Option<Against>> = (0..runs.len()).map(against).collect();
+    let mut against: Vec<Option<PairedComparison>> = (0..runs.len()).map(against).collect();
     adjust(&mut against, |against| &mut against.p_t_test);
     adjust(&mut against, |against| &mut against.p_wilcoxon);
     let variants = plan.variants.iter().zip(&runs).zip(against);
@@ -82,7 +82,7 @@ fn runs_of<'a>(plan: &StudyPlan, records: &'a Records, name: &str) -> Vec<&'a Ru
     runs
 }
 
-fn of_variant(plan: &StudyPlan, name: &str, all: &[&RunRecord], against: Option<Against>) -> VariantFigures {
+fn of_variant(plan: &StudyPlan, name: &str, all: &[&RunRecord], against: Option<PairedComparison>) -> VariantFigures {
     let counted: Vec<&RunRecord> = all.iter().copied().filter(|run| run.counts()).collect();
     let count = |outcome| counted.iter().filter(|run| run.outcome == outcome).count();
     let target = plan.ground.track.target;
@@ -104,7 +104,7 @@ fn of_variant(plan: &StudyPlan, name: &str, all: &[&RunRecord], against: Option<
     }
 }
 
-fn compare(runs: &[&RunRecord], reference: &[&RunRecord]) -> Against {
+fn compare(runs: &[&RunRecord], reference: &[&RunRecord]) -> PairedComparison {
     let partner =
         |run: &&RunRecord| reference.iter().find(|other| other.run == run.run && other.seed == run.seed).copied();
     let pairs: Vec<(&RunRecord, &RunRecord)> = runs.iter().filter_map(|run| Some((*run, partner(run)?))).collect();
@@ -112,7 +112,7 @@ fn compare(runs: &[&RunRecord], reference: &[&RunRecord]) -> Against {
     let seconds: Vec<_> = pairs.iter().filter_map(|(a, b)| Some((a.train_seconds()?, b.train_seconds()?))).collect();
     let accuracies = PairedAccuracies::of(pairs.iter().filter_map(both).collect()).unwrap_or_default();
     let alone = |p| Adjusted { alone: p, adjusted: None };
-    Against {
+    PairedComparison {
         pairs: accuracies.count(),
         accuracy_points: accuracies.mean_difference_points(),
         p_t_test: alone(accuracies.p_t_test()),
@@ -122,7 +122,7 @@ fn compare(runs: &[&RunRecord], reference: &[&RunRecord]) -> Against {
 }
 
 /// Adjusts one kind of p-value over all variants that are compared.
-fn adjust(against: &mut [Option<Against>], field: impl Fn(&mut Against) -> &mut Adjusted) {
+fn adjust(against: &mut [Option<PairedComparison>], field: impl Fn(&mut PairedComparison) -> &mut Adjusted) {
     let mut family: Vec<&mut Adjusted> = against.iter_mut().flatten().map(field).collect();
     let adjusted = holm(&family.iter().map(|p| p.alone).collect::<Vec<_>>());
     for (p, adjusted) in family.iter_mut().zip(adjusted) {

@@ -36,7 +36,7 @@ mod run;
 
 pub use error::StudyError;
 pub use estimate::Estimator;
-pub use figures::{Against, VariantFigures, figures};
+pub use figures::{PairedComparison, VariantFigures, figures};
 pub use file::{PublishedFigure, PublishedFigures, StudyFile, VariantEntry};
 pub use folder::{RECORDS_FILE, StudyFolder};
 pub use forecast::{Forecast, TrainingHardware};

@@ -1,6 +1,6 @@
 //! The report as text, for places that show Markdown.
 
-use crate::study::report::view::{Published, Row, View};
+use crate::study::report::view::{Published, VariantRow, View};
 
 /// The whole text.
 pub(super) fn text(view: &View) -> String {
@@ -44,7 +44,7 @@ fn figures(view: &View) -> Vec<String> {
     lines
 }
 
-fn cells(row: &Row) -> Vec<String> {
+fn cells(row: &VariantRow) -> Vec<String> {
     let runs = if row.left_out.is_empty() { row.runs.to_string() } else { format!("{} ({})", row.runs, row.left_out) };
     vec![
         row.name.clone(),

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::leaderboard::plot::LineDrawing;
 use crate::leaderboard::{human_interval, percentage, ratio};
 use crate::stats::{Estimate, rounded_up_p};
-use crate::study::figures::{Adjusted, Against, VariantFigures, figures};
+use crate::study::figures::{Adjusted, PairedComparison, VariantFigures, figures};
 use crate::study::file::VariantEntry;
 use crate::study::plan::{PlannedVariant, StudyPlan};
 use crate::study::published::{ComparedVariant, PublishedComparison, compare_with_published};
@@ -30,8 +30,8 @@ pub(super) struct View {
     pub(super) complete: bool,
     /// Names and values of what was run, where and how.
     pub(super) facts: Vec<[String; 2]>,
-    pub(super) rows: Vec<Row>,
-    pub(super) variants: Vec<Described>,
+    pub(super) rows: Vec<VariantRow>,
+    pub(super) variants: Vec<DescribedVariant>,
     pub(super) rates: Option<LineDrawing>,
     pub(super) accuracy: Option<LineDrawing>,
     pub(super) accuracy_close: Option<LineDrawing>,
@@ -41,33 +41,33 @@ pub(super) struct View {
 
 /// A variant in the table of figures.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct Row {
+pub(super) struct VariantRow {
     pub(super) name: String,
     pub(super) is_reference: bool,
     pub(super) runs: usize,
     /// Runs that say nothing, and why.
     pub(super) left_out: String,
     pub(super) reached: String,
-    pub(super) time: Words,
+    pub(super) time: Cell,
     pub(super) train_seconds: String,
-    pub(super) accuracy: Words,
+    pub(super) accuracy: Cell,
     pub(super) deviation: String,
-    pub(super) difference: Words,
-    pub(super) p_t_test: Words,
-    pub(super) p_wilcoxon: Words,
-    pub(super) train_ratio: Words,
+    pub(super) difference: Cell,
+    pub(super) p_t_test: Cell,
+    pub(super) p_wilcoxon: Cell,
+    pub(super) train_ratio: Cell,
 }
 
 /// A figure and what stands under it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Words {
+pub(super) struct Cell {
     pub(super) value: String,
     pub(super) below: String,
 }
 
 /// What a variant is.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct Described {
+pub(super) struct DescribedVariant {
     pub(super) name: String,
     pub(super) description: String,
     pub(super) recipe_sha256: String,
@@ -171,8 +171,8 @@ fn data_set(plan: &StudyPlan) -> String {
     format!("{}{whose}", manifest.id)
 }
 
-fn described(plan: &StudyPlan) -> Vec<Described> {
-    let described = |(variant, entry): (&PlannedVariant, &VariantEntry)| Described {
+fn described(plan: &StudyPlan) -> Vec<DescribedVariant> {
+    let described = |(variant, entry): (&PlannedVariant, &VariantEntry)| DescribedVariant {
         name: variant.name.clone(),
         description: entry.description.as_ref().map_or_else(String::new, |text| text.as_str().to_owned()),
         recipe_sha256: variant.digest().to_string(),
@@ -181,11 +181,11 @@ fn described(plan: &StudyPlan) -> Vec<Described> {
     plan.variants.iter().zip(plan.file.variants()).map(described).collect()
 }
 
-fn row(figures: &VariantFigures, target: Target) -> Row {
+fn row(figures: &VariantFigures, target: Target) -> VariantRow {
     let against = figures.against.clone().unwrap_or_default();
     let is_reference = figures.against.is_none();
-    let compared = |words: Words| if is_reference { Words::none("the reference") } else { words };
-    Row {
+    let compared = |words: Cell| if is_reference { Cell::none("the reference") } else { words };
+    VariantRow {
         name: figures.name.clone(),
         is_reference,
         runs: figures.runs,
@@ -195,20 +195,20 @@ fn row(figures: &VariantFigures, target: Target) -> Row {
         train_seconds: figures.train_seconds.map_or_else(|| NONE.to_owned(), human_seconds),
         accuracy: figures
             .accuracy_percent
-            .map_or_else(|| Words::none("no run ended"), |it| Words::estimate(it, percentage)),
+            .map_or_else(|| Cell::none("no run ended"), |it| Cell::estimate(it, percentage)),
         deviation: figures.accuracy_deviation.map_or_else(|| NONE.to_owned(), |points| format!("{points:.2}")),
         difference: compared(difference(&against)),
-        p_t_test: compared(Words::p(against.p_t_test)),
-        p_wilcoxon: compared(Words::p(against.p_wilcoxon)),
+        p_t_test: compared(Cell::p(against.p_t_test)),
+        p_wilcoxon: compared(Cell::p(against.p_wilcoxon)),
         train_ratio: compared(
-            against.train_ratio.map_or_else(|| Words::none("no pairs"), |it| Words::estimate(it, ratio)),
+            against.train_ratio.map_or_else(|| Cell::none("no pairs"), |it| Cell::estimate(it, ratio)),
         ),
     }
 }
 
-fn difference(against: &Against) -> Words {
+fn difference(against: &PairedComparison) -> Cell {
     let points = |points: f64| format!("{points:+.2}");
-    against.accuracy_points.map_or_else(|| Words::none("no pairs"), |it| Words::estimate(it, points))
+    against.accuracy_points.map_or_else(|| Cell::none("no pairs"), |it| Cell::estimate(it, points))
 }
 
 fn left_out(figures: &VariantFigures) -> String {
@@ -217,19 +217,19 @@ fn left_out(figures: &VariantFigures) -> String {
     interrupted.into_iter().chain(diverged).collect::<Vec<_>>().join("; ")
 }
 
-fn time(figures: &VariantFigures, target: Target) -> Words {
+fn time(figures: &VariantFigures, target: Target) -> Cell {
     if figures.runs == 0 {
-        return Words::none("no run ended");
+        return Cell::none("no run ended");
     }
     let Some(median) = figures.time_to_accuracy_seconds else {
         let below = format!("the median run missed {}", percentage(target.percent()));
-        return Words { value: "unknown".to_owned(), below };
+        return Cell { value: "unknown".to_owned(), below };
     };
     let interval = figures.time_interval;
-    Words { value: human_seconds(median), below: human_interval(interval.low, interval.high, human_seconds) }
+    Cell { value: human_seconds(median), below: human_interval(interval.low, interval.high, human_seconds) }
 }
 
-impl Words {
+impl Cell {
     fn none(why: &str) -> Self {
         Self { value: NONE.to_owned(), below: why.to_owned() }
     }
