@@ -8,7 +8,7 @@ use crate::interop::dawnbench::ImportError;
 use crate::leaderboard::{BuildError, SiteError};
 use crate::price::PriceError;
 use crate::printer::{Label, labelled, note};
-use crate::result::EntryError;
+use crate::result::{EntryError, FilingError};
 use crate::run_log::LogError;
 use crate::session::{SessionError, SpawnError};
 use crate::signing::{AllowedSignersError, KeygenError, SignError, SignatureError};
@@ -40,6 +40,6 @@ pub fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     }
     hints!(VariantError, YamlError, DatasetError, FetchError, PriceError, EntryError, SpawnError);
     hints!(ArtifactError, ReadError, SiteError, SignatureError, SignError, KeygenError, AllowedSignersError);
-    hints!(StudyError, SessionError, LogError, ImportError, ExportError, BuildError, OpenError);
+    hints!(FilingError, StudyError, SessionError, LogError, ImportError, ExportError, BuildError, OpenError);
     None
 }

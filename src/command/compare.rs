@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::cli::Compare;
 use crate::clock;
 use crate::command::verify::signers;
-use crate::command::{Answer, run};
+use crate::command::{Answer, summary};
 use crate::printer::{Label, answer, labelled};
 use crate::result::{Entry, RunFigures, Trust, check_entry, quotient};
 use crate::rules::{MAX_RUNS, SIGNIFICANCE, WANTED_POWER};
@@ -325,7 +325,7 @@ impl CalibratedSide {
     }
 
     fn describe(&self, name: &str) -> String {
-        let shown = |ratio: Option<Estimate>| ratio.map_or_else(|| "unknown".to_owned(), run::ratio);
+        let shown = |ratio: Option<Estimate>| ratio.map_or_else(|| "unknown".to_owned(), summary::ratio);
         let p = self.p_same_time_paired.map_or_else(|| "unknown".to_owned(), |p| format!("{p:.4}"));
         format!(
             "{name} over the reference beside it: time {}, Wilcoxon p = {p}; seconds per step {}",
@@ -412,7 +412,7 @@ fn doubts(name: &str, entry: &Entry) -> Vec<String> {
 }
 
 fn described(ratio: Ratio, test: &str) -> String {
-    let value = ratio.b_over_a.map_or_else(|| "unknown".to_owned(), run::ratio);
+    let value = ratio.b_over_a.map_or_else(|| "unknown".to_owned(), summary::ratio);
     let p = ratio.p_same.map_or_else(|| "unknown".to_owned(), |p| format!("{p:.4}"));
     format!("{value}, {test} p = {p}")
 }

@@ -8,11 +8,11 @@ use serde_json::json;
 
 use crate::cli::{Data, DatasetChoice, Fetch};
 use crate::command::Answer;
-use crate::command::measure;
 use crate::command::watching::Watching;
 use crate::dataset::{self, DatasetError, Folder, Held, Manifest, Source};
 use crate::printer::{Label, answer, labelled, note};
 use crate::report;
+use crate::session;
 use crate::text::show;
 
 /// Runs the command.
@@ -139,7 +139,7 @@ fn verify(manifest: &Manifest, folder: Option<&Path>) -> Result<Answer> {
 
 /// What a session on this track would be given.
 fn prepare(track: &str, manifest: Option<&Path>, folder: Option<&Path>) -> Result<Answer> {
-    let ground = measure::ground(track, manifest)?;
+    let ground = session::task(track, manifest)?;
     let watch = Watching::begin();
     let prepared = dataset::prepare(&ground.manifest, ground.track.resize, folder, &watch);
     watch.end();

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: noted, so that whoever trains can end in order.
+//! Ctrl-C and SIGTERM: noted, so that a session can end in order.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -9,15 +9,16 @@ mod interrupt;
 mod keygen;
 mod leaderboard;
 mod markdown;
-mod measure;
 mod power;
 mod progress;
 mod proposal;
 mod recipe;
 mod reproduce;
 mod run;
+mod session_arguments;
 mod study;
 mod submit;
+mod summary;
 mod verify;
 mod watching;
 

@@ -4,69 +4,107 @@ use std::io::{IsTerminal as _, stderr};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::ground::Ground;
-use crate::printer::note;
+use crate::command::watching::Watching;
+use crate::dataset;
+use crate::printer::{Label, labelled, note};
 use crate::recipe::Recipe;
-use crate::run_log::{Arm, Epoch, Event, LogLine, Outcome, RunStop, TrainerStart};
-use crate::session::Observer;
+use crate::session::{Note, Observer, Outline};
 use crate::units::{Target, human_seconds};
 
-/// An observer that prints.
-pub(super) struct Progress {
+/// An observer that prints: first of the data set, then of the training.
+pub(super) struct SessionProgress {
+    data_set: Watching,
+    training: Option<Training>,
+}
+
+impl SessionProgress {
+    /// Nothing is shown before there is something to show.
+    pub(super) fn new() -> Self {
+        Self { data_set: Watching::begin(), training: None }
+    }
+}
+
+impl Observer for SessionProgress {
+    fn data_set(&self) -> &dyn dataset::Watch {
+        &self.data_set
+    }
+
+    fn note(&mut self, note: &Note) {
+        self.data_set.end();
+        print_note(note);
+    }
+
+    fn begin(&mut self, outline: &Outline) {
+        self.data_set.end();
+        self.training = Some(Training::begin(outline));
+    }
+
+    fn event(&mut self, line: &LogLine) {
+        self.training.iter_mut().for_each(|training| training.event(line));
+    }
+}
+
+/// Prints what a session has to say before it trains.
+pub(super) fn print_note(note: &Note) {
+    if note.is_warning() {
+        labelled(Label::Warning, &note.to_string());
+    } else {
+        crate::printer::note(&note.to_string());
+    }
+}
+
+/// How far the training is.
+struct Training {
     bar: Option<ProgressBar>,
     runs: u32,
     target: Target,
     arm: Arm,
-    lanes: [Lane; 2],
+    rows: [RecipeProgress; 2],
 }
 
-/// What is to be held of one recipe.
-struct Lane {
+/// How far the runs of one recipe are.
+struct RecipeProgress {
     arm: Arm,
     epochs: u32,
-    /// Runs still to be held, the one at hand included.
+    /// Runs that are still to come, the current one included.
     left: u32,
-    /// Training and evaluation seconds of whole runs, for the estimate of what is left.
+    /// Training and evaluation seconds of finished runs, for the estimate of what is left.
     run_seconds: f64,
     runs_done: u32,
 }
 
-impl Progress {
-    /// Says what is about to be held: `missing` runs, of a session that has `runs` of each recipe.
-    pub(super) fn begin(
-        ground: &Ground,
-        (recipe, reference): (&Recipe, Option<&Recipe>),
-        runs: u32,
-        missing: usize,
-    ) -> Self {
-        let target = ground.track.target;
-        let (track, percent) = (&ground.track, target.percent());
-        let beside = reference.map_or_else(String::new, |reference| {
-            format!(", each beside one of `{}` ({} epochs)", ground.track.reference, reference.epochs.number())
+impl Training {
+    /// Says what is about to be trained.
+    fn begin(outline: &Outline) -> Self {
+        let Outline { task, recipe, reference, runs, missing } = *outline;
+        let (track, target) = (&task.track, task.track.target);
+        let paired = reference.map_or_else(String::new, |reference| {
+            format!(", each paired with one of `{}` ({} epochs)", track.reference, reference.epochs.number())
         });
         note(&format!(
-            "track {}: {runs} runs of {} epochs{beside}, target {percent:.2} %",
+            "track {}: {runs} runs of {} epochs{paired}, target {:.2} %",
             track.id,
-            recipe.epochs.number()
+            recipe.epochs.number(),
+            target.percent()
         ));
         let missing = u32::try_from(missing).unwrap_or(u32::MAX);
-        let beside = if reference.is_some() { missing.div_ceil(2) } else { 0 };
-        let epochs = |recipe: &Recipe| recipe.length(ground.shapes.train).epochs;
-        let lane = |arm, epochs, left| Lane { arm, epochs, left, run_seconds: 0.0, runs_done: 0 };
-        let lanes = [
-            lane(Arm::Variant, epochs(recipe), missing - beside),
-            lane(Arm::Reference, reference.map_or(0, epochs), beside),
+        let paired = if reference.is_some() { missing.div_ceil(2) } else { 0 };
+        let epochs = |recipe: &Recipe| recipe.length(task.shapes.train).epochs;
+        let row = |arm, epochs, left| RecipeProgress { arm, epochs, left, run_seconds: 0.0, runs_done: 0 };
+        let rows = [
+            row(Arm::Variant, epochs(recipe), missing - paired),
+            row(Arm::Reference, reference.map_or(0, epochs), paired),
         ];
         let bar = stderr().is_terminal().then(|| {
-            let bar = ProgressBar::new(lanes.iter().map(|lane| u64::from(lane.left) * u64::from(lane.epochs)).sum());
+            let bar = ProgressBar::new(rows.iter().map(|row| u64::from(row.left) * u64::from(row.epochs)).sum());
             let style = ProgressStyle::with_template("{bar:24} {pos}/{len} epochs {prefix} {msg}");
             bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
-        Self { bar, runs, target, arm: Arm::Variant, lanes }
+        Self { bar, runs, target, arm: Arm::Variant, rows }
     }
 
-    fn lane(&self) -> &Lane {
-        &self.lanes[usize::from(self.arm == Arm::Reference)]
+    fn row(&self) -> &RecipeProgress {
+        &self.rows[usize::from(self.arm == Arm::Reference)]
     }
 
     fn say(&self, line: &str) {
@@ -92,7 +130,7 @@ impl Progress {
             epoch.run,
             self.runs,
             epoch.epoch,
-            self.lane().epochs,
+            self.row().epochs,
             epoch.loss,
             epoch.accuracy.percent(),
             human_seconds(epoch.train_seconds),
@@ -106,26 +144,26 @@ impl Progress {
         }
     }
 
-    /// From the pace of this run for what it has left, and from whole runs for those to come. Runs of a recipe that none was
-    /// held of yet are taken to be as long, epoch for epoch, as this one.
+    /// From the pace of this run for what it has left, and from finished runs for those to come. Runs of a
+    /// recipe without a finished run are taken to be as long, epoch for epoch, as this one.
     fn seconds_left(&self, epoch: &Epoch) -> Option<f64> {
         let so_far = epoch.train_seconds + epoch.evaluate_seconds;
         let of_epoch = so_far / f64::from(epoch.epoch);
-        let whole = |lane: &Lane| match lane.runs_done {
-            0 => of_epoch * f64::from(lane.epochs),
-            done => lane.run_seconds / f64::from(done),
+        let whole = |row: &RecipeProgress| match row.runs_done {
+            0 => of_epoch * f64::from(row.epochs),
+            done => row.run_seconds / f64::from(done),
         };
-        let to_come = |lane: &Lane| lane.left - u32::from(lane.arm == self.arm).min(lane.left);
-        let this = of_epoch * f64::from(self.lane().epochs) - so_far;
-        let left = this + self.lanes.iter().map(|lane| whole(lane) * f64::from(to_come(lane))).sum::<f64>();
+        let to_come = |row: &RecipeProgress| row.left - u32::from(row.arm == self.arm).min(row.left);
+        let this = of_epoch * f64::from(self.row().epochs) - so_far;
+        let left = this + self.rows.iter().map(|row| whole(row) * f64::from(to_come(row))).sum::<f64>();
         (left > 0.5).then_some(left)
     }
 
     fn run_stop(&mut self, stop: &RunStop) {
-        let lane = &mut self.lanes[usize::from(self.arm == Arm::Reference)];
-        lane.run_seconds += stop.phases.train_seconds + stop.phases.evaluate_seconds;
-        lane.runs_done += 1;
-        lane.left = lane.left.saturating_sub(1);
+        let row = &mut self.rows[usize::from(self.arm == Arm::Reference)];
+        row.run_seconds += stop.phases.train_seconds + stop.phases.evaluate_seconds;
+        row.runs_done += 1;
+        row.left = row.left.saturating_sub(1);
         let reason = stop.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
         let word = stop.outcome.as_str();
         if stop.outcome == Outcome::Reached && reason.is_empty() && self.bar.is_none() {
@@ -147,9 +185,7 @@ impl Progress {
         };
         bar.set_prefix(format!("{what}, step {step};"));
     }
-}
 
-impl Observer for Progress {
     fn event(&mut self, line: &LogLine) {
         match &line.event {
             Event::TrainerStart(trainer) => self.trainer(trainer),

@@ -6,9 +6,9 @@ use anyhow::Result;
 
 use crate::cli::RecipeCommand;
 use crate::command::Answer;
-use crate::command::measure::{self, read_variant};
 use crate::printer::{answer, answer_text, note};
 use crate::schema;
+use crate::session::ResolvedVariant;
 use crate::tree::Change;
 use crate::variant::{self, Resolved};
 
@@ -50,7 +50,6 @@ fn resolve(named: &str) -> Result<Resolved> {
     if let Some(resolved) = Resolved::shipped(named) {
         return Ok(resolved);
     }
-    let bytes = read_variant(Path::new(named))?;
-    let resolved = measure::resolve(bytes, &crate::text::show(named), None)?;
+    let resolved = ResolvedVariant::read(Path::new(named), None)?;
     Ok(Resolved::variant(&resolved.variant, resolved.recipe))
 }

@@ -4,6 +4,7 @@ mod agreement;
 mod derive;
 mod entry;
 mod file;
+mod filing;
 mod plausible;
 mod verify;
 
@@ -20,5 +21,6 @@ pub use file::{
     DatasetFacts, HarnessFacts, LibtorchFacts, LogFacts, RESULT_SCHEMA, ReferenceFacts, ResultFile, SessionFacts,
     VariantFacts, entry_name,
 };
+pub use filing::{BoardSigner, FilingError, FinishedSession, board_of, file_entry, file_reproduction};
 pub use plausible::{Claim, claims};
 pub use verify::{check_entry, read_entry};

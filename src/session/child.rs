@@ -20,8 +20,8 @@ use crate::run_log::Event;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpawnError {
-    /// Not beside this program.
-    #[error("training needs the program `hlb-bench-trainer`, which is not beside this one in {folder}")]
+    /// Not in the folder of this program.
+    #[error("training needs the program `hlb-bench-trainer`, which is not next to this one in {folder}")]
     Missing {
         /// Folder looked in.
         folder: PathBuf,
@@ -59,7 +59,7 @@ impl SpawnError {
     }
 }
 
-/// The trainer program beside this one, or the one named in `$HLB_BENCH_TRAINER`.
+/// The trainer program next to this one, or the one named in `$HLB_BENCH_TRAINER`.
 pub fn find_trainer() -> Result<PathBuf, SpawnError> {
     if let Some(path) = std::env::var_os("HLB_BENCH_TRAINER") {
         return Ok(PathBuf::from(path));
@@ -111,8 +111,10 @@ pub(super) enum Message {
     End,
 }
 
-/// Twentieths of a second that a trainer may take to end after its output has.
-const PATIENCE: u32 = 200;
+/// How long a trainer may take to end after its output has.
+const EXIT_TIME: Duration = Duration::from_secs(10);
+/// How often it is looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// A running trainer. Dropping it kills it.
 pub(super) struct Trainer {
@@ -168,11 +170,12 @@ impl Trainer {
 
     /// How it ended, once it has; one that closed its output and does not end is killed after a while.
     fn wait(&mut self) -> io::Result<ExitStatus> {
-        for _ in 0..PATIENCE {
+        let clock = MonotonicClock::start();
+        while clock.now() < EXIT_TIME {
             if let Some(status) = self.child.try_wait()? {
                 return Ok(status);
             }
-            thread::sleep(Duration::from_millis(50));
+            thread::sleep(LOOK_EVERY);
         }
         self.kill();
         self.child.wait()
@@ -218,7 +221,7 @@ fn feed(mut pipe: ChildStdin, mut job: Vec<u8>, arrays: Arrays) {
     });
 }
 
-/// Hands on each line. One that was cut off says nothing: how the process ended does.
+/// Passes each line on. One that was cut off is dropped: how the process ended says why.
 fn listen(pipe: impl io::Read, sender: &Sender<Message>, clock: MonotonicClock) {
     let (mut pipe, mut line) = (BufReader::new(pipe), String::new());
     while pipe.read_line(&mut line).is_ok() && line.ends_with('\n') {

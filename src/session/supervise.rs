@@ -7,23 +7,16 @@ use std::time::Duration;
 
 use crate::arrays::Arrays;
 use crate::clock::{Clock as _, MonotonicClock, PhaseSeconds};
-use crate::job::Job;
-use crate::run_log::{
-    Event, LogError, LogLine, LogWriter, Outcome, RunStop, SessionResume, SessionStart, TrainerStart,
-};
-use crate::session::child::{Message, SpawnError, Trainer};
+use crate::session::child::{Message, Trainer};
+use crate::session::error::SessionError;
+use crate::run_log::{LogError, LogWriter};
+use crate::session::observer::Observer;
 use crate::session::telemetry::Telemetry;
 
 /// How often the wait for an event is broken to look for an interruption.
-const PATIENCE: Duration = Duration::from_millis(100);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// Sees every event of a session as it happens. Progress bars and logs are observers; the session prints nothing.
-pub trait Observer {
-    /// An event arrived.
-    fn event(&mut self, line: &LogLine);
-}
-
-/// Everything a session needs.
+/// A trainer process to start and watch.
 pub struct Request<'a> {
     /// Trainer program.
     pub trainer: &'a Path,
@@ -64,34 +57,12 @@ pub enum Opening {
     },
 }
 
-/// A session that could not be held or recorded. A session that ended early is not an error: its run log says why.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SessionError {
-    /// The run log cannot be written.
-    #[error(transparent)]
-    Log(#[from] LogError),
-    /// The trainer does not start.
-    #[error(transparent)]
-    Spawn(#[from] SpawnError),
-}
-
-impl SessionError {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Log(error) => error.hint(),
-            Self::Spawn(error) => error.hint(),
-        }
-    }
-}
-
 /// Runs a session to its end and returns why it ended: `completed`, or what went wrong.
 pub fn supervise(request: Request, clock: MonotonicClock, observer: &mut dyn Observer) -> Result<String, SessionError> {
     let mut recorder = Recorder::open(request.opening, clock, observer)?;
     let runs = request.job.runs.len();
     if runs == 0 {
-        // Killed after the last run: there is nothing left to train.
+        // The last process was killed after its last run: there is nothing left to train.
         return recorder.end(None, runs);
     }
     let (sender, messages) = channel();
@@ -102,15 +73,16 @@ pub fn supervise(request: Request, clock: MonotonicClock, observer: &mut dyn Obs
     let mut trainer = Trainer::start(request.trainer, &request.job, &request.arrays, clock, sender)?;
     telemetry.watch(trainer.pid());
     drop(request.arrays);
-    let mut watch = Watch { messages: &messages, hang_after: request.hang_after, interrupted: request.interrupted };
-    let trouble = watch.follow(&mut recorder);
-    if !matches!(trouble, Ok(None)) {
+    let mut listener =
+        Listener { messages: &messages, hang_after: request.hang_after, interrupted: request.interrupted };
+    let problem = listener.follow(&mut recorder);
+    if !matches!(problem, Ok(None)) {
         trainer.kill();
     }
     let ending = trainer.end();
     telemetry.end();
     // A log that took no more lines is left as it was.
-    let trouble = trouble?;
+    let problem = problem?;
     for message in messages.try_iter() {
         if let Message::Event(at, event) = message
             && matches!(*event, Event::Telemetry(_))
@@ -118,27 +90,27 @@ pub fn supervise(request: Request, clock: MonotonicClock, observer: &mut dyn Obs
             recorder.record(at, *event)?;
         }
     }
-    recorder.end(trouble.or_else(|| ending.map(|how| format!("the trainer was lost: {how}"))), runs)
+    recorder.end(problem.or_else(|| ending.map(|how| format!("the trainer was lost: {how}"))), runs)
 }
 
-struct Watch<'a> {
+struct Listener<'a> {
     messages: &'a std::sync::mpsc::Receiver<Message>,
     hang_after: Duration,
     interrupted: &'a AtomicBool,
 }
 
-impl Watch<'_> {
-    /// Records events until the trainer's output ends; the trouble that ended it sooner, if any.
+impl Listener<'_> {
+    /// Records events until the trainer's output ends; the problem that ended it early, if any.
     fn follow(&mut self, recorder: &mut Recorder) -> Result<Option<String>, LogError> {
         let mut heard = recorder.clock.now();
         loop {
             if self.interrupted.load(Ordering::Relaxed) {
                 return Ok(Some("interrupted by the user".to_owned()));
             }
-            match self.messages.recv_timeout(PATIENCE) {
+            match self.messages.recv_timeout(LOOK_EVERY) {
                 Ok(Message::Event(at, event)) => {
-                    if let Some(trouble) = recorder.parts(&event) {
-                        return Ok(Some(trouble));
+                    if let Some(problem) = recorder.differs(&event) {
+                        return Ok(Some(problem));
                     }
                     // Sensors say nothing about the trainer.
                     heard = if matches!(*event, Event::Telemetry(_)) { heard } else { at };
@@ -161,7 +133,7 @@ impl Watch<'_> {
 /// Stamps events, writes them to the log and shows them.
 struct Recorder<'a> {
     log: Option<LogWriter>,
-    /// When the session began by this process's clock, or would have if it had held all of it.
+    /// When the session began by this process's clock, or would have if it had run all of it.
     began: Duration,
     /// Seconds of the log before this process.
     before: f64,
@@ -174,7 +146,7 @@ struct Recorder<'a> {
     finished: usize,
 }
 
-/// The run at hand, for the case that the trainer cannot end it itself.
+/// The current run, for the case that the trainer cannot end it itself.
 struct OpenRun {
     run: u32,
     began: Duration,
@@ -200,8 +172,8 @@ impl<'a> Recorder<'a> {
         Ok(recorder)
     }
 
-    /// What is wrong with a trainer that is not the one of the runs before; its line would spoil the log.
-    fn parts(&self, event: &Event) -> Option<String> {
+    /// What is wrong with a trainer other than that of the runs before; its line would spoil the log.
+    fn differs(&self, event: &Event) -> Option<String> {
         let Event::TrainerStart(now) = event else { return None };
         let first = self.trainer.as_ref().filter(|first| *first != now)?;
         let words = |it: &TrainerStart| {
@@ -248,11 +220,11 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// Ends the run at hand as interrupted, and the session. Once every run has ended by itself nothing that happens to
-    /// the trainer matters; a trainer that ended well but early did not complete.
-    fn close(&mut self, trouble: Option<String>, runs: usize) -> Result<String, LogError> {
+    /// Ends the current run as interrupted, and the session. Once every run has ended by itself nothing that
+    /// happens to the trainer matters; a trainer that ended well but early did not complete.
+    fn close(&mut self, problem: Option<String>, runs: usize) -> Result<String, LogError> {
         let early = || format!("the trainer ended after {} of {runs} runs", self.finished);
-        let reason = if self.finished >= runs { "completed".to_owned() } else { trouble.unwrap_or_else(early) };
+        let reason = if self.finished >= runs { "completed".to_owned() } else { problem.unwrap_or_else(early) };
         if let Some(open) = self.open_run.take() {
             let phases = PhaseSeconds {
                 train_seconds: open.train_seconds,
@@ -274,8 +246,8 @@ impl<'a> Recorder<'a> {
     }
 
     /// Closes the log and waits until the disk has it.
-    fn end(mut self, trouble: Option<String>, runs: usize) -> Result<String, SessionError> {
-        let reason = self.close(trouble, runs)?;
+    fn end(mut self, problem: Option<String>, runs: usize) -> Result<String, SessionError> {
+        let reason = self.close(problem, runs)?;
         self.log.map_or(Ok(()), LogWriter::finish)?;
         Ok(reason)
     }

@@ -15,6 +15,11 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// Samples after which the time between two of them doubles, so that the log of a session of days stays readable.
 const SAMPLES_PER_INTERVAL: u32 = 3600;
 
+/// How long the last sample may take.
+const LAST_SAMPLE_TIME: Duration = Duration::from_secs(2);
+/// How often it is looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
 /// A running sampling thread. Dropping it ends it.
 pub(super) struct Telemetry {
     trainer: Arc<AtomicU32>,
@@ -58,18 +63,16 @@ impl Telemetry {
     pub(super) fn end(mut self) {
         self.stop = None;
         let Some(thread) = self.thread.take() else { return };
-        for _ in 0..PATIENCE {
+        let clock = MonotonicClock::start();
+        while clock.now() < LAST_SAMPLE_TIME {
             if thread.is_finished() {
                 let _ = thread.join();
                 return;
             }
-            thread::sleep(Duration::from_millis(10));
+            thread::sleep(LOOK_EVERY);
         }
     }
 }
-
-/// Hundredths of a second that a last sample may take.
-const PATIENCE: u32 = 200;
 
 /// Time until the next sample, after `taken` of them.
 fn interval(taken: u32) -> Duration {

@@ -1,15 +1,22 @@
 //! What can be wrong with a study: its file, a variant in it, or the records that it is to go on from.
 
+use std::io;
 use std::path::PathBuf;
 
+use crate::leaderboard::SiteError;
+use crate::run_log::LogError;
+use crate::session::SessionError;
 use crate::text::show;
 use crate::variant::VariantError;
-use crate::yaml::YamlError;
+use crate::yaml::{ReadError, YamlError};
 
-/// A study that cannot be held or reported.
+/// A study that cannot be run or reported.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StudyError {
+    /// The file cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// Not YAML that we accept, or a key is wrong.
     #[error(transparent)]
     Yaml(#[from] YamlError),
@@ -59,6 +66,51 @@ pub enum StudyError {
         /// What differs, with its verb.
         what: String,
     },
+    /// The records cannot be read.
+    #[error("{} cannot be read", show(&path.to_string_lossy()))]
+    ReadRecords {
+        /// The records.
+        path: PathBuf,
+        /// Cause.
+        source: io::Error,
+    },
+    /// There is nothing to report.
+    #[error("there are no records in {}; leave out --report-only to make some", show(&folder.to_string_lossy()))]
+    NoRecords {
+        /// Folder of the study.
+        folder: PathBuf,
+    },
+    /// No room for records.
+    #[error("the folder {} cannot be made; name another with --out", show(&folder.to_string_lossy()))]
+    CreateFolder {
+        /// Folder of the study.
+        folder: PathBuf,
+        /// Cause.
+        source: io::Error,
+    },
+    /// The records cannot be written.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A run cannot be prepared or started.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// The report cannot be written.
+    #[error(transparent)]
+    Report(#[from] SiteError),
+    /// The user wanted no more.
+    #[error(
+        "the study was interrupted after {finished} of {planned} runs; they are kept in {}, and the same command \
+         runs the others",
+        show(&folder.to_string_lossy())
+    )]
+    Interrupted {
+        /// Runs that ended.
+        finished: usize,
+        /// All its runs.
+        planned: usize,
+        /// Folder of the study.
+        folder: PathBuf,
+    },
 }
 
 impl StudyError {
@@ -74,7 +126,16 @@ impl StudyError {
             Self::Differs { .. } => Some(
                 "its runs cannot be compared with new ones; begin anew in another folder with --out DIR".to_owned(),
             ),
-            Self::Rule { .. } => None,
+            // A study has no session that could be resumed.
+            Self::Log(LogError::InUse { .. }) => {
+                Some("wait for it to end, or name another folder with --out".to_owned())
+            }
+            Self::Log(LogError::Vanished { .. }) => Some("leave the folder alone while the study runs".to_owned()),
+            Self::Log(_) => Some("the runs that ended are kept; the same command goes on with the others".to_owned()),
+            Self::Read(error) => error.hint(),
+            Self::Session(error) => error.hint(),
+            Self::Report(error) => error.hint(),
+            _ => None,
         }
     }
 }

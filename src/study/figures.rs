@@ -6,7 +6,7 @@ use crate::stats::{
     Estimate, Interval, PairedAccuracies, Spread, holm, mean_and_deviation, mean_interval, median_interval,
     paired_ratio,
 };
-use crate::study::plan::Plan;
+use crate::study::plan::StudyPlan;
 use crate::study::record::RunRecord;
 use crate::study::records::Records;
 use crate::units::Accuracy;
@@ -35,12 +35,12 @@ pub struct VariantFigures {
     /// Standard deviation of the final accuracy in points.
     pub accuracy_deviation: Option<f64>,
     /// How it compares with the reference; `None` for the reference itself.
-    pub against: Option<Against>,
+    pub against: Option<PairedComparison>,
 }
 
 /// A variant against the reference, by pairs of runs with the same seed.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Against {
+pub struct PairedComparison {
     /// Pairs in which both runs came to the end of their schedules.
     pub pairs: usize,
     /// Difference in final accuracy in points, with its 95 % interval.
@@ -63,25 +63,26 @@ pub struct Adjusted {
 }
 
 /// The figures of every variant, in the order of the plan.
-pub fn figures(plan: &Plan, records: &Records) -> Vec<VariantFigures> {
-    let runs: Vec<Vec<&RunRecord>> = plan.lanes.iter().map(|lane| runs_of(plan, records, &lane.name)).collect();
+pub fn figures(plan: &StudyPlan, records: &Records) -> Vec<VariantFigures> {
+    let runs: Vec<Vec<&RunRecord>> =
+        plan.variants.iter().map(|variant| runs_of(plan, records, &variant.name)).collect();
     let reference = &runs[plan.reference];
-    let against = |lane: usize| (lane != plan.reference).then(|| compare(&runs[lane], reference));
-    let mut against: Vec<Option<Against>> = (0..runs.len()).map(against).collect();
+    let against = |variant: usize| (variant != plan.reference).then(|| compare(&runs[variant], reference));
+    let mut against: Vec<Option<PairedComparison>> = (0..runs.len()).map(against).collect();
     adjust(&mut against, |against| &mut against.p_t_test);
     adjust(&mut against, |against| &mut against.p_wilcoxon);
-    let lanes = plan.lanes.iter().zip(&runs).zip(against);
-    lanes.map(|((lane, runs), against)| of_variant(plan, &lane.name, runs, against)).collect()
+    let variants = plan.variants.iter().zip(&runs).zip(against);
+    variants.map(|((variant, runs), against)| of_variant(plan, &variant.name, runs, against)).collect()
 }
 
 /// The runs of a variant that the plan asks for.
-fn runs_of<'a>(plan: &Plan, records: &'a Records, name: &str) -> Vec<&'a RunRecord> {
+fn runs_of<'a>(plan: &StudyPlan, records: &'a Records, name: &str) -> Vec<&'a RunRecord> {
     let mut runs: Vec<_> = records.runs.iter().filter(|run| run.variant == name && run.run <= plan.runs).collect();
     runs.sort_by_key(|run| run.run);
     runs
 }
 
-fn of_variant(plan: &Plan, name: &str, all: &[&RunRecord], against: Option<Against>) -> VariantFigures {
+fn of_variant(plan: &StudyPlan, name: &str, all: &[&RunRecord], against: Option<PairedComparison>) -> VariantFigures {
     let counted: Vec<&RunRecord> = all.iter().copied().filter(|run| run.counts()).collect();
     let count = |outcome| counted.iter().filter(|run| run.outcome == outcome).count();
     let target = plan.ground.track.target;
@@ -103,15 +104,15 @@ fn of_variant(plan: &Plan, name: &str, all: &[&RunRecord], against: Option<Again
     }
 }
 
-fn compare(runs: &[&RunRecord], reference: &[&RunRecord]) -> Against {
-    let beside =
+fn compare(runs: &[&RunRecord], reference: &[&RunRecord]) -> PairedComparison {
+    let partner =
         |run: &&RunRecord| reference.iter().find(|other| other.run == run.run && other.seed == run.seed).copied();
-    let pairs: Vec<(&RunRecord, &RunRecord)> = runs.iter().filter_map(|run| Some((*run, beside(run)?))).collect();
+    let pairs: Vec<(&RunRecord, &RunRecord)> = runs.iter().filter_map(|run| Some((*run, partner(run)?))).collect();
     let both = |pair: &(&RunRecord, &RunRecord)| Some((pair.0.final_accuracy()?, pair.1.final_accuracy()?));
     let seconds: Vec<_> = pairs.iter().filter_map(|(a, b)| Some((a.train_seconds()?, b.train_seconds()?))).collect();
     let accuracies = PairedAccuracies::of(pairs.iter().filter_map(both).collect()).unwrap_or_default();
     let alone = |p| Adjusted { alone: p, adjusted: None };
-    Against {
+    PairedComparison {
         pairs: accuracies.count(),
         accuracy_points: accuracies.mean_difference_points(),
         p_t_test: alone(accuracies.p_t_test()),
@@ -121,7 +122,7 @@ fn compare(runs: &[&RunRecord], reference: &[&RunRecord]) -> Against {
 }
 
 /// Adjusts one kind of p-value over all variants that are compared.
-fn adjust(against: &mut [Option<Against>], field: impl Fn(&mut Against) -> &mut Adjusted) {
+fn adjust(against: &mut [Option<PairedComparison>], field: impl Fn(&mut PairedComparison) -> &mut Adjusted) {
     let mut family: Vec<&mut Adjusted> = against.iter_mut().flatten().map(field).collect();
     let adjusted = holm(&family.iter().map(|p| p.alone).collect::<Vec<_>>());
     for (p, adjusted) in family.iter_mut().zip(adjusted) {
@@ -137,13 +138,13 @@ pub(super) mod tests {
     use crate::study::plan::tests::plan;
     use crate::study::record::{EpochRecord, MachineFacts, STUDY_SCHEMA, StudyStart};
 
-    pub(in crate::study) fn start(plan: &Plan) -> StudyStart {
+    pub(in crate::study) fn start(plan: &StudyPlan) -> StudyStart {
         StudyStart {
             schema: STUDY_SCHEMA.to_owned(),
             study_sha256: plan.file.digest(),
             track: plan.track().to_owned(),
             target: plan.ground.track.target,
-            recipes: plan.lanes.iter().map(|lane| (lane.name.clone(), lane.course)).collect(),
+            recipes: plan.variants.iter().map(|variant| (variant.name.clone(), variant.course)).collect(),
             content_sha256: sha256_hex(b"data"),
             machine: MachineFacts {
                 hardware: "2x made processor".to_owned(),
@@ -158,7 +159,7 @@ pub(super) mod tests {
     }
 
     /// A run of two epochs, of which the second is the better one.
-    pub(in crate::study) fn run(plan: &Plan, lane: usize, run: u32, seconds: f64, correct: u32) -> RunRecord {
+    pub(in crate::study) fn run(plan: &StudyPlan, variant: usize, run: u32, seconds: f64, correct: u32) -> RunRecord {
         let epoch = |train_seconds, correct| EpochRecord {
             train_seconds,
             accuracy: Accuracy { correct, total: 1000 },
@@ -166,10 +167,10 @@ pub(super) mod tests {
         };
         let reached = plan.ground.track.target.is_met_by(Accuracy { correct, total: 1000 });
         RunRecord {
-            variant: plan.lanes[lane].name.clone(),
+            variant: plan.variants[variant].name.clone(),
             run,
             seed: plan.seed(run),
-            recipe_sha256: plan.lanes[lane].digest(),
+            recipe_sha256: plan.variants[variant].digest(),
             outcome: if reached { Outcome::Reached } else { Outcome::Missed },
             reason: None,
             epochs: vec![epoch(seconds / 2.0, 100), epoch(seconds, correct)],
@@ -179,7 +180,7 @@ pub(super) mod tests {
         }
     }
 
-    pub(in crate::study) fn made() -> (Plan, Records) {
+    pub(in crate::study) fn made() -> (StudyPlan, Records) {
         let plan = plan();
         let mut records = Records::new(std::path::Path::new("runs.jsonl"), start(&plan));
         for (number, (a, b)) in (1..).zip([(990, 980), (991, 979), (992, 984)]) {

@@ -1,6 +1,7 @@
 //! A study as its author wrote it: which variants, on which tracks, how often. Data, never code.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -10,10 +11,10 @@ use crate::artifact::{Sha256Hex, sha256_hex};
 use crate::ground::Ground;
 use crate::recipe::Recipe;
 use crate::study::error::StudyError;
-use crate::text::{Id, SafeText};
+use crate::text::{Id, SafeText, show};
 use crate::track;
 use crate::variant::{Variant, VariantError};
-use crate::yaml::Source;
+use crate::yaml::{self, Source, VARIANT_CAP};
 
 /// Most runs of a variant.
 const MOST_RUNS: u32 = 1000;
@@ -30,7 +31,7 @@ struct Body {
     title: SafeText<120>,
     /// What it is about, in a sentence or two.
     description: SafeText<1000>,
-    /// Tracks that it can be held on; the first is meant where none is asked for.
+    /// Tracks that it can be run on; the first is meant where none is asked for.
     tracks: Vec<String>,
     /// Runs of each variant, 1 to 1000.
     runs: u32,
@@ -97,6 +98,11 @@ pub struct StudyFile {
 }
 
 impl StudyFile {
+    /// Reads a study from its file.
+    pub fn read(path: &Path) -> Result<Self, StudyError> {
+        Self::parse(&yaml::read(path, VARIANT_CAP)?, &show(&path.to_string_lossy()))
+    }
+
     /// Reads a study; `shown_name` is its file in messages.
     pub fn parse(bytes: &[u8], shown_name: &str) -> Result<Self, StudyError> {
         let source = Source::new(bytes, shown_name)?;
@@ -170,7 +176,7 @@ impl StudyFile {
         let base = variant.base().map_err(named)?;
         if base.track != ground.track.id {
             let problem =
-                format!("is a recipe of track `{}`, but the study is held on `{}`", base.track, ground.track.id);
+                format!("is a recipe of track `{}`, but the study is run on `{}`", base.track, ground.track.id);
             return Err(self.rule(&format!("variants[{index}]"), "extends", problem));
         }
         variant.resolve(ground.terms()).map_err(named)
@@ -228,7 +234,7 @@ impl StudyFile {
                 return Err(self.rule(&at, "name", format!("`{}` is the name of an earlier variant", entry.name)));
             }
             if let Some(stranger) = entry.changes_on.keys().find(|track| !tracks.contains(track)) {
-                let problem = format!("`{}` is none of the study's tracks", crate::text::show(stranger));
+                let problem = format!("`{}` is none of the study's tracks", show(stranger));
                 return Err(self.rule(&at, "changes_on", problem));
             }
         }
@@ -362,7 +368,7 @@ mod tests {
 
     #[test]
     fn shipped_studies_resolve_on_all_their_tracks() {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("studies");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("studies");
         for item in std::fs::read_dir(folder).expect("there are studies") {
             let path = item.expect("readable").path();
             if path.extension().is_none_or(|extension| extension != "yaml") {

@@ -1,7 +1,8 @@
-//! A study: variants times seeds on one track, held in rounds, and what follows from the records. Files in, figures out; nothing
-//! here trains, prints or reads a clock.
+//! A study: variants times seeds on one track, run in rounds, and what follows from the records.
+//! Nothing here prints: a [`StudyObserver`] is told what happens.
 //!
-//! Run `i` of every variant has the same seed, so that data order and random numbers are the same and runs can be compared in pairs.
+//! Run `i` of every variant has the same seed, so that data order and random numbers are the same and
+//! runs can be compared in pairs.
 //!
 //! | file | noun |
 //! |---|---|
@@ -10,30 +11,40 @@
 //! | `plan` | a study on one track: recipes, seeds, order of the runs |
 //! | `record` | the lines of its log |
 //! | `records` | the whole log, and whether it fits a plan |
-//! | `estimate` | how long what is missing will take |
+//! | `folder` | the log and the report on disk |
+//! | `run`, `observer` | the runs that are missing, one after the other, and who watches |
+//! | `estimate`, `forecast` | how long what is missing will take |
+//! | `outline` | what would be trained |
 //! | `figures` | what follows for each variant |
-//! | `published` | our figures beside those that somebody published |
+//! | `published` | our figures next to published ones |
 //! | `report` | page, text and table of all that |
 
 mod error;
 mod estimate;
 mod figures;
 mod file;
+mod folder;
+mod forecast;
+mod observer;
+mod outline;
 mod plan;
 mod published;
 mod record;
 mod records;
 mod report;
+mod run;
 
 pub use error::StudyError;
 pub use estimate::Estimator;
-pub use figures::{Against, VariantFigures, figures};
+pub use figures::{PairedComparison, VariantFigures, figures};
 pub use file::{PublishedFigure, PublishedFigures, StudyFile, VariantEntry};
-pub use plan::{Lane, Plan, Slot};
-pub use published::{Beside, BesideRow, beside};
+pub use folder::{RECORDS_FILE, StudyFolder};
+pub use forecast::{Forecast, TrainingHardware};
+pub use observer::StudyObserver;
+pub use outline::outline;
+pub use plan::{PlannedRun, PlannedVariant, StudyPlan};
+pub use published::{ComparedVariant, PublishedComparison, compare_with_published};
 pub use record::{EpochRecord, MachineFacts, RunRecord, STUDY_SCHEMA, StudyStart};
 pub use records::Records;
 pub use report::{REPORT_FILES, Report};
-
-/// The log of a study, in its folder.
-pub const RECORDS_FILE: &str = "runs.jsonl";
+pub use run::{PreparedStudy, StudyOptions, prepare};

@@ -6,29 +6,29 @@ use crate::recipe::Recipe;
 use crate::run_log::TrainingLength;
 use crate::seed::{self, Seed};
 use crate::study::error::StudyError;
-use crate::study::file::StudyFile;
+use crate::study::file::{StudyFile, VariantEntry};
 use crate::tree::Change;
 use crate::variant;
 use crate::work::Work;
 
 /// A study on one track.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct StudyPlan {
     /// The study.
     pub file: StudyFile,
-    /// Where it is held.
+    /// The track, and the data set.
     pub ground: Ground,
     /// Runs of each variant.
     pub runs: u32,
     /// The variants, in the order in which they take turns.
-    pub lanes: Vec<Lane>,
-    /// Place of the reference in `lanes`.
+    pub variants: Vec<PlannedVariant>,
+    /// Place of the reference in `variants`.
     pub reference: usize,
 }
 
 /// A variant and what it trains.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Lane {
+pub struct PlannedVariant {
     /// Name in tables.
     pub name: String,
     /// What it trains.
@@ -41,28 +41,28 @@ pub struct Lane {
 
 /// A run of a study: which variant, and which of its runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Slot {
+pub struct PlannedRun {
     /// Number of the run, from 1: the number of the round, too.
     pub run: u32,
     /// Place of the variant in the plan.
-    pub lane: usize,
+    pub variant: usize,
 }
 
-impl Plan {
+impl StudyPlan {
     /// A study on one of its tracks; `runs` replaces the number in the file.
     pub fn new(file: StudyFile, ground: Ground, runs: Option<u32>) -> Result<Self, StudyError> {
         let resolve = |index| file.resolve(index, &ground);
         let recipes = (0..file.variants().len()).map(resolve).collect::<Result<Vec<Recipe>, _>>()?;
-        let named = |entry: &crate::study::VariantEntry| entry.name == *file.reference();
+        let named = |entry: &VariantEntry| entry.name == *file.reference();
         let reference = file.variants().iter().position(named).expect("a study file has its reference");
-        let lane = |(index, recipe): (usize, &Recipe)| Lane {
+        let variant = |(index, recipe): (usize, &Recipe)| PlannedVariant {
             name: file.variants()[index].name.to_string(),
             course: course(recipe, &ground),
             changes: variant::differences(&recipes[reference], recipe),
             recipe: recipe.clone(),
         };
-        let lanes = recipes.iter().enumerate().map(lane).collect();
-        Ok(Self { runs: runs.unwrap_or(file.runs()), file, ground, lanes, reference })
+        let variants = recipes.iter().enumerate().map(variant).collect();
+        Ok(Self { runs: runs.unwrap_or(file.runs()), file, ground, variants, reference })
     }
 
     /// Id of the track.
@@ -70,10 +70,10 @@ impl Plan {
         &self.ground.track.id
     }
 
-    /// The runs in the order in which they are held: each round has one of every variant, so that what drifts on a machine drifts
-    /// for all of them.
-    pub fn order(&self) -> impl Iterator<Item = Slot> + '_ {
-        (1..=self.runs).flat_map(|run| (0..self.lanes.len()).map(move |lane| Slot { run, lane }))
+    /// The runs in their order: each round has one of every variant, so that what drifts on a machine
+    /// drifts for all of them.
+    pub fn order(&self) -> impl Iterator<Item = PlannedRun> + '_ {
+        (1..=self.runs).flat_map(|run| (0..self.variants.len()).map(move |variant| PlannedRun { run, variant }))
     }
 
     /// Seed of run `run` of every variant on this track. It depends on no recipe, so that runs of one number are pairs: data order,
@@ -83,27 +83,27 @@ impl Plan {
     }
 
     /// Place of a variant.
-    pub fn lane_of(&self, name: &str) -> Option<usize> {
-        self.lanes.iter().position(|lane| lane.name == name)
+    pub fn variant_index(&self, name: &str) -> Option<usize> {
+        self.variants.iter().position(|variant| variant.name == name)
     }
 
     /// Floating-point operations of one run, evaluations included.
-    pub fn flop_per_run(&self, lane: usize) -> u128 {
-        let (lane, shapes) = (&self.lanes[lane], self.ground.shapes);
-        let work = Work::of(&lane.recipe, shapes);
-        let evaluated = u128::from(lane.course.epochs) * u128::from(shapes.evaluation);
-        u128::from(self.images_per_run(lane)) * u128::from(work.training_flop_per_image)
+    pub fn flop_per_run(&self, variant: usize) -> u128 {
+        let (variant, shapes) = (&self.variants[variant], self.ground.shapes);
+        let work = Work::of(&variant.recipe, shapes);
+        let evaluated = u128::from(variant.course.epochs) * u128::from(shapes.evaluation);
+        u128::from(self.images_per_run(variant)) * u128::from(work.training_flop_per_image)
             + evaluated * u128::from(work.evaluation_flop_per_image)
     }
 
     /// Images that one run trains on, counted as often as they are seen.
-    pub fn images_per_run(&self, lane: &Lane) -> u64 {
-        lane.steps() * u64::from(lane.recipe.batch_size)
+    pub fn images_per_run(&self, variant: &PlannedVariant) -> u64 {
+        variant.steps() * u64::from(variant.recipe.batch_size)
     }
 }
 
-impl Lane {
-    /// Updates of one run.
+impl PlannedVariant {
+    /// Optimizer steps of one run.
     pub fn steps(&self) -> u64 {
         self.course.length().steps()
     }
@@ -126,15 +126,15 @@ pub(super) mod tests {
         runs: 3\nreference: base\nvariants:\n  - {name: base, changes: {epochs: 2}}\n  - {name: other, changes: {epochs: 2, norm: {ghost_batches: 16}}}\n\
         published:\n  source: slides\n  conditions: elsewhere\n  figures:\n    - {variant: base, accuracy_percent: 90, seconds: 30.5}\n    - {variant: other, accuracy_percent: 89.5}\n";
 
-    pub(in crate::study) fn plan() -> Plan {
+    pub(in crate::study) fn plan() -> StudyPlan {
         let text = STUDY.replace("epochs: 2", "epochs: 2, average: null, evaluate: {weights: trained}");
         let ground = Ground::published(crate::track::by_id("shapes").expect("shipped"));
-        Plan::new(StudyFile::parse(text.as_bytes(), "s.yaml").expect("good"), ground, None).expect("good")
+        StudyPlan::new(StudyFile::parse(text.as_bytes(), "s.yaml").expect("good"), ground, None).expect("good")
     }
 
     #[test]
-    fn rounds_hold_every_variant_once() {
-        let order: Vec<_> = plan().order().map(|slot| (slot.run, slot.lane)).collect();
+    fn rounds_have_every_variant_once() {
+        let order: Vec<_> = plan().order().map(|planned| (planned.run, planned.variant)).collect();
         assert_eq!(order, [(1, 0), (1, 1), (2, 0), (2, 1), (3, 0), (3, 1)]);
     }
 
@@ -143,8 +143,8 @@ pub(super) mod tests {
         let plan = plan();
         assert_eq!(plan.seed(1), seed::derive(sha256_hex(b"study shapes"), "", 1));
         assert_ne!(plan.seed(1), plan.seed(2));
-        let changed: Vec<&str> = plan.lanes[1].changes.iter().map(|change| change.path.as_str()).collect();
-        assert_eq!((plan.lanes[0].changes.len(), changed), (0, vec!["norm.ghost_batches"]));
+        let changed: Vec<&str> = plan.variants[1].changes.iter().map(|change| change.path.as_str()).collect();
+        assert_eq!((plan.variants[0].changes.len(), changed), (0, vec!["norm.ghost_batches"]));
     }
 
     #[test]

@@ -1,14 +1,15 @@
-//! Our figures beside those that somebody published: the figures differ with the machine, the order of the variants should not.
+//! Our figures next to published ones: the figures differ with the machine, the order of the variants
+//! should not.
 
 use crate::stats::kendall_tau;
 use crate::study::figures::VariantFigures;
-use crate::study::file::PublishedFigures;
+use crate::study::file::{PublishedFigure, PublishedFigures};
 
-/// Published figures beside ours.
+/// Published figures next to ours.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Beside {
+pub struct PublishedComparison {
     /// Variants that both have figures of, in the published order: best accuracy first.
-    pub rows: Vec<BesideRow>,
+    pub rows: Vec<ComparedVariant>,
     /// Names of those with a figure of ours, best published accuracy first.
     pub published_order: Vec<String>,
     /// The same names, our best accuracy first.
@@ -19,7 +20,7 @@ pub struct Beside {
 
 /// A variant in both.
 #[derive(Debug, Clone, PartialEq)]
-pub struct BesideRow {
+pub struct ComparedVariant {
     /// Its name.
     pub name: String,
     /// Published accuracy in percent.
@@ -32,18 +33,18 @@ pub struct BesideRow {
     pub our_seconds: Option<f64>,
 }
 
-impl Beside {
+impl PublishedComparison {
     /// Whether both put the variants in the same order; `None` with fewer than two of them.
     pub fn same_order(&self) -> Option<bool> {
         (self.published_order.len() >= 2).then(|| self.published_order == self.our_order)
     }
 }
 
-/// Puts our figures beside published ones.
-pub fn beside(published: &PublishedFigures, figures: &[VariantFigures]) -> Beside {
-    let row = |figure: &crate::study::PublishedFigure| {
+/// Puts our figures next to published ones.
+pub fn compare_with_published(published: &PublishedFigures, figures: &[VariantFigures]) -> PublishedComparison {
+    let row = |figure: &PublishedFigure| {
         let ours = figures.iter().find(|ours| ours.name == figure.variant.as_str());
-        BesideRow {
+        ComparedVariant {
             name: figure.variant.to_string(),
             published_percent: figure.accuracy_percent,
             published_seconds: figure.seconds,
@@ -51,7 +52,7 @@ pub fn beside(published: &PublishedFigures, figures: &[VariantFigures]) -> Besid
             our_seconds: ours.and_then(|ours| ours.train_seconds),
         }
     };
-    let mut rows: Vec<BesideRow> = published.figures.iter().map(row).collect();
+    let mut rows: Vec<ComparedVariant> = published.figures.iter().map(row).collect();
     // A stable sort: what is equal stays in the order of the file.
     rows.sort_by(|a, b| b.published_percent.total_cmp(&a.published_percent));
     let both: Vec<(&str, f64, f64)> =
@@ -61,7 +62,7 @@ pub fn beside(published: &PublishedFigures, figures: &[VariantFigures]) -> Besid
     let names = |list: &[(&str, f64, f64)]| list.iter().map(|(name, ..)| (*name).to_owned()).collect();
     let (published_order, our_order) = (names(&both), names(&ours));
     let tau = kendall_tau(&both.iter().map(|(_, published, ours)| (*published, *ours)).collect::<Vec<_>>());
-    Beside { rows, published_order, our_order, tau }
+    PublishedComparison { rows, published_order, our_order, tau }
 }
 
 #[cfg(test)]
@@ -74,16 +75,16 @@ mod tests {
     fn both_orders_are_stated() {
         let (plan, mut records) = made();
         let published = plan.file.published().expect("there are some").clone();
-        let found = beside(&published, &figures(&plan, &records));
+        let found = compare_with_published(&published, &figures(&plan, &records));
         assert_eq!((found.same_order(), found.tau), (Some(true), Some(1.0)));
         for run in &mut records.runs {
             run.variant = if run.variant == "base" { "other".to_owned() } else { "base".to_owned() };
         }
-        let found = beside(&published, &figures(&plan, &records));
+        let found = compare_with_published(&published, &figures(&plan, &records));
         assert_eq!((found.same_order(), found.tau), (Some(false), Some(-1.0)));
         assert_eq!(found.our_order, ["other", "base"]);
         records.runs.clear();
-        let found = beside(&published, &figures(&plan, &records));
+        let found = compare_with_published(&published, &figures(&plan, &records));
         assert_eq!((found.same_order(), found.tau, found.rows.len()), (None, None, 2));
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::run_log::{Outcome, whole_lines};
 use crate::study::error::StudyError;
-use crate::study::plan::{Plan, Slot};
+use crate::study::plan::{PlannedRun, StudyPlan};
 use crate::study::record::{RunRecord, STUDY_SCHEMA, StudyStart};
 
 /// The runs of a study that ended, as its log tells them.
@@ -14,7 +14,7 @@ pub struct Records {
     pub path: PathBuf,
     /// What the study set out to do.
     pub start: StudyStart,
-    /// The runs, in the order in which they were held.
+    /// The runs, in the order in which they were run.
     pub runs: Vec<RunRecord>,
 }
 
@@ -47,7 +47,7 @@ impl Records {
         Ok(Some(records))
     }
 
-    /// What is wrong with a run beside those before it.
+    /// What is wrong with a run, given those before it.
     fn check(&self, run: &RunRecord) -> Result<(), String> {
         let planned = self.start.recipes.iter().find(|(name, _)| *name == run.variant);
         let Some((_, course)) = planned else {
@@ -56,7 +56,7 @@ impl Records {
         if course.recipe_sha256 != run.recipe_sha256 {
             return Err("the recipe is not the variant's".to_owned());
         }
-        if self.runs.iter().any(|held| held.variant == run.variant && held.run == run.run) {
+        if self.runs.iter().any(|ended| ended.variant == run.variant && ended.run == run.run) {
             return Err(format!("run {} of `{}` is there twice", run.run, run.variant));
         }
         if run.is_whole() && run.epochs.len() != course.epochs as usize {
@@ -70,8 +70,8 @@ impl Records {
     }
 
     /// Refuses records that are not those of a plan; its number of runs may have changed.
-    pub fn check_plan(&self, plan: &Plan) -> Result<(), StudyError> {
-        let recipes: Vec<_> = plan.lanes.iter().map(|lane| (lane.name.clone(), lane.course)).collect();
+    pub fn check_plan(&self, plan: &StudyPlan) -> Result<(), StudyError> {
+        let recipes: Vec<_> = plan.variants.iter().map(|variant| (variant.name.clone(), variant.course)).collect();
         let same = [
             ("the track is", self.start.track == plan.track()),
             ("the target is", self.start.target == plan.ground.track.target),
@@ -106,17 +106,17 @@ impl Records {
     }
 
     /// The run in a place of the plan, if it ended.
-    pub fn find(&self, plan: &Plan, slot: Slot) -> Option<&RunRecord> {
-        let name = &plan.lanes[slot.lane].name;
-        self.runs.iter().find(|held| held.run == slot.run && held.variant == *name)
+    pub fn find(&self, plan: &StudyPlan, planned: PlannedRun) -> Option<&RunRecord> {
+        let name = &plan.variants[planned.variant].name;
+        self.runs.iter().find(|ended| ended.run == planned.run && ended.variant == *name)
     }
 
     /// The runs that are missing, in their order.
-    pub fn missing(&self, plan: &Plan) -> Vec<Slot> {
-        plan.order().filter(|slot| self.find(plan, *slot).is_none()).collect()
+    pub fn missing(&self, plan: &StudyPlan) -> Vec<PlannedRun> {
+        plan.order().filter(|planned| self.find(plan, *planned).is_none()).collect()
     }
 
-    /// The runs of a variant, in the order in which they were held.
+    /// The runs of a variant, in the order in which they were run.
     pub fn of<'a>(&'a self, variant: &'a str) -> impl Iterator<Item = &'a RunRecord> {
         self.runs.iter().filter(move |run| run.variant == variant)
     }

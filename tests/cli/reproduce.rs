@@ -215,7 +215,7 @@ fn a_repetition_that_was_cut_off_goes_on() {
     assert_eq!(repetitions(&context), [""; 0]);
     let resumed = hlb_bench(&context, &["reproduce", &entry, "--key", "bob", "--resume"]);
     assert_eq!(resumed.code, Some(0), "{}{}", resumed.stdout, resumed.stderr);
-    assert!(resumed.stderr.contains("1 of 4 runs are held"), "{}", resumed.stderr);
+    assert!(resumed.stderr.contains("1 of 4 runs are finished"), "{}", resumed.stderr);
     assert!(context.run(["verify"]).stdout.contains("reproduced by ada@github"));
 }
 

@@ -1,4 +1,4 @@
-//! Sessions that are killed at any moment and go on: what was logged stays as it was, what is missing is held, and the result
+//! Sessions that are killed at any moment and go on: what was logged stays as it was, what is missing is run, and the result
 //! says so.
 
 use std::fs;
@@ -15,7 +15,7 @@ use crate::support::simulated::{Stage, alive, wait_until};
 
 /// Moments at which a session is killed.
 const KILLS: usize = 200;
-/// How a session is held, and when it is killed.
+/// How a session is run, and when it is killed.
 struct Case {
     sessions: String,
     more: Vec<&'static str>,
@@ -112,10 +112,10 @@ impl Case {
         let bytes = stage.log(&self.sessions);
         let log = RunLog::parse(&bytes).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(log.stop_reason.as_deref(), Some("completed"));
-        let held: Vec<_> = log.in_order().iter().map(|run| (run.arm, run.run)).collect();
+        let runs: Vec<_> = log.in_order().iter().map(|run| (run.arm, run.run)).collect();
         let arms: &[Arm] = if self.calibrated { &[Arm::Reference, Arm::Variant] } else { &[Arm::Variant] };
         let wanted: Vec<_> = (1..=self.runs).flat_map(|run| arms.iter().map(move |arm| (*arm, run))).collect();
-        assert_eq!(held, wanted, "every run is there once, in order");
+        assert_eq!(runs, wanted, "every run is there once, in order");
         assert!(log.in_order().iter().all(|run| run.is_finished()));
         let folder = stage.folder(&self.sessions).unwrap();
         let verified = stage.context.run(["verify", folder.to_str().unwrap()]);
@@ -154,7 +154,7 @@ impl Case {
         assert_eq!(said, (times > 0).then_some((times, abandoned)), "{text}");
     }
 
-    fn hold(&self, stage: &Stage, usual: &Usual, tally: &Tally) {
+    fn run(&self, stage: &Stage, usual: &Usual, tally: &Tally) {
         if let Some(before) = self.kill(stage, usual, tally) {
             self.check_resumed(stage, &before, tally);
         }
@@ -231,14 +231,14 @@ fn usual(stage: &Stage, case: &Case, workers: usize) -> Usual {
     Usual { start: begun.elapsed().saturating_sub(session), session, lines: lines(&log) }
 }
 
-fn hold_all(stage: &Stage, cases: &[Case], workers: usize) -> Tally {
+fn run_all(stage: &Stage, cases: &[Case], workers: usize) -> Tally {
     let (tally, next) = (Tally::default(), AtomicUsize::new(0));
     let usual = usual(stage, &cases[0], workers);
     thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
                 while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    case.hold(stage, &usual, &tally);
+                    case.run(stage, &usual, &tally);
                 }
             });
         }
@@ -262,14 +262,14 @@ fn check_tally(tally: &Tally, kills: usize) {
 fn a_session_killed_at_any_moment_goes_on() {
     let stage = Stage::small();
     let cases = cases(KILLS - KILLS / 10, &["--runs", "8"], 0);
-    check_tally(&hold_all(&stage, &cases, 4), cases.len());
+    check_tally(&run_all(&stage, &cases, 4), cases.len());
 }
 
 #[test]
 fn a_calibrated_session_killed_at_any_moment_goes_on() {
     let stage = Stage::shapes();
     let cases = cases(KILLS / 10, &["--runs", "3", "--calibrate"], 0);
-    check_tally(&hold_all(&stage, &cases, 4), cases.len());
+    check_tally(&run_all(&stage, &cases, 4), cases.len());
 }
 
 /// One epoch does not reach the target, which is what the exit code says.
@@ -278,7 +278,7 @@ fn a_calibrated_session_killed_at_any_moment_goes_on() {
 fn a_session_of_the_real_trainer_killed_at_any_moment_goes_on() {
     let stage = Stage::real();
     let cases = cases(10, &["--runs", "4"], 1);
-    check_tally(&hold_all(&stage, &cases, 1), cases.len());
+    check_tally(&run_all(&stage, &cases, 1), cases.len());
 }
 
 /// A session that was killed inside its second run.
@@ -406,7 +406,7 @@ fn a_resume_that_is_killed_before_its_first_line_leaves_no_trace() {
     go(&stage);
     let resumed = stage.run("run", "sessions", &["--resume"]);
     assert_eq!(resumed.code, Some(0), "{}", resumed.stderr);
-    assert!(resumed.stderr.contains("resumed: 1 of 3 runs are held, the rest follows"), "{}", resumed.stderr);
+    assert!(resumed.stderr.contains("resumed: 1 of 3 runs are finished, the rest follows"), "{}", resumed.stderr);
     assert!(
         resumed.stderr.contains("the session ended early and was resumed once; 1 run was cut off"),
         "{}",
@@ -439,7 +439,7 @@ fn an_interrupted_session_has_a_result_that_is_replaced() {
     assert!(!folder.join(".draft-x7y").exists());
 }
 
-/// Killed between its last line and its result: no run is held again for that.
+/// Killed between its last line and its result: no run is repeated for that.
 #[test]
 fn a_session_that_lacks_only_its_result_gets_it() {
     let stage = Stage::small();
@@ -448,7 +448,7 @@ fn a_session_that_lacks_only_its_result_gets_it() {
     fs::remove_file(stage.folder("sessions").unwrap().join("result.yaml")).unwrap();
     let resumed = stage.run("run", "sessions", &["--resume"]);
     assert_eq!(resumed.code, Some(0), "{}", resumed.stderr);
-    assert!(resumed.stderr.contains("all runs are held, only the result was missing"), "{}", resumed.stderr);
+    assert!(resumed.stderr.contains("all runs are finished, only the result was missing"), "{}", resumed.stderr);
     assert_eq!(stage.log("sessions"), log);
     let derived = |text: &str| text[text.find("\nderived:").unwrap()..].to_owned();
     assert_eq!(derived(&stage.result("sessions").unwrap()), derived(&result));

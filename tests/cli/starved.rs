@@ -1,4 +1,4 @@
-//! Sessions whose ground is taken from under them: a full disk, a removed log, a removed cache, no memory left.
+//! Sessions that lose what they need: a full disk, a removed log, a removed cache, no memory left.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use crate::support::context::{Answer, Context, answer};
 use crate::support::simulated::Stage;
 
 /// Runs a shell script in which `$0` is the program, `small` is a file system of its own that holds 1 MB, and sessions are
-/// held in it; `None`, said aloud, where the system does not let us have one.
+/// kept in it; `None`, said aloud, where the system does not let us have one.
 fn on_a_small_disk(stage: &Stage, test: &str, script: &str) -> Option<Answer> {
     fs::create_dir(stage.context.path("small")).unwrap();
     let script = format!("mount -t tmpfs -o size=1m none small || exit 99\n{script}");
@@ -32,10 +32,10 @@ fn a_disk_that_fills_during_a_session_costs_no_run_that_ended() {
         "",
         "[ $run = 2 ] && ! [ -e go ] && ! [ -e small/filler ] && dd if=/dev/zero of=small/filler 2>/dev/null",
     );
-    let held = format!("\"$0\" run {} --sessions small --runs 12", stage.subject.join(" "));
+    let run = format!("\"$0\" run {} --sessions small --runs 12", stage.subject.join(" "));
     let script = format!(
-        "{held}; echo \"first $?\"\ncp small/*/*/session.jsonl before.jsonl; ls small/*/*/result.yaml\n\
-         \"$0\" verify small/*/*\ntouch go; rm small/filler\n{held} --resume; echo \"second $?\"\n\
+        "{run}; echo \"first $?\"\ncp small/*/*/session.jsonl before.jsonl; ls small/*/*/result.yaml\n\
+         \"$0\" verify small/*/*\ntouch go; rm small/filler\n{run} --resume; echo \"second $?\"\n\
          cp small/*/*/session.jsonl after.jsonl"
     );
     let Some(answer) = on_a_small_disk(&stage, "a_disk_that_fills_during_a_session_costs_no_run_that_ended", &script)
@@ -71,10 +71,10 @@ fn a_disk_that_fills_before_the_result_costs_no_run() {
         "[ $run = 2 ] && [ $epoch = 2 ] && ! [ -e go ] && { dd if=/dev/zero of=small/filler 2>/dev/null; \
          truncate -s -4096 small/filler; }",
     );
-    let held = format!("\"$0\" run {} --sessions small --runs 2", stage.subject.join(" "));
+    let run = format!("\"$0\" run {} --sessions small --runs 2", stage.subject.join(" "));
     let script = format!(
-        "{held}; echo \"first $?\"\ncp small/*/*/session.jsonl before.jsonl; ls -A small/*/* | grep draft\n\
-         touch go; rm small/filler\n{held} --resume; echo \"second $?\"\ncp small/*/*/session.jsonl after.jsonl"
+        "{run}; echo \"first $?\"\ncp small/*/*/session.jsonl before.jsonl; ls -A small/*/* | grep draft\n\
+         touch go; rm small/filler\n{run} --resume; echo \"second $?\"\ncp small/*/*/session.jsonl after.jsonl"
     );
     let Some(answer) = on_a_small_disk(&stage, "a_disk_that_fills_before_the_result_costs_no_run", &script) else {
         return;
@@ -88,7 +88,7 @@ fn a_disk_that_fills_before_the_result_costs_no_run() {
     assert!(answer.stderr.contains("No space left on device"), "{}", answer.stderr);
     assert!(answer.stderr.contains("hint: free some space on the disk"), "{}", answer.stderr);
     assert!(!answer.stdout.contains(".draft-"), "{}", answer.stdout);
-    assert!(answer.stderr.contains("all runs are held, only the result was missing"), "{}", answer.stderr);
+    assert!(answer.stderr.contains("all runs are finished, only the result was missing"), "{}", answer.stderr);
     let read = |name: &str| fs::read(stage.context.path(name)).unwrap();
     assert_eq!(read("before.jsonl"), read("after.jsonl"));
 }
@@ -97,14 +97,14 @@ fn a_disk_that_fills_before_the_result_costs_no_run() {
 #[test]
 fn a_file_that_may_not_grow_costs_no_run_that_ended() {
     let stage = Stage::small();
-    let held = |limit: &str, more: &[&str]| {
+    let run = |limit: &str, more: &[&str]| {
         let mut command = std::process::Command::new("bash");
         stage.environment(&mut command, "sessions");
         let script = format!("trap '' XFSZ; ulimit -f {limit}; exec \"$0\" \"$@\"");
         command.args(["-c", &script, env!("CARGO_BIN_EXE_hlb-bench"), "run"]).args(&stage.subject).args(more);
         answer(&command.output().unwrap())
     };
-    let first = held("8", &["--runs", "12"]);
+    let first = run("8", &["--runs", "12"]);
     assert_eq!(first.code, Some(2), "{}", first.stderr);
     assert!(first.stderr.contains("cannot be written: File too large"), "{}", first.stderr);
     assert!(first.stderr.contains("hint: the runs that ended are kept; go on with `--resume`"), "{}", first.stderr);
@@ -113,7 +113,7 @@ fn a_file_that_may_not_grow_costs_no_run_that_ended() {
     assert_eq!(whole_lines(&before).len(), before.len(), "no half line is left");
     assert!(RunLog::parse(&before).unwrap().runs[0].is_finished());
     assert!(stage.result("sessions").is_none());
-    let second = held("unlimited", &["--resume"]);
+    let second = run("unlimited", &["--resume"]);
     assert_eq!(second.code, Some(0), "{}", second.stderr);
     assert!(stage.log("sessions").starts_with(&before));
 }
@@ -151,11 +151,7 @@ fn memory_that_runs_out_is_an_outcome_with_its_reason() {
     let first = stage.run("run", "sessions", &["--runs", "3"]);
     assert_eq!(first.code, Some(2), "{}", first.stderr);
     assert!(first.stderr.contains(&format!("the trainer was lost: exited with status 2 ({said})")), "{}", first.stderr);
-    assert!(
-        first.stderr.contains("the same command with --resume holds the runs that are missing"),
-        "{}",
-        first.stderr
-    );
+    assert!(first.stderr.contains("the same command with --resume runs the runs that are missing"), "{}", first.stderr);
     let before = stage.log("sessions");
     let log = RunLog::parse(&before).unwrap();
     assert!(log.stop_reason.as_deref().unwrap().contains(said));

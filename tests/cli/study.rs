@@ -1,4 +1,4 @@
-//! Studies as a user holds them, with a trainer that plays them: order of the runs, records that survive every end, reports.
+//! Studies as a user runs them, with a trainer that plays them: order of the runs, records that survive every end, reports.
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use hlb_bench::ground::Ground;
 use hlb_bench::run_log::Outcome;
-use hlb_bench::study::{Plan, Records, Report, StudyFile, figures};
+use hlb_bench::study::{Records, Report, StudyFile, StudyPlan, figures};
 use hlb_bench::track;
 use hlb_bench::units::Accuracy;
 
@@ -49,13 +49,13 @@ fn records(stage: &Stage) -> Records {
     Records::parse(&log(stage), &PathBuf::from("runs.jsonl")).unwrap().unwrap()
 }
 
-fn held(stage: &Stage) -> Vec<(String, u32)> {
+fn ended(stage: &Stage) -> Vec<(String, u32)> {
     records(stage).runs.into_iter().map(|run| (run.variant, run.run)).collect()
 }
 
-fn plan() -> Plan {
+fn plan() -> StudyPlan {
     let ground = Ground::published(track::by_id("cifar10").unwrap());
-    Plan::new(StudyFile::parse(STUDY.as_bytes(), "s.yaml").unwrap(), ground, None).unwrap()
+    StudyPlan::new(StudyFile::parse(STUDY.as_bytes(), "s.yaml").unwrap(), ground, None).unwrap()
 }
 
 fn order(runs: u32) -> Vec<(String, u32)> {
@@ -74,7 +74,7 @@ fn under_way(stage: &Stage) -> Child {
     stage.plays("", STOPS);
     let child = spawn(stage);
     wait_until("the third run", || processes(stage) == 3);
-    assert_eq!(held(stage), order(1));
+    assert_eq!(ended(stage), order(1));
     child
 }
 
@@ -85,7 +85,7 @@ fn a_study_runs_to_its_end_in_rounds_and_is_reported() {
     assert_eq!(whole.code, Some(0), "{}", whole.stderr);
     assert_eq!(whole.stdout, "report out/index.html\nreport out/report.md\nreport out/runs.csv\n");
     assert!(whole.stderr.contains("6/6 other 3/3: reached after"), "{}", whole.stderr);
-    assert_eq!((held(&stage), processes(&stage)), (order(3), 6));
+    assert_eq!((ended(&stage), processes(&stage)), (order(3), 6));
     let records = records(&stage);
     for pair in records.runs.chunks(2) {
         assert_eq!(pair[0].seed, pair[1].seed, "runs of one number share a seed");
@@ -111,11 +111,11 @@ fn a_report_is_written_again_without_training_and_more_runs_can_follow() {
     assert_eq!(fs::read(stage.context.path("out/index.html")).unwrap(), page, "the same bytes");
     assert_eq!((log(&stage), processes(&stage)), (before.clone(), 2));
     let outline = run(&stage, &["--dry-run"]);
-    assert!(outline.stdout.contains("2 of 6 runs are held; the others take about"), "{}", outline.stdout);
+    assert!(outline.stdout.contains("2 of 6 runs are finished; the others take about"), "{}", outline.stdout);
     let more = run(&stage, &["--runs", "2"]);
     assert_eq!(more.code, Some(0), "{}", more.stderr);
     assert!(log(&stage).starts_with(&before), "{}", more.stderr);
-    assert_eq!((held(&stage), processes(&stage)), (order(2), 4));
+    assert_eq!((ended(&stage), processes(&stage)), (order(2), 4));
 }
 
 #[test]
@@ -133,9 +133,9 @@ fn a_study_that_was_killed_goes_on_and_repeats_nothing() {
     stage.context.write("go", "");
     let rest = run(&stage, &[]);
     assert_eq!(rest.code, Some(0), "{}", rest.stderr);
-    assert!(rest.stderr.contains("goes on: 2 of 6 runs are held"), "{}", rest.stderr);
+    assert!(rest.stderr.contains("goes on: 2 of 6 runs are finished"), "{}", rest.stderr);
     assert!(log(&stage).starts_with(&before), "what was logged stays as it was");
-    assert_eq!((held(&stage), processes(&stage)), (order(3), 7), "only the run at hand was held again");
+    assert_eq!((ended(&stage), processes(&stage)), (order(3), 7), "only the current run was repeated");
     let nothing = run(&stage, &[]);
     assert_eq!((nothing.code, processes(&stage)), (Some(0), 7), "{}", nothing.stderr);
 }
@@ -146,12 +146,12 @@ fn ctrl_c_ends_a_study_in_order() {
     let child = under_way(&stage);
     let done = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(done.success());
-    let ended = answer(&child.wait_with_output().unwrap());
-    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
-    let words = "interrupted after 2 of 6 runs; they are kept in out, and the same command holds the others";
-    assert!(ended.stderr.contains(words), "{}", ended.stderr);
+    let interrupted = answer(&child.wait_with_output().unwrap());
+    assert_eq!(interrupted.code, Some(2), "{}", interrupted.stderr);
+    let words = "interrupted after 2 of 6 runs; they are kept in out, and the same command runs the others";
+    assert!(interrupted.stderr.contains(words), "{}", interrupted.stderr);
     stage.wait_for_trainers("out");
-    assert_eq!(held(&stage), order(1), "the run at hand leaves no record");
+    assert_eq!(ended(&stage), order(1), "the current run leaves no record");
     assert!(stage.context.path("out/report.md").exists());
 }
 
@@ -166,7 +166,7 @@ fn a_trainer_that_dies_is_one_run_that_was_interrupted() {
     assert_eq!(whole.code, Some(0), "{}", whole.stderr);
     assert!(whole.stderr.contains("2 runs were interrupted and are left out"), "{}", whole.stderr);
     let records = records(&stage);
-    assert_eq!(held(&stage), order(3));
+    assert_eq!(ended(&stage), order(3));
     let interrupted: Vec<usize> = (0..6).filter(|index| records.runs[*index].outcome == Outcome::Interrupted).collect();
     assert_eq!(interrupted, [1, 2]);
     assert!(records.runs[1].reason.as_deref().is_some_and(|reason| reason.contains("the trainer was lost")));
@@ -185,7 +185,7 @@ fn a_log_has_one_writer() {
     assert!(second.stderr.contains("is still running in another process"), "{}", second.stderr);
     stage.context.write("go", "");
     assert!(child.wait().unwrap().success());
-    assert_eq!(held(&stage), order(3));
+    assert_eq!(ended(&stage), order(3));
 }
 
 #[test]
@@ -287,7 +287,7 @@ fn a_bad_study_gets_one_clear_error_with_its_place() {
 }
 
 #[test]
-fn a_report_orders_variants_beside_published_figures() {
+fn a_report_orders_variants_next_to_published_figures() {
     let stage = stage();
     assert_eq!(run(&stage, &[]).code, Some(0));
     let mut records = records(&stage);

@@ -10,15 +10,15 @@ fn two_runs_of_one_seed_are_bit_identical_where_that_is_asked_for() {
     context.write("v.yaml", format!("{VARIANT}{SMALL}"));
     let mut command = context.command();
     command.env("HLB_BENCH_TRAINER", env!("CARGO_BIN_EXE_hlb-bench-trainer"));
-    let held = answer(&command.args(["run", "v.yaml", "--runs", "1", "--deterministic"]).output().unwrap());
-    assert_eq!(held.code, Some(1), "{}", held.stderr);
+    let ran = answer(&command.args(["run", "v.yaml", "--runs", "1", "--deterministic"]).output().unwrap());
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     assert!(
-        held.stderr.contains("deterministic: one seed trained twice was bit-identical over all 9 steps"),
+        ran.stderr.contains("deterministic: one seed trained twice was bit-identical over all 9 steps"),
         "{}",
-        held.stderr
+        ran.stderr
     );
-    assert!(held.stdout.contains("repeat:\n    steps: 9\n    parted: null\n"), "{}", held.stdout);
-    assert!(held.stdout.contains("  deterministic: true\n"), "{}", held.stdout);
+    assert!(ran.stdout.contains("repeat:\n    steps: 9\n    parted: null\n"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("  deterministic: true\n"), "{}", ran.stdout);
 }
 
 /// Passes the trainer through, and keeps all that it says on its standard error.
@@ -42,11 +42,11 @@ fn memory_that_runs_out_is_answered_with_a_batch_that_fits() {
     let mut command = std::process::Command::new("bash");
     command.args(["-c", &line]).current_dir(context.root()).env("HOME", context.path("home"));
     command.env("RUST_BACKTRACE", "1").env("REAL", env!("CARGO_BIN_EXE_hlb-bench-trainer"));
-    let held = answer(&command.env("HLB_BENCH_TRAINER", &trainer).output().unwrap());
-    assert_eq!(held.code, Some(2), "{}", held.stderr);
+    let ran = answer(&command.env("HLB_BENCH_TRAINER", &trainer).output().unwrap());
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
     let says = "out of memory: a batch of 4096 does not fit; try `batch_size: 2048`; libtorch: [enforce fail";
-    assert!(held.stderr.contains(says), "{}", held.stderr);
+    assert!(ran.stderr.contains(says), "{}", ran.stderr);
     let overheard = std::fs::read_to_string(context.path("overheard")).unwrap();
     assert!(overheard.starts_with(says) && overheard.lines().count() == 1, "{overheard}");
-    assert!(held.stdout.contains("outcome: \"interrupted\"") || held.stdout.contains("runs: []"), "{}", held.stdout);
+    assert!(ran.stdout.contains("outcome: \"interrupted\"") || ran.stdout.contains("runs: []"), "{}", ran.stdout);
 }

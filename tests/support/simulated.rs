@@ -74,7 +74,7 @@ done
 const MADE: &str = "name: made\nauthors: [Ada Lovelace]\ndescription: on made data\nextends: hlb-cifar10\n\
     epochs: 2\nbatch_size: 64\nstem: {images: 64, width: 8}\nblocks: {widths: [8, 16]}\naverage: null\n";
 
-/// A folder in which sessions are held with the simulated trainer.
+/// A folder in which sessions are run with the simulated trainer.
 pub(crate) struct Stage {
     pub(crate) context: Context,
     /// Arguments that say what is trained, on which data.
@@ -125,7 +125,7 @@ impl Stage {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
     }
 
-    /// The program, with the environment of the test, about to hold a session in the folder `sessions`.
+    /// The program, with the environment of the test, about to run a session in the folder `sessions`.
     pub(crate) fn command(&self, verb: &str, sessions: &str, more: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hlb-bench"));
         self.environment(&mut command, sessions);

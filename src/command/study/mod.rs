@@ -1,82 +1,67 @@
 //! `hlb-bench study`: variants in turn, each run in a trainer process of its own, and the report.
-//!
-//! | file | noun |
-//! |---|---|
-//! | `outline` | what would be trained, for `--dry-run` |
-//! | `forecast` | how long it would take, before anything has run |
-//! | `folder` | the study's folder: its log, its report |
-//! | `rounds` | the runs, one after the other |
-//! | `watch` | a run as the trainer tells it |
-//! | `progress` | one line for the whole |
 
-mod folder;
-mod forecast;
-mod outline;
 mod progress;
-mod rounds;
-mod watch;
 
-use anyhow::{Result, bail};
+use std::time::Duration;
+
+use anyhow::Result;
 
 use crate::cli::Study;
 use crate::clock::MonotonicClock;
-use crate::command::Answer;
-use crate::command::measure::{self, usual_threads};
+use crate::command::{Answer, interrupt};
 use crate::hardware::Machine;
 use crate::printer::{answer, answer_text, note};
-use crate::study::{Plan, Records, StudyFile};
-use crate::text::show;
+use crate::session::{self, default_threads};
+use crate::study::{
+    self, Forecast, Records, StudyError, StudyFile, StudyFolder, StudyOptions, StudyPlan, TrainingHardware,
+};
 
-use folder::Folder;
-use forecast::{Forecast, Hardware};
+use progress::StudyProgress;
 
 /// Runs the command.
 pub(super) fn study(arguments: &Study, clock: &MonotonicClock) -> Result<Answer> {
-    let bytes = measure::read_variant(&arguments.file)?;
-    let file = StudyFile::parse(&bytes, &show(&arguments.file.to_string_lossy()))?;
+    let file = StudyFile::read(&arguments.file)?;
     let track = file.choose_track(arguments.track.as_deref())?;
-    let ground = measure::ground(track, arguments.manifest.as_deref())?;
-    let plan = Plan::new(file, ground, arguments.runs)?;
-    let folder = Folder::of(&plan, arguments.out.as_deref());
+    let task = session::task(track, arguments.manifest.as_deref())?;
+    let plan = StudyPlan::new(file, task, arguments.runs)?;
+    let folder = StudyFolder::new(&plan, arguments.out.as_deref());
     if arguments.dry_run {
         return outline(&plan, &folder, arguments);
     }
-    if arguments.report_only {
-        let Some(records) = earlier(&folder, &plan)? else {
-            bail!("there are no records in {}; leave out --report-only to make some", folder.path().display());
-        };
-        return conclude(&folder, &plan, &records);
-    }
-    let records = rounds::hold(&plan, &folder, arguments, clock)?;
-    conclude(&folder, &plan, &records)
-}
-
-fn outline(plan: &Plan, folder: &Folder, arguments: &Study) -> Result<Answer> {
-    let records = earlier(folder, plan)?;
-    let machine = Machine::read();
-    let threads = arguments.threads.unwrap_or_else(|| usual_threads(&machine));
-    let forecast = Forecast::find(plan, &Hardware::new(&machine, arguments.device, threads));
-    answer_text(&outline::text(plan, records.as_ref(), forecast.as_ref()));
-    Ok(Answer::Done)
-}
-
-/// The records that are there already, if they are those of this plan.
-fn earlier(folder: &Folder, plan: &Plan) -> Result<Option<Records>> {
-    let records = folder.read()?;
-    if let Some(records) = &records {
-        records.check_plan(plan)?;
-    }
-    Ok(records)
-}
-
-fn conclude(folder: &Folder, plan: &Plan, records: &Records) -> Result<Answer> {
-    folder.report(plan, records)?;
+    let records = if arguments.report_only {
+        let nothing = || StudyError::NoRecords { folder: folder.path().to_owned() };
+        folder.read(&plan)?.ok_or_else(nothing)?
+    } else {
+        run(&plan, &folder, arguments, clock)?
+    };
+    let reports = folder.report(&plan, &records)?;
     let interrupted = records.runs.iter().filter(|run| !run.counts()).count();
     if interrupted > 0 {
         note(&format!("{interrupted} runs were interrupted and are left out of the figures"));
     }
-    for path in folder.report_paths() {
+    for path in reports {
         answer(&format!("report {}", path.display()));
     }
+    Ok(Answer::Done)
+}
+
+fn run(plan: &StudyPlan, folder: &StudyFolder, arguments: &Study, clock: &MonotonicClock) -> Result<Records> {
+    let options = StudyOptions {
+        device: arguments.device,
+        threads: arguments.threads,
+        data: arguments.data.clone(),
+        hang_after: Duration::from_secs(arguments.hang_after),
+    };
+    let mut progress = StudyProgress::new();
+    let prepared = study::prepare(plan, folder, &options, &mut progress)?;
+    Ok(prepared.run(clock, &mut progress, interrupt::catch()?)?)
+}
+
+fn outline(plan: &StudyPlan, folder: &StudyFolder, arguments: &Study) -> Result<Answer> {
+    let records = folder.read(plan)?;
+    let machine = Machine::read();
+    let threads = arguments.threads.unwrap_or_else(|| default_threads(&machine));
+    let forecast = Forecast::find(plan, &TrainingHardware::new(&machine, arguments.device, threads));
+    answer_text(&study::outline(plan, records.as_ref(), forecast.as_ref()));
     Ok(Answer::Done)
 }

@@ -4,41 +4,91 @@ use std::io::{IsTerminal as _, stderr};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::command::progress::print_note;
+use crate::command::watching::Watching;
+use crate::dataset;
 use crate::printer::note;
-use crate::run_log::{Epoch, TrainerStart};
-use crate::study::{Estimator, Plan, Records, RunRecord, Slot};
+use crate::session::Note;
+use crate::study::{Estimator, PlannedRun, Records, RunRecord, StudyObserver, StudyPlan};
 use crate::units::{Target, human_seconds};
+use crate::run_log::{Epoch, Event, TrainerStart};
 
-/// Shows how far a study is.
-pub(super) struct Progress {
+/// An observer that prints: first of the data set, then of the runs.
+pub(super) struct StudyProgress {
+    data_set: Watching,
+    runs: Option<RunsProgress>,
+}
+
+impl StudyProgress {
+    /// Nothing is shown before there is something to show.
+    pub(super) fn new() -> Self {
+        Self { data_set: Watching::begin(), runs: None }
+    }
+}
+
+impl StudyObserver for StudyProgress {
+    fn data_set(&self) -> &dyn dataset::Watch {
+        &self.data_set
+    }
+
+    fn note(&mut self, note: &Note) {
+        self.data_set.end();
+        print_note(note);
+    }
+
+    fn begin(&mut self, plan: &StudyPlan, records: &Records) {
+        self.data_set.end();
+        self.runs = Some(RunsProgress::begin(plan, records));
+    }
+
+    fn begin_run(&mut self, plan: &StudyPlan, run: PlannedRun) {
+        self.runs.iter_mut().for_each(|runs| runs.begin_run(plan, run));
+    }
+
+    fn event(&mut self, event: &Event) {
+        let Some(runs) = &mut self.runs else { return };
+        match event {
+            Event::Epoch(epoch) => runs.epoch(epoch),
+            Event::TrainerStart(trainer) => runs.trainer(trainer),
+            _ => {}
+        }
+    }
+
+    fn end_run(&mut self, run: PlannedRun, record: &RunRecord) {
+        self.runs.iter_mut().for_each(|runs| runs.end_run(run, record));
+    }
+}
+
+/// How far the runs are.
+struct RunsProgress {
     bar: Option<ProgressBar>,
     estimator: Estimator,
     target: Target,
     planned: usize,
     /// Runs that have ended, earlier processes' included.
     done: usize,
-    /// Runs that are missing, the one at hand first.
-    missing: Vec<Slot>,
-    /// `variant run/runs epochs` of the run at hand.
+    /// Runs that are missing, the current one first.
+    missing: Vec<PlannedRun>,
+    /// `variant run/runs` of the current run.
     name: String,
     runs: u32,
     epochs: u32,
     said_trainer: bool,
 }
 
-impl Progress {
-    /// Says what is about to be held.
-    pub(super) fn begin(plan: &Plan, records: &Records) -> Self {
+impl RunsProgress {
+    /// Says what is about to be run.
+    fn begin(plan: &StudyPlan, records: &Records) -> Self {
         let (missing, planned) = (records.missing(plan), plan.order().count());
         let (track, target) = (&plan.ground.track.id, plan.ground.track.target);
-        let (variants, runs) = (plan.lanes.len(), plan.runs);
+        let (variants, runs) = (plan.variants.len(), plan.runs);
         note(&format!(
             "track {track}: {variants} variants in turn, {runs} runs each, target {:.2} %",
             target.percent()
         ));
         let done = planned - missing.len();
         if done > 0 {
-            note(&format!("goes on: {done} of {planned} runs are held, the rest follows"));
+            note(&format!("goes on: {done} of {planned} runs are finished, the rest follows"));
         }
         let bar = stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template("{bar:24} {pos}/{len} runs, {msg}");
@@ -46,19 +96,8 @@ impl Progress {
                 ProgressBar::new(planned as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
             bar.with_position(done as u64)
         });
-        let estimator = Estimator::of(plan, records);
-        Self {
-            bar,
-            estimator,
-            target,
-            planned,
-            done,
-            missing,
-            name: String::new(),
-            runs,
-            epochs: 0,
-            said_trainer: false,
-        }
+        let (estimator, name) = (Estimator::of(plan, records), String::new());
+        Self { bar, estimator, target, planned, done, missing, name, runs, epochs: 0, said_trainer: false }
     }
 
     fn say(&self, line: &str) {
@@ -69,7 +108,7 @@ impl Progress {
     }
 
     /// What all runs are trained on, said once.
-    pub(super) fn trainer(&mut self, trainer: &TrainerStart) {
+    fn trainer(&mut self, trainer: &TrainerStart) {
         let TrainerStart { device, threads, precision, libtorch_version } = trainer;
         let threads = if device == "cpu" { format!(", {threads} threads") } else { String::new() };
         if !std::mem::replace(&mut self.said_trainer, true) {
@@ -78,16 +117,16 @@ impl Progress {
     }
 
     /// A run begins.
-    pub(super) fn begin_run(&mut self, plan: &Plan, slot: Slot) {
-        let lane = &plan.lanes[slot.lane];
-        (self.name, self.epochs) = (format!("{} {}/{}", lane.name, slot.run, self.runs), lane.course.epochs);
+    fn begin_run(&mut self, plan: &StudyPlan, run: PlannedRun) {
+        let variant = &plan.variants[run.variant];
+        (self.name, self.epochs) = (format!("{} {}/{}", variant.name, run.run, self.runs), variant.course.epochs);
         if let Some(bar) = &self.bar {
             bar.set_message(format!("{} starts, {}", self.name, self.left(0.0)));
         }
     }
 
-    /// An epoch of the run at hand is over.
-    pub(super) fn epoch(&mut self, epoch: &Epoch) {
+    /// An epoch of the current run is over.
+    fn epoch(&mut self, epoch: &Epoch) {
         let Some(bar) = &self.bar else { return };
         bar.set_message(format!(
             "{} epoch {}/{}: accuracy {:.2} %, {}",
@@ -99,7 +138,7 @@ impl Progress {
         ));
     }
 
-    /// Words for the time left, of which the run at hand has used some.
+    /// Words for the time left, of which the current run has used some.
     fn left(&self, used_seconds: f64) -> String {
         let left = self.estimator.seconds_of(&self.missing).map(|seconds| (seconds - used_seconds).max(0.0));
         left.map_or_else(
@@ -108,12 +147,12 @@ impl Progress {
         )
     }
 
-    /// The run at hand has ended.
-    pub(super) fn end_run(&mut self, slot: Slot, record: &RunRecord) {
-        self.missing.retain(|missing| *missing != slot);
+    /// The current run has ended.
+    fn end_run(&mut self, run: PlannedRun, record: &RunRecord) {
+        self.missing.retain(|missing| *missing != run);
         self.done += 1;
         if record.is_whole() {
-            self.estimator.add(slot.lane, record.process_seconds);
+            self.estimator.add(run.variant, record.process_seconds);
         }
         let line = format!("{}/{} {}: {}, {}", self.done, self.planned, self.name, self.words(record), self.left(0.0));
         if let Some(bar) = &self.bar {
@@ -133,10 +172,5 @@ impl Progress {
             words = format!("{words}, accuracy {:.2} %", accuracy.percent());
         }
         record.reason.iter().fold(words, |words, reason| format!("{words} ({reason})"))
-    }
-
-    /// Takes the line away.
-    pub(super) fn end(&self) {
-        self.bar.iter().for_each(ProgressBar::finish_and_clear);
     }
 }

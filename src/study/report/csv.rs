@@ -1,6 +1,6 @@
 //! The runs of a study as a table for other programs: what is unknown is an empty field.
 
-use crate::study::plan::Plan;
+use crate::study::plan::StudyPlan;
 use crate::study::record::RunRecord;
 use crate::study::records::Records;
 use crate::units::Target;
@@ -18,7 +18,7 @@ const COLUMNS: [&str; 9] = [
 ];
 
 /// One row for each run, in the order in which they ran.
-pub(super) fn text(plan: &Plan, records: &Records) -> String {
+pub(super) fn text(plan: &StudyPlan, records: &Records) -> String {
     let target = plan.ground.track.target;
     let rows = records.runs.iter().filter(|run| run.run <= plan.runs).map(|run| row(run, target));
     let mut table = csv::Writer::from_writer(Vec::new());

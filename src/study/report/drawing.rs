@@ -2,7 +2,7 @@
 
 use crate::leaderboard::plot::{Curve, Frame, LineDrawing, Scale, extent};
 use crate::recipe::{Parameters, Recipe};
-use crate::study::plan::{Lane, Plan};
+use crate::study::plan::{PlannedVariant, StudyPlan};
 use crate::study::record::RunRecord;
 use crate::study::records::Records;
 
@@ -19,13 +19,13 @@ fn rates(recipe: &Recipe, steps: u64) -> Vec<f64> {
 }
 
 /// Learning rates of the weights over epochs; variants with the same rates share a line.
-pub(super) fn learning_rates(plan: &Plan) -> Option<LineDrawing> {
+pub(super) fn learning_rates(plan: &StudyPlan) -> Option<LineDrawing> {
     let mut curves: Vec<Curve> = Vec::new();
-    for lane in &plan.lanes {
-        let points = rate_points(lane);
+    for variant in &plan.variants {
+        let points = rate_points(variant);
         match curves.iter_mut().find(|curve| curve.points == points) {
-            Some(same) => same.label = format!("{}, {}", same.label, lane.name),
-            None => curves.push(Curve { label: lane.name.clone(), points }),
+            Some(same) => same.label = format!("{}, {}", same.label, variant.name),
+            None => curves.push(Curve { label: variant.name.clone(), points }),
         }
     }
     let most = all(&curves).map(|(_, rate)| rate).reduce(f64::max)?;
@@ -42,9 +42,9 @@ pub(super) fn learning_rates(plan: &Plan) -> Option<LineDrawing> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a run has far fewer than 2^52 steps")]
-fn rate_points(lane: &Lane) -> Vec<(f64, f64)> {
-    let per_epoch = f64::from(lane.course.steps_per_epoch);
-    let rates = rates(&lane.recipe, lane.steps());
+fn rate_points(variant: &PlannedVariant) -> Vec<(f64, f64)> {
+    let per_epoch = f64::from(variant.course.steps_per_epoch);
+    let rates = rates(&variant.recipe, variant.steps());
     let every = (rates.len() as u64).div_ceil(MOST_POINTS).max(1);
     let last = rates.len().saturating_sub(1);
     let kept = rates.iter().enumerate().filter(|(step, _)| (*step as u64).is_multiple_of(every) || *step == last);
@@ -52,7 +52,7 @@ fn rate_points(lane: &Lane) -> Vec<(f64, f64)> {
 }
 
 /// Mean accuracy over mean seconds of training of each variant; `None` before there is anything to draw.
-pub(super) fn accuracy(plan: &Plan, records: &Records) -> Option<LineDrawing> {
+pub(super) fn accuracy(plan: &StudyPlan, records: &Records) -> Option<LineDrawing> {
     let curves = mean_curves(plan, records);
     let target = plan.ground.track.target.percent();
     let (low, high) = extent(all(&curves).map(|(_, percent)| percent))?;
@@ -63,7 +63,7 @@ pub(super) fn accuracy(plan: &Plan, records: &Records) -> Option<LineDrawing> {
 }
 
 /// The same, near the final accuracies; `None` where the whole shows them as well.
-pub(super) fn accuracy_close(plan: &Plan, records: &Records) -> Option<LineDrawing> {
+pub(super) fn accuracy_close(plan: &StudyPlan, records: &Records) -> Option<LineDrawing> {
     let curves = mean_curves(plan, records);
     let finals = curves.iter().filter_map(|curve| curve.points.last());
     let low = finals.map(|(_, percent)| *percent).reduce(f64::min)? - CLOSE_POINTS;
@@ -94,12 +94,12 @@ fn before_crossing(curve: &Curve, low: f64) -> Option<f64> {
     Some(curve.points[over.saturating_sub(1)].0)
 }
 
-fn mean_curves(plan: &Plan, records: &Records) -> Vec<Curve> {
-    let curve = |lane: &Lane| {
-        let runs = records.of(&lane.name).filter(|run| run.is_whole() && run.run <= plan.runs);
-        Curve { label: lane.name.clone(), points: mean_points(&runs.collect::<Vec<_>>()) }
+fn mean_curves(plan: &StudyPlan, records: &Records) -> Vec<Curve> {
+    let curve = |variant: &PlannedVariant| {
+        let runs = records.of(&variant.name).filter(|run| run.is_whole() && run.run <= plan.runs);
+        Curve { label: variant.name.clone(), points: mean_points(&runs.collect::<Vec<_>>()) }
     };
-    plan.lanes.iter().map(curve).collect()
+    plan.variants.iter().map(curve).collect()
 }
 
 /// Means over the runs that came to the end of their schedules, after each epoch.
@@ -128,12 +128,12 @@ mod tests {
     #[test]
     fn variants_with_the_same_rates_share_a_line() {
         let (mut plan, records) = made();
-        let labels = |plan: &Plan| {
+        let labels = |plan: &StudyPlan| {
             let drawing = learning_rates(plan).expect("rates");
             drawing.lines.iter().map(|line| line.label.clone()).collect::<Vec<_>>()
         };
         assert_eq!(labels(&plan), ["base, other"]);
-        plan.lanes[1].recipe.optimizer.weights.lr *= 2.0;
+        plan.variants[1].recipe.optimizer.weights.lr *= 2.0;
         assert_eq!(labels(&plan), ["base", "other"]);
         assert_eq!(accuracy(&plan, &records).expect("runs").lines.len(), 2);
     }
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn rates_follow_the_schedule() {
         let (plan, _) = made();
-        let recipe = &plan.lanes[0].recipe;
+        let recipe = &plan.variants[0].recipe;
         let rates = rates(recipe, 100);
         let most = rates.iter().copied().fold(0.0, f64::max);
         assert!(rates.len() == 100 && most <= recipe.optimizer.weights.lr && most > 0.9 * recipe.optimizer.weights.lr);

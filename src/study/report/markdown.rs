@@ -1,6 +1,6 @@
 //! The report as text, for places that show Markdown.
 
-use crate::study::report::view::{Published, Row, View};
+use crate::study::report::view::{Published, VariantRow, View};
 
 /// The whole text.
 pub(super) fn text(view: &View) -> String {
@@ -44,7 +44,7 @@ fn figures(view: &View) -> Vec<String> {
     lines
 }
 
-fn cells(row: &Row) -> Vec<String> {
+fn cells(row: &VariantRow) -> Vec<String> {
     let runs = if row.left_out.is_empty() { row.runs.to_string() } else { format!("{} ({})", row.runs, row.left_out) };
     vec![
         row.name.clone(),
@@ -77,7 +77,7 @@ fn variants(view: &View) -> Vec<String> {
 
 fn published(published: &Published) -> Vec<String> {
     let head = ["Variant", "Published accuracy", "Our accuracy", "Published seconds", "Our train seconds"];
-    let mut lines = vec![String::new(), "## Beside published figures".to_owned(), String::new()];
+    let mut lines = vec![String::new(), "## Published figures".to_owned(), String::new()];
     lines.push(format!("{}; {}.", plain(&published.source), plain(&published.conditions)));
     lines.push(String::new());
     lines.extend(table(

@@ -1,4 +1,4 @@
-//! The report of a study: a page that needs nothing beside it, the same as text, and a table of the runs. A function of plan and
+//! The report of a study: a page that stands alone, the same as text, and a table of the runs. A function of plan and
 //! records alone, so that it can be written again at any time.
 //!
 //! | file | noun |
@@ -17,7 +17,7 @@ use std::path::Path;
 
 use crate::artifact::write_atomic;
 use crate::leaderboard::{Pages, SiteError};
-use crate::study::plan::Plan;
+use crate::study::plan::StudyPlan;
 use crate::study::records::Records;
 
 use view::View;
@@ -34,7 +34,7 @@ pub struct Report {
 
 impl Report {
     /// What follows from the runs so far.
-    pub fn new(plan: &Plan, records: &Records) -> Result<Self, SiteError> {
+    pub fn new(plan: &StudyPlan, records: &Records) -> Result<Self, SiteError> {
         let view = View::new(plan, records);
         let page = Pages::new().render("study.html", REPORT_FILES[0], &view)?;
         Ok(Self { texts: [page, markdown::text(&view), csv::text(plan, records)] })

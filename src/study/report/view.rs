@@ -5,9 +5,10 @@ use serde::Serialize;
 use crate::leaderboard::plot::LineDrawing;
 use crate::leaderboard::{human_interval, percentage, ratio};
 use crate::stats::{Estimate, rounded_up_p};
-use crate::study::figures::{Adjusted, Against, VariantFigures, figures};
-use crate::study::plan::Plan;
-use crate::study::published::{Beside, BesideRow, beside};
+use crate::study::figures::{Adjusted, PairedComparison, VariantFigures, figures};
+use crate::study::file::VariantEntry;
+use crate::study::plan::{PlannedVariant, StudyPlan};
+use crate::study::published::{ComparedVariant, PublishedComparison, compare_with_published};
 use crate::study::record::RunRecord;
 use crate::study::records::Records;
 use crate::study::report::drawing;
@@ -27,10 +28,10 @@ pub(super) struct View {
     /// How far it is: `12 of 40 runs`.
     pub(super) progress: String,
     pub(super) complete: bool,
-    /// Names and values of what was held, where and how.
+    /// Names and values of what was run, where and how.
     pub(super) facts: Vec<[String; 2]>,
-    pub(super) rows: Vec<Row>,
-    pub(super) variants: Vec<Described>,
+    pub(super) rows: Vec<VariantRow>,
+    pub(super) variants: Vec<DescribedVariant>,
     pub(super) rates: Option<LineDrawing>,
     pub(super) accuracy: Option<LineDrawing>,
     pub(super) accuracy_close: Option<LineDrawing>,
@@ -40,40 +41,40 @@ pub(super) struct View {
 
 /// A variant in the table of figures.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct Row {
+pub(super) struct VariantRow {
     pub(super) name: String,
     pub(super) is_reference: bool,
     pub(super) runs: usize,
     /// Runs that say nothing, and why.
     pub(super) left_out: String,
     pub(super) reached: String,
-    pub(super) time: Words,
+    pub(super) time: Cell,
     pub(super) train_seconds: String,
-    pub(super) accuracy: Words,
+    pub(super) accuracy: Cell,
     pub(super) deviation: String,
-    pub(super) difference: Words,
-    pub(super) p_t_test: Words,
-    pub(super) p_wilcoxon: Words,
-    pub(super) train_ratio: Words,
+    pub(super) difference: Cell,
+    pub(super) p_t_test: Cell,
+    pub(super) p_wilcoxon: Cell,
+    pub(super) train_ratio: Cell,
 }
 
 /// A figure and what stands under it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Words {
+pub(super) struct Cell {
     pub(super) value: String,
     pub(super) below: String,
 }
 
 /// What a variant is.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct Described {
+pub(super) struct DescribedVariant {
     pub(super) name: String,
     pub(super) description: String,
     pub(super) recipe_sha256: String,
     pub(super) changes: Vec<Change>,
 }
 
-/// Published figures beside ours.
+/// Published figures next to ours.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Published {
     pub(super) source: String,
@@ -113,14 +114,14 @@ const NONE: &str = "—";
 
 impl View {
     /// What follows from the runs so far.
-    pub(super) fn new(plan: &Plan, records: &Records) -> Self {
+    pub(super) fn new(plan: &StudyPlan, records: &Records) -> Self {
         let figures = figures(plan, records);
         let target = plan.ground.track.target;
         let planned = plan.order().count();
-        let held = planned - records.missing(plan).len();
+        let finished = planned - records.missing(plan).len();
         let published = plan.file.published().map(|published| {
             let (source, conditions) = (published.source.as_str().to_owned(), published.conditions.as_str().to_owned());
-            Published { source, conditions, ..Published::new(&beside(published, &figures)) }
+            Published { source, conditions, ..Published::new(&compare_with_published(published, &figures)) }
         });
         Self {
             title: plan.file.title().to_owned(),
@@ -129,9 +130,9 @@ impl View {
             track: plan.track().to_owned(),
             track_title: plan.ground.track.title.clone(),
             target: percentage(target.percent()),
-            reference: plan.lanes[plan.reference].name.clone(),
-            progress: format!("{held} of {planned} runs"),
-            complete: held == planned,
+            reference: plan.variants[plan.reference].name.clone(),
+            progress: format!("{finished} of {planned} runs"),
+            complete: finished == planned,
             facts: facts(plan, records),
             rows: figures.iter().map(|figures| row(figures, target)).collect(),
             variants: described(plan),
@@ -144,7 +145,7 @@ impl View {
     }
 }
 
-fn facts(plan: &Plan, records: &Records) -> Vec<[String; 2]> {
+fn facts(plan: &StudyPlan, records: &Records) -> Vec<[String; 2]> {
     let (start, machine) = (&records.start, &records.start.machine);
     let threads = if machine.device == "cpu" { format!(", {} threads", machine.threads) } else { String::new() };
     let short = |digest: crate::artifact::Sha256Hex| digest.to_string()[..16].to_owned();
@@ -164,27 +165,27 @@ fn facts(plan: &Plan, records: &Records) -> Vec<[String; 2]> {
     facts.into_iter().map(|(name, value)| [name.to_owned(), value]).collect()
 }
 
-fn data_set(plan: &Plan) -> String {
+fn data_set(plan: &StudyPlan) -> String {
     let manifest = &plan.ground.manifest;
     let whose = if manifest.is_published() { "" } else { ", not the track's published one" };
     format!("{}{whose}", manifest.id)
 }
 
-fn described(plan: &Plan) -> Vec<Described> {
-    let described = |(lane, entry): (&crate::study::Lane, &crate::study::VariantEntry)| Described {
-        name: lane.name.clone(),
+fn described(plan: &StudyPlan) -> Vec<DescribedVariant> {
+    let described = |(variant, entry): (&PlannedVariant, &VariantEntry)| DescribedVariant {
+        name: variant.name.clone(),
         description: entry.description.as_ref().map_or_else(String::new, |text| text.as_str().to_owned()),
-        recipe_sha256: lane.digest().to_string(),
-        changes: lane.changes.clone(),
+        recipe_sha256: variant.digest().to_string(),
+        changes: variant.changes.clone(),
     };
-    plan.lanes.iter().zip(plan.file.variants()).map(described).collect()
+    plan.variants.iter().zip(plan.file.variants()).map(described).collect()
 }
 
-fn row(figures: &VariantFigures, target: Target) -> Row {
+fn row(figures: &VariantFigures, target: Target) -> VariantRow {
     let against = figures.against.clone().unwrap_or_default();
     let is_reference = figures.against.is_none();
-    let compared = |words: Words| if is_reference { Words::none("the reference") } else { words };
-    Row {
+    let compared = |words: Cell| if is_reference { Cell::none("the reference") } else { words };
+    VariantRow {
         name: figures.name.clone(),
         is_reference,
         runs: figures.runs,
@@ -194,20 +195,20 @@ fn row(figures: &VariantFigures, target: Target) -> Row {
         train_seconds: figures.train_seconds.map_or_else(|| NONE.to_owned(), human_seconds),
         accuracy: figures
             .accuracy_percent
-            .map_or_else(|| Words::none("no run ended"), |it| Words::estimate(it, percentage)),
+            .map_or_else(|| Cell::none("no run ended"), |it| Cell::estimate(it, percentage)),
         deviation: figures.accuracy_deviation.map_or_else(|| NONE.to_owned(), |points| format!("{points:.2}")),
         difference: compared(difference(&against)),
-        p_t_test: compared(Words::p(against.p_t_test)),
-        p_wilcoxon: compared(Words::p(against.p_wilcoxon)),
+        p_t_test: compared(Cell::p(against.p_t_test)),
+        p_wilcoxon: compared(Cell::p(against.p_wilcoxon)),
         train_ratio: compared(
-            against.train_ratio.map_or_else(|| Words::none("no pairs"), |it| Words::estimate(it, ratio)),
+            against.train_ratio.map_or_else(|| Cell::none("no pairs"), |it| Cell::estimate(it, ratio)),
         ),
     }
 }
 
-fn difference(against: &Against) -> Words {
+fn difference(against: &PairedComparison) -> Cell {
     let points = |points: f64| format!("{points:+.2}");
-    against.accuracy_points.map_or_else(|| Words::none("no pairs"), |it| Words::estimate(it, points))
+    against.accuracy_points.map_or_else(|| Cell::none("no pairs"), |it| Cell::estimate(it, points))
 }
 
 fn left_out(figures: &VariantFigures) -> String {
@@ -216,19 +217,19 @@ fn left_out(figures: &VariantFigures) -> String {
     interrupted.into_iter().chain(diverged).collect::<Vec<_>>().join("; ")
 }
 
-fn time(figures: &VariantFigures, target: Target) -> Words {
+fn time(figures: &VariantFigures, target: Target) -> Cell {
     if figures.runs == 0 {
-        return Words::none("no run ended");
+        return Cell::none("no run ended");
     }
     let Some(median) = figures.time_to_accuracy_seconds else {
         let below = format!("the median run missed {}", percentage(target.percent()));
-        return Words { value: "unknown".to_owned(), below };
+        return Cell { value: "unknown".to_owned(), below };
     };
     let interval = figures.time_interval;
-    Words { value: human_seconds(median), below: human_interval(interval.low, interval.high, human_seconds) }
+    Cell { value: human_seconds(median), below: human_interval(interval.low, interval.high, human_seconds) }
 }
 
-impl Words {
+impl Cell {
     fn none(why: &str) -> Self {
         Self { value: NONE.to_owned(), below: why.to_owned() }
     }
@@ -254,8 +255,8 @@ impl Words {
 }
 
 impl Published {
-    fn new(beside: &Beside) -> Self {
-        let verdict = match beside.same_order() {
+    fn new(comparison: &PublishedComparison) -> Self {
+        let verdict = match comparison.same_order() {
             Some(true) => "The order is the same.",
             Some(false) => "The order is not the same.",
             None => "There are not yet two variants to order.",
@@ -263,16 +264,16 @@ impl Published {
         Self {
             source: String::new(),
             conditions: String::new(),
-            rows: beside.rows.iter().map(published_row).collect(),
-            their_order: beside.published_order.join(" > "),
-            our_order: beside.our_order.join(" > "),
+            rows: comparison.rows.iter().map(published_row).collect(),
+            their_order: comparison.published_order.join(" > "),
+            our_order: comparison.our_order.join(" > "),
             verdict: verdict.to_owned(),
-            tau: beside.tau.map_or_else(|| "unknown".to_owned(), |tau| format!("{tau:.3}")),
+            tau: comparison.tau.map_or_else(|| "unknown".to_owned(), |tau| format!("{tau:.3}")),
         }
     }
 }
 
-fn published_row(row: &BesideRow) -> PublishedRow {
+fn published_row(row: &ComparedVariant) -> PublishedRow {
     let words = |value: Option<f64>, words: fn(f64) -> String| value.map_or_else(|| NONE.to_owned(), words);
     PublishedRow {
         name: row.name.clone(),

@@ -1,4 +1,5 @@
-//! How long a study will take, before a run of it has ended: from the newest entry of its track that such a machine trained.
+//! How long a study will take, before a run of it has ended: from the newest entry of its track that
+//! such a machine trained.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +7,8 @@ use crate::hardware::Machine;
 use crate::job::DeviceChoice;
 use crate::leaderboard::entry_folders;
 use crate::result::{RESULT_FILE, ResultFile};
-use crate::study::{Lane, Plan};
+use crate::study::plan::{PlannedVariant, StudyPlan};
+use crate::job::DeviceChoice;
 use crate::work::Work;
 use crate::yaml::{self, RESULT_CAP};
 
@@ -14,21 +16,22 @@ use crate::yaml::{self, RESULT_CAP};
 const SUBMISSIONS: &str = "submissions";
 
 /// What will train.
-pub(super) struct Hardware {
+#[derive(Debug)]
+pub struct TrainingHardware {
     device: &'static str,
     class: String,
     threads: u32,
 }
 
-impl Hardware {
+impl TrainingHardware {
     /// This machine, so far as it can be told without a trainer.
-    pub(super) fn new(machine: &Machine, device: DeviceChoice, threads: u32) -> Self {
+    pub fn new(machine: &Machine, device: DeviceChoice, threads: u32) -> Self {
         let on_cuda = device == DeviceChoice::Cuda || (device == DeviceChoice::Auto && !machine.gpus.is_empty());
         let device = if on_cuda { "cuda" } else { "cpu" };
         Self { device, class: machine.class(device), threads }
     }
 
-    /// Whether an entry was trained on such a one.
+    /// Whether an entry was trained on the same.
     fn trained(&self, result: &ResultFile) -> bool {
         let session = &result.session;
         session.device == self.device
@@ -38,7 +41,8 @@ impl Hardware {
 }
 
 /// How fast such a machine was.
-pub(super) struct Forecast {
+#[derive(Debug)]
+pub struct Forecast {
     /// The entry that says so.
     entry: PathBuf,
     class: String,
@@ -50,14 +54,14 @@ pub(super) struct Forecast {
 }
 
 impl Forecast {
-    /// By the newest entry of the track that fits, one of the study's reference before others. An entry that cannot be read says
-    /// nothing; the board names it.
-    pub(super) fn find(plan: &Plan, hardware: &Hardware) -> Option<Self> {
+    /// By the newest entry of the track that fits, one of the study's reference before others. An entry
+    /// that cannot be read is passed over; the board names it.
+    pub fn find(plan: &StudyPlan, hardware: &TrainingHardware) -> Option<Self> {
         let read = |folder: PathBuf| Some((result(&folder)?, folder));
         let fits = |result: &ResultFile| result.track.as_str() == plan.track() && hardware.trained(result);
         let entries = entry_folders(Path::new(SUBMISSIONS)).ok()?.into_iter().filter_map(read);
         let fitting = entries.filter(|(result, _)| fits(result));
-        let reference = plan.lanes[plan.reference].digest();
+        let reference = plan.variants[plan.reference].digest();
         let (result, folder) = fitting
             .max_by_key(|(result, _)| (result.variant.recipe_sha256 == reference, result.session.started_at.clone()))?;
         Self::of(&result, folder)
@@ -76,19 +80,19 @@ impl Forecast {
     }
 
     /// Seconds of all runs of a plan.
-    pub(super) fn seconds(&self, plan: &Plan) -> f64 {
-        plan.order().map(|slot| self.run_seconds(plan, &plan.lanes[slot.lane])).sum()
+    pub fn seconds(&self, plan: &StudyPlan) -> f64 {
+        plan.order().map(|planned| self.run_seconds(plan, &plan.variants[planned.variant])).sum()
     }
 
     #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
-    fn run_seconds(&self, plan: &Plan, lane: &Lane) -> f64 {
-        let work = Work::of(&lane.recipe, plan.ground.shapes);
-        let flop = plan.images_per_run(lane) as f64 * work.training_flop_per_image as f64;
+    fn run_seconds(&self, plan: &StudyPlan, variant: &PlannedVariant) -> f64 {
+        let work = Work::of(&variant.recipe, plan.ground.shapes);
+        let flop = plan.images_per_run(variant) as f64 * work.training_flop_per_image as f64;
         self.start_seconds + flop / self.flop_per_second * (1.0 + self.evaluation)
     }
 
     /// What it rests on, in words.
-    pub(super) fn source(&self) -> String {
+    pub fn source(&self) -> String {
         format!("at the speed of {} on {}", self.entry.display(), self.class)
     }
 }
@@ -102,14 +106,14 @@ fn result(folder: &Path) -> Option<ResultFile> {
 mod tests {
     use super::*;
     use crate::ground::Ground;
-    use crate::study::StudyFile;
+    use crate::study::file::StudyFile;
     use crate::track;
 
     /// The entry that ships, and a study of its track with the reference alone.
-    fn shipped() -> (ResultFile, Plan) {
+    fn shipped() -> (ResultFile, StudyPlan) {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("submissions/shapes/2026-11-23-reference");
-        let file = StudyFile::parse(include_bytes!("../../../studies/ablation.yaml"), "ablation.yaml").unwrap();
-        let plan = Plan::new(file, Ground::published(track::by_id("shapes").unwrap()), Some(10)).unwrap();
+        let file = StudyFile::parse(include_bytes!("../../studies/ablation.yaml"), "ablation.yaml").unwrap();
+        let plan = StudyPlan::new(file, Ground::published(track::by_id("shapes").unwrap()), Some(10)).unwrap();
         (result(&folder).unwrap(), plan)
     }
 
@@ -118,7 +122,7 @@ mod tests {
         let (result, plan) = shipped();
         let forecast = Forecast::of(&result, PathBuf::from("there")).unwrap();
         let phases = &result.derived.phases;
-        let ten = 10.0 * (forecast.run_seconds(&plan, &plan.lanes[plan.reference]) - forecast.start_seconds);
+        let ten = 10.0 * (forecast.run_seconds(&plan, &plan.variants[plan.reference]) - forecast.start_seconds);
         let took = phases.train_seconds + phases.evaluate_seconds;
         assert!((ten / took - 1.0).abs() < 0.05, "{ten} s, {took} s");
         assert!(forecast.seconds(&plan) > 3.5 * ten, "four variants of much the same size");
@@ -127,7 +131,7 @@ mod tests {
     #[test]
     fn only_the_same_hardware_and_threads_say_something() {
         let (result, _) = shipped();
-        let like = |device, class: &str, threads| Hardware { device, class: class.to_owned(), threads };
+        let like = |device, class: &str, threads| TrainingHardware { device, class: class.to_owned(), threads };
         assert!(like("cpu", "2x AMD EPYC", 2).trained(&result));
         assert!(!like("cpu", "2x AMD EPYC", 1).trained(&result));
         assert!(!like("cpu", "4x AMD EPYC", 2).trained(&result));
