@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::artifact::write_atomic;
 use crate::cli::Import;
 use crate::command::Answer;
-use crate::interop::dawnbench::{self, Imported, Irregularity, Task};
+use crate::interop::dawnbench::{self, Imported, Irregularity, Kind, Task};
 use crate::printer::{Label, answer, answer_text, labelled, note};
 use crate::yaml;
 
@@ -41,8 +41,8 @@ fn summarise(imported: &Imported, task: &Task) {
     let rows = imported.history.as_ref().map_or(0, |history| history.rows.len());
     let all = rows + imported.unreadable.len();
     note(&format!("{rows} of {all} entries of {} could be read", task.folder));
-    for (words, count) in counted(&imported.irregularities) {
-        note(&format!("  {count:>4} x {words}"));
+    for (kind, count) in counted(&imported.irregularities) {
+        note(&format!("  {count:>4} x {kind}"));
     }
     for unreadable in &imported.unreadable {
         labelled(Label::Warning, &unreadable.to_string());
@@ -54,10 +54,10 @@ fn summarise(imported: &Imported, task: &Task) {
 }
 
 /// How often each kind was seen, in the order of the kinds.
-fn counted(irregularities: &[Irregularity]) -> Vec<(&'static str, usize)> {
+fn counted(irregularities: &[Irregularity]) -> Vec<(Kind, usize)> {
     let mut counts = BTreeMap::new();
     for irregularity in irregularities {
         *counts.entry(irregularity.kind).or_insert(0) += 1;
     }
-    counts.into_iter().map(|(kind, count)| (kind.words(), count)).collect()
+    counts.into_iter().collect()
 }

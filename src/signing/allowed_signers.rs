@@ -15,7 +15,7 @@ use crate::signing::allowed_line::{Line, LineProblem, WhyNot};
 use crate::text::show;
 
 /// The largest file that is read, in bytes: room for some ten thousand signers.
-pub const MAX_BYTES: usize = 2 * 1024 * 1024;
+const MAX_BYTES: usize = 2 * 1024 * 1024;
 
 /// A list of signers, in the order of its file.
 #[derive(Clone, Debug, Default)]
@@ -28,7 +28,7 @@ pub struct AllowedSigners {
 #[non_exhaustive]
 #[derive(thiserror::Error, Debug, Clone, PartialEq, Eq)]
 pub enum AllowedSignersError {
-    /// More than [`MAX_BYTES`].
+    /// More bytes than are read.
     #[error("`{source_name}` has {found} bytes, at most {MAX_BYTES} are read")]
     TooLarge {
         /// The file, as the caller named it.

@@ -23,7 +23,7 @@
 //! | `keygen` | a new key |
 
 mod allowed_line;
-pub mod allowed_signers;
+mod allowed_signers;
 pub mod armor;
 mod git;
 mod key_file;

@@ -41,7 +41,7 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8], shown_name: &str) -> Result<T, Y
     Source::new(bytes, shown_name)?.parse()
 }
 
-/// Reads a value from bytes that have to be exactly what [`emit`](crate::yaml::emit) writes for it; `None` if they mean a value and are not.
+/// Reads a value from bytes that have to be exactly what [`emit`](fn@crate::yaml::emit) writes for it; `None` if they mean a value and are not.
 ///
 /// The same as [`parse`] and [`is_canonical`], and much faster where the answer is yes.
 pub fn parse_canonical<T: DeserializeOwned + Serialize>(
@@ -55,7 +55,7 @@ pub fn parse_canonical<T: DeserializeOwned + Serialize>(
     if read.is_some() { Ok(read) } else { Ok(written(parse(bytes, shown_name)?)) }
 }
 
-/// Whether the bytes are exactly what [`emit`](crate::yaml::emit) writes for the value that was read from them with [`parse`].
+/// Whether the bytes are exactly what [`emit`](fn@crate::yaml::emit) writes for the value that was read from them with [`parse`].
 ///
 /// A file for which this is false was edited or written by something else, even if it means the same.
 pub fn is_canonical<T: Serialize>(bytes: &[u8], value: &T) -> bool {

@@ -1,4 +1,4 @@
-//! A look at a text that should be one of our own: whether it has no marks but those that [`emit`](crate::yaml::emit) writes.
+//! A look at a text that should be one of our own: whether it has no marks but those that [`emit`](fn@crate::yaml::emit) writes.
 //!
 //! It costs a fraction of the guard, and spares it where a file has to hold the very bytes that are written for what was read
 //! from it: keys that stand twice, numbers that are none and texts that readers disagree about all fail at that comparison.

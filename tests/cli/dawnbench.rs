@@ -53,9 +53,9 @@ fn is_named(kind: Kind, name: &str, json: impl AsRef<[u8]>, tsv: impl AsRef<[u8]
     let context = checkout(name, json, tsv);
     let row = only_row(&context);
     let found = notes(&row);
-    assert!(found.len() == 1 && found[0].starts_with(kind.words()), "{kind:?}: {found:?}");
+    assert!(found.len() == 1 && found[0].starts_with(&kind.to_string()), "{kind:?}: {found:?}");
     let summary = import(&context, &[]).stderr;
-    assert!(summary.contains(&format!("1 x {}", kind.words())), "{summary}");
+    assert!(summary.contains(&format!("1 x {kind}")), "{summary}");
     assert_eq!(row.seconds, Some(72.0), "{kind:?}");
     row
 }
@@ -137,7 +137,7 @@ fn epochs_are_kept_as_they_are_given() {
 #[test]
 fn a_row_from_before_training_is_told_from_an_epoch() {
     let row = only_row(&checkout(NAME, JSON, "epoch\thours\ttop1Accuracy\n0\t0.001\t9.5\n1\t0.02\t94\n"));
-    assert_eq!(notes(&row), [Kind::EpochsFromZero.words(), Kind::RowBeforeTraining.words()]);
+    assert_eq!(notes(&row), [Kind::EpochsFromZero.to_string(), Kind::RowBeforeTraining.to_string()]);
 }
 
 #[test]
@@ -192,8 +192,8 @@ fn one_machine_at_two_prices_is_named() {
     let context = checkout(NAME, JSON, TSV);
     add(&context, "CIFAR10", "bob_resnet9_1v100-ec2_pytorch", JSON.replace("3.06", "0.9"), TSV);
     let board = board(&import(&context, &[]));
-    assert_eq!(notes(&board.rows[0]), [format!("{}: 0.9 in bob_resnet9_1v100-ec2_pytorch", Kind::TwoPrices.words())]);
-    assert_eq!(notes(&board.rows[1]), [format!("{}: 3.06 in {NAME}", Kind::TwoPrices.words())]);
+    assert_eq!(notes(&board.rows[0]), [format!("{}: 0.9 in bob_resnet9_1v100-ec2_pytorch", Kind::TwoPrices)]);
+    assert_eq!(notes(&board.rows[1]), [format!("{}: 3.06 in {NAME}", Kind::TwoPrices)]);
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn code_that_is_not_pinned_is_named() {
     json_is_named(Kind::CodeAbsent, pinned, " ");
     let context =
         checkout(NAME, JSON.replace(pinned, "https://github.com/ada/engine\", \"commitHash\": \"d31ad8d"), TSV);
-    assert_eq!(notes(&only_row(&context)), [format!("{}: commitHash", Kind::UnknownKeys.words())]);
+    assert_eq!(notes(&only_row(&context)), [format!("{}: commitHash", Kind::UnknownKeys)]);
 }
 
 #[test]

@@ -31,7 +31,7 @@ impl From<Kind> for Irregularity {
 
 impl fmt::Display for Irregularity {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.kind.words())?;
+        write!(formatter, "{}", self.kind)?;
         self.detail.as_ref().map_or(Ok(()), |detail| write!(formatter, ": {detail}"))
     }
 }
@@ -45,10 +45,11 @@ macro_rules! kinds {
         impl Kind {
             /// All of them.
             pub const ALL: &[Self] = &[$(Self::$kind),*];
+        }
 
-            /// The kind in words.
-            pub fn words(self) -> &'static str {
-                match self { $(Self::$kind => $words,)* }
+        impl fmt::Display for Kind {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(match self { $(Self::$kind => $words,)* })
             }
         }
     };
