@@ -8,6 +8,7 @@ use crate::command::watching::Watching;
 use crate::dataset;
 use crate::printer::{Label, labelled, note};
 use crate::recipe::Recipe;
+use crate::run_log::{Arm, Epoch, Event, LogLine, Outcome, RunStop, TrainerStart};
 use crate::session::{Note, Observer, Outline};
 use crate::units::{Target, human_seconds};
 

@@ -29,7 +29,7 @@ pub(super) fn print(result: &ResultFile) {
     );
     note(&format!("cost: {cost}"));
     for warning in &result.derived.warnings {
-        labelled(Label::Warning, &warning.sentence());
+        labelled(Label::Warning, &warning.to_string());
     }
     if !result.derived.phases.clocks_agree {
         let line = "the clocks of the two programs part by more than 0.5 %; was the machine suspended? such a result \

@@ -11,7 +11,8 @@ use crate::ground::Ground;
 use crate::hardware::Machine;
 use crate::recipe::Recipe;
 use crate::result::HarnessFacts;
-use crate::session::child::{SpawnError, TrainerInfo, describe, find_trainer};
+use crate::job::TrainerInfo;
+use crate::session::child::{SpawnError, describe, find_trainer};
 use crate::session::error::SessionError;
 use crate::session::libtorch::libtorch_digest;
 use crate::session::note::Note;
@@ -62,7 +63,7 @@ impl Equipment {
         let on_cpu = device == DeviceChoice::Cpu || !info.cuda;
         let short = recipes.into_iter().map(|recipe| recipe.precision).find(|precision| precision.is_short());
         if let (true, Some(precision)) = (on_cpu, short) {
-            return Err(SessionError::SlowPrecision { precision: precision.word() });
+            return Err(SessionError::SlowPrecision { precision: precision.as_str() });
         }
         let unused = on_cpu && device == DeviceChoice::Auto && info.cuda_problem.is_some();
         Ok(unused.then(|| Note::GpuUnused { reason: reason() }))

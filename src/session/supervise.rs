@@ -9,7 +9,8 @@ use crate::arrays::Arrays;
 use crate::clock::{Clock as _, MonotonicClock, PhaseSeconds};
 use crate::session::child::{Message, Trainer};
 use crate::session::error::SessionError;
-use crate::run_log::{LogError, LogWriter};
+use crate::job::Job;
+use crate::run_log::{Event, LogError, LogLine, LogWriter, Outcome, RunStop, SessionResume, SessionStart, TrainerStart};
 use crate::session::observer::Observer;
 use crate::session::telemetry::Telemetry;
 

@@ -8,7 +8,6 @@ use crate::job::DeviceChoice;
 use crate::leaderboard::entry_folders;
 use crate::result::{RESULT_FILE, ResultFile};
 use crate::study::plan::{PlannedVariant, StudyPlan};
-use crate::job::DeviceChoice;
 use crate::work::Work;
 use crate::yaml::{self, RESULT_CAP};
 

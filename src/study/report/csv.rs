@@ -36,7 +36,7 @@ fn row(run: &RunRecord, target: Target) -> [String; 9] {
         run.variant.to_string(),
         run.run.to_string(),
         run.seed.to_string(),
-        run.outcome.to_string(),
+        run.outcome.as_str().to_owned(),
         field(run.time_to_accuracy_seconds(target)),
         field(run.train_seconds()),
         field(percent),
