@@ -1,6 +1,6 @@
-//! Pictures of strangers: an error or a picture of the size it says, the same one each time, never a panic.
+//! Images of strangers: an error or an image of the size it says, the same one each time, never a panic.
 //!
-//! Run with `-rss_limit_mb=2048 -malloc_limit_mb=1024`: what a picture may cost in memory is bounded.
+//! Run with `-rss_limit_mb=2048 -malloc_limit_mb=1024`: what an image may cost in memory is bounded.
 #![no_main]
 
 use hlb_bench::dataset::{MOST_PIXELS, decode_picture};
@@ -8,10 +8,10 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let first = decode_picture(data);
-    if let Ok(picture) = &first {
-        let pixels = u64::from(picture.width()) * u64::from(picture.height());
+    if let Ok(image) = &first {
+        let pixels = u64::from(image.width()) * u64::from(image.height());
         assert!((1..=MOST_PIXELS).contains(&pixels), "{pixels} pixels");
-        assert_eq!(picture.rgb().len() as u64, 3 * pixels);
+        assert_eq!(image.rgb().len() as u64, 3 * pixels);
     }
     assert_eq!(first, decode_picture(data), "decoded twice");
 });

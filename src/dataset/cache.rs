@@ -1,4 +1,4 @@
-//! Prepared arrays on disk: stored once, found by the digest of everything that shapes them, checked when opened, mapped
+//! Preprocessed arrays on disk: stored once, found by the digest of everything that shapes them, checked when opened, mapped
 //! into memory. They can be thrown away at any time: a missing or damaged one is made again.
 
 use std::fs::{self, File};
@@ -16,7 +16,7 @@ use crate::folders;
 /// Format of the cache; part of every key.
 const CACHE_FORMAT: u32 = 1;
 
-/// Everything that shapes prepared arrays. Its digest is their name.
+/// Everything that shapes preprocessed arrays. Its digest is their name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Recipe<'a> {
     /// Data set.
@@ -25,13 +25,13 @@ pub(super) struct Recipe<'a> {
     pub(super) manifest_sha256: Sha256Hex,
     /// Shapes of the arrays.
     pub(super) shapes: ArrayShapes,
-    /// How pictures are resized.
+    /// How images are resized.
     pub(super) resize: Resize,
-    /// Decoder and resizer with their versions, and how colours are handled.
+    /// Decoder and resizer with their versions, and how colors are handled.
     pub(super) decoder: &'a str,
 }
 
-/// What is known of prepared arrays: a small file beside them.
+/// What is known of prepared arrays: a small file next to them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Label {
@@ -55,12 +55,12 @@ pub(super) struct Stored {
     pub(super) duplicates: Duplicates,
 }
 
-/// Prepared arrays as `data list` shows them.
+/// Preprocessed arrays as `data list` shows them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
     /// Data set.
     pub dataset: String,
-    /// How its pictures were resized.
+    /// How its images were resized.
     pub resize: Resize,
     /// Length in bytes.
     pub bytes: u64,
@@ -79,10 +79,10 @@ pub fn cache_folder() -> PathBuf {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unusable {
     /// There are none.
-    #[error("nothing is prepared yet")]
+    #[error("nothing is preprocessed yet")]
     Absent,
     /// They are not what was stored.
-    #[error("the prepared arrays in {} are damaged: {problem}", path.display())]
+    #[error("the preprocessed arrays in {} are damaged: {problem}", path.display())]
     Damaged {
         /// File.
         path: PathBuf,
@@ -192,7 +192,7 @@ fn of_label(path: &Path) -> Option<Held> {
     Some(Held { dataset: label.dataset, resize: label.resize, bytes, path: path.to_owned() })
 }
 
-/// Data set whose prepared arrays or label have this name, `ID-` and 16 hexadecimal digits; `None` for any other file.
+/// Data set whose preprocessed arrays or label have this name, `ID-` and 16 hexadecimal digits; `None` for any other file.
 fn owner(name: &str) -> Option<&str> {
     let stem = name.strip_suffix(".arrays").or_else(|| name.strip_suffix(".json"))?;
     let (id, key) = stem.rsplit_once('-')?;
@@ -200,7 +200,7 @@ fn owner(name: &str) -> Option<&str> {
     is_key.then_some(id)
 }
 
-/// Removes prepared arrays, of one data set or of all, and no other file; the bytes that became free.
+/// Removes preprocessed arrays, of one data set or of all, and no other file; the bytes that became free.
 pub fn prune(folder: &Path, dataset: Option<&str>) -> io::Result<u64> {
     let mut freed = 0;
     for item in fs::read_dir(folder).into_iter().flatten() {

@@ -1,4 +1,4 @@
-//! The binary version of CIFAR-10: records of one label and three colour planes, and nothing else in the file.
+//! The binary version of CIFAR-10: records of one label and three color planes, and nothing else in the file.
 //!
 //! The format has no header, so only the length and the labels can tell a wrong file from a right one. Nothing here
 //! reads files, and no label that is not a class ever comes out.
@@ -6,7 +6,7 @@
 /// Rows, and columns, of an image.
 const SIDE: usize = 32;
 
-/// Pixels of an image, and bytes of one of its colour planes.
+/// Pixels of an image, and bytes of one of its color planes.
 const PLANE: usize = SIDE * SIDE;
 
 /// Bytes of a record: the label, then the red, green and blue planes, each row by row.

@@ -1,6 +1,6 @@
-//! Many pictures, decoded and resized by several threads into one array.
+//! Many images, decoded and resized by several threads into one array.
 //!
-//! The array and the error depend on the pictures and their order alone, never on the number of threads or on which of
+//! The array and the error depend on the images and their order alone, never on the number of threads or on which of
 //! them was faster.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,9 +9,9 @@ use std::sync::{Mutex, PoisonError};
 use super::picture::{self, PictureError};
 use super::resize::{Resize, Resizer};
 
-/// The pictures of all items, one after the other in the order of the items, [`Resize::bytes`] each.
+/// The images of all items, one after the other in the order of the items, [`Resize::bytes`] each.
 ///
-/// `read` gets the bytes of an item's file, `refused` makes an error of a picture that is none, and should name the
+/// `read` gets the bytes of an item's file, `refused` makes an error of an image that is none, and should name the
 /// file. `progress` is told, by whichever thread, how many items are done. At least one thread works.
 ///
 /// On an error no further items are begun; of the items that fail, the error is that of the first in order.
@@ -27,9 +27,9 @@ pub fn decode_all<T: Sync, E: Send>(
     let queue = Queue::new(items, &mut pixels, resize);
     let work = |item: &T, out: &mut [u8], tools: &mut Tools| {
         let spare = std::mem::take(&mut tools.spare);
-        let picture = picture::decode_with(&read(item)?, spare).map_err(|error| refused(item, error))?;
-        tools.resizer.apply(&picture, resize, out);
-        tools.spare = picture.into_spare();
+        let image = picture::decode_with(&read(item)?, spare).map_err(|error| refused(item, error))?;
+        tools.resizer.apply(&image, resize, out);
+        tools.spare = image.into_spare();
         Ok(())
     };
     std::thread::scope(|scope| {
@@ -44,7 +44,7 @@ pub fn decode_all<T: Sync, E: Send>(
     }
 }
 
-/// What a thread keeps from one picture to the next.
+/// What a thread keeps from one image to the next.
 #[derive(Default)]
 struct Tools {
     resizer: Resizer,
@@ -114,8 +114,8 @@ mod tests {
 
     const RESIZE: Resize = Resize::Squash { side: 4 };
 
-    /// A PNG of one grey pixel, its data stored and not compressed.
-    fn dot(grey: u8) -> Vec<u8> {
+    /// A PNG of one gray pixel, its data stored and not compressed.
+    fn dot(gray: u8) -> Vec<u8> {
         fn chunk(name: &[u8], body: &[u8]) -> Vec<u8> {
             let mut check = flate2::Crc::new();
             check.update(name);
@@ -124,9 +124,9 @@ mod tests {
             [&length[..], name, body, &check.sum().to_be_bytes()].concat()
         }
         let head = chunk(b"IHDR", &[0, 0, 0, 1, 0, 0, 0, 1, 8, 0, 0, 0, 0]);
-        let second = u16::from(grey) + 2;
-        let sum = [second.to_be_bytes(), (u16::from(grey) + 1).to_be_bytes()].concat();
-        let data = [&[0x78, 1, 1, 2, 0, 0xfd, 0xff, 0, grey], &sum[..]].concat();
+        let second = u16::from(gray) + 2;
+        let sum = [second.to_be_bytes(), (u16::from(gray) + 1).to_be_bytes()].concat();
+        let data = [&[0x78, 1, 1, 2, 0, 0xfd, 0xff, 0, gray], &sum[..]].concat();
         [b"\x89PNG\r\n\x1a\n".to_vec(), head, chunk(b"IDAT", &data)].concat()
     }
 
@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn order_is_that_of_the_items_whatever_the_threads() {
         let items: Vec<u8> = (0..200).collect();
-        let expected: Vec<u8> = items.iter().flat_map(|grey| [*grey; 48]).collect();
+        let expected: Vec<u8> = items.iter().flat_map(|gray| [*gray; 48]).collect();
         for threads in [0, 1, 2, 7] {
             assert_eq!(decoded(&items, threads, &[]).as_ref(), Ok(&expected));
         }

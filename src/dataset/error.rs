@@ -14,125 +14,44 @@ use crate::text::show;
 /// Data that is missing or not the right bytes.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum DatasetError {
     /// Nowhere to be found.
     #[error("data set `{id}` is not on this machine; looked in {looked}")]
-    Missing {
-        /// Data set.
-        id: String,
-        /// Folders looked in.
-        looked: String,
-        /// Package that installs it, in words.
-        package: Option<String>,
-    },
+    Missing { id: String, looked: String, package: Option<String> },
     /// A file of it is missing.
     #[error("data set `{id}`: there is no `{name}` in {folder}")]
-    NoFile {
-        /// Data set.
-        id: String,
-        /// File, or its two possible names.
-        name: String,
-        /// Folder.
-        folder: PathBuf,
-    },
+    NoFile { id: String, name: String, folder: PathBuf },
     /// A file cannot be read or decompressed.
     #[error("data set `{id}`: {} cannot be read: {source}", show(&.path.to_string_lossy()))]
-    Read {
-        /// Data set.
-        id: String,
-        /// File.
-        path: PathBuf,
-        /// Cause.
-        source: io::Error,
-    },
+    Read { id: String, path: PathBuf, source: io::Error },
     /// Header, count or length of an IDX file is wrong.
     #[error("data set `{id}`: {path} {source}")]
-    Idx {
-        /// Data set.
-        id: String,
-        /// File.
-        path: PathBuf,
-        /// What is wrong.
-        source: IdxError,
-    },
+    Idx { id: String, path: PathBuf, source: IdxError },
     /// Length or labels of a CIFAR file are wrong.
     #[error("data set `{id}`: {path} {source}")]
-    Cifar {
-        /// Data set.
-        id: String,
-        /// File.
-        path: PathBuf,
-        /// What is wrong.
-        source: CifarError,
-    },
-    /// A picture that is none.
+    Cifar { id: String, path: PathBuf, source: CifarError },
+    /// An image that is none.
     #[error("data set `{id}`: {} {source}", show(&.path.to_string_lossy()))]
-    Picture {
-        /// Data set.
-        id: String,
-        /// File.
-        path: PathBuf,
-        /// What is wrong.
-        source: PictureError,
-    },
+    Picture { id: String, path: PathBuf, source: PictureError },
     /// The bytes are others.
     #[error("data set `{id}`: {} has SHA-256 {found}, expected {expected}", show(&.path.to_string_lossy()))]
-    Digest {
-        /// Data set.
-        id: String,
-        /// File (decompressed).
-        path: PathBuf,
-        /// Found.
-        found: Sha256Hex,
-        /// Expected.
-        expected: Sha256Hex,
-    },
+    Digest { id: String, path: PathBuf, found: Sha256Hex, expected: Sha256Hex },
     /// An unpacked folder that nobody listed the files of.
     #[error("data set `{id}`: {folder} has no {list} beside it, so its files cannot be verified")]
-    NoList {
-        /// Data set.
-        id: String,
-        /// Unpacked folder.
-        folder: PathBuf,
-        /// Name of the list.
-        list: String,
-    },
+    NoList { id: String, folder: PathBuf, list: String },
     /// The list of files.
     #[error("data set `{id}`: {source}")]
-    List {
-        /// Data set.
-        id: String,
-        /// What is wrong.
-        source: ListError,
-    },
+    List { id: String, source: ListError },
     /// Files that are not those of the list.
     #[error("data set `{id}`: {folder} is not what was unpacked from the archive: {}", first_few(.differences))]
-    Differs {
-        /// Data set.
-        id: String,
-        /// Folder.
-        folder: PathBuf,
-        /// Each file; never empty.
-        differences: Vec<Difference>,
-    },
-    /// The arrays are others than those known: a defect of this program, or pictures decoded differently.
+    Differs { id: String, folder: PathBuf, differences: Vec<Difference> },
+    /// The arrays are others than those known: a defect of this program, or images decoded differently.
     #[error("data set `{id}`: the decoded arrays have SHA-256 {found}, expected {expected}")]
-    Content {
-        /// Data set.
-        id: String,
-        /// Found.
-        found: Sha256Hex,
-        /// Expected.
-        expected: Sha256Hex,
-    },
-    /// Pictures that nobody resizes, or images that somebody wants to.
+    Content { id: String, found: Sha256Hex, expected: Sha256Hex },
+    /// Images of many sizes that nobody resizes, or images of one size that somebody resizes.
     #[error("data set `{id}` does not fit the track: it {problem}")]
-    Unfit {
-        /// Data set.
-        id: String,
-        /// Why.
-        problem: String,
-    },
+    Unfit { id: String, problem: String },
 }
 
 /// Differences that a message lists before it counts the rest.

@@ -52,81 +52,38 @@ impl fmt::Display for Place {
 /// A fetch that failed; what was verified before stays.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum FetchError {
     /// Nobody confirms its digests.
     #[error("data set `{id}`: no second source confirms the digest of its archive")]
-    Unconfirmed {
-        /// Data set.
-        id: String,
-    },
+    Unconfirmed { id: String },
     /// No publisher's address in the manifest.
     #[error("data set `{id}`: its manifest names no address to download {file} from")]
-    NoAddress {
-        /// Data set.
-        id: String,
-        /// File.
-        file: String,
-    },
+    NoAddress { id: String, file: String },
     /// No answer, or not the file.
     #[error(transparent)]
     Download(#[from] DownloadError),
     /// Another archive, and a known one.
     #[error("{place} is not the archive of `{id}`: {is}")]
-    Mistaken {
-        /// Where it is from.
-        place: String,
-        /// Data set.
-        id: String,
-        /// What it is.
-        is: String,
-    },
+    Mistaken { place: String, id: String, is: String },
     /// Another archive that nobody knows.
     #[error("{path} has SHA-256 {found}, the publisher's {file} has {expected}")]
-    Digest {
-        /// File.
-        path: PathBuf,
-        /// The publisher's name of it.
-        file: String,
-        /// Found.
-        found: Sha256Hex,
-        /// Expected.
-        expected: Sha256Hex,
-    },
+    Digest { path: PathBuf, file: String, found: Sha256Hex, expected: Sha256Hex },
     /// The archive holds what it should not.
     #[error("{archive}: {source}")]
-    Unpack {
-        /// Archive.
-        archive: PathBuf,
-        /// What is wrong.
-        source: UnpackError,
-    },
+    Unpack { archive: PathBuf, source: UnpackError },
     /// The archive does not hold what it should.
     #[error("{archive}: {source}")]
-    Contents {
-        /// Archive.
-        archive: PathBuf,
-        /// What is wrong.
-        source: ListError,
-    },
+    Contents { archive: PathBuf, source: ListError },
     /// A folder that has neither the archive nor the unpacked files.
     #[error("{folder} has neither {wanted}")]
-    NotThere {
-        /// Folder.
-        folder: PathBuf,
-        /// What it should have, in words.
-        wanted: String,
-    },
+    NotThere { folder: PathBuf, wanted: String },
     /// What was brought is not the data set.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
     /// A file cannot be read or copied.
     #[error("{path}: {source}")]
-    Io {
-        /// File.
-        path: PathBuf,
-        /// Cause.
-        source: io::Error,
-    },
+    Io { path: PathBuf, source: io::Error },
     /// A file cannot be written.
     #[error(transparent)]
     Write(#[from] ArtifactError),
@@ -255,7 +212,7 @@ impl Fetch<'_> {
             Source::BuiltIn => Ok(()),
             Source::Idx(source) => self.bring_idx(source, place, staging),
             Source::Cifar(source) => self.bring_cifar(source, place, staging),
-            Source::Pictures(source) => self.bring_pictures(source, place, staging),
+            Source::Pictures(source) => self.bring_images(source, place, staging),
         }
     }
 
@@ -314,18 +271,18 @@ impl Fetch<'_> {
         files.iter().flatten().try_for_each(|path| copy(path, &staging.join(path.file_name().unwrap_or_default())))
     }
 
-    /// Downloads beside the staging folder, where a broken download outlives this process.
+    /// Downloads next to the staging folder, where a broken download outlives this process.
     fn downloaded(&self, url: &str, published: &Published) -> Result<PathBuf, FetchError> {
         let waiting = self.downloads();
         fs::create_dir_all(&waiting).map_err(io_at(&waiting))?;
         let path = waiting.join(published.file);
         let mut progress = |bytes| self.watch.progress(published.file, bytes, published.bytes);
-        download(url, published, &path, &mut progress).map_err(|error| self.recognised(error, url))?;
+        download(url, published, &path, &mut progress).map_err(|error| self.recognized(error, url))?;
         Ok(path)
     }
 
     /// Says what a wrong download is, if it is known.
-    fn recognised(&self, error: DownloadError, url: &str) -> FetchError {
+    fn recognized(&self, error: DownloadError, url: &str) -> FetchError {
         let is = match &error {
             DownloadError::Length { found, .. } => {
                 identify(self.manifest, |bytes, _| bytes == *found).map(|is| format!("by its length, {is}"))
@@ -365,22 +322,22 @@ impl Fetch<'_> {
         source.files().try_for_each(|file| copy_in(&file.name))
     }
 
-    fn bring_pictures(&self, source: &PictureSource, place: &Place, staging: &Path) -> Result<(), FetchError> {
+    fn bring_images(&self, source: &PictureSource, place: &Place, staging: &Path) -> Result<(), FetchError> {
         if let Some(folder) = unpacked_at(place, &source.archive) {
-            return self.copy_pictures(source, folder, staging);
+            return self.copy_images(source, folder, staging);
         }
         let archive = self.archive(&source.archive, place)?;
-        let pictures = u64::from(self.manifest.train) + u64::from(self.manifest.evaluation);
+        let images = u64::from(self.manifest.train) + u64::from(self.manifest.evaluation);
         let wanted = |path: &str| place_of(source, path).is_some();
-        let least = Least { files: pictures, member_bytes: 0, total_bytes: 0 };
+        let least = Least { files: images, member_bytes: 0, total_bytes: 0 };
         let unpacked = self.unpack(&archive, staging, &wanted, least)?;
         let list = FileList::of_unpacked(self.manifest, source, unpacked)
             .map_err(|source| FetchError::Contents { archive, source })?;
         Ok(list.write(&staging.join(list_name(source)))?)
     }
 
-    /// An unpacked folder with the list of its files beside it, or the folder that both lie in.
-    fn copy_pictures(&self, source: &PictureSource, folder: &Path, staging: &Path) -> Result<(), FetchError> {
+    /// An unpacked folder with the list of its files next to it, or the folder that both lie in.
+    fn copy_images(&self, source: &PictureSource, folder: &Path, staging: &Path) -> Result<(), FetchError> {
         let is_root =
             folder.file_name().is_some_and(|name| name == source.root.as_str()) && !folder.join(&source.root).exists();
         let folder = if is_root { folder.parent().unwrap_or(folder) } else { folder };
@@ -391,7 +348,7 @@ impl Fetch<'_> {
         verify(self.manifest, &Folder::At(folder.to_owned()))?;
         for (number, file) in (1..).zip(list.files()) {
             copy(&folder.join(&file.path), &staging.join(&file.path))?;
-            self.watch.progress("pictures", number, list.files().len() as u64);
+            self.watch.progress("images", number, list.files().len() as u64);
         }
         Ok(list.write(&staging.join(list_name(source)))?)
     }
@@ -435,7 +392,7 @@ impl Fetch<'_> {
         wanted: &dyn Fn(&str) -> bool,
         least: Least,
     ) -> Result<Vec<Unpacked>, FetchError> {
-        // Pictures do not compress, and arrays may compress to nothing. Twice the number of files leaves room for strays.
+        // Images do not compress, and arrays may compress to nothing. Twice the number of files leaves room for strays.
         let bytes_in_archive = fs::metadata(archive).map_err(io_at(archive))?.len();
         let limits = Limits {
             members: 2 * least.files + 1000,

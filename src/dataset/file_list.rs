@@ -1,5 +1,5 @@
-//! The list of every picture of a verified archive: path, length, digest, split and class. It is made while the archive
-//! is unpacked and lies beside the unpacked folder, which can then be verified without the archive.
+//! The list of every image of a verified archive: path, length, digest, split and class. It is made while the archive
+//! is unpacked and lies next to the unpacked folder, which can then be verified without the archive.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -37,61 +37,48 @@ struct Header {
 /// The two splits of a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Split {
+pub(crate) enum Split {
     /// What is trained on.
     Train,
     /// What accuracy is measured on.
     Evaluation,
 }
 
-/// One picture: a line of the list.
+/// One image: a line of the list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ListedFile {
+pub(crate) struct ListedFile {
     /// Path in the archive, with `/` between its parts.
-    pub path: String,
+    pub(crate) path: String,
     /// Length.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
     /// SHA-256.
-    pub sha256: Sha256Hex,
+    pub(crate) sha256: Sha256Hex,
     /// Split that its folder stands for.
-    pub split: Split,
+    pub(crate) split: Split,
     /// Label that its folder stands for.
-    pub label: u8,
+    pub(crate) label: u8,
 }
 
-/// The list: training pictures first, then by label, then by name, whatever the order in the archive.
+/// The list: training images first, then by label, then by name, whatever the order in the archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileList {
+pub(crate) struct FileList {
     header: Header,
     files: Vec<ListedFile>,
 }
 
 /// A file that is not as listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum Difference {
     /// Listed, not there.
-    Missing {
-        /// Path in the archive.
-        path: String,
-    },
+    Missing { path: String },
     /// There, not listed.
-    Extra {
-        /// Path in the archive.
-        path: String,
-    },
+    Extra { path: String },
     /// Other bytes.
-    Altered {
-        /// Path in the archive.
-        path: String,
-    },
-    /// A listed picture in the folder of another split or class.
-    Mislabelled {
-        /// Where it lies.
-        path: String,
-        /// Where it belongs.
-        belongs: String,
-    },
+    Altered { path: String },
+    /// A listed image in the folder of another split or class.
+    Mislabelled { path: String, belongs: String },
 }
 
 impl fmt::Display for Difference {
@@ -110,46 +97,23 @@ impl fmt::Display for Difference {
 /// A list that cannot be used, or an archive that it cannot be made from.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ListError {
     /// It cannot be read.
     #[error("the list of files {path} cannot be read: {source}")]
-    Read {
-        /// List.
-        path: PathBuf,
-        /// Cause.
-        source: io::Error,
-    },
+    Read { path: PathBuf, source: io::Error },
     /// A line is not what it should be.
     #[error("the list of files {path}, line {line}: {problem}")]
-    Line {
-        /// List.
-        path: PathBuf,
-        /// Line, from 1.
-        line: usize,
-        /// What is wrong.
-        problem: String,
-    },
+    Line { path: PathBuf, line: usize, problem: String },
     /// Its totals are not those that its first line states, or it was made from another archive.
     #[error("the list of files {path} {problem}")]
-    Header {
-        /// List.
-        path: PathBuf,
-        /// What is wrong.
-        problem: String,
-    },
-    /// Pictures of a class that are more or fewer than the manifest says.
-    #[error("`{folder}` holds {found} pictures, expected {expected}")]
-    Count {
-        /// Folder in the archive.
-        folder: String,
-        /// Found.
-        found: usize,
-        /// Expected.
-        expected: u32,
-    },
+    Header { path: PathBuf, problem: String },
+    /// Images of a class that are more or fewer than the manifest says.
+    #[error("`{folder}` holds {found} images, expected {expected}")]
+    Count { folder: String, found: usize, expected: u32 },
 }
 
-/// What a path in the archive is a picture of: `root/split/class/name.extension`, and no hidden file.
+/// What a path in the archive is an image of: `root/split/class/name.extension`, and no hidden file.
 pub(super) fn place_of(source: &PictureSource, path: &str) -> Option<(Split, u8)> {
     let parts: Vec<&str> = path.split('/').collect();
     let [root, split, folder, name] = parts[..] else { return None };
@@ -165,14 +129,14 @@ pub(super) fn place_of(source: &PictureSource, path: &str) -> Option<(Split, u8)
     Some((split, u8::try_from(label).ok()?))
 }
 
-/// Name of the list beside the unpacked folder.
+/// Name of the list next to the unpacked folder.
 pub(super) fn list_name(source: &PictureSource) -> String {
     format!("{}.files.jsonl", source.root)
 }
 
 impl FileList {
-    /// Lists what was unpacked from the archive, once every class has as many pictures as the manifest says.
-    pub fn of_unpacked(
+    /// Lists what was unpacked from the archive, once every class has as many images as the manifest says.
+    pub(crate) fn of_unpacked(
         manifest: &Manifest,
         source: &PictureSource,
         unpacked: Vec<Unpacked>,
@@ -187,18 +151,13 @@ impl FileList {
         Ok(Self { header: header(manifest, source, &files), files })
     }
 
-    /// The pictures.
-    pub fn files(&self) -> &[ListedFile] {
+    /// The images.
+    pub(crate) fn files(&self) -> &[ListedFile] {
         &self.files
     }
 
-    /// Copies among the files, by digest.
-    pub fn duplicates(&self) -> Duplicates {
-        self.header.duplicates
-    }
-
     /// Writes the list: a JSON object a line, the first of which describes the rest.
-    pub fn write(&self, path: &Path) -> Result<(), ArtifactError> {
+    pub(crate) fn write(&self, path: &Path) -> Result<(), ArtifactError> {
         let line = |text: serde_json::Result<String>| text.expect("strings and numbers are JSON") + "\n";
         let mut text = line(serde_json::to_string(&self.header));
         self.files.iter().for_each(|file| text += &line(serde_json::to_string(file)));
@@ -206,7 +165,7 @@ impl FileList {
     }
 
     /// Reads the list and refuses one that was not made from the manifest's archive.
-    pub fn read(path: &Path, manifest: &Manifest, source: &PictureSource) -> Result<Self, ListError> {
+    pub(crate) fn read(path: &Path, manifest: &Manifest, source: &PictureSource) -> Result<Self, ListError> {
         let list = parse(path)?;
         let wrong = |problem: String| Err(ListError::Header { path: path.to_owned(), problem });
         for file in &list.files {
@@ -219,7 +178,7 @@ impl FileList {
         }
         let place = |file: &ListedFile| (file.split, file.label, file.path.clone());
         if !list.files.is_sorted_by(|a, b| place(a) < place(b)) {
-            return wrong("is not in its order, or names a picture twice".to_owned());
+            return wrong("is not in its order, or names an image twice".to_owned());
         }
         check_counts(source, &list.files)?;
         if list.header != header(manifest, source, &list.files) {
@@ -228,11 +187,11 @@ impl FileList {
         Ok(list)
     }
 
-    /// Compares every picture below `folder`, which holds the root of the archive, with the list.
-    pub fn differences(&self, folder: &Path, source: &PictureSource) -> io::Result<Vec<Difference>> {
+    /// Compares every image below `folder`, which holds the root of the archive, with the list.
+    pub(crate) fn differences(&self, folder: &Path, source: &PictureSource) -> io::Result<Vec<Difference>> {
         let listed: BTreeMap<&str, &ListedFile> = self.files.iter().map(|file| (file.path.as_str(), file)).collect();
         let by_digest: HashMap<Sha256Hex, &ListedFile> = self.files.iter().map(|file| (file.sha256, file)).collect();
-        let mut found = pictures_below(folder, &source.root, &source.extension)?;
+        let mut found = images_below(folder, &source.root, &source.extension)?;
         found.sort();
         let mut differences = Vec::new();
         let mut misplaced = Vec::new();
@@ -271,8 +230,8 @@ fn digest_of(path: &Path) -> Option<Sha256Hex> {
     if regular { sha256_file(path).ok() } else { None }
 }
 
-/// Paths below `folder` of everything below `folder/root` that is named like a picture; links are not followed.
-fn pictures_below(folder: &Path, root: &str, extension: &str) -> io::Result<Vec<String>> {
+/// Paths below `folder` of everything below `folder/root` that is named like an image; links are not followed.
+fn images_below(folder: &Path, root: &str, extension: &str) -> io::Result<Vec<String>> {
     let mut found = Vec::new();
     let mut waiting = vec![root.to_owned()];
     while let Some(at) = waiting.pop() {

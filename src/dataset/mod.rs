@@ -29,10 +29,10 @@ pub use download::{DownloadError, Patience, Published, download, download_with};
 pub use duplicates::{Duplicates, count_duplicates};
 pub use error::DatasetError;
 pub use fetch::{Fetch, FetchError, Place, prune_downloads};
-pub use file_list::{Difference, FileList, ListError, ListedFile, Split};
+pub use file_list::{Difference, ListError};
 pub use idx::{IdxError, decode as decode_idx};
 pub use manifest::{Archive, IdxFile, Manifest, ManifestError, Source, UnknownDataset, all, by_id, is_shipped};
-pub use picture::{DECODER, MOST_PIXELS, Picture, PictureError, decode as decode_picture};
+pub use picture::{MOST_PIXELS, Picture, PictureError, decode as decode_picture};
 pub use prepare::{Prepared, prepare, verify};
 pub use resize::{Resize, Resizer};
 pub use store::{Folder, default_folder, find};
@@ -43,6 +43,6 @@ use crate::arrays::Arrays;
 use crate::artifact::{Sha256Hex, sha256_hex};
 
 /// SHA-256 over the decoded arrays: what was trained on, whatever files it came from.
-pub fn content_digest(arrays: &Arrays) -> Sha256Hex {
+pub(crate) fn content_digest(arrays: &Arrays) -> Sha256Hex {
     sha256_hex(arrays.bytes())
 }

@@ -1,4 +1,4 @@
-//! Pictures as Pillow's `Image.open(file).convert("RGB")` gives them: JPEG and PNG, told apart by their first bytes
+//! Images as Pillow's `Image.open(file).convert("RGB")` gives them: JPEG and PNG, told apart by their first bytes
 //! and never by a name.
 //!
 //! What Pillow refuses is refused here, and what it repairs is repaired the same way: the JPEGs are decoded by the same
@@ -12,15 +12,15 @@ mod png;
 /// What shapes the decoded and resized pixels, for the digests of caches and for results.
 ///
 /// Whoever changes a byte of what [`decode`] or the resizer gives changes this too.
-pub const DECODER: &str = "mozjpeg-sys 2.2.3, png 1, fast_image_resize 6.1 in the order of Pillow 13";
+pub(super) const DECODER: &str = "mozjpeg-sys 2.2.3, png 1, fast_image_resize 6.1 in the order of Pillow 13";
 
-/// Most pixels of a picture: a bomb of a few bytes that says it is larger fills no memory.
+/// Most pixels of an image: a bomb of a few bytes that says it is larger fills no memory.
 pub const MOST_PIXELS: u64 = 64_000_000;
 
 /// Bytes of a pixel of a [`Picture`].
 const PIXEL: usize = 4;
 
-/// A decoded picture: rows from the top, columns from the left.
+/// A decoded image: rows from the top, columns from the left.
 ///
 /// A pixel is kept as Pillow keeps it, in four bytes: red, green, blue and 255. Vectors like that better than three.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// A picture of the given bytes: row, column, and then red, green, blue.
+    /// An image of the given bytes: row, column, and then red, green, blue.
     ///
     /// # Panics
     ///
@@ -43,7 +43,7 @@ impl Picture {
     }
 
     fn from_pixels(width: u32, height: u32, pixels: Vec<u8>) -> Self {
-        assert!(width > 0 && height > 0, "a picture has pixels");
+        assert!(width > 0 && height > 0, "an image has pixels");
         assert_eq!(pixels.len(), width as usize * height as usize * PIXEL, "four bytes a pixel");
         Self { width, height, pixels }
     }
@@ -68,30 +68,30 @@ impl Picture {
         &self.pixels
     }
 
-    /// The memory, for another picture.
+    /// The memory, for another image.
     pub(super) fn into_spare(self) -> Vec<u8> {
         self.pixels
     }
 }
 
-/// Why bytes are no picture. The messages follow the name of a file.
+/// Why bytes are no image. The messages follow the name of a file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PictureError {
     /// No bytes at all.
     #[error("is empty")]
     Empty,
-    /// A picture of a format that is not read.
-    #[error("is a picture in the format {format}; only JPEG and PNG are read")]
+    /// An image of a format that is not read.
+    #[error("is an image in the format {format}; only JPEG and PNG are read")]
     Format {
         /// The format.
         format: &'static str,
     },
-    /// Not the first bytes of any picture.
-    #[error("is neither a JPEG nor a PNG picture")]
+    /// Not the first bytes of any image.
+    #[error("is neither a JPEG nor a PNG image")]
     Unknown,
-    /// The bytes end before the picture does.
-    #[error("is truncated: its {length} bytes end before the picture does")]
+    /// The bytes end before the image does.
+    #[error("is truncated: its {length} bytes end before the image does")]
     Truncated {
         /// Length in bytes.
         length: usize,
@@ -130,7 +130,7 @@ impl PictureError {
     }
 }
 
-/// The picture in the bytes of a file.
+/// The image in the bytes of a file.
 ///
 /// At most [`MOST_PIXELS`] pixels are decoded, and the memory needed is bounded by them whatever the bytes say.
 pub fn decode(bytes: &[u8]) -> Result<Picture, PictureError> {
@@ -168,7 +168,7 @@ fn room(width: u32, height: u32) -> Result<usize, PictureError> {
     }
     match usize::try_from(pixels * PIXEL as u64) {
         Ok(bytes) if bytes > 0 => Ok(bytes),
-        _ => Err(PictureError::Header { why: "the picture has no pixels" }),
+        _ => Err(PictureError::Header { why: "the image has no pixels" }),
     }
 }
 
@@ -180,12 +180,12 @@ mod tests {
 
     #[test]
     fn formats_are_told_by_their_first_bytes_and_named() {
-        let message = |bytes: &[u8]| decode(bytes).expect_err("no picture").to_string();
+        let message = |bytes: &[u8]| decode(bytes).expect_err("no image").to_string();
         assert_eq!(message(b""), "is empty");
-        assert_eq!(message(b"GIF89a......"), "is a picture in the format GIF; only JPEG and PNG are read");
-        assert_eq!(message(b"RIFF\0\0\0\0WEBPVP8 "), "is a picture in the format WebP; only JPEG and PNG are read");
-        assert_eq!(message(b"<!DOCTYPE html>"), "is neither a JPEG nor a PNG picture");
-        assert_eq!(message(b"\xff\xd8"), "is neither a JPEG nor a PNG picture");
+        assert_eq!(message(b"GIF89a......"), "is an image in the format GIF; only JPEG and PNG are read");
+        assert_eq!(message(b"RIFF\0\0\0\0WEBPVP8 "), "is an image in the format WebP; only JPEG and PNG are read");
+        assert_eq!(message(b"<!DOCTYPE html>"), "is neither a JPEG nor a PNG image");
+        assert_eq!(message(b"\xff\xd8"), "is neither a JPEG nor a PNG image");
     }
 
     #[test]

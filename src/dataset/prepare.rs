@@ -32,11 +32,11 @@ pub struct Prepared {
     pub content_sha256: Sha256Hex,
     /// Copies among the images.
     pub duplicates: Duplicates,
-    /// What decoded and resized the pictures; `None` where nothing had to.
+    /// What decoded and resized the images; `None` where nothing had to.
     pub decoder: Option<&'static str>,
 }
 
-/// Prepares the arrays of a data set. Pictures come out of the cache if they are there; all else is read, verified and
+/// Prepares the arrays of a data set. Images come out of the cache if they are there; all else is read, verified and
 /// decoded every time, since that takes no longer. `given` is the user's folder for the files, if there is one.
 pub fn prepare(
     manifest: &Manifest,
@@ -47,7 +47,7 @@ pub fn prepare(
     let shapes = shapes_of(manifest, resize)?;
     let (stored, decoder) = match (&manifest.source, resize) {
         (Source::Pictures(source), Some(resize)) => {
-            (of_pictures(manifest, source, shapes, resize, given, watch)?, Some(DECODER))
+            (of_images(manifest, source, shapes, resize, given, watch)?, Some(DECODER))
         }
         _ => (of_arrays(manifest, resize, read(manifest, shapes, &store::find(manifest, given)?)?), None),
     };
@@ -59,7 +59,7 @@ pub fn prepare(
 }
 
 fn shapes_of(manifest: &Manifest, resize: Option<Resize>) -> Result<ArrayShapes, DatasetError> {
-    let problem = if resize.is_some() { "has images of one size already" } else { "has pictures that nobody resizes" };
+    let problem = if resize.is_some() { "has images of one size already" } else { "has images that nobody resizes" };
     let unfit = || DatasetError::Unfit { id: manifest.id.to_string(), problem: problem.to_owned() };
     manifest.shapes(resize).ok_or_else(unfit)
 }
@@ -90,7 +90,7 @@ fn made() -> Vec<u8> {
 /// Verifies every byte of a data set without preparing it.
 pub fn verify(manifest: &Manifest, folder: &Folder) -> Result<(), DatasetError> {
     match (&manifest.source, folder) {
-        (Source::Pictures(source), Folder::At(folder)) => verify_pictures(manifest, source, folder),
+        (Source::Pictures(source), Folder::At(folder)) => verify_images(manifest, source, folder),
         _ => read(manifest, shapes_of(manifest, None)?, folder).map(|_| ()),
     }
 }
@@ -196,7 +196,7 @@ fn read_cifar_file(
     same(sha256_hex(&bytes), file.sha256, manifest, path).map(|()| decoded)
 }
 
-/// The list of files beside an unpacked folder.
+/// The list of files next to an unpacked folder.
 pub(super) fn list_of(manifest: &Manifest, source: &PictureSource, folder: &Path) -> Result<FileList, DatasetError> {
     let id = || manifest.id.to_string();
     let path = folder.join(list_name(source));
@@ -210,7 +210,7 @@ pub(super) fn list_of(manifest: &Manifest, source: &PictureSource, folder: &Path
     Err(DatasetError::NoFile { id: id(), name: source.root.clone(), folder: folder.to_owned() })
 }
 
-fn verify_pictures(manifest: &Manifest, source: &PictureSource, folder: &Path) -> Result<(), DatasetError> {
+fn verify_images(manifest: &Manifest, source: &PictureSource, folder: &Path) -> Result<(), DatasetError> {
     let id = || manifest.id.to_string();
     let list = list_of(manifest, source, folder)?;
     let differences = list.differences(folder, source).map_err(|error| DatasetError::Read {
@@ -224,8 +224,8 @@ fn verify_pictures(manifest: &Manifest, source: &PictureSource, folder: &Path) -
     Err(DatasetError::Differs { id: id(), folder: folder.join(&source.root), differences })
 }
 
-/// Pictures from the cache, else decoded and put there.
-fn of_pictures(
+/// Images from the cache, else decoded and put there.
+fn of_images(
     manifest: &Manifest,
     source: &PictureSource,
     shapes: ArrayShapes,
@@ -241,16 +241,16 @@ fn of_pictures(
         Err(Unusable::Absent) => {}
         Err(damaged) => watch.note(&format!("{damaged}; they are made again")),
     }
-    let Folder::At(folder) = store::find(manifest, given)? else { unreachable!("pictures are never built in") };
+    let Folder::At(folder) = store::find(manifest, given)? else { unreachable!("images are never built in") };
     let arrays = decode(manifest, source, shapes, resize, &folder, watch)?;
     let stored = of_arrays(manifest, Some(resize), arrays);
     if let Err(error) = recipe.store(&cache, &stored) {
-        watch.note(&format!("the prepared arrays are not kept: {error}; the next session has to decode again"));
+        watch.note(&format!("the preprocessed arrays are not kept: {error}; the next session has to decode again"));
     }
     Ok(stored)
 }
 
-/// Reads, verifies, decodes and resizes every picture on the list.
+/// Reads, verifies, decodes and resizes every image on the list.
 fn decode(
     manifest: &Manifest,
     source: &PictureSource,
@@ -276,7 +276,7 @@ fn decode(
     };
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
     let of = list.files().len() as u64;
-    let progress = |done: usize| watch.progress("pictures", done as u64, of);
+    let progress = |done: usize| watch.progress("images", done as u64, of);
     let images = decode_all(list.files(), read, refused, resize, threads, &progress)?;
     let of = |split| list.files().iter().filter(move |file| file.split == split).map(|file| file.label);
     let (train, evaluation) = images.split_at(shapes.train as usize * shapes.image_bytes());

@@ -1,6 +1,6 @@
-//! Pictures made as large as a track wants them, like torchvision makes them of a Pillow picture.
+//! Images made as large as a track wants them, like torchvision makes them of a Pillow image.
 //!
-//! The filter is Pillow's, a triangle as wide as the picture shrinks, and so is the order of its two passes: rows and
+//! The filter is Pillow's, a triangle as wide as the image shrinks, and so is the order of its two passes: rows and
 //! columns are resized one after the other, and between the two every value is rounded to a byte. The weights have fewer
 //! bits than Pillow's, which moves a few values in a thousand by one. The bytes are the same whatever instructions a
 //! machine has. Nothing here cuts out, flips or shifts at random: that is training.
@@ -39,13 +39,13 @@ impl Resize {
         }
     }
 
-    /// Bytes of one resized picture.
+    /// Bytes of one resized image.
     pub fn bytes(self) -> usize {
         let side = self.side() as usize;
         side * side * 3
     }
 
-    /// Width and height of the whole picture once resized; the square is cut from its centre.
+    /// Width and height of the whole image once resized; the square is cut from its center.
     fn scaled(self, width: u32, height: u32) -> (u64, u64) {
         let (width, height, side) = (u64::from(width), u64::from(height), u64::from(self.side()));
         match self {
@@ -67,40 +67,40 @@ impl fmt::Display for Resize {
     }
 }
 
-/// One direction of a resize: a stretch of pixels, whole ones or not, becomes the side of the square.
+/// One direction of a resize: a segment of pixels, whole ones or not, becomes the side of the square.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Axis {
-    /// Length of the picture, in pixels.
+    /// Length of the image, in pixels.
     whole: u32,
-    /// Where the stretch begins.
+    /// Where the segment begins.
     start: f64,
     /// How long it is.
     length: f64,
 }
 
 impl Axis {
-    /// The `side` pixels in the centre of `whole` pixels made `scaled` pixels long.
+    /// The `side` pixels in the center of `whole` pixels made `scaled` pixels long.
     fn new(whole: u32, scaled: u64, side: u32) -> Self {
         let scale = f64::from(whole) / real(scaled);
-        let start = real(centre_offset(scaled, u64::from(side))) * scale;
+        let start = real(center_offset(scaled, u64::from(side))) * scale;
         Self { whole, start, length: (f64::from(side) * scale).min(f64::from(whole) - start) }
     }
 
-    /// The pixels that the filter reaches from the stretch, and some more.
+    /// The pixels that the filter reaches from the segment, and some more.
     fn reach(self, side: u32) -> Range<u32> {
         let reach = (self.length / f64::from(side)).max(1.0) + 2.0;
         let end = (self.start + self.length + reach).ceil();
         truncated(self.start - reach)..truncated(end).min(self.whole)
     }
 
-    /// The same stretch of a picture that was cut off before `first`.
+    /// The same segment of an image that was cut off before `first`.
     fn after(self, first: u32) -> Self {
         Self { start: self.start - f64::from(first), ..self }
     }
 }
 
-/// Where a square of `side` begins in the centre of `scaled` pixels: Python's `round`, which takes halves to even.
-fn centre_offset(scaled: u64, side: u64) -> u64 {
+/// Where a square of `side` begins in the center of `scaled` pixels: Python's `round`, which takes halves to even.
+fn center_offset(scaled: u64, side: u64) -> u64 {
     let spare = scaled - side;
     let half = spare / 2;
     if spare.is_multiple_of(2) || half.is_multiple_of(2) { half } else { half + 1 }
@@ -111,12 +111,8 @@ fn real(pixels: u64) -> f64 {
     pixels as f64
 }
 
-/// A place towards nought, at least nought.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a place in a picture; below nought is nought"
-)]
+/// A place towards zero, at least zero.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place in an image; below zero is zero")]
 fn truncated(place: f64) -> u32 {
     place as u32
 }
@@ -130,7 +126,7 @@ fn columns_first(from: (u32, u32), to: (u64, u64)) -> bool {
     columns > 0 && columns > 2 * rows
 }
 
-/// Resizes pictures one after the other; the memory for that is kept from one to the next.
+/// Resizes images one after the other; the memory for that is kept from one to the next.
 #[derive(Debug, Default)]
 pub struct Resizer {
     inner: fir::Resizer,
@@ -144,28 +140,28 @@ impl Resizer {
         Self::default()
     }
 
-    /// Writes a picture's `side * side * 3` bytes: row, column, channel.
+    /// Writes an image's `side * side * 3` bytes: row, column, channel.
     ///
     /// # Panics
     ///
-    /// If `out` has another length, or the side is nought.
-    pub fn apply(&mut self, picture: &Picture, resize: Resize, out: &mut [u8]) {
+    /// If `out` has another length, or the side is zero.
+    pub fn apply(&mut self, image: &Picture, resize: Resize, out: &mut [u8]) {
         let side = resize.side();
         assert!(side > 0, "a square has pixels");
-        assert_eq!(out.len(), resize.bytes(), "room for one resized picture");
-        let (from, to) = ((picture.width(), picture.height()), resize.scaled(picture.width(), picture.height()));
+        assert_eq!(out.len(), resize.bytes(), "room for one resized image");
+        let (from, to) = ((image.width(), image.height()), resize.scaled(image.width(), image.height()));
         let (across, down) = (Axis::new(from.0, to.0, side), Axis::new(from.1, to.1, side));
         let (mut between, mut square) = (std::mem::take(&mut self.between), std::mem::take(&mut self.square));
         square.resize(bytes(side, side), 0);
         if columns_first(from, to) {
             between.resize(bytes(from.0, side), 0);
-            self.columns(picture.pixels(), from.0, down, side, &mut between);
+            self.columns(image.pixels(), from.0, down, side, &mut between);
             self.rows(&between, side, across, side, &mut square);
         } else {
             let needed = down.reach(side);
             let rows = needed.end - needed.start;
             between.resize(bytes(side, rows), 0);
-            let source = &picture.pixels()[bytes(from.0, needed.start)..bytes(from.0, needed.end)];
+            let source = &image.pixels()[bytes(from.0, needed.start)..bytes(from.0, needed.end)];
             self.rows(source, rows, across, side, &mut between);
             let down = Axis { whole: rows, ..down.after(needed.start) };
             self.columns(&between, side, down, side, &mut square);
@@ -179,31 +175,31 @@ impl Resizer {
 
     /// Resizes each of some rows to `side` pixels.
     fn rows(&mut self, source: &[u8], rows: u32, across: Axis, side: u32, out: &mut [u8]) {
-        let stretch = (across.start, 0.0, across.length, f64::from(rows));
-        self.pass((source, across.whole, rows), stretch, out, (side, rows));
+        let segment = (across.start, 0.0, across.length, f64::from(rows));
+        self.pass((source, across.whole, rows), segment, out, (side, rows));
     }
 
     /// Resizes each of some columns to `side` pixels.
     fn columns(&mut self, source: &[u8], columns: u32, down: Axis, side: u32, out: &mut [u8]) {
-        let stretch = (0.0, down.start, f64::from(columns), down.length);
-        self.pass((source, columns, down.whole), stretch, out, (columns, side));
+        let segment = (0.0, down.start, f64::from(columns), down.length);
+        self.pass((source, columns, down.whole), segment, out, (columns, side));
     }
 
-    /// Resizes a stretch (left, top, width, height) of a picture in one direction. What goes before width and height
+    /// Resizes a segment (left, top, width, height) of an image in one direction. What goes before width and height
     /// are the bytes.
-    fn pass(&mut self, from: (&[u8], u32, u32), stretch: (f64, f64, f64, f64), out: &mut [u8], to: (u32, u32)) {
+    fn pass(&mut self, from: (&[u8], u32, u32), segment: (f64, f64, f64, f64), out: &mut [u8], to: (u32, u32)) {
         let source = ImageRef::new(from.1, from.2, from.0, fir::PixelType::U8x4).expect("four bytes a pixel");
         let mut target =
             Image::from_slice_u8(to.0, to.1, out, fir::PixelType::U8x4).expect("room for four bytes a pixel");
         let options = fir::ResizeOptions::new()
             .resize_alg(fir::ResizeAlg::Convolution(fir::FilterType::Bilinear))
             .use_alpha(false)
-            .crop(stretch.0, stretch.1, stretch.2, stretch.3);
-        self.inner.resize(&source, &mut target, &options).expect("the stretch lies within the picture");
+            .crop(segment.0, segment.1, segment.2, segment.3);
+        self.inner.resize(&source, &mut target, &options).expect("the segment lies within the image");
     }
 }
 
-/// Bytes of a picture of four bytes a pixel.
+/// Bytes of an image of four bytes a pixel.
 fn bytes(width: u32, height: u32) -> usize {
     width as usize * height as usize * 4
 }
@@ -214,9 +210,9 @@ mod tests {
 
     use super::*;
 
-    fn resized(picture: &Picture, resize: Resize) -> Vec<u8> {
+    fn resized(image: &Picture, resize: Resize) -> Vec<u8> {
         let mut out = vec![0; resize.bytes()];
-        Resizer::new().apply(picture, resize, &mut out);
+        Resizer::new().apply(image, resize, &mut out);
         out
     }
 
@@ -228,9 +224,9 @@ mod tests {
 
     #[test]
     fn a_square_of_the_right_size_is_left_as_it_is() {
-        let picture = ramp(16, 16);
-        assert_eq!(resized(&picture, Resize::Squash { side: 16 }), picture.rgb());
-        assert_eq!(resized(&picture, Resize::ShortestSideThenCentreCrop { side: 16 }), picture.rgb());
+        let image = ramp(16, 16);
+        assert_eq!(resized(&image, Resize::Squash { side: 16 }), image.rgb());
+        assert_eq!(resized(&image, Resize::ShortestSideThenCentreCrop { side: 16 }), image.rgb());
     }
 
     /// The figures are Pillow's: `Image.frombytes("RGB", (4, 1), ...).resize((2, 2), BILINEAR)` and back up.
@@ -247,7 +243,7 @@ mod tests {
     fn the_centre_is_python_s() {
         let offsets = [(10, 10, 0), (11, 10, 0), (12, 10, 1), (13, 10, 2), (14, 10, 2), (15, 10, 2), (17, 10, 4)];
         for (scaled, side, offset) in offsets {
-            assert_eq!(centre_offset(scaled, side), offset, "{scaled} {side}");
+            assert_eq!(center_offset(scaled, side), offset, "{scaled} {side}");
         }
         assert_eq!(Resize::ShortestSideThenCentreCrop { side: 128 }.scaled(213, 160), (170, 128));
     }
@@ -282,14 +278,14 @@ mod tests {
     fn all_instructions_give_the_same_bytes() {
         let mut resizer = Resizer::new();
         for (width, height) in [(213, 160), (160, 213), (61, 123), (33, 7), (5, 90), (1000, 9)] {
-            let picture = ramp(width, height);
+            let image = ramp(width, height);
             for resize in [Resize::Squash { side: 64 }, Resize::ShortestSideThenCentreCrop { side: 48 }] {
-                let expected = resized(&picture, resize);
+                let expected = resized(&image, resize);
                 for instructions in instructions() {
                     // SAFETY: every machine that this runs on has had SSE 4.1 for fifteen years, and `best` is its own.
                     unsafe { resizer.inner.set_cpu_extensions(instructions) };
                     let mut out = vec![0; resize.bytes()];
-                    resizer.apply(&picture, resize, &mut out);
+                    resizer.apply(&image, resize, &mut out);
                     assert_eq!(out, expected, "{width} x {height}, {resize:?}, {instructions:?}");
                 }
             }
@@ -300,11 +296,11 @@ mod tests {
         #[test]
         fn a_resizer_remembers_nothing(width in 1_u32..40, height in 1_u32..40, side in 1_u32..20, squash: bool) {
             let resize = if squash { Resize::Squash { side } } else { Resize::ShortestSideThenCentreCrop { side } };
-            let (picture, mut resizer, mut out) = (ramp(width, height), Resizer::new(), vec![0; resize.bytes()]);
+            let (image, mut resizer, mut out) = (ramp(width, height), Resizer::new(), vec![0; resize.bytes()]);
             resizer.apply(&ramp(height, width), resize, &mut out);
-            resizer.apply(&picture, resize, &mut out);
-            prop_assert_eq!(&out, &resized(&picture, resize));
-            prop_assert!(out.iter().max() <= picture.rgb().iter().max(), "no pixel is brighter than all of those it is made of");
+            resizer.apply(&image, resize, &mut out);
+            prop_assert_eq!(&out, &resized(&image, resize));
+            prop_assert!(out.iter().max() <= image.rgb().iter().max(), "no pixel is brighter than all of those it is made of");
         }
     }
 }

@@ -1,8 +1,8 @@
-//! The built-in data set: ten classes of 32x32 colour pictures that the program draws itself.
+//! The built-in data set: ten classes of 32x32 color images that the program draws itself.
 //!
-//! Every picture holds one figure under random pose, scale, colour, clutter, occlusion and noise. Seven classes are
+//! Every image holds one figure under random pose, scale, color, clutter, occlusion and noise. Seven classes are
 //! told by outline (the figure is painted in one tone), three by texture (the outline is then any of three). Contrast
-//! has either sign and lighting differs more between pictures than figure and ground do, so single pixels say little:
+//! has either sign and lighting differs more between images than figure and ground do, so single pixels say little:
 //! a linear classifier stays far below what a small convolutional network learns.
 //!
 //! The bytes must be the same on every machine, so this module uses integers only: no floating point, no library
@@ -16,16 +16,16 @@ use std::thread;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore as _, SeedableRng as _};
 
-/// Pixels on each side of a picture.
+/// Pixels on each side of an image.
 const SIDE: usize = 32;
 
-/// Colour channels of a pixel: red, green, blue.
+/// Color channels of a pixel: red, green, blue.
 const CHANNELS: usize = 3;
 
-/// Pictures in the training split.
+/// Images in the training split.
 const TRAIN_IMAGES: usize = 5000;
 
-/// Pictures in the evaluation split.
+/// Images in the evaluation split.
 const EVAL_IMAGES: usize = 2000;
 
 /// Names of the classes, at the index of their label.
@@ -41,12 +41,12 @@ pub(super) struct Shapes {
     pub(super) eval: Split,
 }
 
-/// Pictures and their labels.
+/// Images and their labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Split {
-    /// Bytes in the order picture, row, column, channel.
+    /// Bytes in the order image, row, column, channel.
     pub(super) images: Vec<u8>,
-    /// One class index per picture. Picture `i` is of class `i mod 10`, so every class is equally frequent.
+    /// One class index per image. Image `i` is of class `i mod 10`, so every class is equally frequent.
     pub(super) labels: Vec<u8>,
 }
 
@@ -58,7 +58,7 @@ pub(super) fn generate() -> Shapes {
     }
 }
 
-/// The pictures are drawn side by side; each has a stream of its own, so the number of threads changes no byte.
+/// The images are drawn side by side; each has a stream of its own, so the number of threads changes no byte.
 fn draw_split(key: &[u8; 32], count: usize) -> Split {
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
     let share = count.div_ceil(threads);
@@ -79,7 +79,7 @@ fn draw_pictures(key: &[u8; 32], indices: Range<usize>) -> Vec<u8> {
     images
 }
 
-/// Random whole numbers of one picture: `ChaCha` with 8 rounds, the split's name as key, the picture's index as stream.
+/// Random whole numbers of one image: `ChaCha` with 8 rounds, the split's name as key, the image's index as stream.
 struct Dice(ChaCha8Rng);
 
 impl Dice {
@@ -112,16 +112,16 @@ impl Dice {
     }
 }
 
-/// Red, green and blue, nominally 0 to 255; clamped only when the picture is finished.
-type Colour = [i32; CHANNELS];
+/// Red, green and blue, nominally 0 to 255; clamped only when the image is finished.
+type Color = [i32; CHANNELS];
 
-/// A colour whose channels differ from `brightness` by at most `spread`.
-fn tinted(dice: &mut Dice, brightness: i32, spread: u16) -> Colour {
+/// A color whose channels differ from `brightness` by at most `spread`.
+fn tinted(dice: &mut Dice, brightness: i32, spread: u16) -> Color {
     [0; CHANNELS].map(|_: i32| brightness + dice.noise(spread))
 }
 
-fn shifted(colour: Colour, by: Colour) -> Colour {
-    [colour[0] + by[0], colour[1] + by[1], colour[2] + by[2]]
+fn shifted(color: Color, by: Color) -> Color {
+    [color[0] + by[0], color[1] + by[1], color[2] + by[2]]
 }
 
 /// Lays ground, clutter, figure, occlusion and noise over one another.
@@ -141,7 +141,7 @@ fn draw_picture(class: u8, dice: &mut Dice) -> Canvas {
 }
 
 /// Two tones that differ from the ground and from each other, one brighter and one darker.
-fn tones(ground: Colour, dice: &mut Dice) -> [Colour; 2] {
+fn tones(ground: Color, dice: &mut Dice) -> [Color; 2] {
     let sign = dice.sign();
     [sign, -sign].map(|sign| {
         let contrast = sign * dice.pick(28, 80);
@@ -149,35 +149,35 @@ fn tones(ground: Colour, dice: &mut Dice) -> [Colour; 2] {
     })
 }
 
-/// A small bar or disc that means nothing, anywhere in the picture.
-fn draw_clutter(canvas: &mut Canvas, ground: Colour, dice: &mut Dice) {
-    let centre = [dice.pick(0, SIDE_UNITS), dice.pick(0, SIDE_UNITS)];
+/// A small bar or disc that means nothing, anywhere in the image.
+fn draw_clutter(canvas: &mut Canvas, ground: Color, dice: &mut Dice) {
+    let center = [dice.pick(0, SIDE_UNITS), dice.pick(0, SIDE_UNITS)];
     let radii = [dice.pick(2 * UNIT, 7 * UNIT), dice.pick(UNIT, 2 * UNIT)];
-    let frame = Frame::new(centre, dice.pick(0, 63), radii);
+    let frame = Frame::new(center, dice.pick(0, 63), radii);
     let outline = if dice.sign() > 0 { Outline::Disc } else { Outline::Square };
     let tones = tones(ground, dice);
     canvas.paint(&frame, &Figure { outline, texture: Texture::Plain, tones });
 }
 
 /// A bar across part of the figure, in a tone of its own.
-fn draw_occlusion(canvas: &mut Canvas, figure: &Frame, ground: Colour, dice: &mut Dice) {
-    let centre = figure.centre.map(|middle| middle + dice.sign() * dice.pick(4 * UNIT, 9 * UNIT));
-    let frame = Frame::new(centre, dice.pick(0, 63), [dice.pick(4 * UNIT, 9 * UNIT), dice.pick(UNIT, 3 * UNIT)]);
+fn draw_occlusion(canvas: &mut Canvas, figure: &Frame, ground: Color, dice: &mut Dice) {
+    let center = figure.center.map(|middle| middle + dice.sign() * dice.pick(4 * UNIT, 9 * UNIT));
+    let frame = Frame::new(center, dice.pick(0, 63), [dice.pick(4 * UNIT, 9 * UNIT), dice.pick(UNIT, 3 * UNIT)]);
     let tones = tones(ground, dice);
     canvas.paint(&frame, &Figure { outline: Outline::Square, texture: Texture::Plain, tones });
 }
 
-/// Place, direction and size of the figure: it may leave the picture by a little.
+/// Place, direction and size of the figure: it may leave the image by a little.
 fn figure_frame(dice: &mut Dice) -> Frame {
-    let centre = [dice.pick(11 * UNIT, 21 * UNIT), dice.pick(11 * UNIT, 21 * UNIT)];
+    let center = [dice.pick(11 * UNIT, 21 * UNIT), dice.pick(11 * UNIT, 21 * UNIT)];
     let radius = dice.pick(7 * UNIT, 13 * UNIT);
     let stretch = dice.pick(80, 125);
-    Frame::new(centre, dice.pick(0, 63), [radius * stretch / 100, radius * 100 / stretch])
+    Frame::new(center, dice.pick(0, 63), [radius * stretch / 100, radius * 100 / stretch])
 }
 
 /// Units of length per pixel.
 const UNIT: i32 = 8;
-/// Side of a picture in units.
+/// Side of an image in units.
 const SIDE_UNITS: i32 = 32 * UNIT;
 /// Where the four samples of a pixel lie along each axis, in units from its edge.
 const SAMPLES: [i32; 4] = [1, 3, 5, 7];
@@ -199,10 +199,10 @@ fn sine(turns: i32) -> i32 {
     }
 }
 
-/// Maps places of the picture into the frame of a figure, whose radius there is [`RADIUS`].
+/// Maps places of the image into the frame of a figure, whose radius there is [`RADIUS`].
 struct Frame {
     /// Column and row of the figure's middle, in units.
-    centre: [i32; 2],
+    center: [i32; 2],
     /// Nothing farther away than this, along an axis, is painted, in units: corners reach 1.11 radii.
     reach: i32,
     /// Rows of the inverse matrix, in 1/65536 of a frame unit per unit.
@@ -211,28 +211,28 @@ struct Frame {
 
 impl Frame {
     /// `turns` counts 64ths of a full turn; `radii` are in units.
-    fn new(centre: [i32; 2], turns: i32, radii: [i32; 2]) -> Self {
+    fn new(center: [i32; 2], turns: i32, radii: [i32; 2]) -> Self {
         // (1 / 16384 of a sine) * 1024 * 65536 / radius, shortened.
         let entry = |sine: i32, radius: i32| i64::from(sine) * 4096 / i64::from(radius);
         let (sine, cosine) = (sine(turns), sine(turns + 16));
         let inverse =
             [[entry(cosine, radii[0]), entry(sine, radii[0])], [entry(-sine, radii[1]), entry(cosine, radii[1])]];
-        Self { centre, reach: 9 * radii[0].max(radii[1]) / 8 + 1, inverse }
+        Self { center, reach: 9 * radii[0].max(radii[1]) / 8 + 1, inverse }
     }
 
-    /// Frame coordinates of a place in the picture.
+    /// Frame coordinates of a place in the image.
     fn locate(&self, column: i32, row: i32) -> [i32; 2] {
-        let (dx, dy) = (i64::from(column - self.centre[0]), i64::from(row - self.centre[1]));
+        let (dx, dy) = (i64::from(column - self.center[0]), i64::from(row - self.center[1]));
         self.inverse.map(|line| {
             let place = (line[0] * dx + line[1] * dy) >> 16;
-            i32::try_from(place).expect("a picture spans few thousand frame units")
+            i32::try_from(place).expect("an image spans few thousand frame units")
         })
     }
 
     /// Pixels along axis 0 (columns) or 1 (rows) that the figure can touch.
     fn span(&self, axis: usize) -> Range<usize> {
-        let pixel = |unit: i32| usize::try_from(unit.clamp(0, SIDE_UNITS) / UNIT).expect("clamped to the picture");
-        pixel(self.centre[axis] - self.reach)..pixel(self.centre[axis] + self.reach + UNIT - 1)
+        let pixel = |unit: i32| usize::try_from(unit.clamp(0, SIDE_UNITS) / UNIT).expect("clamped to the image");
+        pixel(self.center[axis] - self.reach)..pixel(self.center[axis] + self.reach + UNIT - 1)
     }
 }
 
@@ -240,7 +240,7 @@ impl Frame {
 struct Figure {
     outline: Outline,
     texture: Texture,
-    tones: [Colour; 2],
+    tones: [Color; 2],
 }
 
 impl Figure {
@@ -336,12 +336,12 @@ fn half_planes(place: [i32; 2], normals: &[[i32; 2]], distance: i32) -> usize {
     normals.iter().filter(inside).count()
 }
 
-/// A picture while it is drawn.
-struct Canvas([[Colour; SIDE]; SIDE]);
+/// An image while it is drawn.
+struct Canvas([[Color; SIDE]; SIDE]);
 
 impl Canvas {
-    /// The ground under a light that falls off across the picture.
-    fn lit(ground: Colour, dice: &mut Dice) -> Self {
+    /// The ground under a light that falls off across the image.
+    fn lit(ground: Color, dice: &mut Dice) -> Self {
         let slopes = [(); 2].map(|()| {
             let light = dice.noise(72);
             tinted(dice, light, 16)
@@ -384,7 +384,7 @@ impl Canvas {
 
 /// How many of a pixel's 16 samples have each tone.
 fn count_samples(frame: &Frame, figure: &Figure, column: usize, row: usize) -> [i32; 2] {
-    let corner = [column, row].map(|index| i32::try_from(index).expect("a pixel of the picture") * UNIT);
+    let corner = [column, row].map(|index| i32::try_from(index).expect("a pixel of the image") * UNIT);
     let mut counts = [0; 2];
     for y in SAMPLES {
         for x in SAMPLES {
@@ -396,7 +396,7 @@ fn count_samples(frame: &Frame, figure: &Figure, column: usize, row: usize) -> [
     counts
 }
 
-fn mixed(under: Colour, tones: [Colour; 2], counts: [i32; 2]) -> Colour {
+fn mixed(under: Color, tones: [Color; 2], counts: [i32; 2]) -> Color {
     let bare = 16 - counts[0] - counts[1];
     std::array::from_fn(|channel| {
         (under[channel] * bare + tones[0][channel] * counts[0] + tones[1][channel] * counts[1] + 8) >> 4
@@ -467,8 +467,8 @@ mod tests {
     fn brightness_of_single_pixels_does_not_tell_the_class() {
         let train = &shapes().train;
         let mut sums = [0_u64; 10];
-        for (picture, label) in train.images.chunks(SIDE * SIDE * CHANNELS).zip(&train.labels) {
-            sums[usize::from(*label)] += picture.iter().map(|&byte| u64::from(byte)).sum::<u64>();
+        for (image, label) in train.images.chunks(SIDE * SIDE * CHANNELS).zip(&train.labels) {
+            sums[usize::from(*label)] += image.iter().map(|&byte| u64::from(byte)).sum::<u64>();
         }
         let per_class = (train.images.len() / CLASSES.len()) as u64;
         let means = sums.map(|sum| sum / per_class);

@@ -1,8 +1,8 @@
-//! What whoever waits for a data set is told. Nothing here prints.
+//! How far a data set is, for the caller to show. Nothing here prints.
 
 /// Told how far a data set is. Every method does nothing unless it is written.
 pub trait Watch: Sync {
-    /// `done` of `of` bytes or pictures of `what`.
+    /// `done` of `of` bytes or images of `what`.
     fn progress(&self, what: &str, done: u64, of: u64) {
         let _ = (what, done, of);
     }

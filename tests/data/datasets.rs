@@ -88,7 +88,7 @@ fn a_missing_extra_altered_or_mislabelled_file_is_named() {
     assert_eq!(verify(&context).code, Some(0));
     fs::remove_file(root.join(tench)).unwrap();
     std::os::unix::fs::symlink(context.path("imagenette2-160.tgz"), root.join(tench)).unwrap();
-    assert!(said(&|| {}).contains("has other bytes"), "a link is no picture");
+    assert!(said(&|| {}).contains("has other bytes"), "a link is no image");
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn two_fetches_at_once_bring_it_once_and_spoil_nothing() {
 }
 
 #[test]
-fn a_superseded_archive_is_recognised_and_named() {
+fn a_superseded_archive_is_recognized_and_named() {
     let context = Context::new();
     let (new, old) = (imagenette(2, 1), imagenette(1, 1));
     let mistaken = format!(
@@ -252,7 +252,7 @@ fn a_class_with_a_picture_too_few_is_named() {
     let made = imagenette(3, 2);
     let fewer: Vec<_> =
         made.members.iter().filter(|(path, _)| !path.ends_with("val/n03028079/n03028079_1.JPEG")).cloned().collect();
-    refused_archive(&context, &made, &tar_gz(&fewer), "`imagenette2-160/val/n03028079` holds 1 pictures, expected 2");
+    refused_archive(&context, &made, &tar_gz(&fewer), "`imagenette2-160/val/n03028079` holds 1 images, expected 2");
 }
 
 /// The digest in the manifest is right and the archive is not what it should be.

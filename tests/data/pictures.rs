@@ -1,4 +1,4 @@
-//! Pictures of every kind, decoded and resized like Pillow and torchvision, or refused like Pillow.
+//! Images of every kind, decoded and resized like Pillow and torchvision, or refused like Pillow.
 //!
 //! `tests/parity/pictures.py` makes them and says what Pillow makes of them. It needs a Python with the packages of
 //! `requirements/images.txt`: the one in `HLB_BENCH_PYTHON`, or `python3`. Without them the test is skipped by name;
@@ -45,7 +45,7 @@ impl Differences {
     }
 }
 
-/// What is to be made of each picture, and what became of them.
+/// What is to be made of each image, and what became of them.
 struct Comparison {
     folder: PathBuf,
     resizes: [(Resize, &'static str); 2],
@@ -55,15 +55,15 @@ struct Comparison {
 }
 
 impl Comparison {
-    fn picture(&mut self, row: &Value) {
+    fn image(&mut self, row: &Value) {
         let file = self.folder.join(row["file"].as_str().expect("a name"));
-        let bytes = std::fs::read(&file).expect("a picture");
+        let bytes = std::fs::read(&file).expect("an image");
         match (decode_picture(&bytes), row["refused"].as_str()) {
-            (Ok(picture), None) => {
+            (Ok(image), None) => {
                 self.accepted += 1;
                 for (resize, name) in self.resizes {
                     let mut ours = vec![0; resize.bytes()];
-                    Resizer::new().apply(&picture, resize, &mut ours);
+                    Resizer::new().apply(&image, resize, &mut ours);
                     let theirs = PathBuf::from(format!("{}.{name}", file.display()));
                     self.differences.add(&ours, &std::fs::read(&theirs).expect("pixels"), &theirs);
                 }
@@ -105,7 +105,7 @@ fn pictures_of_every_kind_are_what_pillow_and_torchvision_make_of_them() {
         wrong: Vec::new(),
     };
     for row in table["pictures"].as_array().expect("rows") {
-        comparison.picture(row);
+        comparison.image(row);
     }
     let Comparison { differences, accepted, wrong, .. } = comparison;
     println!("{accepted} accepted; differences: largest {}, mean {:.5}", differences.largest, differences.mean());

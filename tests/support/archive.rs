@@ -72,7 +72,7 @@ const FOLDERS: [&str; 10] = [
     "n03888257",
 ];
 
-/// A JPEG of `width` x `height` pixels with a bright stripe whose place and colour tell the class.
+/// A JPEG of `width` x `height` pixels with a bright stripe whose place and color tell the class.
 pub(crate) fn jpeg(width: u16, height: u16, class: usize, numbers: &mut Numbers) -> Vec<u8> {
     let mut pixels = Vec::with_capacity(usize::from(width) * usize::from(height) * 3);
     let shift = (numbers.next() % 24) as usize;
@@ -90,7 +90,7 @@ pub(crate) fn jpeg(width: u16, height: u16, class: usize, numbers: &mut Numbers)
     bytes
 }
 
-/// Pictures in the layout of `imagenette2-160.tgz`, with the strays that such archives hold.
+/// Images in the layout of `imagenette2-160.tgz`, with the strays that such archives hold.
 pub(crate) fn imagenette(train: usize, evaluation: usize) -> MadeArchive {
     let root = "imagenette2-160";
     let mut numbers = Numbers::new(7);
@@ -122,7 +122,7 @@ pub(crate) fn imagenette(train: usize, evaluation: usize) -> MadeArchive {
     MadeArchive { id: "made-imagenette", file: "imagenette2-160.tgz", bytes, manifest, members }
 }
 
-/// Pictures in the layout of `cifar-10-binary.tar.gz`.
+/// Images in the layout of `cifar-10-binary.tar.gz`.
 pub(crate) fn cifar(records: u32) -> MadeArchive {
     let root = "cifar-10-batches-bin";
     let mut numbers = Numbers::new(11);

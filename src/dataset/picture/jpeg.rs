@@ -1,10 +1,10 @@
 //! JPEG as Pillow reads it: its own walk over the header first, which decides the number of channels and refuses on its
 //! own account, then libjpeg, then its conversion to RGB. Nothing here is unsafe; that is next door.
 
-use super::libjpeg::{self, Colours};
+use super::libjpeg::{self, Colors};
 use super::{Picture, PictureError, room};
 
-/// What the header says of the picture.
+/// What the header says of the image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Frame {
     width: u32,
@@ -12,20 +12,20 @@ struct Frame {
     layers: u8,
 }
 
-/// The picture in the bytes of a JPEG file, in the memory of `spare`.
+/// The image in the bytes of a JPEG file, in the memory of `spare`.
 pub(super) fn decode(bytes: &[u8], spare: Vec<u8>) -> Result<Picture, PictureError> {
     let frame = Walk::new(bytes).frame()?;
     room(frame.width, frame.height)?;
-    let colours = match frame.layers {
-        1 => Colours::Grey,
-        3 => Colours::Rgbx,
-        _ => Colours::Cmyk,
+    let colors = match frame.layers {
+        1 => Colors::Gray,
+        3 => Colors::Rgbx,
+        _ => Colors::Cmyk,
     };
-    let mut pixels = libjpeg::decode(bytes, (frame.width, frame.height), colours, spare)?;
-    match colours {
-        Colours::Rgbx => {}
-        Colours::Grey => pixels = pixels.iter().flat_map(|&grey| [grey, grey, grey, u8::MAX]).collect(),
-        Colours::Cmyk => pixels.as_chunks_mut().0.iter_mut().for_each(|pixel| *pixel = from_cmyk(*pixel)),
+    let mut pixels = libjpeg::decode(bytes, (frame.width, frame.height), colors, spare)?;
+    match colors {
+        Colors::Rgbx => {}
+        Colors::Gray => pixels = pixels.iter().flat_map(|&gray| [gray, gray, gray, u8::MAX]).collect(),
+        Colors::Cmyk => pixels.as_chunks_mut().0.iter_mut().for_each(|pixel| *pixel = from_cmyk(*pixel)),
     }
     Ok(Picture::from_pixels(frame.width, frame.height, pixels))
 }
@@ -111,10 +111,10 @@ impl<'a> Walk<'a> {
     fn described(&mut self) -> Result<(), PictureError> {
         let [bits, h0, h1, w0, w1, layers, components @ ..] = self.segment()? else { return Err(CUT) };
         if *bits != 8 {
-            return Err(bad("the picture has not 8 bits a channel"));
+            return Err(bad("the image has not 8 bits a channel"));
         }
         if !matches!(layers, 1 | 3 | 4) {
-            return Err(bad("the picture has not 1, 3 or 4 channels"));
+            return Err(bad("the image has not 1, 3 or 4 channels"));
         }
         if self.profile.take().is_some_and(|part| part.len() < 14) || !components.len().is_multiple_of(3) {
             return Err(CUT);
@@ -152,11 +152,11 @@ fn resources_cut(mut body: &[u8]) -> bool {
     false
 }
 
-/// Quantisation tables have 64 entries of one or two bytes each.
+/// Quantization tables have 64 entries of one or two bytes each.
 fn tables(mut body: &[u8]) -> Result<(), PictureError> {
     while let Some(first) = body.first() {
         let length = if *first < 16 { 65 } else { 129 };
-        body = body.get(length..).ok_or(bad("a quantisation table is cut short"))?;
+        body = body.get(length..).ok_or(bad("a quantization table is cut short"))?;
     }
     Ok(())
 }
@@ -169,8 +169,8 @@ mod tests {
         super::decode(bytes, vec![3; 99])
     }
 
-    /// 8 x 8 pixels of the grey 128: one block, all of its coefficients nought.
-    fn grey() -> Vec<u8> {
+    /// 8 x 8 pixels of the gray 128: one block, all of its coefficients zero.
+    fn gray() -> Vec<u8> {
         let mut bytes = b"\xff\xd8\xff\xdb\0\x43\0".to_vec();
         bytes.extend([1; 64]);
         bytes.extend(b"\xff\xc0\0\x0b\x08\0\x08\0\x08\x01\x01\x11\0");
@@ -185,16 +185,16 @@ mod tests {
 
     #[test]
     fn a_picture_is_decoded_and_a_description_changes_nothing() {
-        let plain = decode(&grey()).unwrap();
+        let plain = decode(&gray()).unwrap();
         assert_eq!(plain, Picture::new(8, 8, &[128; 192]));
-        let mut described = grey();
+        let mut described = gray();
         described.splice(2..2, b"\xff\xe1\0\x04ab".iter().copied());
         assert_eq!(decode(&described).unwrap(), plain);
     }
 
     #[test]
     fn what_is_cut_anywhere_is_refused() {
-        let whole = grey();
+        let whole = gray();
         for length in 3..whole.len() - 2 {
             let error = decode(&whole[..length]).expect_err("cut");
             assert!(!matches!(error, PictureError::Damaged { .. }), "{length}: {error:?}");
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn libjpegs_own_words_are_in_the_error() {
-        let mut bytes = grey();
+        let mut bytes = gray();
         let frame = bytes.windows(2).position(|pair| pair == b"\xff\xc0").unwrap();
         bytes[frame + 1] = 0xc5;
         let message = decode(&bytes).unwrap_err().to_string();
@@ -214,15 +214,15 @@ mod tests {
 
     #[test]
     fn a_bomb_is_refused_before_it_is_decoded() {
-        let mut bytes = grey();
+        let mut bytes = gray();
         let frame = bytes.windows(2).position(|pair| pair == b"\xff\xc0").unwrap();
         bytes[frame + 5..frame + 9].copy_from_slice(&[0xff; 4]);
         assert_eq!(decode(&bytes), Err(PictureError::TooLarge { width: 65535, height: 65535 }));
     }
 
-    /// The grey picture as a progressive one, of that many scans of the mean values.
+    /// The gray image as a progressive one, of that many scans of the mean values.
     fn progressive(scans: usize) -> Vec<u8> {
-        let mut bytes = grey();
+        let mut bytes = gray();
         let frame = bytes.windows(2).position(|pair| pair == b"\xff\xc0").unwrap();
         bytes[frame + 1] = 0xc2;
         bytes.truncate(bytes.windows(2).position(|pair| pair == b"\xff\xda").unwrap());

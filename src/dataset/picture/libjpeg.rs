@@ -15,66 +15,61 @@ use sys::{c_int, c_long, jpeg_common_struct, jpeg_decompress_struct};
 use super::PictureError;
 use crate::text;
 
-/// The colours to decode to.
+/// The colors to decode to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Colours {
+pub(super) enum Colors {
     /// One byte a pixel.
-    Grey,
+    Gray,
     /// Four bytes a pixel: red, green, blue, 255.
     Rgbx,
     /// Four bytes a pixel, as the file holds them.
     Cmyk,
 }
 
-impl Colours {
+impl Colors {
     fn channels(self) -> usize {
         match self {
-            Self::Grey => 1,
+            Self::Gray => 1,
             Self::Rgbx | Self::Cmyk => 4,
         }
     }
 
     fn space(self) -> sys::J_COLOR_SPACE {
         match self {
-            Self::Grey => sys::JCS_GRAYSCALE,
+            Self::Gray => sys::JCS_GRAYSCALE,
             Self::Rgbx => sys::JCS_EXT_RGBX,
             Self::Cmyk => sys::JCS_CMYK,
         }
     }
 }
 
-/// What `jpeg_read_header` answers when the input has run dry, and when it met tables without a picture.
+/// What `jpeg_read_header` answers when the input has run dry, and when it met tables without an image.
 const SUSPENDED: c_int = 0;
 const TABLES_ONLY: c_int = 2;
 
 /// Pillow's `MAXBLOCK`, in bytes.
 const PIECE: usize = 65_536;
 
-/// Most bytes for what libjpeg keeps itself, above all the coefficients of a picture in several scans: enough for 40
+/// Most bytes for what libjpeg keeps itself, above all the coefficients of an image in several scans: enough for 40
 /// megapixels of three channels at full resolution, or for [`super::MOST_PIXELS`] with the usual coarser chroma.
 const MOST_BYTES: c_long = 256 << 20;
 
-/// Most scans: each costs a pass over the whole picture, however few bytes it has itself.
+/// Most scans: each costs a pass over the whole image, however few bytes it has itself.
 const MOST_SCANS: c_int = 500;
 
 /// What libjpeg said, on its way from a callback to [`decode`].
 struct GaveUp(String);
 
-/// As many noughts as libjpeg wants to see ahead before it decodes the fast way: ten blocks of eight times 64 bytes.
+/// As many zeros as libjpeg wants to see ahead before it decodes the fast way: ten blocks of eight times 64 bytes.
 const AHEAD: usize = 10 * 8 * 64;
 
-/// The pixels of the picture: rows of the width times the bytes of `colours`, in the memory of `spare`.
+/// The pixels of the image: rows of the width times the bytes of `colors`, in the memory of `spare`.
 ///
 /// A small file is half its length from its end, and libjpeg goes slowly near the end. So a file that ends as it should is
-/// given some noughts after its end. They are no marker and come after one, so whatever is read of them is not a picture.
-pub(super) fn decode(
-    bytes: &[u8],
-    size: (u32, u32),
-    colours: Colours,
-    spare: Vec<u8>,
-) -> Result<Vec<u8>, PictureError> {
+/// given some zeros after its end. They are no marker and come after one, so whatever is read of them is not an image.
+pub(super) fn decode(bytes: &[u8], size: (u32, u32), colors: Colors, spare: Vec<u8>) -> Result<Vec<u8>, PictureError> {
     let work = move |bytes: &[u8]| {
-        let work = AssertUnwindSafe(|| Session::new(bytes).decode(size, colours, spare));
+        let work = AssertUnwindSafe(|| Session::new(bytes).decode(size, colors, spare));
         catch_unwind(work).unwrap_or_else(|payload| Err(refusal(payload)))
     };
     if bytes.len() > PIECE || !bytes.ends_with(&[0xff, 0xd9]) {
@@ -121,8 +116,8 @@ struct Session<'a> {
 impl<'a> Session<'a> {
     fn new(bytes: &'a [u8]) -> Self {
         let state = Box::into_raw(Box::new(MaybeUninit::<State>::zeroed())).cast::<State>();
-        // SAFETY: all fields are C structures of numbers, pointers, enumerations with a nought and optional functions, so
-        // noughts are valid. The box is ours alone until `drop`, and everything is set up in the order libjpeg asks for.
+        // SAFETY: all fields are C structures of numbers, pointers, enumerations with a zero and optional functions, so
+        // zeros are valid. The box is ours alone until `drop`, and everything is set up in the order libjpeg asks for.
         unsafe {
             (*state).source.manager = source_of(bytes);
             (*state).progress.progress_monitor = Some(count_scans);
@@ -174,19 +169,19 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn decode(mut self, size: (u32, u32), colours: Colours, mut pixels: Vec<u8>) -> Result<Vec<u8>, PictureError> {
+    fn decode(mut self, size: (u32, u32), colors: Colors, mut pixels: Vec<u8>) -> Result<Vec<u8>, PictureError> {
         let (width, height) = size;
         self.more()?;
         self.finish(Self::header)?;
         if (self.info().image_width, self.info().image_height) != size {
-            return Err(PictureError::Header { why: "it describes two pictures" });
+            return Err(PictureError::Header { why: "it describes two images" });
         }
-        self.info().out_color_space = colours.space();
+        self.info().out_color_space = colors.space();
         // SAFETY: the header has been read.
         self.finish(|session| (unsafe { sys::jpeg_start_decompress(session.info()) } != 0).then_some(()))?;
         let channels = usize::try_from(self.info().output_components).unwrap_or(0);
-        if channels != colours.channels() || self.info().output_width != width {
-            return Err(PictureError::Header { why: "it describes two pictures" });
+        if channels != colors.channels() || self.info().output_width != width {
+            return Err(PictureError::Header { why: "it describes two images" });
         }
         pixels.resize(width as usize * height as usize * channels, 0);
         let mut rows: Vec<*mut u8> =
@@ -194,7 +189,7 @@ impl<'a> Session<'a> {
         while self.info().output_scanline < height {
             self.finish(|session| session.rows(&mut rows))?;
         }
-        // Nothing is wrong with a picture that has all its rows and no end.
+        // Nothing is wrong with an image that has all its rows and no end.
         // SAFETY: all rows have been read.
         unsafe { sys::jpeg_finish_decompress(self.info()) };
         Ok(pixels)
@@ -293,7 +288,7 @@ unsafe extern "C-unwind" fn give_up(info: &mut jpeg_common_struct) {
     resume_unwind(Box::new(GaveUp(text::show(&String::from_utf8_lossy(said)))));
 }
 
-/// Called now and then; stops a picture that is all scans.
+/// Called now and then; stops an image that is all scans.
 #[expect(unsafe_code, reason = "called by libjpeg")]
 unsafe extern "C-unwind" fn count_scans(info: &mut jpeg_common_struct) {
     // SAFETY: this module makes only decompressors, and they begin with the common structure.

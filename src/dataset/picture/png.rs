@@ -116,9 +116,9 @@ mod tests {
         [&length[..], name, body, &check.sum().to_be_bytes()].concat()
     }
 
-    fn head(width: u32, height: u32, depth: u8, colour: u8) -> Vec<u8> {
+    fn head(width: u32, height: u32, depth: u8, color: u8) -> Vec<u8> {
         let mut body = [width.to_be_bytes(), height.to_be_bytes()].concat();
-        body.extend([depth, colour, 0, 0, 0]);
+        body.extend([depth, color, 0, 0, 0]);
         chunk(b"IHDR", &body)
     }
 
@@ -133,8 +133,8 @@ mod tests {
     fn filters_look_left_and_up() {
         let rows = [[0, 10, 20, 30], [1, 1, 2, 3], [2, 1, 1, 1], [3, 0, 0, 0], [4, 5, 5, 5]].concat();
         let image = decode(&png(&head(3, 5, 8, 0), b"", &rows)).unwrap();
-        let grey: Vec<u8> = image.rgb().chunks(3).map(|pixel| pixel[0]).collect();
-        assert_eq!(grey, [10, 20, 30, 1, 3, 6, 2, 4, 7, 1, 2, 4, 6, 11, 16]);
+        let gray: Vec<u8> = image.rgb().chunks(3).map(|pixel| pixel[0]).collect();
+        assert_eq!(gray, [10, 20, 30, 1, 3, 6, 2, 4, 7, 1, 2, 4, 6, 11, 16]);
     }
 
     #[test]
