@@ -330,11 +330,11 @@ pub struct Leaderboard {
     /// Build again whenever the submissions change, until Ctrl-C
     #[arg(long)]
     pub watch: bool,
-    /// Folder that remembers builds, so that one of the same submissions takes no time [default: in the user's cache folder]
-    #[arg(long, value_name = "DIR")]
+    /// Has no effect: every build verifies every entry
+    #[arg(long, value_name = "DIR", hide = true)]
     pub cache: Option<PathBuf>,
-    /// Verify every entry and compare every file, whatever is remembered
-    #[arg(long, conflicts_with = "cache")]
+    /// Has no effect: every build verifies every entry
+    #[arg(long, hide = true, conflicts_with = "cache")]
     pub no_cache: bool,
     /// Threads [default: one for each core]; the site does not depend on how many
     #[arg(long, value_name = "N")]

@@ -5,7 +5,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::{Deserialize, Serialize};
 
 use crate::artifact::Sha256Hex;
 use crate::leaderboard::median_run::median_curve;
@@ -76,8 +75,7 @@ pub struct LevelWith {
 }
 
 /// An entry that is not what it says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejected {
     /// Folder below the submissions.
     pub folder: String,
@@ -146,12 +144,6 @@ impl Row {
 }
 
 impl Board {
-    /// Whether nothing on the board waits for a day to come.
-    pub(super) fn is_of_the_past(&self, now: DateTime<Utc>) -> bool {
-        let mut held = self.tracks.iter().flat_map(|track| &track.rows).filter_map(held_at);
-        !held.any(|held| is_to_come(held, now))
-    }
-
     /// How many entries stand on the board, ranked or not.
     pub fn entry_count(&self) -> usize {
         self.tracks.iter().map(|track| track.rows.len()).sum()
@@ -162,14 +154,6 @@ impl Board {
 pub fn read_signers(path: &Path) -> Result<AllowedSigners, BoardError> {
     let text = text_of(path)?.unwrap_or_default();
     Ok(AllowedSigners::parse(&text, &path.display().to_string())?)
-}
-
-/// The list of signers in a folder of submissions, and its text.
-pub(super) fn signers_in(submissions: &Path) -> Result<(AllowedSigners, Option<String>), BoardError> {
-    let path = submissions.join(SIGNERS_FILE);
-    let text = text_of(&path)?;
-    let signers = AllowedSigners::parse(text.as_deref().unwrap_or_default(), &path.display().to_string())?;
-    Ok((signers, text))
 }
 
 fn text_of(path: &Path) -> Result<Option<String>, BoardError> {
@@ -250,7 +234,7 @@ pub fn read_with(
     Ok(Board { tracks, rejected, signers_text: text_of(&submissions.join(SIGNERS_FILE))? })
 }
 
-pub(super) fn relative(submissions: &Path, folder: &Path) -> String {
+fn relative(submissions: &Path, folder: &Path) -> String {
     let below = folder.strip_prefix(submissions).unwrap_or(folder);
     below.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/")
 }

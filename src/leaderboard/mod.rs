@@ -2,10 +2,7 @@
 
 mod board;
 mod build;
-mod inputs;
-mod look;
 mod median_run;
-mod memory;
 mod record;
 mod sensors;
 mod site;
@@ -13,9 +10,7 @@ mod withdrawn;
 mod workers;
 
 pub use board::{Board, BoardError, RankedTrack, Rejected, Row, entry_folders, read, read_signers, read_with};
-pub use build::{Build, BuildError, Built};
-pub use look::Look;
-pub use memory::Memory;
+pub use build::{Build, BuildError, Built, FileState};
 pub use record::{Record, records};
 pub use sensors::{Reading, Sensor, Sensors};
 pub use site::{BaseUrl, BaseUrlError, Differences, SiteError, SiteOptions, compare, linked_data, write, write_with};

@@ -7,7 +7,6 @@
 //! | file | noun |
 //! |---|---|
 //! | `folder` | the folder that the site lives in |
-//! | `stamp` | what tells that a file of it was not touched |
 //! | `differences` | what parts a site from what it should be |
 //! | `entry_site`, `copies` | an entry's page, and its files beside it |
 //! | `page` | templates, and how a page comes out of one |
@@ -55,7 +54,6 @@ mod run_chart;
 mod sensor_chart;
 mod shell;
 mod spread_chart;
-mod stamp;
 mod studies;
 mod telemetry_view;
 mod track_facts;
@@ -67,7 +65,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::artifact::{ArtifactError, Sha256Hex};
+use crate::artifact::ArtifactError;
 use crate::leaderboard::board::{Board, RankedTrack, Row};
 use crate::leaderboard::{SIGNERS_FILE, Workers};
 use crate::result::LOG_CAP;
@@ -81,7 +79,6 @@ pub use options::SiteOptions;
 pub(crate) use page::Pages;
 
 pub use differences::{Differences, compare};
-pub(super) use stamp::{Stamp, Stamps};
 
 use about_view::AboutPage;
 use author_view::AuthorPage;
@@ -168,11 +165,8 @@ impl SiteError {
 /// The page that a visit begins with.
 const INDEX: &str = "index.html";
 
-/// Where the files of a site go.
-trait Destination: Sync {
-    /// Takes a file of the site; `sha256` is the digest of its bytes, where somebody has computed it already.
-    fn put(&self, path: &str, bytes: &[u8], sha256: Option<Sha256Hex>) -> Result<(), SiteError>;
-}
+/// Takes each file of a site: its path in it, and its bytes.
+type Put<'a> = dyn Fn(&str, &[u8]) -> Result<(), SiteError> + Sync + 'a;
 
 /// Writes the whole site into `out`, which has to be new, empty, or a site that this function wrote.
 ///
@@ -184,35 +178,28 @@ pub fn write(board: &Board, out: &Path) -> Result<(), SiteError> {
 
 /// [`write()`], for a site that is told more than its board.
 pub fn write_with(board: &Board, out: &Path, options: &SiteOptions) -> Result<(), SiteError> {
-    write_on(board, out, options, Workers::all(), None).map(|_| ())
+    write_on(board, out, options, Workers::all())
 }
 
-/// The same on so many threads. Files that bear the stamps of an earlier build are not read again; returns the new ones, or
-/// none where none were given.
-pub(super) fn write_on(
-    board: &Board,
-    out: &Path,
-    options: &SiteOptions,
-    workers: Workers,
-    before: Option<Stamps>,
-) -> Result<Stamps, SiteError> {
+/// The same on so many threads.
+pub(super) fn write_on(board: &Board, out: &Path, options: &SiteOptions, workers: Workers) -> Result<(), SiteError> {
     let once = Once::new(board, options, workers)?;
-    let folder = SiteFolder::open(out, paths(board, &once), before)?;
-    put_all(board, &once, workers, &folder)?;
+    let folder = SiteFolder::open(out, paths(board, &once))?;
+    put_all(board, &once, workers, &|path, bytes| folder.put(path, bytes))?;
     folder.close()
 }
 
 /// Hands over every file of the site: what is linked to before what links to it, so that nothing is listed whose page a build
 /// that failed halfway did not write.
-fn put_all(board: &Board, once: &Once, workers: Workers, to: &impl Destination) -> Result<(), SiteError> {
+fn put_all(board: &Board, once: &Once, workers: Workers, put: &Put) -> Result<(), SiteError> {
     let entries = EntrySites::new(board);
     let rows: Vec<(&RankedTrack, &Row)> = rows(board).collect();
-    workers.map(&rows, |(track, row)| entries.put(track, row, to)).into_iter().collect::<Result<(), _>>()?;
+    workers.map(&rows, |(track, row)| entries.put(track, row, put)).into_iter().collect::<Result<(), _>>()?;
     for (path, from) in &once.reports {
-        to.put(path, &yaml::read(from, LOG_CAP)?, None)?;
+        put(path, &yaml::read(from, LOG_CAP)?)?;
     }
     let (index, others): (Vec<_>, Vec<_>) = once.pages.iter().partition(|(path, _)| path.as_str() == INDEX);
-    others.into_iter().chain(index).try_for_each(|(path, text)| to.put(path, text.as_bytes(), None))
+    others.into_iter().chain(index).try_for_each(|(path, text)| put(path, text.as_bytes()))
 }
 
 /// The paths of all files of the site.

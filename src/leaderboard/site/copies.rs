@@ -14,7 +14,7 @@ pub(super) struct Copy {
     pub(super) path: String,
     from: PathBuf,
     /// Digest of what was verified; `None` for a signature.
-    pub(super) sha256: Option<Sha256Hex>,
+    sha256: Option<Sha256Hex>,
 }
 
 impl Copy {

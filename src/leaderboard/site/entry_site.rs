@@ -4,7 +4,7 @@ use super::copies;
 use super::entry_view::EntryPage;
 use super::page::Pages;
 use super::shell::Shell;
-use super::{Destination, SiteError, row_folder};
+use super::{Put, SiteError, row_folder};
 use crate::leaderboard::board::{Board, RankedTrack, Row};
 use crate::price::Table;
 
@@ -33,13 +33,13 @@ impl EntrySites {
     }
 
     /// Hands over an entry's files and its page.
-    pub(super) fn put(&self, track: &RankedTrack, row: &Row, to: &impl Destination) -> Result<(), SiteError> {
+    pub(super) fn put(&self, track: &RankedTrack, row: &Row, put: &Put) -> Result<(), SiteError> {
         for copy in copies::of_row(row) {
-            to.put(&copy.path, &copy.bytes()?, copy.sha256)?;
+            put(&copy.path, &copy.bytes()?)?;
         }
         let path = page_path(row);
         let page = self.pages.render("entry.html", &path, &self.view(track, row))?;
-        to.put(&path, page.as_bytes(), None)
+        put(&path, page.as_bytes())
     }
 
     fn view(&self, track: &RankedTrack, row: &Row) -> EntryPage {
