@@ -315,7 +315,7 @@ pub struct Leaderboard {
     /// Folder with reports of studies that the site hands on and links
     #[arg(long, value_name = "DIR", default_value = "studies/reports")]
     pub studies: PathBuf,
-    /// Where the site is published, with http:// or https://; with it come a sitemap and whole addresses in its files
+    /// Where the site is published, with http:// or https://; with it the feed has whole addresses
     #[arg(long, value_name = "URL")]
     pub base_url: Option<BaseUrl>,
     /// Exit with 0 although entries were rejected; they are listed all the same

@@ -13,7 +13,7 @@ pub use board::{Board, BoardError, RankedTrack, Rejected, Row, entry_folders, re
 pub use build::{Build, BuildError, Built, FileState};
 pub use record::{Record, records};
 pub use sensors::{Reading, Sensor, Sensors};
-pub use site::{BaseUrl, BaseUrlError, Differences, SiteError, SiteOptions, compare, linked_data, write, write_with};
+pub use site::{BaseUrl, BaseUrlError, Differences, SiteError, SiteOptions, compare, write, write_with};
 pub(crate) use site::{Pages, human_interval, percentage, plot, ratio, scaled};
 pub use withdrawn::{WITHDRAWN_FILE, Withdrawal, WithdrawnError, withdrawn_schema};
 pub use workers::Workers;

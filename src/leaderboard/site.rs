@@ -73,7 +73,6 @@ use crate::text::show;
 use crate::yaml::{self, ReadError};
 
 pub use base_url::{BaseUrl, BaseUrlError};
-pub use feeds::linked_data;
 pub(crate) use figure::{human_interval, percentage, ratio, scaled};
 pub use options::SiteOptions;
 pub(crate) use page::Pages;
@@ -85,7 +84,6 @@ use author_view::AuthorPage;
 use compare_view::ComparePage;
 use copies::reproduction_folder;
 use entry_site::EntrySites;
-use feeds::crawler;
 use folder::SiteFolder;
 use history_view::HistoryPage;
 use index_view::IndexPage;
@@ -223,10 +221,6 @@ impl Once {
         let mut pages = rendered(board, options, &studies, workers, &templates)?;
         let reports: BTreeMap<String, PathBuf> = studies.iter().flat_map(studies::Study::files).collect();
         pages.extend(studies.iter().map(studies::Study::page));
-        if let Some(base_url) = &options.base_url {
-            let found = crawler::files(board, pages.keys(), base_url, &templates)?;
-            pages.extend(found);
-        }
         Ok(Self { pages, reports })
     }
 }
@@ -255,12 +249,12 @@ type Plan<'a> = Box<dyn Fn(&Pages) -> Result<BTreeMap<String, String>, SiteError
 fn plans<'a>(board: &'a Board, options: &'a SiteOptions, studies: &'a [studies::Study]) -> Vec<Plan<'a>> {
     let of_tracks = board.tracks.iter().flat_map(|track| {
         let folder = format!("tracks/{}", track.track.id);
-        let page = plan("track.html", format!("{folder}/index.html"), || Some(TrackPage::new(board, track, options)));
+        let page = plan("track.html", format!("{folder}/index.html"), || Some(TrackPage::new(board, track)));
         [page, plan("compare.html", format!("{folder}/compare.html"), || ComparePage::new(board, track))]
     });
     let feeds: Plan = Box::new(|pages| feeds::files(board, options, pages));
     let once = [
-        plan("index.html", INDEX.to_owned(), || Some(IndexPage::new(board, options, studies))),
+        plan("index.html", INDEX.to_owned(), || Some(IndexPage::new(board, studies))),
         plan("history.html", "history.html".to_owned(), || Some(HistoryPage::new(board))),
         plan("about.html", "about.html".to_owned(), || Some(AboutPage::new(board))),
     ];

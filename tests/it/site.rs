@@ -527,7 +527,7 @@ fn pages_hold_one_script_file_and_can_be_found_one_s_way_in() {
         let scripts: Vec<&Tag> = tags.iter().filter(|tag| tag.name == "script").collect();
         let file = |tag: &&&Tag| tag.get("src").is_some_and(|source| source.trim_start_matches("../") == "board.js");
         assert_eq!(scripts.iter().filter(file).count(), 1, "{path}");
-        let data = |tag: &&&Tag| matches!(tag.get("type"), Some("application/json" | "application/ld+json"));
+        let data = |tag: &&&Tag| tag.get("type") == Some("application/json");
         assert_eq!(scripts.iter().filter(data).count(), scripts.len() - 1, "{path}");
         // A form is answered by the script alone, and hidden without it.
         assert!(tags.iter().filter(|tag| tag.name == "form").all(|tag| tag.get("hidden").is_some()), "{path}");

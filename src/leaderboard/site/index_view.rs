@@ -2,9 +2,7 @@
 
 use serde::Serialize;
 
-use super::feeds::linked_data;
 use super::figure::{counted, foreign};
-use super::options::SiteOptions;
 use super::shell::Shell;
 use super::studies::Study;
 use super::track_view::TrackView;
@@ -25,8 +23,6 @@ pub(super) struct IndexPage {
     tracks: Vec<TrackView>,
     studies: Vec<Study>,
     rejected: Vec<RejectedView>,
-    /// The board as a data set of schema.org, fit to be embedded as it stands.
-    linked_data: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -42,7 +38,7 @@ impl RejectedView {
 }
 
 impl IndexPage {
-    pub(super) fn new(board: &Board, options: &SiteOptions, studies: &[Study]) -> Self {
+    pub(super) fn new(board: &Board, studies: &[Study]) -> Self {
         let entries = u32::try_from(board.entry_count()).unwrap_or(u32::MAX);
         Self {
             shell: Shell::new(board, 0),
@@ -50,7 +46,6 @@ impl IndexPage {
             tracks: board.tracks.iter().map(|track| TrackView::new(track, MOST_ROWS)).collect(),
             studies: studies.to_vec(),
             rejected: board.rejected.iter().map(RejectedView::new).collect(),
-            linked_data: linked_data::board(board, options),
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::SiteError;
 
-const TEMPLATES: [(&str, &str); 16] = [
+const TEMPLATES: [(&str, &str); 15] = [
     ("base.html", include_str!("../../../leaderboard/templates/base.html")),
     ("macros.html", include_str!("../../../leaderboard/templates/macros.html")),
     ("index.html", include_str!("../../../leaderboard/templates/index.html")),
@@ -22,7 +22,6 @@ const TEMPLATES: [(&str, &str); 16] = [
     ("study.html", include_str!("../../../leaderboard/templates/study.html")),
     ("feed.xml", include_str!("../../../leaderboard/templates/feed.xml")),
     ("badge.svg", include_str!("../../../leaderboard/templates/badge.svg")),
-    ("sitemap.xml", include_str!("../../../leaderboard/templates/sitemap.xml")),
     // For pages that stand alone, which include it.
     LOOK_FILES[0],
 ];

@@ -2,10 +2,8 @@
 
 use serde::Serialize;
 
-use super::feeds::linked_data;
 use super::figure::{counted, foreign};
 use super::history_view::Published;
-use super::options::SiteOptions;
 use super::pareto_chart::{self, ParetoChart};
 use super::plot::LineDrawing;
 use super::race_chart;
@@ -43,19 +41,14 @@ pub(super) struct TrackPage {
     track: TrackView,
     /// What others published for the same task.
     published: Option<Published>,
-    /// The track as a data set of schema.org, fit to be embedded as it stands.
-    linked_data: String,
 }
 
 impl TrackPage {
-    pub(super) fn new(board: &Board, track: &RankedTrack, options: &SiteOptions) -> Self {
-        let page = format!("tracks/{}/index.html", track.track.id);
-        let linked_data = linked_data::track(track, &page, "../../", options);
+    pub(super) fn new(board: &Board, track: &RankedTrack) -> Self {
         Self {
             shell: Shell::new(board, 2),
             track: TrackView::new(track, usize::MAX),
             published: Published::fastest(&track.track),
-            linked_data,
         }
     }
 }

@@ -53,7 +53,7 @@ impl FeedEntry {
             id: format!("{AUTHORITY}:result/{}", row.entry.result_sha256),
             title: format!("{}: {} by {name}", track.title, human_seconds(record.seconds)),
             updated: second(record.at),
-            page: options.address("", &page_of(row)),
+            page: options.address(&page_of(row)),
             authors: authors(row),
             track: track.id.clone(),
             track_title: track.title.clone(),
@@ -82,8 +82,8 @@ pub(super) fn feed(board: &Board, options: &SiteOptions, pages: &Pages) -> Resul
     let feed = Feed {
         id: format!("{AUTHORITY}:records"),
         updated: second(updated),
-        address: options.address("", FILE),
-        page: options.address("", "index.html"),
+        address: options.address(FILE),
+        page: options.address("index.html"),
         entries: records.iter().map(|(track, record)| FeedEntry::new(track, record, options)).collect(),
     };
     pages.render(FILE, FILE, &feed)

@@ -9,18 +9,14 @@
 //! | `history` | `history.csv`: records by track, class and date |
 //! | `atom` | `feed.xml`: the same records, newest first |
 //! | `badge` | `badges/TRACK.svg` |
-//! | `crawler` | `sitemap.xml` and `robots.txt`, where the site's address is known |
-//! | `linked_data` | what search engines are told inside a page |
 //! | `csv` | a line of a table |
 
 mod atom;
 mod badge;
-pub(super) mod crawler;
 mod csv;
 mod entries;
 mod field;
 mod history;
-pub mod linked_data;
 
 use std::collections::BTreeMap;
 
