@@ -7,9 +7,12 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
-use crate::leaderboard::board::{BoardError, Rejected, read_signers, read_with};
-use crate::leaderboard::site::write_on;
-use crate::leaderboard::{SIGNERS_FILE, SiteError, SiteOptions, Workers};
+use crate::leaderboard::admission::read_with;
+use crate::leaderboard::board::Rejected;
+use crate::leaderboard::error::BoardError;
+use crate::leaderboard::signers::{SIGNERS_FILE, read_signers};
+use crate::leaderboard::site::{SiteError, SiteOptions, write_on};
+use crate::leaderboard::workers::Workers;
 
 /// What to build, and how.
 #[derive(Debug, Clone)]

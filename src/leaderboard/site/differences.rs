@@ -6,9 +6,12 @@ use std::io;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use super::folder::{MARKER, failed, listed, marker_text};
-use super::{Once, SiteError, SiteOptions, paths, put_all};
-use crate::leaderboard::Workers;
+use crate::leaderboard::site::addresses::MARKER;
+use crate::leaderboard::site::folder::{failed, listed, marker_text};
+use crate::leaderboard::site::contents::{Once, paths, put_all};
+use crate::leaderboard::site::error::SiteError;
+use crate::leaderboard::site::options::SiteOptions;
+use crate::leaderboard::workers::Workers;
 use crate::leaderboard::board::Board;
 
 /// The files by which a site is not current, each by its path in it, in the order of their names.

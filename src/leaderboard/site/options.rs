@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::base_url::BaseUrl;
+use crate::leaderboard::site::base_url::BaseUrl;
 
 /// What a site is told beside its board; by default nothing.
 #[derive(Debug, Clone, Default)]
@@ -15,7 +15,7 @@ pub struct SiteOptions {
 
 impl SiteOptions {
     /// The address of a file of the site, for a file in the site's root.
-    pub(super) fn address(&self, path: &str) -> String {
+    pub(crate) fn address(&self, path: &str) -> String {
         self.base_url.as_ref().map_or_else(|| path.to_owned(), |base| base.of(path))
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::SiteError;
+use crate::leaderboard::site::error::SiteError;
 use crate::result::LOG_CAP;
 use crate::yaml;
 
@@ -31,7 +31,7 @@ const WAY_BACK: &str = "<header class=\"top\"><div class=\"frame\"><a class=\"ma
 
 /// A study's report.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Study {
+pub(crate) struct Study {
     /// Its page, from the site's root.
     page: String,
     title: String,
@@ -45,7 +45,7 @@ pub(super) struct Study {
 }
 
 /// The reports in a folder, by name; a folder that is not there has none.
-pub(super) fn find(reports: &Path) -> Result<Vec<Study>, SiteError> {
+pub(crate) fn find(reports: &Path) -> Result<Vec<Study>, SiteError> {
     if !reports.is_dir() {
         return Ok(Vec::new());
     }
@@ -79,16 +79,16 @@ impl Study {
         }
         let text = page.replacen(CONTENT, &format!("{WAY_BACK}{CONTENT}"), 1);
         let below = format!("studies/{name}");
-        Ok(Self { page: format!("{below}/{PAGE}"), title: super::figure::foreign(&title), text, folder, below })
+        Ok(Self { page: format!("{below}/{PAGE}"), title: crate::leaderboard::site::figure::foreign(&title), text, folder, below })
     }
 
     /// Its page by its path in the site.
-    pub(super) fn page(&self) -> (String, String) {
+    pub(crate) fn page(&self) -> (String, String) {
         (self.page.clone(), self.text.clone())
     }
 
     /// Its other files by their paths in the site, and where they are.
-    pub(super) fn files(&self) -> BTreeMap<String, PathBuf> {
+    pub(crate) fn files(&self) -> BTreeMap<String, PathBuf> {
         let there = FILES.iter().filter(|file| self.folder.join(file).is_file());
         there.map(|file| (format!("{}/{file}", self.below), self.folder.join(file))).collect()
     }

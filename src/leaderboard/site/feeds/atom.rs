@@ -8,18 +8,19 @@ use std::cmp::Reverse;
 use chrono::DateTime;
 use serde::Serialize;
 
-use super::super::SiteError;
-use super::super::figure::{foreign, percentage, ratio};
-use super::super::options::SiteOptions;
-use super::super::page::Pages;
-use super::{all_records, authors, page_of};
-use crate::leaderboard::board::Board;
-use crate::leaderboard::record::{Record, second};
+use crate::leaderboard::site::error::SiteError;
+use crate::leaderboard::site::figure::{foreign, percentage, ratio};
+use crate::leaderboard::site::options::SiteOptions;
+use crate::leaderboard::site::templates::Pages;
+use crate::leaderboard::site::addresses::entry_page;
+use crate::leaderboard::site::figures::author_names;
+use crate::leaderboard::board::{Board, second};
+use crate::leaderboard::records::{Record, all_records};
 use crate::track::Track;
 use crate::units::human_seconds;
 
 /// Where it lies.
-pub(super) const FILE: &str = "feed.xml";
+pub(crate) const FILE: &str = "feed.xml";
 
 /// What ids begin with: this program and the year from which on it gives them.
 const AUTHORITY: &str = "tag:hlb-bench,2026";
@@ -53,8 +54,8 @@ impl FeedEntry {
             id: format!("{AUTHORITY}:result/{}", row.entry.result_sha256),
             title: format!("{}: {} by {name}", track.title, human_seconds(record.seconds)),
             updated: second(record.at),
-            page: options.address(&page_of(row)),
-            authors: authors(row),
+            page: options.address(&entry_page(row)),
+            authors: author_names(&row.entry),
             track: track.id.clone(),
             track_title: track.title.clone(),
             summary: summary(track, record),
@@ -75,7 +76,7 @@ fn summary(track: &Track, record: &Record<'_>) -> String {
 }
 
 /// The feed. One without records says that it was last updated when counting of time began.
-pub(super) fn feed(board: &Board, options: &SiteOptions, pages: &Pages) -> Result<String, SiteError> {
+pub(crate) fn feed(board: &Board, options: &SiteOptions, pages: &Pages) -> Result<String, SiteError> {
     let mut records: Vec<(&Track, Record<'_>)> = all_records(board).collect();
     records.sort_by_key(|(_, record)| (Reverse(record.at), &record.row.path));
     let updated = records.first().map_or(DateTime::UNIX_EPOCH, |(_, newest)| newest.at);

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::super::SiteError;
-use super::super::figure::{foreign, percentage};
-use super::super::page::Pages;
+use crate::leaderboard::site::error::SiteError;
+use crate::leaderboard::site::figure::{foreign, percentage};
+use crate::leaderboard::site::templates::Pages;
 use crate::leaderboard::board::{RankedTrack, Row};
 use crate::track::Track;
 use crate::units::human_seconds;
@@ -51,12 +51,12 @@ fn text_width(text: &str) -> u32 {
 }
 
 /// Where a track's badge lies.
-pub(super) fn path(track: &Track) -> String {
+pub(crate) fn path(track: &Track) -> String {
     format!("badges/{}.svg", track.id)
 }
 
 /// The time of the fastest ranked entry of a track, on whatever hardware.
-pub(super) fn svg(track: &RankedTrack, pages: &Pages) -> Result<String, SiteError> {
+pub(crate) fn svg(track: &RankedTrack, pages: &Pages) -> Result<String, SiteError> {
     // Rows stand with the class of the fastest first, and within it fastest first.
     let best = track.rows.iter().find(|row| row.rank.is_some());
     let label = format!("{} to {}", track.track.id, percentage(track.track.target.percent()));

@@ -3,16 +3,16 @@
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::csv;
-use super::field::{FIELDS, Standing};
+use crate::leaderboard::site::feeds::csv;
+use crate::leaderboard::site::feeds::field::{FIELDS, Standing};
 use crate::leaderboard::board::{Board, Rejected};
 use crate::text::{show, show_capped};
 use crate::track::RULES_VERSION;
 
 /// Where the JSON lies.
-pub(super) const JSON_FILE: &str = "entries.json";
+pub(crate) const JSON_FILE: &str = "entries.json";
 /// Where the table lies.
-pub(super) const CSV_FILE: &str = "entries.csv";
+pub(crate) const CSV_FILE: &str = "entries.csv";
 
 /// Version of the keys; what may change within it is in `docs/feeds.md`.
 const SCHEMA: u32 = 1;
@@ -48,7 +48,7 @@ impl Refused {
 }
 
 /// All entries, and those that are not what they say, as one object.
-pub(super) fn json(board: &Board) -> String {
+pub(crate) fn json(board: &Board) -> String {
     let document = Document {
         schema: SCHEMA,
         rules_version: RULES_VERSION,
@@ -60,7 +60,7 @@ pub(super) fn json(board: &Board) -> String {
 }
 
 /// All entries, a line each; the first line says the keys.
-pub(super) fn csv(board: &Board) -> String {
+pub(crate) fn csv(board: &Board) -> String {
     let head = csv::line(FIELDS.iter().map(|(key, _)| (*key).to_owned()));
     let line = |standing: Standing<'_>| csv::line(FIELDS.iter().map(|(_, value)| cell(&value(&standing))));
     head + &standings(board).map(line).collect::<String>()

@@ -20,15 +20,13 @@ mod history;
 
 use std::collections::BTreeMap;
 
-use super::options::SiteOptions;
-use super::page::Pages;
-use super::{SiteError, row_folder};
-use crate::leaderboard::board::{Board, Row};
-use crate::leaderboard::record::{Record, records};
-use crate::track::Track;
+use crate::leaderboard::board::Board;
+use crate::leaderboard::site::error::SiteError;
+use crate::leaderboard::site::options::SiteOptions;
+use crate::leaderboard::site::templates::Pages;
 
 /// Every file for programs, by its path in the site.
-pub(super) fn files(
+pub(crate) fn files(
     board: &Board,
     options: &SiteOptions,
     pages: &Pages,
@@ -43,19 +41,4 @@ pub(super) fn files(
         found.insert(badge::path(&track.track), badge::svg(track, pages)?);
     }
     Ok(found)
-}
-
-/// The page of an entry, from the site's root.
-fn page_of(row: &Row) -> String {
-    format!("{}/index.html", row_folder(row))
-}
-
-/// Names of the authors of an entry.
-fn authors(row: &Row) -> Vec<String> {
-    row.entry.result.variant.authors.iter().map(ToString::to_string).collect()
-}
-
-/// The records of all tracks, in the order of the board.
-fn all_records(board: &Board) -> impl Iterator<Item = (&Track, Record<'_>)> {
-    board.tracks.iter().flat_map(|track| records(track).into_iter().map(|record| (&track.track, record)))
 }
