@@ -1,6 +1,7 @@
 //! The board: every track with its entries in their order, and what was rejected.
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serialize;
 
 use crate::leaderboard::median_run::median_curve;
 use crate::leaderboard::retractions::Retraction;
@@ -61,8 +62,8 @@ pub struct TiedWith {
     pub p: Option<f64>,
 }
 
-/// An entry that is not what it says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An entry that failed verification.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Rejected {
     /// Folder below the submissions.
     pub folder: String,

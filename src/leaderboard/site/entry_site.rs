@@ -42,7 +42,7 @@ impl EntrySites {
         put(&path, page.as_bytes())
     }
 
-    fn view(&self, track: &RankedTrack, row: &Row) -> EntryPage {
-        EntryPage::new(self.shell.clone(), track, row, &self.prices)
+    fn view<'a>(&'a self, track: &RankedTrack, row: &'a Row) -> EntryPage<'a> {
+        EntryPage::new(&self.shell, track, row, &self.prices)
     }
 }

@@ -30,6 +30,28 @@ impl Estimated {
     }
 }
 
+/// The figures of an entry that have a reason where they are missing, for a row and for the entry's own page.
+#[derive(Debug, Serialize)]
+pub(crate) struct Figures {
+    time: Figure,
+    ratio: Estimated,
+    cost: Figure,
+    energy: Energy,
+    accuracy: Figure,
+}
+
+impl Figures {
+    pub(crate) fn new(entry: &Entry) -> Self {
+        Self {
+            time: time_to_target(entry),
+            ratio: ratio_to_reference(entry),
+            cost: cost(entry),
+            energy: energy(entry),
+            accuracy: final_accuracy(entry),
+        }
+    }
+}
+
 /// Energy until the target was met, and of what.
 #[derive(Debug, Serialize)]
 pub(crate) struct Energy {
@@ -55,7 +77,7 @@ pub(crate) fn warnings(entry: &Entry) -> Vec<WarningView> {
 }
 
 /// That a row is not significantly faster than the one below it.
-pub(crate) fn level(row: &Row) -> Option<String> {
+pub(crate) fn tied(row: &Row) -> Option<String> {
     let with = row.level_with_next.as_ref()?;
     let how_sure = with.p.map_or_else(|| "too few runs to tell".to_owned(), |p| p_value(rounded_up_p(p)));
     Some(format!("not significantly faster than {} ({how_sure})", foreign(&with.name)))

@@ -8,7 +8,7 @@
 //! | `contents` | every file of a site and what it holds |
 //! | `folder`, `differences` | the folder that the site lives in; how it differs from what it should hold |
 //! | `entry_site`, `copies` | an entry's page, and its files next to it |
-//! | `templates` | templates, and how a page comes out of one |
+//! | `templates`, `filters` | how a page comes out of a template; how templates write figures |
 //! | `options`, `base_url`, `addresses` | what a site is told with its board; where it is published; paths of its pages |
 //! | `shell` | what every page has around its content |
 //! | `figure`, `figures` | numbers as text, unknown ones included; figures of an entry that several files show |
@@ -28,6 +28,7 @@ mod error;
 mod feeds;
 mod figure;
 mod figures;
+mod filters;
 mod folder;
 mod options;
 mod pages;

@@ -1,11 +1,12 @@
 //! Templates, and how a page comes out of one. All escaping happens here, by the template engine, and nowhere else.
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Serde, Value};
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, HtmlEscape, UndefinedBehavior, escape_formatter};
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, escape_formatter};
 use serde::Serialize;
 
 use crate::leaderboard::site::error::SiteError;
+use crate::leaderboard::site::filters;
 
 const TEMPLATES: [(&str, &str); 15] = [
     ("base.html", include_str!("../../../leaderboard/templates/base.html")),
@@ -50,8 +51,7 @@ impl Pages {
             }
             escape_formatter(out, state, value)
         });
-        environment.add_function("figure", figure);
-        environment.add_function("spelled", spelled);
+        filters::add_to(&mut environment);
         for (name, text) in TEMPLATES {
             environment
                 .add_template(name, text)
@@ -64,29 +64,6 @@ impl Pages {
     pub(crate) fn render(&self, template: &str, path: &str, view: &impl Serialize) -> Result<String, SiteError> {
         let page = self.0.get_template(template).and_then(|template| template.render(Serde(view)));
         page.map_err(|source| SiteError::Render { page: path.to_owned(), source: Box::new(source) })
-    }
-}
-
-/// A [`Figure`](super::figure::Figure) where there is little room: why there is none is a title, and read to who cannot see it.
-/// Functions, because most of a page is figures and a macro takes several times as long.
-fn figure(of: &Value) -> Result<Value, Error> {
-    shown(of, |word, why| {
-        format!(r#"<span class="missing" title="{why}">{word}<span class="unseen"> ({why})</span></span>"#)
-    })
-}
-
-/// A [`Figure`](super::figure::Figure) where there is room to say why there is none.
-fn spelled(of: &Value) -> Result<Value, Error> {
-    shown(of, |word, why| format!(r#"<span class="missing">{word}</span> <span class="why">{why}</span>"#))
-}
-
-/// The text of a figure, which the formatter escapes like any other; of one that is missing, its escaped parts in `markup`.
-fn shown(of: &Value, markup: impl Fn(HtmlEscape, HtmlEscape) -> String) -> Result<Value, Error> {
-    let (text, missing) = (of.get_attr("text")?, of.get_attr("missing")?);
-    match (text.as_str(), missing.as_str()) {
-        (Some(word), Some(why)) => Ok(Value::from_safe_string(markup(HtmlEscape(word), HtmlEscape(why)))),
-        (Some(_), None) if missing.is_none() => Ok(text),
-        _ => Err(Error::new(ErrorKind::InvalidOperation, "this is no figure")),
     }
 }
 

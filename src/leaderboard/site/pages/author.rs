@@ -12,20 +12,20 @@ use crate::track::Track;
 
 /// The page of an author.
 #[derive(Debug, Serialize)]
-pub(crate) struct AuthorPage {
+pub(crate) struct AuthorPage<'a> {
     shell: Shell,
     name: String,
     count: String,
-    tracks: Vec<AuthorTrack>,
+    tracks: Vec<AuthorTrack<'a>>,
 }
 
 /// The author's entries on one track.
 #[derive(Debug, Serialize)]
-struct AuthorTrack {
-    id: String,
-    title: String,
+struct AuthorTrack<'a> {
+    id: &'a str,
+    title: &'a str,
     target: String,
-    groups: Vec<GroupView>,
+    groups: Vec<GroupView<'a>>,
 }
 
 /// All authors in the order of their names, with their rows.
@@ -39,8 +39,8 @@ pub(crate) fn authors(board: &Board) -> BTreeMap<&str, Vec<&Row>> {
     found
 }
 
-impl AuthorPage {
-    pub(crate) fn new(board: &Board, name: &str, rows: &[&Row]) -> Self {
+impl<'a> AuthorPage<'a> {
+    pub(crate) fn new(board: &'a Board, name: &str, rows: &[&'a Row]) -> Self {
         let count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
         Self {
             shell: Shell::new(board, 2),
@@ -51,14 +51,14 @@ impl AuthorPage {
     }
 }
 
-impl AuthorTrack {
-    fn new(track: &Track, rows: &[&Row]) -> Option<Self> {
-        let mut own: Vec<&Row> =
+impl<'a> AuthorTrack<'a> {
+    fn new(track: &'a Track, rows: &[&'a Row]) -> Option<Self> {
+        let mut own: Vec<&'a Row> =
             rows.iter().copied().filter(|row| row.entry.result.track.as_str() == track.id).collect();
         own.dedup_by(|one, other| one.path == other.path);
         (!own.is_empty()).then(|| Self {
-            id: track.id.clone(),
-            title: track.title.clone(),
+            id: &track.id,
+            title: &track.title,
             target: percentage(track.target.percent()),
             groups: vec![GroupView::new(None, &own, own.len())],
         })

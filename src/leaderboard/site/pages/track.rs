@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::leaderboard::site::figure::{counted, foreign};
+use crate::leaderboard::site::figure::counted;
 use crate::leaderboard::site::published::Published;
 use crate::leaderboard::site::charts::pareto::{self, ParetoChart};
 use crate::leaderboard::site::charts::plot::LineDrawing;
@@ -15,14 +15,14 @@ use crate::leaderboard::board::{Board, RankedTrack, Row};
 
 /// A track, its tables and its drawings.
 #[derive(Debug, Serialize)]
-pub(crate) struct TrackView {
+pub(crate) struct TrackView<'a> {
     facts: TrackFacts,
     /// One for each hardware class.
-    ranked: Vec<GroupView>,
+    ranked: Vec<GroupView<'a>>,
     /// One without a class, or none.
-    unranked: Vec<GroupView>,
+    unranked: Vec<GroupView<'a>>,
     /// What a reader may choose among, where there is a choice.
-    classes: Vec<String>,
+    classes: Vec<&'a str>,
     /// All entries, in words.
     count: String,
     /// Entries that are left out here.
@@ -36,15 +36,15 @@ pub(crate) struct TrackView {
 
 /// The page of a track.
 #[derive(Debug, Serialize)]
-pub(crate) struct TrackPage {
+pub(crate) struct TrackPage<'a> {
     shell: Shell,
-    track: TrackView,
+    track: TrackView<'a>,
     /// What others published for the same task.
     published: Option<Published>,
 }
 
-impl TrackPage {
-    pub(crate) fn new(board: &Board, track: &RankedTrack) -> Self {
+impl<'a> TrackPage<'a> {
+    pub(crate) fn new(board: &Board, track: &'a RankedTrack) -> Self {
         Self {
             shell: Shell::new(board, 2),
             track: TrackView::new(track, usize::MAX),
@@ -53,19 +53,19 @@ impl TrackPage {
     }
 }
 
-impl TrackView {
+impl<'a> TrackView<'a> {
     /// With so many rows of each hardware class at most, the fastest, and so many unranked ones, the newest.
-    pub(crate) fn new(track: &RankedTrack, most: usize) -> Self {
-        let (ranked, unranked): (Vec<&Row>, Vec<&Row>) = track.rows.iter().partition(|row| row.rank.is_some());
-        let of_class: Vec<&[&Row]> = ranked.chunk_by(|above, below| above.class == below.class).collect();
-        let fastest = |rows: &&[&'_ Row]| rows.len().min(most);
+    pub(crate) fn new(track: &'a RankedTrack, most: usize) -> Self {
+        let (ranked, unranked): (Vec<&'a Row>, Vec<&'a Row>) = track.rows.iter().partition(|row| row.rank.is_some());
+        let of_class: Vec<&[&'a Row]> = ranked.chunk_by(|above, below| above.class == below.class).collect();
+        let fastest = |rows: &&[&'a Row]| rows.len().min(most);
         let newest = &unranked[unranked.len().saturating_sub(most)..];
         let left_out = track.rows.len() - of_class.iter().map(fastest).sum::<usize>() - newest.len();
-        let group = |rows: &&[&Row]| {
-            GroupView::new(rows.first().map(|row| foreign(&row.class)), &rows[..fastest(rows)], rows.len())
+        let group = |rows: &&[&'a Row]| {
+            GroupView::new(rows.first().map(|row| row.class.as_str()), &rows[..fastest(rows)], rows.len())
         };
         let shown = of_class.iter().flat_map(|rows| &rows[..fastest(rows)]).chain(newest);
-        let mut classes: Vec<String> = shown.map(|row| foreign(&row.class)).collect();
+        let mut classes: Vec<&str> = shown.map(|row| row.class.as_str()).collect();
         classes.sort();
         classes.dedup();
         Self {
