@@ -10,9 +10,7 @@ pub use browser::OpenError;
 use crate::cli::Leaderboard;
 use crate::clock;
 use crate::command::{Answer, interrupt};
-use crate::leaderboard::{
-    self, Build, Built, Differences, Rejected, SIGNERS_FILE, SiteOptions, Workers, read_signers,
-};
+use crate::leaderboard::{self, Build, Built, Differences, Rejected, SIGNERS_FILE, SiteOptions, Workers, read_signers};
 use crate::printer::{Label, answer, labelled, note};
 
 /// Runs the command.

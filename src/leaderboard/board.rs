@@ -16,7 +16,7 @@ pub struct Board {
     pub tracks: Vec<RankedTrack>,
     /// Entries that are not what they say.
     pub rejected: Vec<Rejected>,
-    /// The list of signers beside the entries, byte for byte, for the site to hand on; `None` if there is none.
+    /// The list of signers, byte for byte, which the site publishes too; `None` if there is none.
     pub signers_text: Option<String>,
 }
 
@@ -43,8 +43,8 @@ pub struct Row {
     pub class: String,
     /// Rank within track and hardware class, from 1; `None` if it is not ranked.
     pub rank: Option<usize>,
-    /// That it is not significantly faster than the row below it, and how sure one could be; `None` where it is.
-    pub level_with_next: Option<TiedWith>,
+    /// The row below it if the two are tied, that is, if their times are not significantly different.
+    pub tied_with_next: Option<TiedWith>,
     /// Why it is not ranked.
     pub unranked_because: Vec<String>,
     /// That its authors retracted it, or that somebody refuted it.
@@ -53,7 +53,7 @@ pub struct Row {
     pub median_curve: Vec<(f64, f64)>,
 }
 
-/// A row that another is not significantly faster than.
+/// A row that another is tied with.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TiedWith {
     /// Name of its variant.
@@ -84,7 +84,7 @@ impl Row {
             path,
             class,
             rank: None,
-            level_with_next: None,
+            tied_with_next: None,
             unranked_because: Vec::new(),
             retraction: None,
             median_curve,

@@ -21,7 +21,7 @@ pub struct Build {
     pub submissions: PathBuf,
     /// Where the site is built.
     pub out: PathBuf,
-    /// What the site is told with its board.
+    /// Address and studies of the site.
     pub options: SiteOptions,
     /// Threads.
     pub workers: Workers,

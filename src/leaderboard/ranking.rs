@@ -48,8 +48,8 @@ fn order<'a>(row: &'a Row, fastest: &BTreeMap<String, f64>) -> (bool, u64, &'a s
     }
 }
 
-/// Says of each ranked row whether it is significantly faster than the one below it. Which of the two is called faster is read
-/// off the same times, so the test is two-sided.
+/// Notes for each ranked row whether it is tied with the one below it. Which of the two is called faster follows from the same
+/// times, so the test is two-sided.
 fn compare_neighbors(rows: &mut [Row]) {
     for index in 1..rows.len() {
         let (above, below) = (&rows[index - 1], &rows[index]);
@@ -57,13 +57,13 @@ fn compare_neighbors(rows: &mut [Row]) {
             continue;
         }
         let p = mann_whitney(&above.times(), &below.times()).map(|test| test.p_two_sided);
-        let level = p.is_none_or(|p| p >= SIGNIFICANCE);
+        let tied = p.is_none_or(|p| p >= SIGNIFICANCE);
         let with = TiedWith { name: below.entry.result.variant.name.to_string(), p };
-        rows[index - 1].level_with_next = level.then_some(with);
+        rows[index - 1].tied_with_next = tied.then_some(with);
     }
 }
 
-/// Data decoded alike are alike. Where no digest is published, the first entry's is held against the others.
+/// Data decoded in the same way are the same. Where no digest is published, others are compared with that of the first entry.
 fn mark_other_data(rows: &mut [Row]) {
     let mut first: BTreeMap<Option<String>, (Sha256Hex, String)> = BTreeMap::new();
     for row in rows.iter_mut().filter(|row| row.entry.result.dataset.published) {
@@ -71,7 +71,9 @@ fn mark_other_data(rows: &mut [Row]) {
         let decoder = dataset.decoder.as_ref().map(ToString::to_string);
         let (digest, path) = first.entry(decoder).or_insert((dataset.content_sha256, row.path.clone()));
         if *digest != dataset.content_sha256 {
-            let reason = format!("its data set has another content digest than that of {path}, though decoded alike");
+            let reason = format!(
+                "its data set has another content digest than that of {path}, although both were decoded in the same way"
+            );
             row.unranked_because.push(reason);
         }
     }
@@ -79,12 +81,12 @@ fn mark_other_data(rows: &mut [Row]) {
 
 /// Records are kept by date, so a session needs one that is not in the future. Clocks may be wrong by a day.
 fn date_problem(row: &Row, now: DateTime<Utc>) -> Option<String> {
-    let Some(held) = row.started_at() else { return Some("its session states no calendar time".to_owned()) };
-    is_to_come(held, now).then(|| format!("its session starts on {}, which is to come", day(held)))
+    let Some(started) = row.started_at() else { return Some("its session states no calendar time".to_owned()) };
+    is_in_the_future(started, now).then(|| format!("its session starts on {}, which is in the future", day(started)))
 }
 
-fn is_to_come(held: DateTime<Utc>, now: DateTime<Utc>) -> bool {
-    held > now + TimeDelta::days(1)
+fn is_in_the_future(started: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    started > now + TimeDelta::days(1)
 }
 
 /// Why an entry cannot be ranked; the rules are in `docs/rules.md`.
@@ -93,32 +95,29 @@ fn ineligible_because(entry: &Entry, track: &Track) -> Vec<String> {
     let mut found = Vec::new();
     if !entry.result.dataset.published {
         let id = &entry.result.dataset.id;
-        found.push(format!("it was trained on `{id}`, a data set of its author's own, not on the published one"));
+        found.push(format!("it was trained on `{id}`, a data set of its authors, not on the published one"));
     }
     if entry.result.reproduces.is_some() {
-        found.push("it reproduces another entry, and belongs into that one's folder".to_owned());
+        found.push("it reproduces another entry, so it belongs in the folder of that entry".to_owned());
     }
     if session.stop_reason != "completed" {
         found.push(format!("the session ended early: {}", session.stop_reason));
     }
     if session.stop_at_target {
-        found.push("its runs ended at their first crossing".to_owned());
+        found.push("its runs stopped when they first met the target".to_owned());
     }
     if summary.runs < track.runs_to_rank {
-        found.push(format!("{} runs, a ranked row needs {}", summary.runs, track.runs_to_rank));
+        found.push(format!("{} runs, a rank requires {}", summary.runs, track.runs_to_rank));
     }
     if u64::from(summary.reached) * 10 < u64::from(summary.runs) * 9 || summary.runs == 0 {
-        found.push(format!(
-            "{} of {} runs reached the target, a ranked row needs 9 of 10",
-            summary.reached, summary.runs
-        ));
+        found.push(format!("{} of {} runs reached the target, a rank requires 9 of 10", summary.reached, summary.runs));
     }
     if summary.p_mean_over_target.is_none_or(|p| p >= SIGNIFICANCE) {
         let p = summary.p_mean_over_target.map_or_else(|| "unknown".to_owned(), |p| format!("{p:.4}"));
-        found.push(format!("the mean final accuracy is not over the target at p < 0.01 (p = {p})"));
+        found.push(format!("the mean final accuracy is not above the target at p < 0.01 (p = {p})"));
     }
     if !entry.result.derived.phases.clocks_agree {
-        found.push("the clocks of its two programs part by more than 0.5 %".to_owned());
+        found.push("the clocks of its two programs differ by more than 0.5 %".to_owned());
     }
     found
 }

@@ -1,4 +1,4 @@
-//! Records: the entries that were the fastest of their track and hardware class when their sessions were held.
+//! Records: the entries that were the fastest of their track and hardware class at the time of their sessions.
 //!
 //! A function of the rows alone, whatever their order, so that the history of a track can be drawn and listed alike.
 
@@ -35,7 +35,7 @@ impl Record<'_> {
 /// The records of a track, by the names of their hardware classes and within one by date, so that the times of a class
 /// strictly fall.
 ///
-/// An entry that is no faster than an earlier one is none. Of two that were held at the very same moment the faster one
+/// An entry that is not faster than an earlier one is not a record. Of two that started at the same time the faster one
 /// counts. An entry without a calendar time of its session has no place in a history.
 pub fn records(track: &RankedTrack) -> Vec<Record<'_>> {
     let marks = track.rows.iter().filter(|row| row.rank.is_some()).filter_map(Mark::of_row).collect();

@@ -1,6 +1,6 @@
 //! Entries that were retracted by their authors or refuted. They stay on the board, struck through, with the reason.
 //!
-//! `withdrawn.yaml` lies next to the list of signers and, like it, is maintained by the maintainers. An entry itself is never edited, for its bytes are signed.
+//! `withdrawn.yaml` lies next to the list of signers and is edited by the maintainers only. An entry itself is never edited, for its bytes are signed.
 
 use std::fmt;
 use std::path::Path;
@@ -36,7 +36,7 @@ pub struct Retraction {
 pub enum Verdict {
     /// Its authors retracted it.
     Withdrawn,
-    /// Somebody showed that it does not hold.
+    /// Others showed that its result is wrong.
     Refuted,
 }
 

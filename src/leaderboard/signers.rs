@@ -9,7 +9,7 @@ use crate::signing::AllowedSigners;
 /// Keys that may sign for a board, in OpenSSH's format, in the folder of its entries.
 pub const SIGNERS_FILE: &str = "allowed_signers";
 
-/// Reads a list of signers; a missing file allows nobody.
+/// Reads a list of signers; a missing file is an empty list.
 pub fn read_signers(path: &Path) -> Result<AllowedSigners, BoardError> {
     let text = text_of(path)?.unwrap_or_default();
     Ok(AllowedSigners::parse(&text, &path.display().to_string())?)

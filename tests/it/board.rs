@@ -41,7 +41,6 @@ impl Stage {
     fn site(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         files(&self.context.path("site"))
     }
-
 }
 
 /// Every file below a folder, by its path in it.
@@ -305,7 +304,7 @@ fn a_page_that_might_hold_a_script_is_no_report() {
         fs::write(&page, &strange).unwrap();
         let refused = stage.build();
         assert_eq!(refused.code, Some(2), "{}", refused.stderr);
-        let words = "studies/reports/mine/index.html` does not begin as the page of a study does";
+        let words = "studies/reports/mine/index.html` does not begin like the page of a study";
         assert!(refused.stderr.contains(words) && refused.stderr.contains("--report-only"), "{}", refused.stderr);
         assert!(!stage.context.path("site/studies").exists());
     }
@@ -331,7 +330,7 @@ fn a_session_to_come_is_not_ranked_until_its_day() {
         plan.run(now.parse().unwrap()).unwrap();
         let feed = fs::read_to_string(stage.context.path("site/feed.xml")).unwrap();
         let index = fs::read_to_string(stage.context.path("site/index.html")).unwrap();
-        (index.contains("which is to come"), feed.contains("2031-01-05"))
+        (index.contains("which is in the future"), feed.contains("2031-01-05"))
     };
     assert_eq!(at("2027-12-31T00:00:00Z"), (true, false));
     assert_eq!(at("2031-01-04T08:00:00Z"), (false, true), "clocks may be wrong by a day");

@@ -152,7 +152,7 @@ fn every_kind_of_figure_is_in_the_entries() {
     assert_eq!((&reference["price_usd_per_hour"], &reference["price_date"]), (&0.096.into(), &"2026-03-01".into()));
     assert_eq!((&reference["reproductions"], &reference["reproductions_agreeing"]), (&2.into(), &1.into()));
     assert_eq!(reference["reproduced_by"], "runner@example");
-    let level = row("reference").level_with_next.as_ref().expect("level with its twin");
+    let level = row("reference").tied_with_next.as_ref().expect("tied with its twin");
     let p = hlb_bench::stats::rounded_up_p(level.p.expect("ten runs"));
     assert!(reference["level_with_next"] == level.name && same_value(&reference["level_with_next_p"], &p.into()));
     let smoother = of(&entries, "shapes/2026-03-14-smoother");
@@ -277,7 +277,7 @@ fn an_entry_without_a_calendar_time_has_no_date_and_no_record() {
     assert_eq!(odd["unranked_because"], serde_json::json!(["its session states no calendar time"]));
     assert_eq!(odd["date_unknown"], "the session states no calendar time");
     assert_eq!(table(&read(&site, "history.csv")).1.len(), 0);
-    assert!(!read(&site, "feed.xml").contains("<entry>") );
+    assert!(!read(&site, "feed.xml").contains("<entry>"));
 }
 
 fn child<'a>(node: Node<'a, 'a>, name: &str) -> Node<'a, 'a> {

@@ -99,9 +99,9 @@ fn plans<'a>(board: &'a Board, options: &'a SiteOptions, studies: &'a [Study]) -
         plan("history.html", "history.html".to_owned(), || Some(ExternalPage::new(board))),
         plan("about.html", "about.html".to_owned(), || Some(AboutPage::new(board))),
     ];
-    let of_authors = author::authors(board).into_iter().map(|(name, rows)| {
-        plan("author.html", author_page(name), move || Some(AuthorPage::new(board, name, &rows)))
-    });
+    let of_authors = author::authors(board)
+        .into_iter()
+        .map(|(name, rows)| plan("author.html", author_page(name), move || Some(AuthorPage::new(board, name, &rows))));
     of_tracks.chain([feeds]).chain(once).chain(of_authors).collect()
 }
 

@@ -1,11 +1,11 @@
-//! The files of an entry that are copied beside its page, once they are still what was verified.
+//! The files of an entry that are copied next to its page if they are still as they were verified.
 
 use std::path::PathBuf;
 
-use crate::leaderboard::site::addresses::entry_folder;
-use crate::leaderboard::site::error::SiteError;
 use crate::artifact::{Sha256Hex, sha256_hex};
 use crate::leaderboard::board::Row;
+use crate::leaderboard::site::addresses::entry_folder;
+use crate::leaderboard::site::error::SiteError;
 use crate::result::{Entry, LOG_CAP, REPRODUCTIONS_FOLDER, Reproduction};
 use crate::yaml;
 

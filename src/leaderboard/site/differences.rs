@@ -6,22 +6,22 @@ use std::io;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use crate::leaderboard::board::Board;
 use crate::leaderboard::site::addresses::MARKER;
-use crate::leaderboard::site::folder::{failed, listed, marker_text};
 use crate::leaderboard::site::contents::{Once, paths, put_all};
 use crate::leaderboard::site::error::SiteError;
+use crate::leaderboard::site::folder::{failed, listed, marker_text};
 use crate::leaderboard::site::options::SiteOptions;
 use crate::leaderboard::workers::Workers;
-use crate::leaderboard::board::Board;
 
 /// The files by which a site is not current, each by its path in it, in the order of their names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Differences {
     /// Files that are not there.
     pub missing: BTreeSet<String>,
-    /// Files that an earlier build wrote, or that stand among the site's own, and belong to no entry.
+    /// Files that an earlier build wrote, or in folders of the site, that the site should not have.
     pub extra: BTreeSet<String>,
-    /// Files that hold other bytes.
+    /// Files with other contents.
     pub differ: BTreeSet<String>,
 }
 

@@ -1,12 +1,12 @@
-//! What the site has of one entry: its page, and its files beside it.
+//! The files of the site for one entry: its page, and copies of its own files.
 
-use crate::leaderboard::site::copies;
-use crate::leaderboard::site::pages::entry::EntryPage;
-use crate::leaderboard::site::templates::Pages;
-use crate::leaderboard::site::shell::Shell;
-use crate::leaderboard::site::addresses::entry_page;
-use crate::leaderboard::site::error::SiteError;
 use crate::leaderboard::board::{Board, RankedTrack, Row};
+use crate::leaderboard::site::addresses::entry_page;
+use crate::leaderboard::site::copies;
+use crate::leaderboard::site::error::SiteError;
+use crate::leaderboard::site::pages::entry::EntryPage;
+use crate::leaderboard::site::shell::Shell;
+use crate::leaderboard::site::templates::Pages;
 use crate::price::Table;
 
 /// Folders between a page and the site's root: `entries/TRACK/NAME`.

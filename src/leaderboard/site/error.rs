@@ -12,8 +12,8 @@ use crate::yaml::ReadError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SiteError {
-    /// The folder holds somebody's files.
-    #[error("`{path}` is not empty and holds no `{marker}`, so it is not a site that this program wrote", path = show(&path.to_string_lossy()), marker = MARKER)]
+    /// The folder has files that no build wrote.
+    #[error("`{path}` is not empty and has no `{marker}`, so it is not a site that this program wrote", path = show(&path.to_string_lossy()), marker = MARKER)]
     Foreign {
         /// The folder.
         path: PathBuf,
@@ -25,7 +25,7 @@ pub enum SiteError {
         step: &'static str,
         /// The file or folder it was tried on.
         path: PathBuf,
-        /// What the system said.
+        /// Cause.
         source: io::Error,
     },
     /// A file of the site cannot be written.
@@ -40,8 +40,8 @@ pub enum SiteError {
         /// The file.
         path: PathBuf,
     },
-    /// The page of a study may hold anything.
-    #[error("`{path}` does not begin as the page of a study does, so it may hold a script", path = show(&path.to_string_lossy()))]
+    /// The page of a study may contain anything.
+    #[error("`{path}` does not begin like the page of a study, so it may contain a script", path = show(&path.to_string_lossy()))]
     Study {
         /// The page.
         path: PathBuf,
@@ -52,12 +52,12 @@ pub enum SiteError {
         /// The path.
         path: String,
     },
-    /// A template and what it was told do not fit: a bug.
+    /// A template does not match its data: a bug.
     #[error("page `{page}` cannot be rendered", page = show(page))]
     Render {
         /// The page.
         page: String,
-        /// What the template engine said.
+        /// Error of the template engine.
         source: Box<minijinja::Error>,
     },
 }

@@ -1,4 +1,4 @@
-//! Numbers as words. What is unknown says so and why; it is never 0.
+//! Numbers as text. An unknown value is shown as unknown with the reason, never as 0.
 
 use serde::Serialize;
 
@@ -23,7 +23,7 @@ impl Figure {
         Self { text: text.into(), missing: None }
     }
 
-    /// A value that nobody knows, and why.
+    /// An unknown value, and why it is unknown.
     pub(crate) fn unknown(why: &str) -> Self {
         Self::missing("unknown", why)
     }
@@ -82,7 +82,7 @@ pub(crate) fn p_value(p: f64) -> String {
     format!("p = {p:.4}")
 }
 
-/// An interval in words. An end that is not known is said to be open, never left out.
+/// An interval as text. An unknown end is shown as open, never left out.
 pub(crate) fn human_interval(low: Option<f64>, high: Option<f64>, words: impl Fn(f64) -> String) -> String {
     match (low, high) {
         (Some(low), Some(high)) => format!("{} – {}", words(low), words(high)),

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::leaderboard::site::figure::{Figure, dollars, foreign, human_interval, joules, p_value, ratio};
 use crate::leaderboard::board::Row;
+use crate::leaderboard::site::figure::{Figure, dollars, foreign, human_interval, joules, p_value, ratio};
 use crate::result::{EnergySummary, Entry, Reproduction, Warning};
 use crate::stats::{Estimate, Spread, rounded_up_p};
 use crate::units::human_seconds;
@@ -12,7 +12,7 @@ use crate::variant;
 /// Why a figure of the median run is missing.
 pub(crate) const MEDIAN_MISSED: &str = "the median run did not reach the target";
 
-/// A figure with its interval in words.
+/// A figure with its interval as text.
 #[derive(Debug, Serialize)]
 pub(crate) struct Estimated {
     pub(crate) value: Figure,
@@ -59,7 +59,7 @@ pub(crate) struct Energy {
     pub(crate) of: &'static str,
 }
 
-/// A warning in a word or two, and in a sentence.
+/// A warning as a short label and as a sentence.
 #[derive(Debug, Serialize)]
 pub(crate) struct WarningView {
     word: &'static str,
@@ -76,11 +76,12 @@ pub(crate) fn warnings(entry: &Entry) -> Vec<WarningView> {
     entry.result.derived.warnings.iter().map(WarningView::new).collect()
 }
 
-/// That a row is not significantly faster than the one below it.
+/// That a row is tied with the one below it.
 pub(crate) fn tied(row: &Row) -> Option<String> {
-    let with = row.level_with_next.as_ref()?;
-    let how_sure = with.p.map_or_else(|| "too few runs to tell".to_owned(), |p| p_value(rounded_up_p(p)));
-    Some(format!("not significantly faster than {} ({how_sure})", foreign(&with.name)))
+    let with = row.tied_with_next.as_ref()?;
+    let differ = |p| format!("not significantly different ({})", p_value(rounded_up_p(p)));
+    let how_sure = with.p.map_or_else(|| "too few runs to tell".to_owned(), differ);
+    Some(format!("tied with {}: {how_sure}", foreign(&with.name)))
 }
 
 /// Names of the authors of an entry.
@@ -108,7 +109,7 @@ pub(crate) fn quartiles(spread: &Spread) -> Option<String> {
     Some(format!("{} – {}", human_seconds(low), human_seconds(high)))
 }
 
-/// Time to target over that of the reference beside it.
+/// Time to target over that of the paired reference.
 pub(crate) fn ratio_to_reference(entry: &Entry) -> Estimated {
     match &entry.result.derived.calibration {
         Some(calibration) => Estimated::ratio(calibration.time_ratio, MEDIAN_MISSED),
@@ -120,7 +121,7 @@ fn no_ratio(entry: &Entry) -> Figure {
     if variant::shipped(&entry.ground.track.reference).as_ref() == Some(&entry.recipe) {
         return Figure::missing("the reference", "its recipe is that of the reference");
     }
-    Figure::missing("not calibrated", "the reference was not held beside it")
+    Figure::missing("no reference", "the session has no paired reference")
 }
 
 pub(crate) fn cost(entry: &Entry) -> Figure {
@@ -171,7 +172,7 @@ pub(crate) fn is_independent(entry: &Entry, again: &Reproduction) -> bool {
         .is_some_and(|(signer, other)| other.fingerprint != signer.fingerprint && other.principal != signer.principal)
 }
 
-/// Who reproduced an entry, by name; empty for nobody.
+/// Who reproduced an entry, by name; empty if nobody did.
 pub(crate) fn reproducers(entry: &Entry) -> String {
     let agree = entry.reproductions.iter().filter(|again| again.agreement.agrees() && is_independent(entry, again));
     let mut names: Vec<String> = agree.map(|again| principal(&again.entry)).collect();

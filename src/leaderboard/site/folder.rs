@@ -1,16 +1,16 @@
-//! The folder that the site lives in. It remembers what was written, and never touches anything else.
+//! The folder of the site. Only files that an earlier build wrote are replaced or removed.
 //!
 //! The marker lists the files of the last build, one path a line, so that the next one can tell its own stale pages
-//! from files that somebody put there.
+//! from other files.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
+use crate::artifact::{write_atomic, write_unsynced};
 use crate::leaderboard::site::addresses::MARKER;
 use crate::leaderboard::site::error::SiteError;
-use crate::artifact::{write_atomic, write_unsynced};
 
 const MARKER_HEAD: &str = "# Written by `hlb-bench leaderboard`, which may replace or remove the files listed here.\n";
 
@@ -92,7 +92,7 @@ pub(crate) fn failed<'a>(step: &'static str, path: &'a Path) -> impl FnOnce(io::
     move |source| SiteError::Folder { step, path: path.to_owned(), source }
 }
 
-/// The files that the build before wrote. A folder with files and without a marker is somebody else's.
+/// The files that the previous build wrote. A folder with files but without a marker is not ours.
 pub(crate) fn listed(root: &Path) -> Result<BTreeSet<String>, SiteError> {
     let marker = root.join(MARKER);
     match fs::read_to_string(&marker) {

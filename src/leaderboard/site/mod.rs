@@ -6,14 +6,14 @@
 //! | file | noun |
 //! |---|---|
 //! | `contents` | every file of a site and what it holds |
-//! | `folder`, `differences` | the folder that the site lives in; how it differs from what it should hold |
+//! | `folder`, `differences` | the folder that the site lives in; how it differs from what it should contain |
 //! | `entry_site`, `copies` | an entry's page, and its files next to it |
 //! | `templates`, `filters` | how a page comes out of a template; how templates write figures |
-//! | `options`, `base_url`, `addresses` | what a site is told with its board; where it is published; paths of its pages |
+//! | `options`, `base_url`, `addresses` | options of a site; where it is published; paths of its pages |
 //! | `shell` | what every page has around its content |
 //! | `figure`, `figures` | numbers as text, unknown ones included; figures of an entry that several files show |
-//! | `published`, `studies` | the fastest external result of a task; reports that the site hands on |
-//! | `pages/` | what each template is told |
+//! | `published`, `studies` | the fastest external result of a task; reports of studies |
+//! | `pages/` | data of each template |
 //! | `charts/` | what the drawings show |
 //! | `feeds/` | the same figures for programs |
 
@@ -56,12 +56,12 @@ use folder::SiteFolder;
 /// Writes the whole site into `out`, which has to be new, empty, or a site that this function wrote.
 ///
 /// Pages of entries that are no longer on the board are removed; nothing else ever is. The files of each entry are
-/// copied beside its page, and those of its reproductions, so that the links hold where only the site is published.
+/// copied next to its page, and those of its reproductions, so that the links hold where only the site is published.
 pub fn write(board: &Board, out: &Path) -> Result<(), SiteError> {
     write_with(board, out, &SiteOptions::default())
 }
 
-/// [`write()`], for a site that is told more than its board.
+/// [`write()`] with options.
 pub fn write_with(board: &Board, out: &Path, options: &SiteOptions) -> Result<(), SiteError> {
     write_on(board, out, options, Workers::all())
 }

@@ -1,15 +1,15 @@
-//! What a site is told beside its board.
+//! Options of a site.
 
 use std::path::PathBuf;
 
 use crate::leaderboard::site::base_url::BaseUrl;
 
-/// What a site is told beside its board; by default nothing.
+/// Options of a site, in addition to its board.
 #[derive(Debug, Clone, Default)]
 pub struct SiteOptions {
     /// Where it is published. Without it every address in its files is relative.
     pub base_url: Option<BaseUrl>,
-    /// Folder with the reports of studies to hand on; one that is not there has none.
+    /// Folder with reports of studies to publish; it may be missing.
     pub studies: Option<PathBuf>,
 }
 

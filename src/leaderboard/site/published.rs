@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::history;
 use crate::track::Track;
 
-/// A published result in one line, and the board that it is on.
+/// An external result in one line, and the board that it is from.
 #[derive(Debug, Serialize)]
 pub(crate) struct Published {
     seconds: String,
@@ -25,10 +25,10 @@ impl Published {
     /// In one line.
     pub(crate) fn words(&self) -> String {
         let by = self.by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
-        format!("published elsewhere: {}, {}{by}", self.seconds, self.name)
+        format!("external result: {}, {}{by}", self.seconds, self.name)
     }
 
-    /// The fastest to a track's target that others published: no row of the track, but a line to hold it against.
+    /// The fastest external result to a track's target: not a row of the track, but a line to compare it with.
     pub(crate) fn fastest(track: &Track) -> Option<Self> {
         let boards = history::shipped();
         let same = |board: &&history::History| {

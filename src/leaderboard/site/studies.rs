@@ -1,4 +1,4 @@
-//! Reports of studies that the site hands on and links. A study is not ranked: nothing in it is signed, and nobody verifies it.
+//! Reports of studies that the site publishes and links. A study is not ranked: nothing in it is signed or verified.
 //! Its page is taken only if it begins as `hlb-bench study` begins it, with the rule that lets a browser run no script and ask no
 //! other machine, whatever follows.
 
@@ -14,7 +14,7 @@ use crate::yaml;
 /// The page of a report.
 const PAGE: &str = "index.html";
 
-/// What a report consists of beside its page.
+/// Files of a report in addition to its page.
 const FILES: [&str; 2] = ["report.md", "runs.csv"];
 
 /// How a page begins.
@@ -79,7 +79,13 @@ impl Study {
         }
         let text = page.replacen(CONTENT, &format!("{WAY_BACK}{CONTENT}"), 1);
         let below = format!("studies/{name}");
-        Ok(Self { page: format!("{below}/{PAGE}"), title: crate::leaderboard::site::figure::foreign(&title), text, folder, below })
+        Ok(Self {
+            page: format!("{below}/{PAGE}"),
+            title: crate::leaderboard::site::figure::foreign(&title),
+            text,
+            folder,
+            below,
+        })
     }
 
     /// Its page by its path in the site.

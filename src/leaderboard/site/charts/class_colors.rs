@@ -22,7 +22,7 @@ impl<'a> ClassColors<'a> {
         self.place(class) % COLORS + 1
     }
 
-    /// The pattern that tells lines of one color apart, from 0.
+    /// The dash pattern that distinguishes lines of one color, from 0.
     pub(crate) fn pattern(&self, class: &str) -> usize {
         self.place(class) / COLORS
     }

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use crate::leaderboard::site::charts::class_colors::ClassColors;
-use crate::leaderboard::site::figure::{dollars, foreign};
-use crate::leaderboard::site::charts::plot::{Axes, Frame, Scale, extent, polyline};
-use crate::leaderboard::site::addresses::entry_page;
 use crate::leaderboard::board::{RankedTrack, Row};
+use crate::leaderboard::site::addresses::entry_page;
+use crate::leaderboard::site::charts::class_colors::ClassColors;
+use crate::leaderboard::site::charts::plot::{Axes, Frame, Scale, extent, polyline};
+use crate::leaderboard::site::figure::{dollars, foreign};
 use crate::units::human_seconds;
 
 const FRAME: Frame = Frame::SMALL;

@@ -1,9 +1,9 @@
 //! Accuracy over time of a few rows of a track: the reference and the fastest.
 
-use crate::leaderboard::site::figure::foreign;
-use crate::leaderboard::site::charts::plot::{Curve, Frame, LineDrawing, Scale, extent};
 use crate::artifact::Sha256Hex;
 use crate::leaderboard::board::{RankedTrack, Row};
+use crate::leaderboard::site::charts::plot::{Curve, Frame, LineDrawing, Scale, extent};
+use crate::leaderboard::site::figure::foreign;
 use crate::variant;
 
 const FRAME: Frame = Frame::SMALL;
@@ -22,7 +22,7 @@ pub(crate) fn draw(track: &RankedTrack) -> Option<LineDrawing> {
     let (_, end) = extent(points().map(|(seconds, _)| seconds))?;
     let y = Scale::around(low.min(target), high.max(target), 6, FRAME.bottom, FRAME.top).capped(100.0);
     let x = Scale::exact(0.0, end, 6, FRAME.left, FRAME.right);
-    let titles = ("training in timed seconds", "accuracy in percent");
+    let titles = ("training time in seconds", "accuracy in percent");
     Some(LineDrawing::new(FRAME, &curves, (&x, titles.0), (&y, titles.1), Some(target)))
 }
 
@@ -48,6 +48,6 @@ fn is(row: &Row, recipe: Option<Sha256Hex>) -> bool {
 
 fn curve(row: &Row, reference: Option<Sha256Hex>) -> Curve {
     let name = foreign(row.entry.result.variant.name.as_str());
-    let label = if is(row, reference) { format!("{name} (the reference's recipe)") } else { name };
+    let label = if is(row, reference) { format!("{name} (reference)") } else { name };
     Curve { label, points: row.median_curve.clone() }
 }

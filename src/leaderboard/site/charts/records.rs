@@ -3,18 +3,18 @@
 use chrono::{Datelike as _, NaiveDate};
 use serde::Serialize;
 
-use crate::leaderboard::site::charts::class_colors::ClassColors;
-use crate::leaderboard::site::figure::foreign;
-use crate::leaderboard::site::published::Published;
-use crate::leaderboard::site::charts::plot::{Axes, Frame, Scale, Tick, extent, polyline};
-use crate::leaderboard::site::addresses::entry_page;
 use crate::leaderboard::board::RankedTrack;
 use crate::leaderboard::records::{Record, records};
+use crate::leaderboard::site::addresses::entry_page;
+use crate::leaderboard::site::charts::class_colors::ClassColors;
+use crate::leaderboard::site::charts::plot::{Axes, Frame, Scale, Tick, extent, polyline};
+use crate::leaderboard::site::figure::foreign;
+use crate::leaderboard::site::published::Published;
 use crate::units::human_seconds;
 
 const FRAME: Frame = Frame::SMALL;
 
-/// Classes that are drawn: those with the most records, for more lines are not told apart.
+/// Classes that are drawn: those with the most records, because more lines cannot be distinguished.
 const MOST_CLASSES: usize = 8;
 
 /// Marks along the bottom.
@@ -26,7 +26,7 @@ pub(crate) struct RecordChart {
     axes: Axes,
     lines: Vec<Line>,
     points: Vec<Mark>,
-    /// What others published for the task, as a line to hold the records against.
+    /// The fastest external result, as a line to compare with.
     published: Option<PublishedLine>,
 }
 

@@ -1,4 +1,4 @@
-//! Curves as coordinates: scales, ticks and lines of an SVG that a template writes down. Pure arithmetic.
+//! Accuracy over time of every run of a session. Pure arithmetic.
 
 use serde::Serialize;
 
@@ -64,7 +64,7 @@ pub(crate) fn whole(curves: &[Curve], target: f64) -> Option<RunChart> {
     Some(draw(curves, target, &x, &y))
 }
 
-/// The stretch around the target; `None` where the whole shows it as well, or no curve comes near.
+/// The range around the target; `None` where the whole shows it as well, or no curve comes near.
 pub(crate) fn near_target(curves: &[Curve], target: f64) -> Option<RunChart> {
     let low = target - NEAR_POINTS;
     let (lowest, highest) = extent(points(curves).map(|(_, percent)| percent))?;
@@ -96,7 +96,7 @@ fn draw(curves: &[Curve], target: f64, x: &Scale, y: &Scale) -> RunChart {
         reached: curve.reached.map(|index| place(curve.points[index])),
     };
     RunChart {
-        axes: Axes::new(FRAME, (x, "training in timed seconds"), (y, "accuracy in percent")),
+        axes: Axes::new(FRAME, (x, "training time in seconds"), (y, "accuracy in percent")),
         target: y.at(target),
         lines: curves.iter().enumerate().filter(|(_, curve)| !curve.points.is_empty()).map(line).collect(),
     }

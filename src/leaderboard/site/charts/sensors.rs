@@ -1,17 +1,17 @@
-//! Readings of sensors over a session as coordinates: lines with gaps, and the stretches in which runs were held. Pure
-//! arithmetic; whatever a stranger's log holds, a line has a bounded number of points.
+//! Readings of sensors over a session as coordinates: lines with gaps, and the segments in which runs ran. Pure
+//! arithmetic; a line has a bounded number of points for any log.
 
 use serde::Serialize;
 
-use crate::leaderboard::site::charts::plot::{Axes, Frame, Scale};
 use crate::leaderboard::sensors::Reading;
+use crate::leaderboard::site::charts::plot::{Axes, Frame, Scale};
 
 const FRAME: Frame = Frame::SENSOR;
 
 /// Most points of one line. Each bucket of readings becomes its lowest and its highest.
 const MOST_POINTS: usize = 600;
 
-/// A reading beyond this is no reading.
+/// Readings beyond this are ignored.
 const LARGEST: f64 = 1e12;
 
 /// Readings between which more than this many usual intervals passed are not joined.
@@ -25,7 +25,7 @@ pub(crate) struct SensorChart {
     lines: Vec<SensorLine>,
 }
 
-/// A stretch in which a run was held.
+/// The segment of a run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 struct Band {
     x: f64,
@@ -42,24 +42,24 @@ struct SensorLine {
     pieces: Vec<String>,
 }
 
-/// A run's stretch of the session.
+/// When a run ran, in seconds since the start of the session.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Held {
+pub(crate) struct RunSegment {
     pub(crate) begin: f64,
     pub(crate) end: f64,
     pub(crate) reference: bool,
 }
 
 /// Draws lines over the session's seconds up to `end`, from zero to `high` or to the highest reading. `None` without any.
-pub(crate) fn draw(lines: &[Vec<Reading>], held: &[Held], end: f64, high: f64) -> Option<SensorChart> {
+pub(crate) fn draw(lines: &[Vec<Reading>], runs: &[RunSegment], end: f64, high: f64) -> Option<SensorChart> {
     let known = || lines.iter().flatten().filter_map(|(_, value)| usable(*value));
     let highest = known().reduce(f64::max)?;
     let lowest = known().fold(0.0, f64::min);
     let x = Scale::exact(0.0, end, 6, FRAME.left, FRAME.right);
     let y = Scale::around(lowest, highest.max(high), 4, FRAME.bottom, FRAME.top);
     Some(SensorChart {
-        axes: Axes::new(FRAME, (&x, "seconds of the session"), (&y, "")),
-        bands: held.iter().map(|held| band(*held, &x)).collect(),
+        axes: Axes::new(FRAME, (&x, "seconds since the start of the session"), (&y, "")),
+        bands: runs.iter().map(|run| band(*run, &x)).collect(),
         lines: (0..)
             .zip(lines)
             .map(|(index, line)| SensorLine { second: index > 0, pieces: pieces(line, &x, &y) })
@@ -71,11 +71,11 @@ fn usable(value: Option<f64>) -> Option<f64> {
     value.filter(|value| value.abs() < LARGEST)
 }
 
-fn band(held: Held, x: &Scale) -> Band {
-    let (begin, end) = (x.at(held.begin), x.at(held.end).min(FRAME.right));
-    // Short runs are seen too, and coordinates have one decimal.
+fn band(run: RunSegment, x: &Scale) -> Band {
+    let (begin, end) = (x.at(run.begin), x.at(run.end).min(FRAME.right));
+    // Short runs stay visible, and coordinates have one decimal.
     let width = ((end - begin).max(0.5) * 10.0).round() / 10.0;
-    Band { x: begin, width, reference: held.reference }
+    Band { x: begin, width, reference: run.reference }
 }
 
 fn pieces(readings: &[Reading], x: &Scale, y: &Scale) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! The records as a feed (Atom, RFC 4287), newest first.
 //!
-//! Nothing in it is read from a clock: it was updated when its newest record was held. Ids are `tag:` addresses (RFC 4151)
+//! Nothing in it is read from a clock: it was updated at the time of its newest record. Ids are `tag:` addresses (RFC 4151)
 //! made of the digests of results, so that an entry has one id on every mirror and under every address.
 
 use std::cmp::Reverse;
@@ -8,18 +8,18 @@ use std::cmp::Reverse;
 use chrono::DateTime;
 use serde::Serialize;
 
-use crate::leaderboard::site::error::SiteError;
-use crate::leaderboard::site::figure::{foreign, percentage, ratio};
-use crate::leaderboard::site::options::SiteOptions;
-use crate::leaderboard::site::templates::Pages;
-use crate::leaderboard::site::addresses::entry_page;
-use crate::leaderboard::site::figures::author_names;
 use crate::leaderboard::board::{Board, second};
 use crate::leaderboard::records::{Record, all_records};
+use crate::leaderboard::site::addresses::entry_page;
+use crate::leaderboard::site::error::SiteError;
+use crate::leaderboard::site::figure::{foreign, percentage, ratio};
+use crate::leaderboard::site::figures::author_names;
+use crate::leaderboard::site::options::SiteOptions;
+use crate::leaderboard::site::templates::Pages;
 use crate::track::Track;
 use crate::units::human_seconds;
 
-/// Where it lies.
+/// Path of the file.
 pub(crate) const FILE: &str = "feed.xml";
 
 /// What ids begin with: this program and the year from which on it gives them.
@@ -75,7 +75,7 @@ fn summary(track: &Track, record: &Record<'_>) -> String {
     }
 }
 
-/// The feed. One without records says that it was last updated when counting of time began.
+/// The feed. One without records was last updated at the Unix epoch.
 pub(crate) fn feed(board: &Board, options: &SiteOptions, pages: &Pages) -> Result<String, SiteError> {
     let mut records: Vec<(&Track, Record<'_>)> = all_records(board).collect();
     records.sort_by_key(|(_, record)| (Reverse(record.at), &record.row.path));

@@ -3,15 +3,15 @@
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+use crate::leaderboard::board::{Board, Rejected};
 use crate::leaderboard::site::feeds::csv;
 use crate::leaderboard::site::feeds::field::{FIELDS, Standing};
-use crate::leaderboard::board::{Board, Rejected};
 use crate::text::{show, show_capped};
 use crate::track::RULES_VERSION;
 
-/// Where the JSON lies.
+/// Path of the JSON file.
 pub(crate) const JSON_FILE: &str = "entries.json";
-/// Where the table lies.
+/// Path of the CSV file.
 pub(crate) const CSV_FILE: &str = "entries.csv";
 
 /// Version of the keys; what may change within it is in `docs/feeds.md`.
@@ -34,7 +34,7 @@ impl Serialize for Standing<'_> {
     }
 }
 
-/// An entry that is not what it says.
+/// An entry that failed verification.
 #[derive(Serialize)]
 struct Refused {
     path: String,
@@ -47,7 +47,7 @@ impl Refused {
     }
 }
 
-/// All entries, and those that are not what they say, as one object.
+/// All entries, and those that failed verification, as one object.
 pub(crate) fn json(board: &Board) -> String {
     let document = Document {
         schema: SCHEMA,
@@ -59,7 +59,7 @@ pub(crate) fn json(board: &Board) -> String {
     text.expect("every key is a text, and nothing is written to but memory") + "\n"
 }
 
-/// All entries, a line each; the first line says the keys.
+/// All entries, one per line; the first line has the keys.
 pub(crate) fn csv(board: &Board) -> String {
     let head = csv::line(FIELDS.iter().map(|(key, _)| (*key).to_owned()));
     let line = |standing: Standing<'_>| csv::line(FIELDS.iter().map(|(_, value)| cell(&value(&standing))));

@@ -1,14 +1,16 @@
-//! Keys of an entry, and what stands under them: the one list that both files of entries are made of.
+//! Keys of an entry and their values: the one list that both files of entries are made from.
 //!
-//! Figures are those of the result, unrounded. What is unknown is `null`, never 0, and says why under the same key with
-//! `_unknown`, in the words of the page.
+//! Figures are those of the result, unrounded. An unknown value is `null`, never 0; the reason is under the same key with
+//! `_unknown`, worded as on the page.
 
 use serde_json::Value;
 
-use crate::leaderboard::site::figures::{author_names, cost, energy, final_accuracy, ratio_to_reference, reproducers, time_to_target};
-use crate::leaderboard::site::figure::{Figure, foreign};
-use crate::leaderboard::site::addresses::entry_page;
 use crate::leaderboard::board::{Row, day, second};
+use crate::leaderboard::site::addresses::entry_page;
+use crate::leaderboard::site::figure::{Figure, foreign};
+use crate::leaderboard::site::figures::{
+    author_names, cost, energy, final_accuracy, ratio_to_reference, reproducers, time_to_target,
+};
 use crate::price::Price;
 use crate::result::{Entry, ResultFile, Summary, Warning};
 use crate::stats::{Estimate, Spread, rounded_up_p};
@@ -33,8 +35,8 @@ pub(crate) const FIELDS: &[(&str, Reading)] = &[
     ("rank", |of| Value::from(of.row.rank)),
     ("class", |of| text(&of.row.class)),
     ("unranked_because", |of| of.row.unranked_because.iter().map(|reason| text(reason)).collect()),
-    ("level_with_next", |of| Value::from(of.row.level_with_next.as_ref().map(|level| foreign(&level.name)))),
-    ("level_with_next_p", |of| Value::from(level_p(of.row))),
+    ("level_with_next", |of| Value::from(of.row.tied_with_next.as_ref().map(|tied| foreign(&tied.name)))),
+    ("level_with_next_p", |of| Value::from(tied_p(of.row))),
     ("trust_level", |of| Value::from(of.entry().trust.level())),
     ("trust", |of| Value::from(of.entry().trust.words())),
     ("signer", |of| Value::from(of.entry().trust.signer().map(|signer| foreign(&signer.principal)))),
@@ -129,9 +131,9 @@ fn why(figure: Figure) -> Value {
     Value::from(figure.missing)
 }
 
-/// As the page says it, so that it is the same wherever logarithms are rounded otherwise.
-fn level_p(row: &Row) -> Option<f64> {
-    row.level_with_next.as_ref().and_then(|level| level.p).map(rounded_up_p)
+/// Rounded as on the page, so that it does not depend on how logarithms are rounded.
+fn tied_p(row: &Row) -> Option<f64> {
+    row.tied_with_next.as_ref().and_then(|tied| tied.p).map(rounded_up_p)
 }
 
 fn undated(row: &Row) -> Value {

@@ -1,10 +1,10 @@
-//! What programs read of the board, beside its pages: the same figures, under keys and addresses that stay.
+//! The figures of the board for programs, under keys and addresses that stay.
 //!
-//! `docs/feeds.md` says what each file holds and what may change. As the pages, they are a function of the board alone.
+//! `docs/feeds.md` documents each file and what may change. Like the pages, they are a function of the board alone.
 //!
 //! | file | noun |
 //! |---|---|
-//! | `field` | keys of an entry, and what stands under them |
+//! | `field` | keys of an entry and their values |
 //! | `entries` | `entries.json` and `entries.csv` |
 //! | `history` | `history.csv`: records by track, class and date |
 //! | `atom` | `feed.xml`: the same records, newest first |

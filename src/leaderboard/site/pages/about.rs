@@ -1,10 +1,10 @@
-//! What the page about the board is told.
+//! The page about the board.
 
 use serde::Serialize;
 
-use crate::leaderboard::site::shell::Shell;
-use crate::leaderboard::site::pages::track_facts::TrackFacts;
 use crate::leaderboard::board::Board;
+use crate::leaderboard::site::pages::track_facts::TrackFacts;
+use crate::leaderboard::site::shell::Shell;
 
 /// What the board is, its rules and its words, and how to get onto it.
 #[derive(Debug, Serialize)]

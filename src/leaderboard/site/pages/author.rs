@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::leaderboard::board::{Board, Row};
 use crate::leaderboard::site::figure::{counted, foreign, percentage};
 use crate::leaderboard::site::pages::rows::GroupView;
 use crate::leaderboard::site::shell::Shell;
-use crate::leaderboard::board::{Board, Row};
 use crate::track::Track;
 
 /// The page of an author.

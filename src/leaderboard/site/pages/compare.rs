@@ -1,20 +1,20 @@
 //! Two entries of a track side by side.
 //!
-//! The page shows the two rows that most readers want to see against one another, and holds the words and curves of the
-//! others as data, so that a script may show any two. Whether a difference is more than chance is for `hlb-bench compare`.
+//! The page shows the two highest entries and contains text and curves of the others as data, so that a script can show any
+//! two. `hlb-bench compare` tests whether a difference is significant.
 
 use serde::Serialize;
 
+use crate::leaderboard::board::{Board, RankedTrack, Row};
+use crate::leaderboard::site::addresses::entry_page;
+use crate::leaderboard::site::charts::plot::{Curve, Frame, LineDrawing, Scale, Tick, extent};
+use crate::leaderboard::site::figure::{day, foreign};
 use crate::leaderboard::site::figures::{
     author_names, cost, energy, final_accuracy, median_interval, quartiles, ratio_to_reference, spread, time_to_target,
 };
-use crate::leaderboard::site::figure::{day, foreign};
-use crate::leaderboard::site::charts::plot::{Curve, Frame, LineDrawing, Scale, Tick, extent};
-use crate::leaderboard::site::addresses::entry_page;
 use crate::leaderboard::site::pages::rows::TrustView;
-use crate::leaderboard::site::shell::Shell;
 use crate::leaderboard::site::pages::track_facts::TrackFacts;
-use crate::leaderboard::board::{Board, RankedTrack, Row};
+use crate::leaderboard::site::shell::Shell;
 use crate::variant;
 
 const FRAME: Frame = Frame::SMALL;
@@ -22,25 +22,25 @@ const FRAME: Frame = Frame::SMALL;
 /// Most entries that can be chosen; those that stand highest.
 const MOST_ENTRIES: usize = 200;
 
-/// Most keys of a recipe that are told.
+/// Most keys of a recipe that are shown.
 const MOST_CHANGES: usize = 60;
 
-/// What is told of each entry, in this order.
+/// Rows of the table, in this order.
 const LABELS: [&str; 15] = [
     "Rank",
     "Hardware",
     "Time to target, median",
     "95 % interval of the median",
     "Quartiles",
-    "Runs that reached",
-    "Ratio to the reference",
+    "Runs that reached the target",
+    "Ratio to the paired reference",
     "Mean final accuracy",
     "Cost",
     "Energy",
     "Authors",
     "Date",
     "Trust",
-    "Recipe against the reference",
+    "Differences from the reference recipe",
     "Description",
 ];
 
@@ -58,7 +58,7 @@ pub(crate) struct ComparePage {
     left_out: usize,
 }
 
-/// An entry, as words.
+/// An entry as text.
 #[derive(Debug, Clone, Serialize)]
 struct Side {
     /// Folder of the entry: what an address names it by.
@@ -108,7 +108,7 @@ impl PairDrawing {
         let (_, end) = extent(curves.iter().flat_map(|curve| curve.points.iter().map(|(seconds, _)| *seconds)))?;
         let step = quarter(end);
         let x = Scale::exact(0.0, 4.0 * step, 4, FRAME.left, FRAME.right);
-        let titles = ("training in timed seconds", "accuracy in percent");
+        let titles = ("training time in seconds", "accuracy in percent");
         let drawn = LineDrawing::new(FRAME, &curves, (&x, titles.0), (&y, titles.1), Some(target));
         let lines = drawn.with_x_ticks(quarters(step, &x));
         let (low, high) = y.ends();
@@ -188,11 +188,11 @@ fn changes(row: &Row, track: &RankedTrack) -> String {
         return "identical".to_owned();
     }
     let shown = found.iter().take(MOST_CHANGES);
-    let mut told: Vec<String> = shown
+    let mut lines: Vec<String> = shown
         .map(|change| format!("{}: {} → {}", foreign(&change.path), foreign(&change.before), foreign(&change.after)))
         .collect();
     if found.len() > MOST_CHANGES {
-        told.push(format!("and {} more", found.len() - MOST_CHANGES));
+        lines.push(format!("and {} more", found.len() - MOST_CHANGES));
     }
-    told.join("\n")
+    lines.join("\n")
 }

@@ -1,12 +1,12 @@
-//! What the template of the front page is told.
+//! The front page.
 
 use serde::Serialize;
 
+use crate::leaderboard::board::{Board, Rejected};
 use crate::leaderboard::site::figure::counted;
+use crate::leaderboard::site::pages::track::TrackView;
 use crate::leaderboard::site::shell::Shell;
 use crate::leaderboard::site::studies::Study;
-use crate::leaderboard::site::pages::track::TrackView;
-use crate::leaderboard::board::{Board, Rejected};
 
 /// Most rows of a hardware class, and most unranked rows, of a track on the front page; the page of the track has all.
 const MOST_ROWS: usize = 25;

@@ -1,4 +1,4 @@
-//! What each template is told.
+//! Data of each template.
 
 pub(crate) mod about;
 pub(crate) mod author;

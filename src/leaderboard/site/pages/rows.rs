@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use crate::leaderboard::site::figures::{Figures, WarningView, reproducers, spread, tied, warnings};
+use crate::leaderboard::board::Row;
 use crate::leaderboard::site::addresses::{author_page, entry_folder, entry_page};
 use crate::leaderboard::site::figure::{counted, foreign};
-use crate::leaderboard::board::Row;
+use crate::leaderboard::site::figures::{Figures, WarningView, reproducers, spread, tied, warnings};
 use crate::result::{Entry, SessionFacts, Summary, VARIANT_FILE, VariantFacts};
 use crate::stats::Spread;
 
@@ -71,7 +71,9 @@ impl TrustView {
         let trust = &entry.trust;
         let principal = trust.signer().map(|signer| foreign(&signer.principal));
         let reproducers = Some(reproducers(entry)).filter(|names| !names.is_empty());
-        Self { level: trust.level(), words: trust.words(), principal, reproducers }
+        // The JSON and CSV files keep the word that they promise for this level.
+        let words = if trust.level() == 2 { "verified by CI" } else { trust.words() };
+        Self { level: trust.level(), words, principal, reproducers }
     }
 
     /// In one line.

@@ -2,16 +2,16 @@
 
 use serde::Serialize;
 
-use crate::leaderboard::site::figure::counted;
-use crate::leaderboard::site::published::Published;
+use crate::leaderboard::board::{Board, RankedTrack, Row};
 use crate::leaderboard::site::charts::pareto::{self, ParetoChart};
 use crate::leaderboard::site::charts::plot::LineDrawing;
 use crate::leaderboard::site::charts::race;
 use crate::leaderboard::site::charts::records::{self, RecordChart};
+use crate::leaderboard::site::figure::counted;
 use crate::leaderboard::site::pages::rows::GroupView;
-use crate::leaderboard::site::shell::Shell;
 use crate::leaderboard::site::pages::track_facts::TrackFacts;
-use crate::leaderboard::board::{Board, RankedTrack, Row};
+use crate::leaderboard::site::published::Published;
+use crate::leaderboard::site::shell::Shell;
 
 /// A track, its tables and its drawings.
 #[derive(Debug, Serialize)]
@@ -21,13 +21,13 @@ pub(crate) struct TrackView<'a> {
     ranked: Vec<GroupView<'a>>,
     /// One without a class, or none.
     unranked: Vec<GroupView<'a>>,
-    /// What a reader may choose among, where there is a choice.
+    /// Hardware classes to filter by.
     classes: Vec<&'a str>,
-    /// All entries, in words.
+    /// How many entries, as text.
     count: String,
     /// Entries that are left out here.
     left_out: usize,
-    /// Whether there are two to set side by side.
+    /// Whether there are two entries to compare.
     comparable: bool,
     race: Option<LineDrawing>,
     pareto: Option<ParetoChart>,
@@ -39,7 +39,7 @@ pub(crate) struct TrackView<'a> {
 pub(crate) struct TrackPage<'a> {
     shell: Shell,
     track: TrackView<'a>,
-    /// What others published for the same task.
+    /// The fastest external result of the same task.
     published: Option<Published>,
 }
 

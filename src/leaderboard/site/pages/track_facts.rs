@@ -1,13 +1,13 @@
-//! What a track is, in words.
+//! A track as text.
 
 use serde::Serialize;
 
-use crate::leaderboard::site::figure::percentage;
 use crate::dataset::Source;
 use crate::ground::Ground;
+use crate::leaderboard::site::figure::percentage;
 use crate::track::Track;
 
-/// What a track is, for every page that is about it.
+/// A track as text, for every page about it.
 #[derive(Debug, Serialize)]
 pub(crate) struct TrackFacts {
     id: String,
@@ -20,7 +20,7 @@ pub(crate) struct TrackFacts {
     license: String,
     /// Data set to fetch first; `None` if the program makes it.
     fetch: Option<String>,
-    /// What its rules forbid, in words; empty for nothing.
+    /// What its rules forbid; empty for nothing.
     forbids: String,
     runs_to_rank: u32,
 }

@@ -37,7 +37,7 @@ impl Frame {
         Self { width: 480.0, height: 140.0, left: 78.0, right: 464.0, top: 12.0, bottom: 88.0 };
 }
 
-/// The frame, its ticks, and what is told along its edges.
+/// The frame, its ticks and titles.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Axes {
     #[serde(flatten)]

@@ -7,11 +7,11 @@ use serde::Serialize;
 pub(crate) struct Tick {
     /// Its coordinate.
     pub(crate) at: f64,
-    /// What stands beside it.
+    /// Its text.
     pub(crate) label: String,
 }
 
-/// Most marks of one axis, whatever numbers a stranger's log holds.
+/// Most marks of one axis, for any log.
 const MOST_TICKS: usize = 13;
 
 /// Fewest marks of a logarithmic axis: two do not show how it bends.

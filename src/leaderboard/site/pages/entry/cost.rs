@@ -1,4 +1,4 @@
-//! What a page tells of cost: at the price of the session's day, and at that of the newest day that this program knows.
+//! Cost at the price of the session's day, and at that of the newest day that this program knows.
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use crate::leaderboard::site::figures::spread;
 use crate::price::{Cost, Origin, Price, Table, cost};
 use crate::result::Entry;
 
-/// What an hour of the machine costs, who says so, and what the median time to target costs.
+/// What an hour of the machine and the median time to target cost.
 #[derive(Debug, Serialize)]
 pub(crate) struct CostView {
     rows: Vec<CostRow>,
@@ -34,7 +34,8 @@ impl CostView {
         };
         let newer = prices.on(price, newest_day);
         let not_repriced = newer.is_none().then(|| not_tabled(price));
-        let mut rows = vec![row(format!("the session's day, {}", day(&entry.result.session.started_at)), price.clone())];
+        let mut rows =
+            vec![row(format!("the session's day, {}", day(&entry.result.session.started_at)), price.clone())];
         rows.extend(newer.map(|price| row(format!("{newest_day}, this page's newest prices"), price)));
         Some(Self { rows, not_repriced })
     }

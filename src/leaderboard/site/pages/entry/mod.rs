@@ -1,4 +1,4 @@
-//! What the template of an entry's page is told.
+//! The page of an entry.
 
 mod cost;
 mod dataset;
@@ -12,9 +12,7 @@ use crate::leaderboard::board::{RankedTrack, Row};
 use crate::leaderboard::site::charts::runs::{self, RunChart};
 use crate::leaderboard::site::charts::spread::{self, SpreadChart};
 use crate::leaderboard::site::figure::{Fact, Figure};
-use crate::leaderboard::site::figures::{
-    Figures, MEDIAN_MISSED, WarningView, cpu_energy, gpu_energy, tied, warnings,
-};
+use crate::leaderboard::site::figures::{Figures, MEDIAN_MISSED, WarningView, cpu_energy, gpu_energy, tied, warnings};
 use crate::leaderboard::site::pages::entry::cost::CostView;
 use crate::leaderboard::site::pages::entry::reproductions::ReproductionView;
 use crate::leaderboard::site::pages::entry::telemetry::TelemetryView;
@@ -83,12 +81,12 @@ struct PhaseView {
 
 fn phases(phases: &Phases) -> Vec<PhaseView> {
     let accounts = [
-        ("Data set", "verify, decode and hand over the data; start both programs", phases.dataset_seconds),
+        ("Data set", "verify, decode and load the data; start both programs", phases.dataset_seconds),
         ("Setup", "build the models", phases.setup_seconds),
-        ("Warmup run", "untimed, on meaningless labels, then dropped", phases.warmup_run_seconds),
-        ("Train", "what time-to-accuracy is counted in", phases.train_seconds),
+        ("Warmup run", "untimed, on random labels, then discarded", phases.warmup_run_seconds),
+        ("Train", "the seconds that time-to-accuracy counts", phases.train_seconds),
         ("Evaluate", "accuracy after every epoch", phases.evaluate_seconds),
-        ("Log", "write events inside runs", phases.log_seconds),
+        ("Log", "write events during runs", phases.log_seconds),
         ("Other", "everything else", phases.other_seconds),
     ];
     let mut begin = 0.0;
@@ -113,9 +111,9 @@ fn phases(phases: &Phases) -> Vec<PhaseView> {
 /// Why the peak of the device is unknown, where it is.
 fn peak_unknown(result: &ResultFile) -> &'static str {
     match (result.session.device.as_str(), result.machine.trained_gpu) {
-        ("cuda", Some(_)) => "the table of peaks has no such GPU, or none for this number format",
-        ("cuda", None) => "it is not known which GPU trained",
-        _ => "the processor trained, and only peaks of GPUs are tabled",
+        ("cuda", Some(_)) => "the table of peaks does not list this GPU, or not for this precision",
+        ("cuda", None) => "it is unknown which GPU trained",
+        _ => "trained on the processor, and the table lists peaks of GPUs only",
     }
 }
 
@@ -136,7 +134,7 @@ impl<'a> SignatureView<'a> {
     }
 }
 
-/// The command that holds the session again. Only words of our own get in: readers paste it into a shell.
+/// The command that runs the session again. It holds no text of a stranger: readers paste it into a shell.
 fn reproduce(entry: &Entry) -> String {
     let session = &entry.result.session;
     let device = match session.device.as_str() {
@@ -145,10 +143,10 @@ fn reproduce(entry: &Entry) -> String {
         _ => String::new(),
     };
     let stop = if session.stop_at_target { " --stop-at-target" } else { "" };
-    let beside = if entry.result.reference.is_some() { " --calibrate" } else { "" };
+    let paired = if entry.result.reference.is_some() { " --calibrate" } else { "" };
     let exactly = if session.deterministic { " --deterministic" } else { "" };
     let data = if entry.result.dataset.published { "" } else { " --manifest dataset.yaml" };
-    format!("hlb-bench run variant.yaml --runs {}{device}{beside}{exactly}{stop}{data}", session.runs)
+    format!("hlb-bench run variant.yaml --runs {}{device}{paired}{exactly}{stop}{data}", session.runs)
 }
 
 impl<'a> EntryPage<'a> {

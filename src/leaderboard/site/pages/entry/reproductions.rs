@@ -1,12 +1,13 @@
-//! What a page tells of the sessions that repeated an entry: those that agree, and those that do not.
+//! Reproductions of an entry: those that agree, and those that do not.
 
 use serde::Serialize;
 
-use crate::leaderboard::site::figures::{
-    Estimated, WarningView, energy, final_accuracy, is_independent, principal, ratio_to_reference, time_to_target, warnings,
-};
-use crate::leaderboard::site::figure::{Fact, Figure, day, foreign};
 use crate::leaderboard::site::copies::reproduction_folder;
+use crate::leaderboard::site::figure::{Fact, Figure, day, foreign};
+use crate::leaderboard::site::figures::{
+    Estimated, WarningView, energy, final_accuracy, is_independent, principal, ratio_to_reference, time_to_target,
+    warnings,
+};
 use crate::result::{Entry, REPRODUCTIONS_FOLDER, Reproduction, Verdict};
 
 /// One session that repeated an entry.
@@ -30,7 +31,7 @@ pub(crate) struct ReproductionView {
     verify: Option<String>,
 }
 
-/// A file beside the page.
+/// A file next to the page.
 #[derive(Debug, Serialize)]
 struct FileView {
     name: &'static str,
@@ -55,7 +56,7 @@ impl ReproductionView {
             look: look(agreement.verdict),
             independent: is_independent(entry, again),
             time_ratio: Estimated::ratio(agreement.time_ratio, "the times cannot be compared"),
-            ratio_of: if agreement.calibrated { "Ratio to the reference" } else { "Time to target" },
+            ratio_of: if agreement.calibrated { "Ratio to the paired reference" } else { "Time to target" },
             facts: facts(again),
             reasons: agreement.reasons.iter().map(|reason| foreign(reason)).collect(),
             warnings: warnings(session),
@@ -79,12 +80,12 @@ fn facts(again: &Reproduction) -> Vec<Fact> {
     let reached = format!("{} of {}", summary.reached, summary.runs);
     let p = p.map_or_else(|| Figure::none("too few final accuracies"), |p| Figure::known(format!("{p:.4}")));
     vec![
-        Fact::new("Trained on", Figure::known(foreign(&entry.result.machine.class(&entry.result.session.device)))),
+        Fact::new("Hardware", Figure::known(foreign(&entry.result.machine.class(&entry.result.session.device)))),
         Fact::new("Time to target", time_to_target(entry)),
-        Fact::new("Ratio to the reference", ratio_to_reference(entry).value),
-        Fact::new("Runs reached", Figure::known(reached)),
+        Fact::new("Ratio to the paired reference", ratio_to_reference(entry).value),
+        Fact::new("Runs that reached the target", Figure::known(reached)),
         Fact::new("Mean final accuracy", final_accuracy(entry)),
-        Fact::new("p of equal accuracy", p),
+        Fact::new("p of equal final accuracy", p),
         Fact::new("Energy", energy(entry).value),
     ]
 }

@@ -1,10 +1,10 @@
-//! What a page tells of the machine while the session was held: sensors over time, and their order statistics.
+//! Telemetry of a session: sensors over time, and their order statistics.
 
 use serde::Serialize;
 
-use crate::leaderboard::site::figure::{Figure, bytes, percentage};
-use crate::leaderboard::site::charts::sensors::{self as sensors_chart, Held, SensorChart};
 use crate::leaderboard::sensors::{Reading, Sensor, Sensors};
+use crate::leaderboard::site::charts::sensors::{self as sensors_chart, RunSegment, SensorChart};
+use crate::leaderboard::site::figure::{Figure, bytes, percentage};
 use crate::result::{Entry, GpuTelemetry, RunLog, TelemetrySummary};
 use crate::stats::Spread;
 use crate::wire::Arm;
@@ -12,18 +12,18 @@ use crate::wire::Arm;
 /// Sensors over the session.
 #[derive(Debug, Serialize)]
 pub(crate) struct TelemetryView {
-    /// Samples taken while runs were held.
+    /// Samples taken during runs.
     samples: u32,
     /// Samples of the whole session.
     all_samples: usize,
     calibrated: bool,
     charts: Vec<ChartView>,
     rows: Vec<SensorRow>,
-    /// Share of the samples in which a GPU's clocks were held down; `None` where a processor trained.
+    /// Share of the samples in which the GPU was throttled; `None` where a processor trained.
     throttled: Option<Figure>,
 }
 
-/// One drawing, or why there is none.
+/// One chart, or why there is none.
 #[derive(Debug, Serialize)]
 struct ChartView {
     id: &'static str,
@@ -34,7 +34,7 @@ struct ChartView {
     missing: Figure,
 }
 
-/// Order statistics of a sensor while runs were held.
+/// Order statistics of a sensor during runs.
 #[derive(Debug, Serialize)]
 struct SensorRow {
     name: &'static str,
@@ -43,7 +43,7 @@ struct SensorRow {
     missing: Figure,
 }
 
-/// A drawing, before it is drawn.
+/// What a chart shows.
 struct Drawn {
     id: &'static str,
     title: &'static str,
@@ -52,16 +52,16 @@ struct Drawn {
     key: String,
     /// Where the axis ends at least.
     high: f64,
-    /// What the lines are, first the one that the key belongs to.
+    /// The lines, first the one that the key belongs to.
     lines: &'static [Sensor],
 }
 
 impl TelemetryView {
     pub(crate) fn new(entry: &Entry, sensors: &Sensors) -> Self {
         let (telemetry, log) = (&entry.result.derived.telemetry, &entry.log);
-        let held = held(log);
+        let segments = run_segments(log);
         let drawn = telemetry.gpu.as_ref().map_or_else(|| vec![frequency()], |gpu| of_gpu(gpu.index));
-        let chart = |drawn| ChartView::new(drawn, &held, log.wall_seconds, sensors);
+        let chart = |drawn| ChartView::new(drawn, &segments, log.wall_seconds, sensors);
         let throttled = telemetry.gpu.as_ref().map(|gpu| {
             let unknown = || Figure::unknown(why(sensors, &gpu_key(gpu.index, "throttle_reasons")));
             gpu.throttled_share.map_or_else(unknown, |share| Figure::known(percentage(100.0 * share)))
@@ -78,28 +78,28 @@ impl TelemetryView {
 }
 
 impl ChartView {
-    fn new(drawn: Drawn, held: &[Held], end: f64, sensors: &Sensors) -> Self {
+    fn new(drawn: Drawn, runs: &[RunSegment], end: f64, sensors: &Sensors) -> Self {
         let Drawn { id, title, unit, about, key, high, lines } = drawn;
         let lines: Vec<Vec<Reading>> = lines.iter().map(|sensor| sensors.readings(*sensor)).collect();
-        let chart = sensors_chart::draw(&lines, held, end, high);
+        let chart = sensors_chart::draw(&lines, runs, end, high);
         Self { id, title, unit, about, chart, missing: Figure::unknown(why(sensors, &key)) }
     }
 }
 
-fn held(log: &RunLog) -> Vec<Held> {
-    let held = |run: &&crate::result::LoggedRun| Held {
+fn run_segments(log: &RunLog) -> Vec<RunSegment> {
+    let segment = |run: &&crate::result::LoggedRun| RunSegment {
         begin: run.began_at_seconds,
         end: run.began_at_seconds + run.supervised_seconds,
         reference: run.arm == Arm::Reference,
     };
-    log.in_order().iter().map(held).collect()
+    log.in_order().iter().map(segment).collect()
 }
 
 fn gpu_key(index: u32, sensor: &str) -> String {
     format!("gpus[{index}].{sensor}")
 }
 
-/// The last reason that a sample gives for lacking a value.
+/// The last reason that a sample gives for a missing value.
 fn why<'a>(sensors: &'a Sensors, key: &str) -> &'a str {
     // Where no GPU could be asked at all, the reason stands once.
     let reason = sensors.why(key).or_else(|| sensors.why("gpus").filter(|_| key.starts_with("gpus[")));
@@ -113,16 +113,16 @@ fn of_gpu(index: u32) -> Vec<Drawn> {
         Drawn { id, title, unit, about: "", key, high: 0.0, lines }
     };
     vec![
-        drawn("power", "Power of the GPU", "watts", "power_milliwatts", &[Sensor::Power]),
-        drawn("sm-clock", "Clock of the multiprocessors", "MHz", "sm_clock_mhz", &[Sensor::SmClock]),
-        drawn("temperature", "Temperature of the GPU", "°C", "temperature_celsius", &[Sensor::Temperature]),
+        drawn("power", "GPU power", "watts", "power_milliwatts", &[Sensor::Power]),
+        drawn("sm-clock", "GPU SM clock", "MHz", "sm_clock_mhz", &[Sensor::SmClock]),
+        drawn("temperature", "GPU temperature", "°C", "temperature_celsius", &[Sensor::Temperature]),
     ]
 }
 
 fn frequency() -> Drawn {
     Drawn {
         id: "frequency",
-        title: "Frequency of the processors",
+        title: "CPU frequency",
         unit: "MHz",
         about: "Mean over the processors.",
         key: "host.frequency_mhz".to_owned(),
@@ -134,16 +134,16 @@ fn frequency() -> Drawn {
 fn busy() -> Drawn {
     Drawn {
         id: "busy",
-        title: "Busy share of the processors",
+        title: "CPU utilization",
         unit: "percent",
-        about: "The dashed line is the part that other processes used.",
+        about: "The dashed line is the share that other processes used.",
         key: "host.cpu_percent".to_owned(),
         high: 100.0,
         lines: &[Sensor::Busy, Sensor::BusyWithOthers],
     }
 }
 
-/// How a sensor's values are written.
+/// How the values of a sensor are written.
 type Words = fn(f64) -> String;
 
 fn rows(telemetry: &TelemetrySummary, sensors: &Sensors) -> Vec<SensorRow> {
@@ -156,11 +156,11 @@ fn rows(telemetry: &TelemetrySummary, sensors: &Sensors) -> Vec<SensorRow> {
     let memory: Words = |value| bytes(whole(value));
     let mut rows = telemetry.gpu.as_ref().map(|gpu| gpu_rows(gpu, &row)).unwrap_or_default();
     rows.extend([
-        row("Processors, busy", &telemetry.cpu_percent, percent, "host.cpu_percent"),
-        row("Processors, used by others", &telemetry.other_cpu_percent, percent, "host.other_cpu_percent"),
-        row("Processors, frequency", &telemetry.cpu_frequency_mhz, megahertz, "host.frequency_mhz"),
-        row("Load over a minute", &telemetry.load_1m, |value| format!("{value:.2}"), "host.load_1m"),
-        row("Memory to be had", &telemetry.memory_available_bytes, memory, "host.memory_available_bytes"),
+        row("CPU utilization", &telemetry.cpu_percent, percent, "host.cpu_percent"),
+        row("CPU utilization by other processes", &telemetry.other_cpu_percent, percent, "host.other_cpu_percent"),
+        row("CPU frequency", &telemetry.cpu_frequency_mhz, megahertz, "host.frequency_mhz"),
+        row("Load average (1 minute)", &telemetry.load_1m, |value| format!("{value:.2}"), "host.load_1m"),
+        row("Available memory", &telemetry.memory_available_bytes, memory, "host.memory_available_bytes"),
     ]);
     rows
 }
@@ -170,17 +170,12 @@ type Row<'a> = dyn Fn(&'static str, &Spread, Words, &str) -> SensorRow + 'a;
 fn gpu_rows(gpu: &GpuTelemetry, row: &Row) -> Vec<SensorRow> {
     let key = |sensor| gpu_key(gpu.index, sensor);
     vec![
-        row("GPU, power", &gpu.power_watts, |value| format!("{value:.0} W"), &key("power_milliwatts")),
-        row("GPU, SM clock", &gpu.sm_clock_mhz, megahertz, &key("sm_clock_mhz")),
-        row("GPU, memory clock", &gpu.memory_clock_mhz, megahertz, &key("memory_clock_mhz")),
-        row(
-            "GPU, temperature",
-            &gpu.temperature_celsius,
-            |value| format!("{value:.0} °C"),
-            &key("temperature_celsius"),
-        ),
-        row("GPU, busy", &gpu.utilization_percent, |value| format!("{value:.0} %"), &key("utilization_percent")),
-        row("GPU, memory in use", &gpu.memory_used_bytes, |value| bytes(whole(value)), &key("memory_used_bytes")),
+        row("GPU power", &gpu.power_watts, |value| format!("{value:.0} W"), &key("power_milliwatts")),
+        row("GPU SM clock", &gpu.sm_clock_mhz, megahertz, &key("sm_clock_mhz")),
+        row("GPU memory clock", &gpu.memory_clock_mhz, megahertz, &key("memory_clock_mhz")),
+        row("GPU temperature", &gpu.temperature_celsius, |value| format!("{value:.0} °C"), &key("temperature_celsius")),
+        row("GPU utilization", &gpu.utilization_percent, |value| format!("{value:.0} %"), &key("utilization_percent")),
+        row("GPU memory in use", &gpu.memory_used_bytes, |value| bytes(whole(value)), &key("memory_used_bytes")),
     ]
 }
 
