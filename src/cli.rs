@@ -328,7 +328,7 @@ pub struct Leaderboard {
     /// Folder with reports of studies that the site hands on and links
     #[arg(long, value_name = "DIR", default_value = "studies/reports")]
     pub studies: PathBuf,
-    /// Where the site is published, with http:// or https://; with it come a sitemap and whole addresses in its files
+    /// Where the site is published, with http:// or https://; with it the feed has whole addresses
     #[arg(long, value_name = "URL")]
     pub base_url: Option<BaseUrl>,
     /// Exit with 0 although entries were rejected; they are listed all the same
@@ -343,11 +343,11 @@ pub struct Leaderboard {
     /// Build again whenever the submissions change, until Ctrl-C
     #[arg(long)]
     pub watch: bool,
-    /// Folder that remembers builds, so that one of the same submissions takes no time [default: in the user's cache folder]
-    #[arg(long, value_name = "DIR")]
+    /// Has no effect: every build verifies every entry
+    #[arg(long, value_name = "DIR", hide = true)]
     pub cache: Option<PathBuf>,
-    /// Verify every entry and compare every file, whatever is remembered
-    #[arg(long, conflicts_with = "cache")]
+    /// Has no effect: every build verifies every entry
+    #[arg(long, hide = true, conflicts_with = "cache")]
     pub no_cache: bool,
     /// Threads [default: one for each core]; the site does not depend on how many
     #[arg(long, value_name = "N")]

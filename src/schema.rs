@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::dataset::Manifest;
 use crate::history::History;
-use crate::leaderboard::withdrawn_schema;
+use crate::leaderboard::retractions_schema;
 use crate::recipe::Recipe;
 use crate::study::StudyFile;
 use crate::track::Track;
@@ -76,7 +76,7 @@ pub fn text(subject: Subject) -> String {
         Subject::Dataset => schema_of::<Manifest>(),
         Subject::Prices => price::schema(),
         Subject::Peaks => peak::schema(),
-        Subject::Withdrawn => withdrawn_schema(),
+        Subject::Withdrawn => retractions_schema(),
     };
     let mut text = serde_json::to_string_pretty(&schema).expect("a schema holds only strings as keys");
     text.push('\n');

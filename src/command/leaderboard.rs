@@ -10,13 +10,14 @@ pub use browser::OpenError;
 use crate::cli::Leaderboard;
 use crate::clock;
 use crate::command::{Answer, interrupt};
-use crate::leaderboard::{
-    self, Build, Built, Differences, Memory, Rejected, SIGNERS_FILE, SiteOptions, Workers, read_signers,
-};
+use crate::leaderboard::{self, Build, Built, Differences, Rejected, SIGNERS_FILE, SiteOptions, Workers, read_signers};
 use crate::printer::{Label, answer, labelled, note};
 
 /// Runs the command.
 pub(super) fn leaderboard(arguments: &Leaderboard) -> Result<Answer> {
+    if arguments.cache.is_some() || arguments.no_cache {
+        note("`--cache` and `--no-cache` have no effect: every build verifies every entry");
+    }
     if arguments.check {
         return check(arguments);
     }
@@ -25,10 +26,9 @@ pub(super) fn leaderboard(arguments: &Leaderboard) -> Result<Answer> {
         out: arguments.out.clone(),
         options: options(arguments),
         workers: workers(arguments),
-        memory: memory(arguments),
     };
     // Whatever changes from here on is seen, even while the site is built.
-    let watching = || Ok::<_, anyhow::Error>((interrupt::catch()?, plan.look()));
+    let watching = || Ok::<_, anyhow::Error>((interrupt::catch()?, plan.file_state()));
     let watched = arguments.watch.then(watching).transpose()?;
     let built = match &watched {
         Some((interrupted, _)) => watch::build_at_last(interrupted, &plan)?,
@@ -59,19 +59,10 @@ fn workers(arguments: &Leaderboard) -> Workers {
     arguments.threads.map_or_else(Workers::all, Workers::new)
 }
 
-fn memory(arguments: &Leaderboard) -> Option<Memory> {
-    let chosen = || arguments.cache.as_deref().map_or_else(Memory::of_user, Memory::in_folder);
-    (!arguments.no_cache).then(chosen)
-}
-
 /// Says what came of a build.
 fn tell(built: &Built) {
-    if let Some(problem) = &built.cache_problem {
-        labelled(Label::Warning, &format!("nothing is remembered of this build: {problem}"));
-    }
     tell_rejected(&built.rejected);
-    let current = if built.was_current { ", and nothing had changed" } else { "" };
-    note(&format!("{} entries, {} rejected{current}", built.entries, built.rejected.len()));
+    note(&format!("{} entries, {} rejected", built.entries, built.rejected.len()));
 }
 
 fn tell_rejected(rejected: &[Rejected]) {

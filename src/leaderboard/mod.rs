@@ -1,30 +1,29 @@
 //! The leaderboard: reads entries, ranks them, and renders the site. Files in, files out; nothing else is looked at.
 
+mod admission;
 mod board;
 mod build;
-mod inputs;
-mod look;
+mod error;
 mod median_run;
-mod memory;
-mod record;
+mod ranking;
+mod records;
+mod retractions;
 mod sensors;
+mod signers;
 mod site;
-mod withdrawn;
 mod workers;
 
-pub use board::{Board, BoardError, RankedTrack, Rejected, Row, entry_folders, read, read_signers, read_with};
-pub use build::{Build, BuildError, Built};
-pub use look::Look;
-pub use memory::Memory;
-pub use record::{Record, records};
+pub use admission::{entry_folders, read, read_with};
+pub use board::{Board, RankedTrack, Rejected, Row, TiedWith};
+pub use build::{Build, BuildError, Built, FileState};
+pub use error::BoardError;
+pub use records::{Record, records};
+pub use retractions::{RETRACTIONS_FILE, Retraction, RetractionError, retractions_schema};
 pub use sensors::{Reading, Sensor, Sensors};
-pub use site::{BaseUrl, BaseUrlError, Differences, SiteError, SiteOptions, compare, linked_data, write, write_with};
+pub use signers::{SIGNERS_FILE, read_signers};
+pub use site::{BaseUrl, BaseUrlError, Differences, SiteError, SiteOptions, compare, write, write_with};
 pub(crate) use site::{Pages, human_interval, percentage, plot, ratio, scaled};
-pub use withdrawn::{WITHDRAWN_FILE, Withdrawal, WithdrawnError, withdrawn_schema};
 pub use workers::Workers;
-
-/// Keys that may sign for a board, in OpenSSH's format, beside its entries.
-pub const SIGNERS_FILE: &str = "allowed_signers";
 
 /// Where the reports of studies lie in a checkout.
 pub const STUDIES_FOLDER: &str = "studies/reports";

@@ -1,5 +1,5 @@
-//! What the sensors said over a session, as far as an entry's page draws it. The samples of a run log hold more, in many times
-//! the memory, and a board holds thousands of entries.
+//! Sensor readings over a session, as far as an entry's page shows them. The samples of a run log take many times the memory,
+//! and a board has thousands of entries.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +30,7 @@ impl Sensor {
     const OF_A_GPU: [Self; 5] = [Self::Power, Self::SmClock, Self::Temperature, Self::Busy, Self::BusyWithOthers];
     const OF_PROCESSORS: [Self; 3] = [Self::Frequency, Self::Busy, Self::BusyWithOthers];
 
-    /// What it said; of the GPU with this index, where it is of one.
+    /// Its reading; of the GPU with this index, if it is a sensor of a GPU.
     fn read(self, sample: &Sample, gpu: Option<u32>) -> Option<f64> {
         let of_gpu =
             |value: fn(&GpuSample) -> Option<f64>| sample.gpus.get(usize::try_from(gpu?).ok()?).and_then(value);
@@ -45,12 +45,12 @@ impl Sensor {
     }
 }
 
-/// What the sensors said over a session.
+/// Sensor readings over a session.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sensors {
     /// When samples were taken, in seconds since the session's start.
     at_seconds: Vec<f64>,
-    /// What each sensor said then. A drawing needs no more digits.
+    /// Readings of each sensor at these times. A chart needs no more digits.
     values: BTreeMap<Sensor, Vec<Option<f32>>>,
     /// Why a value is lacking: the last reason for each key of a sample.
     unknown: BTreeMap<String, String>,
@@ -73,7 +73,7 @@ impl Sensors {
         self.at_seconds.len()
     }
 
-    /// What a sensor said over the session; nothing where it is of other hardware than what trained.
+    /// Readings of a sensor over the session; empty for hardware that did not train.
     pub fn readings(&self, sensor: Sensor) -> Vec<Reading> {
         let values = self.values.get(&sensor).into_iter().flatten();
         self.at_seconds.iter().copied().zip(values.map(|value| value.map(f64::from))).collect()

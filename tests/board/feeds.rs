@@ -5,8 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use chrono::DateTime;
-use hlb_bench::leaderboard::{self, Board, Row, SiteOptions, linked_data, records};
-use html5gum::{Token, Tokenizer};
+use hlb_bench::leaderboard::{self, Board, Row, SiteOptions, records};
 use roxmltree::{Document, Node};
 use serde_json::Value;
 
@@ -153,7 +152,7 @@ fn every_kind_of_figure_is_in_the_entries() {
     assert_eq!((&reference["price_usd_per_hour"], &reference["price_date"]), (&0.096.into(), &"2026-03-01".into()));
     assert_eq!((&reference["reproductions"], &reference["reproductions_agreeing"]), (&2.into(), &1.into()));
     assert_eq!(reference["reproduced_by"], "runner@example");
-    let level = row("reference").level_with_next.as_ref().expect("level with its twin");
+    let level = row("reference").tied_with_next.as_ref().expect("tied with its twin");
     let p = hlb_bench::stats::rounded_up_p(level.p.expect("ten runs"));
     assert!(reference["level_with_next"] == level.name && same_value(&reference["level_with_next_p"], &p.into()));
     let smoother = of(&entries, "shapes/2026-03-14-smoother");
@@ -279,7 +278,7 @@ fn an_entry_without_a_calendar_time_has_no_date_and_no_record() {
     assert_eq!(odd["unranked_because"], serde_json::json!(["its session states no calendar time"]));
     assert_eq!(odd["date_unknown"], "the session states no calendar time");
     assert_eq!(table(&read(&site, "history.csv")).1.len(), 0);
-    assert!(!read(&site, "feed.xml").contains("<entry>") && !read(&site, "sitemap.xml").contains("lastmod"));
+    assert!(!read(&site, "feed.xml").contains("<entry>"));
 }
 
 fn child<'a>(node: Node<'a, 'a>, name: &str) -> Node<'a, 'a> {
@@ -396,56 +395,15 @@ fn each_track_has_a_badge_with_its_record() {
     assert!(read(&site, "badges/shapes.svg").contains("by on-a-gpu on 1x NVIDIA"), "the fastest on whatever hardware");
 }
 
-/// Paths of all pages of a site.
-fn html_files(site: &Path) -> Vec<String> {
-    let (mut found, mut open) = (Vec::new(), vec![site.to_owned()]);
-    while let Some(folder) = open.pop() {
-        for item in fs::read_dir(folder).expect("a folder") {
-            let path = item.expect("an item").path();
-            if path.is_dir() {
-                open.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "html") {
-                found.push(path.strip_prefix(site).expect("inside").to_str().expect("plain").to_owned());
-            }
-        }
-    }
-    found
-}
-
-/// The pages that a sitemap lists.
-fn addresses<'a>(sitemap: &'a Document<'a>) -> Vec<&'a str> {
-    sitemap.descendants().filter(|node| node.tag_name().name() == "loc").filter_map(|node| node.text()).collect()
-}
-
 #[test]
-fn with_an_address_there_is_a_sitemap_and_links_are_whole() {
+fn with_an_address_links_of_the_feed_are_whole() {
     let fixture = full();
     let site = build(&fixture, &at(BASE));
-    let text = read(&site, "sitemap.xml");
-    let document = Document::parse(&text).expect("XML");
-    let addresses = addresses(&document);
-    let pages: BTreeSet<String> = html_files(&site).into_iter().map(|path| format!("{BASE}{path}")).collect();
-    assert_eq!(
-        addresses.iter().map(ToString::to_string).collect::<BTreeSet<_>>(),
-        pages,
-        "every page, and nothing else"
-    );
-    assert_eq!(addresses.len(), pages.len());
-    for address in addresses {
-        let path = address.strip_prefix(BASE).expect("of the site");
-        assert!(site.join(path).is_file(), "{address}");
-    }
-    assert!(text.contains("<lastmod>2026-03-14</lastmod>"));
     let feed = read(&site, "feed.xml");
     let feed = Document::parse(&feed).expect("XML");
     for link in feed.descendants().filter_map(|node| node.attribute("href")) {
         assert!(site.join(link.strip_prefix(BASE).expect("whole")).is_file(), "{link}");
     }
-    assert!(!site.join("robots.txt").exists(), "nobody looks for it in a folder");
-    let site = build(&fixture, &at("https://bench.example.org"));
-    assert!(read(&site, "robots.txt").ends_with("Sitemap: https://bench.example.org/sitemap.xml\n"));
-    let site = build(&fixture, &SiteOptions::default());
-    assert!(!site.join("sitemap.xml").exists() && !site.join("robots.txt").exists(), "no address, no sitemap");
 }
 
 #[test]
@@ -454,52 +412,11 @@ fn the_command_takes_an_address_and_refuses_what_is_none() {
     fs::create_dir(context.path("submissions")).expect("made");
     let answer = context.run(["leaderboard", "--out", "site", "--base-url", "https://bench.example.org"]);
     assert_eq!(answer.code, Some(0), "{}", answer.stderr);
-    let sitemap = read(&context.path("site"), "sitemap.xml");
-    let sitemap = Document::parse(&sitemap).expect("XML");
-    let listed = addresses(&sitemap);
-    assert!(listed.contains(&"https://bench.example.org/index.html"), "{listed:?}");
-    assert!(listed.contains(&"https://bench.example.org/tracks/shapes/index.html"), "{listed:?}");
+    assert!(read(&context.path("site"), "feed.xml").contains("href=\"https:&#x2f;&#x2f;bench.example.org&#x2f;"));
     let answer = context.run(["leaderboard", "--out", "other", "--base-url", "javascript:alert(1)"]);
     assert_eq!(answer.code, Some(2));
     assert!(answer.stderr.contains("neither https:// nor http://; write it like"), "{}", answer.stderr);
     assert!(!context.path("other").exists());
-}
-
-#[test]
-fn linked_data_describes_board_and_tracks() {
-    let fixture = progress();
-    let board = fixture.board();
-    let site = build(&fixture, &SiteOptions::default());
-    let parsed = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
-    let whole = parsed(&linked_data::board(&board, &SiteOptions::default()));
-    let shapes = board.tracks.iter().find(|track| track.track.id == "shapes").expect("a track");
-    let track = parsed(&linked_data::track(shapes, "tracks/shapes.html", "../", &at(BASE)));
-    for dataset in [&whole, &track] {
-        assert_eq!((&dataset["@context"], &dataset["@type"]), (&"https://schema.org".into(), &"Dataset".into()));
-        for key in ["name", "description", "measurementTechnique"] {
-            assert!(dataset[key].as_str().is_some_and(|text| text.len() > 20), "{key}: {dataset}");
-        }
-        let license =
-            serde_json::json!(["https://spdx.org/licenses/MIT.html", "https://spdx.org/licenses/Apache-2.0.html"]);
-        assert_eq!(dataset["license"], license);
-        assert_eq!(dataset["temporalCoverage"], "2026-03-01/2026-05-01");
-        let (head, _) = table(&read(&site, "entries.csv"));
-        for variable in dataset["variableMeasured"].as_array().expect("a list") {
-            assert!(head.iter().any(|key| variable["name"] == key.as_str()), "{variable}");
-        }
-    }
-    let files = |dataset: &Value| -> Vec<String> {
-        let all = dataset["distribution"].as_array().expect("a list");
-        all.iter().filter_map(|file| file["contentUrl"].as_str()).map(str::to_owned).collect()
-    };
-    assert_eq!(files(&whole), ["entries.json", "entries.csv"]);
-    assert!(files(&whole).iter().all(|file| site.join(file).is_file()) && whole.get("url").is_none());
-    assert_eq!(files(&track), ["entries.json", "entries.csv"].map(|file| format!("{BASE}{file}")));
-    assert_eq!(track["url"], format!("{BASE}tracks/shapes.html"));
-    let away = parsed(&linked_data::track(shapes, "tracks/shapes.html", "../", &SiteOptions::default()));
-    assert_eq!(files(&away), ["../entries.json", "../entries.csv"]);
-    let none = parsed(&linked_data::board(&Fixture::new().board(), &SiteOptions::default()));
-    assert!(none.get("temporalCoverage").is_none());
 }
 
 /// Elements with the names of their attributes, each as often as it is there, in whatever order.
@@ -532,7 +449,7 @@ fn hostile_words_change_the_shape_of_no_file() {
     let (found, expected) = (entries(&hostile), entries(&benign));
     assert_eq!(keys(&found), keys(&expected));
     assert_eq!(found["rejected"].as_array().map(Vec::len), Some(words.len()));
-    for name in ["feed.xml", "sitemap.xml", "badges/shapes.svg"] {
+    for name in ["feed.xml", "badges/shapes.svg"] {
         assert_eq!(shape(&read(&hostile, name)), shape(&read(&benign, name)), "{name}");
     }
     let feed = read(&hostile, "feed.xml");
@@ -554,30 +471,5 @@ fn hostile_words_change_the_shape_of_no_file() {
     }
     for cell in lines.iter().chain(&history).flat_map(BTreeMap::values) {
         assert!(!cell.starts_with(['=', '+', '@', '\t', '\r', '-']), "a formula: {cell}");
-    }
-}
-
-#[test]
-fn hostile_words_do_not_leave_the_element_of_linked_data() {
-    let fixture = Fixture::new();
-    fixture.file(&Spec::named("plain"));
-    let mut board = fixture.board();
-    for words in hostile_words::admitted() {
-        let track = &mut board.tracks[0];
-        (track.track.title, track.track.target_rationale) = (words.clone(), words.clone());
-        let texts = [
-            linked_data::board(&board, &SiteOptions::default()),
-            linked_data::track(&board.tracks[0], "index.html", "", &SiteOptions::default()),
-        ];
-        for text in texts {
-            let page = format!("<title>a</title><script type=\"application/ld+json\">{text}</script><p>b</p>");
-            let tags = Tokenizer::new(&page).filter_map(|token| match token.expect("in memory") {
-                Token::StartTag(tag) => Some(String::from_utf8_lossy(&tag.name).into_owned()),
-                _ => None,
-            });
-            assert_eq!(tags.collect::<Vec<_>>(), ["title", "script", "p"], "{words}");
-            let parsed: Value = serde_json::from_str(&text).expect("JSON");
-            assert!(parsed["description"].as_str().is_some_and(|text| text.contains(&words)), "{words}");
-        }
     }
 }

@@ -260,13 +260,13 @@ fn unranked_and_rejected_entries_are_listed_with_their_reasons() {
     let index = text(&pages(&build(&fixture, "site"))[Path::new("index.html")]);
     for expected in [
         "three-runs",
-        "3 runs, a ranked row needs 10",
-        "0 of 3 runs reached the target, a ranked row needs 9 of 10",
+        "3 runs, a rank requires 10",
+        "0 of 3 runs reached the target, a rank requires 9 of 10",
         "shapes/2026-03-14-unsigned-one it is unsigned",
         "shapes/2026-03-14-reference `session.jsonl` has SHA-256",
         "No entry yet.",
         "smoother",
-        "run by the runner runner@example",
+        "verified by CI runner@example",
         "self-reported ada@example",
     ] {
         assert!(index.contains(expected), "`{expected}` is not in {index}");
@@ -334,7 +334,7 @@ fn assert_holds(page: &str, expected: &[&str]) {
 fn ranks_begin_anew_in_each_hardware_class() {
     let page = fs::read_to_string(build(&full(), "site").join("index.html")).expect("there");
     let index = text(&page);
-    assert_holds(&index, &["1x NVIDIA H100 80GB HBM3 1 entry 1 2026-03-14 on-a-gpu", "Ranks begin anew"]);
+    assert_holds(&index, &["1x NVIDIA H100 80GB HBM3 1 entry 1 2026-03-14 on-a-gpu", "Ranks are per hardware class"]);
     assert_holds(&index, &["2x Intel(R) Xeon(R) Processor @ 2.60GHz 3 entries 1 2026-03-14 smoother"]);
     assert_holds(&index, &["2 2026-03-14 reference", "3 2026-03-14 twin"]);
     let tags = tags(&page);
@@ -342,15 +342,15 @@ fn ranks_begin_anew_in_each_hardware_class() {
 }
 
 #[test]
-fn a_row_that_is_level_with_the_next_says_so() {
+fn a_row_that_is_tied_with_the_next_says_so() {
     let (index, entry) = seen(&full(), "reference");
-    assert_holds(&index, &["not significantly faster than twin (p = "]);
-    assert_holds(&entry, &["; not significantly faster than twin (p = "]);
+    assert_holds(&index, &["tied with twin: not significantly different (p = "]);
+    assert_holds(&entry, &["; tied with twin: not significantly different (p = "]);
     let fixture = Fixture::new();
     fixture.file(&Spec::named("slow"));
     fixture.file(&Spec { runs: Spec::runs(10, 2.0, 16), ..Spec::named("fast") });
     let (index, fast) = seen(&fixture, "fast");
-    assert!(!fast.contains("not significantly faster") && !index.contains("faster than slow"), "{index}");
+    assert!(!fast.contains("tied with") && !index.contains("tied with slow"), "{index}");
 }
 
 #[test]
@@ -370,7 +370,7 @@ fn the_ratio_to_the_reference_has_its_interval_or_says_why_there_is_none() {
         &[
             &format!("{:.3} {low:.3} – {high:.3} {:.4}", ratio.value, calibration.p_same_time.expect("ten runs")),
             &format!("relative to the median of its recipe {drift:.3}"),
-            "Reference, reached 10 of 10 runs",
+            "Reference: runs that reached the target 10 of 10 runs",
             "Every run of the reference hlb-shapes",
             "hlb-bench run variant.yaml --runs 10 --device cpu --threads 2 --calibrate",
         ],
@@ -379,10 +379,10 @@ fn the_ratio_to_the_reference_has_its_interval_or_says_why_there_is_none() {
     assert_holds(&index, &["the reference (its recipe is that of the reference)"]);
     assert_holds(
         &entry,
-        &["Not calibrated: the reference hlb-shapes was not held beside it", "second half of the session"],
+        &["There is no paired reference: the session did not run hlb-shapes", "second half of the session"],
     );
     fixture.file(&Spec { changes: "loss: {label_smoothing: 0.15}\n".to_owned(), ..Spec::named("lone") });
-    assert_holds(&seen(&fixture, "lone").0, &["not calibrated (the reference was not held beside it)"]);
+    assert_holds(&seen(&fixture, "lone").0, &["no reference (the session has no paired reference)"]);
 }
 
 #[test]
@@ -398,10 +398,7 @@ fn warnings_are_badges_on_the_row_and_sentences_on_the_page() {
 #[test]
 fn intervals_of_median_and_share_are_stated() {
     let (index, entry) = seen(&full(), "smoother");
-    assert_holds(
-        &entry,
-        &["9 of 10 share that would reach: 60 % – 98 % (Wilson, 95 %)", "95 % interval of the median"],
-    );
+    assert_holds(&entry, &["9 of 10 success rate 60 % – 98 % (95 % Wilson interval)", "95 % interval of the median"]);
     assert!(!index.contains("Wilson"), "only the entry's page has it");
 }
 
@@ -426,26 +423,26 @@ fn sensors_are_drawn_over_the_session_or_their_absence_is_explained() {
     let page = |name: &str| &pages[Path::new(&format!("entries/shapes/2026-03-14-{name}/index.html"))];
     let gpu = text(page("on-a-gpu"));
     assert_eq!(charts(page("on-a-gpu")), 3, "power, clock and processors");
-    assert_holds(
-        &gpu,
-        &["Temperature of the GPU: unknown the driver refuses", "GPU, temperature unknown the driver refuses"],
-    );
-    assert_holds(&gpu, &["GPU, power 412 W 412 W 412 W 412 W 412 W", "those of the reference lighter"]);
-    assert_holds(&gpu, &["Clocks held down in this share of the samples: 0.00 %"]);
+    assert_holds(&gpu, &["GPU temperature: unknown the driver refuses", "GPU temperature unknown the driver refuses"]);
+    assert_holds(&gpu, &["GPU power 412 W 412 W 412 W 412 W 412 W", "those of the reference lighter"]);
+    assert_holds(&gpu, &["Share of the samples in which the GPU was throttled: 0.00 %"]);
     assert_eq!(charts(page("twin")), 2, "frequency and processors");
     let twin = text(page("twin"));
-    assert_holds(&twin, &["Processors, frequency 2600 MHz", "The dashed line is the part that other processes used."]);
+    assert_holds(&twin, &["CPU frequency 2600 MHz", "The dashed line is the share that other processes used."]);
 }
 
 #[test]
 fn effort_is_held_against_the_peak_where_it_is_known() {
     let (_, gpu) = seen(&full(), "on-a-gpu");
-    let expected = ["Training, an image", "MFLOP", "While training", "Share of the peak"];
+    let expected = ["Training, per image", "MFLOP", "Throughput while training", "MFU (share of the peak)"];
     assert_holds(&gpu, &expected);
-    let share = gpu.split("Share of the peak ").nth(1).expect("there").split(' ').next().expect("a number");
+    let share = gpu.split("MFU (share of the peak) ").nth(1).expect("there").split(' ').next().expect("a number");
     assert!(share.parse::<f64>().is_ok_and(|share| share > 0.0 && share < 100.0), "{share}");
     let (_, cpu) = seen(&full(), "twin");
-    assert_holds(&cpu, &["Share of the peak unknown the processor trained, and only peaks of GPUs are tabled"]);
+    assert_holds(
+        &cpu,
+        &["MFU (share of the peak) unknown trained on the processor, and the table lists peaks of GPUs only"],
+    );
 }
 
 #[test]
@@ -465,20 +462,14 @@ fn cost_is_stated_as_of_the_session_and_as_of_the_newest_prices() {
     let (_, rented) = seen(&fixture, "rented");
     assert_holds(&rented, &["Billing at least 60 s, then in steps of 1 s"]);
     let (_, own) = seen(&full(), "reference");
-    assert_holds(
-        &own,
-        &["Not priced anew: the price was given by whoever held the session", "unknown (the provider's rule"],
-    );
+    assert_holds(&own, &["No newer price: the price was given by the submitter", "unknown (the provider's rule"]);
 }
 
 #[test]
 fn reproductions_are_shown_whether_they_agree_or_not() {
     let fixture = full();
     let (index, entry) = seen(&fixture, "reference");
-    assert_holds(
-        &index,
-        &["reproduced ada@example reproduced by runner@example", "held the session again from the entry"],
-    );
+    assert_holds(&index, &["reproduced ada@example reproduced by runner@example", "reran the session from the entry"]);
     assert_holds(
         &entry,
         &[
@@ -496,7 +487,7 @@ fn reproductions_are_shown_whether_they_agree_or_not() {
         assert_eq!(copied, fs::read(fixture.submissions().join(below).join(name)).expect("there"), "{name}");
     }
     let (_, twin) = seen(&fixture, "twin");
-    assert_holds(&twin, &["Nobody has repeated this session yet."]);
+    assert_holds(&twin, &["Not reproduced yet."]);
 }
 
 #[test]
@@ -505,7 +496,7 @@ fn a_reproduction_whose_folder_has_a_strange_name_is_published_under_its_digest(
     let folder = fixture.file(&Spec::named("first"));
     fixture.file_reproduction(&folder, "a; touch pwned", &Spec { hand: Hand::Runner, ..Spec::named("first") });
     let (_, entry) = seen(&fixture, "first");
-    assert_holds(&entry, &["agrees runner@example", "Its folder's name is not fit for a command"]);
+    assert_holds(&entry, &["agrees runner@example", "Its folder's name cannot be used in a command"]);
     assert!(!entry.contains("touch"), "{entry}");
     let result = fs::read(folder.join("reproductions/a; touch pwned/result.yaml")).expect("there");
     let digest = hlb_bench::artifact::sha256_hex(&result).to_string();
@@ -527,7 +518,7 @@ fn pages_hold_one_script_file_and_can_be_found_one_s_way_in() {
         let scripts: Vec<&Tag> = tags.iter().filter(|tag| tag.name == "script").collect();
         let file = |tag: &&&Tag| tag.get("src").is_some_and(|source| source.trim_start_matches("../") == "board.js");
         assert_eq!(scripts.iter().filter(file).count(), 1, "{path}");
-        let data = |tag: &&&Tag| matches!(tag.get("type"), Some("application/json" | "application/ld+json"));
+        let data = |tag: &&&Tag| tag.get("type") == Some("application/json");
         assert_eq!(scripts.iter().filter(data).count(), scripts.len() - 1, "{path}");
         // A form is answered by the script alone, and hidden without it.
         assert!(tags.iter().filter(|tag| tag.name == "form").all(|tag| tag.get("hidden").is_some()), "{path}");
@@ -565,7 +556,7 @@ fn a_folder_of_somebody_else_is_refused_and_left_alone() {
     let error = leaderboard::write(&fixture.board(), &out).expect_err("refused");
     assert!(matches!(error, SiteError::Foreign { .. }), "{error:?}");
     let expected = format!(
-        "`{}` is not empty and holds no `.hlb-bench-site`, so it is not a site that this program wrote",
+        "`{}` is not empty and has no `.hlb-bench-site`, so it is not a site that this program wrote",
         out.display()
     );
     assert_eq!(error.to_string(), expected);
@@ -589,7 +580,7 @@ fn what_others_published_is_a_line_among_the_records() {
     let site = build(&fixture, "site");
     let page = fs::read_to_string(site.join("tracks/cifar10/index.html")).expect("a page");
     let drawing = page.split("A step down is a new record").nth(1).expect("steps");
-    assert!(drawing.contains("class=\"target\"") && drawing.contains("published elsewhere: 2.015 s"), "{drawing}");
+    assert!(drawing.contains("class=\"target\"") && drawing.contains("external result: 2.015 s"), "{drawing}");
 }
 
 #[test]

@@ -1,11 +1,11 @@
-//! Entries that were taken back or refuted: they stay on the board, unranked, with the reason.
+//! Entries that were retracted or refuted: they stay on the board, unranked, with the reason.
 
 #![expect(clippy::disallowed_methods, reason = "a test may write what nobody relies on")]
 
 use std::fs;
 
 use chrono::Utc;
-use hlb_bench::leaderboard::{self, BoardError, WITHDRAWN_FILE, read_signers};
+use hlb_bench::leaderboard::{self, BoardError, RETRACTIONS_FILE, read_signers};
 
 use crate::support::fixture::{Fixture, Spec};
 
@@ -13,7 +13,7 @@ fn with_list(list: &str) -> (Fixture, Result<leaderboard::Board, BoardError>) {
     let fixture = Fixture::new();
     fixture.file(&Spec::named("first"));
     fixture.file(&Spec { runs: Spec::runs(10, 2.6, 12), ..Spec::named("second") });
-    fs::write(fixture.submissions().join(WITHDRAWN_FILE), list).expect("written");
+    fs::write(fixture.submissions().join(RETRACTIONS_FILE), list).expect("written");
     let signers = read_signers(&fixture.submissions().join("allowed_signers")).expect("signers");
     let board = leaderboard::read(&fixture.submissions(), &signers, Utc::now());
     (fixture, board)
@@ -36,11 +36,11 @@ fn a_refuted_entry_stays_unranked_and_struck_through() {
 }
 
 #[test]
-fn a_withdrawal_of_what_is_not_there_is_an_error_not_a_shrug() {
+fn a_retraction_of_what_is_not_there_is_an_error_not_a_shrug() {
     let list = "withdrawn:\n  - entry: shapes/2026-03-14-frist\n    verdict: withdrawn\n    date: 2026-04-01\n    reason: a slip\n";
     let (_fixture, board) = with_list(list);
     let error = board.expect_err("refused").to_string();
-    assert_eq!(error, "`withdrawn.yaml` withdraws `shapes/2026-03-14-frist`, which is no entry of this board");
+    assert_eq!(error, "`withdrawn.yaml` retracts `shapes/2026-03-14-frist`, which is not an entry of this board");
     let (_fixture, board) = with_list("withdrawn:\n  - entry: x\n    why: none\n");
     assert!(board.expect_err("refused").to_string().contains("unknown field `why`"));
 }

@@ -156,7 +156,7 @@ fn seconds_that_pass_in_no_phase_unrank_a_session() {
     .unwrap();
     let row = fixture.board().tracks[0].rows[0].clone();
     assert_eq!(row.rank, None);
-    assert_eq!(row.unranked_because, ["the clocks of its two programs part by more than 0.5 %"]);
+    assert_eq!(row.unranked_because, ["the clocks of its two programs differ by more than 0.5 %"]);
 }
 
 fn warnings(spec: &Spec) -> Vec<Warning> {
@@ -306,6 +306,6 @@ fn rows_are_ranked_within_their_hardware_class_and_compared_with_the_next() {
     let rows = &board.tracks[0].rows;
     let shown: Vec<_> = rows.iter().map(|row| (row.entry.result.variant.name.as_str(), row.rank)).collect();
     assert_eq!(shown, [("gpu", Some(1)), ("quick", Some(1)), ("slow", Some(2)), ("slow-too", Some(3))]);
-    let level: Vec<_> = rows.iter().map(|row| row.level_with_next.as_ref().map(|level| level.name.as_str())).collect();
+    let level: Vec<_> = rows.iter().map(|row| row.tied_with_next.as_ref().map(|level| level.name.as_str())).collect();
     assert_eq!(level, [None, None, Some("slow-too"), None]);
 }

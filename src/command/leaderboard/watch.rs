@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use super::tell;
 use crate::clock;
-use crate::leaderboard::{Build, BuildError, Built, Look};
+use crate::leaderboard::{Build, BuildError, Built, FileState};
 use crate::printer::note;
 use crate::report;
 
-/// Time between two looks.
+/// Time between two checks.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// The first build. What changed in the middle of it is no reason to end: it is built once more, after a pause.
@@ -23,12 +23,12 @@ pub(super) fn build_at_last(interrupted: &AtomicBool, plan: &Build) -> Result<Bu
     }
 }
 
-/// Looks once a second until it is interrupted. A broken entry in the middle of an edit is listed, and a list of signers that
-/// cannot be read is said; both may be good at the next look.
-pub(super) fn rebuild_until(interrupted: &AtomicBool, plan: &Build, mut seen: [Look; 2]) {
+/// Checks once a second until it is interrupted. A broken entry in the middle of an edit is listed, and a list of signers that
+/// cannot be read is reported; both may be good at the next check.
+pub(super) fn rebuild_until(interrupted: &AtomicBool, plan: &Build, mut seen: FileState) {
     note("watching; Ctrl-C ends it");
     while pause(interrupted) {
-        let now = plan.look();
+        let now = plan.file_state();
         if now == seen {
             continue;
         }
@@ -40,7 +40,7 @@ pub(super) fn rebuild_until(interrupted: &AtomicBool, plan: &Build, mut seen: [L
     }
 }
 
-/// Waits for the next look; `false` once interrupted.
+/// Waits for the next check; `false` once interrupted.
 fn pause(interrupted: &AtomicBool) -> bool {
     const STEPS: u32 = 20;
     for _ in 0..STEPS {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::text::show;
 
-/// Most bytes of an address: what sitemaps allow, less room for the paths of a site.
+/// Most bytes of an address.
 const CAP: usize = 1024;
 
 /// Where a site is published: `http` or `https`, a host and perhaps a folder; it ends with a slash.
@@ -31,11 +31,6 @@ impl BaseUrl {
     /// The address of a file of the site.
     pub fn of(&self, path: &str) -> String {
         format!("{}{path}", self.0)
-    }
-
-    /// Whether the site is all that its host shows; only there anybody looks for `robots.txt`.
-    pub fn is_whole_host(&self) -> bool {
-        self.0.split_once("://").is_some_and(|(_, rest)| rest.find('/') == Some(rest.len() - 1))
     }
 }
 
@@ -104,13 +99,6 @@ mod tests {
             assert_eq!(url.to_string(), expected);
             assert_eq!(url.of("index.html"), format!("{expected}index.html"));
         }
-    }
-
-    #[test]
-    fn only_a_site_without_a_folder_has_its_host_for_itself() {
-        let whole = |text: &str| text.parse::<BaseUrl>().unwrap().is_whole_host();
-        assert!(whole("https://bench.example.org") && whole("http://localhost:8000/"));
-        assert!(!whole("https://example.org/board"));
     }
 
     #[test]

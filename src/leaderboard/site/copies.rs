@@ -1,26 +1,27 @@
-//! The files of an entry that are copied beside its page, once they are still what was verified.
+//! The files of an entry that are copied next to its page if they are still as they were verified.
 
 use std::path::PathBuf;
 
-use super::{SiteError, row_folder};
 use crate::artifact::{Sha256Hex, sha256_hex};
 use crate::leaderboard::board::Row;
+use crate::leaderboard::site::addresses::entry_folder;
+use crate::leaderboard::site::error::SiteError;
 use crate::result::{Entry, REPRODUCTIONS_FOLDER, Reproduction};
 use crate::run_log::LOG_CAP;
 use crate::yaml;
 
 /// A file of an entry, to be copied only if it is still the one that was verified.
-pub(super) struct Copy {
+pub(crate) struct Copy {
     /// Its path in the site.
-    pub(super) path: String,
+    pub(crate) path: String,
     from: PathBuf,
     /// Digest of what was verified; `None` for a signature.
-    pub(super) sha256: Option<Sha256Hex>,
+    sha256: Option<Sha256Hex>,
 }
 
 impl Copy {
     /// Reads the file again.
-    pub(super) fn bytes(&self) -> Result<Vec<u8>, SiteError> {
+    pub(crate) fn bytes(&self) -> Result<Vec<u8>, SiteError> {
         let bytes = yaml::read(&self.from, LOG_CAP)?;
         match self.sha256 {
             Some(verified) if sha256_hex(&bytes) != verified => Err(SiteError::Changed { path: self.from.clone() }),
@@ -30,8 +31,8 @@ impl Copy {
 }
 
 /// The files of a row's entry, and then those of the sessions that reproduced it.
-pub(super) fn of_row(row: &Row) -> Vec<Copy> {
-    let folder = row_folder(row);
+pub(crate) fn of_row(row: &Row) -> Vec<Copy> {
+    let folder = entry_folder(row);
     let mut found: Vec<Copy> = of_entry(&row.entry, &folder).collect();
     for again in &row.entry.reproductions {
         let below = format!("{folder}/{REPRODUCTIONS_FOLDER}/{}", reproduction_folder(again).0);
@@ -50,7 +51,7 @@ fn of_entry(entry: &Entry, folder: &str) -> impl Iterator<Item = Copy> {
 
 /// The folder of a reproduction below its entry's `reproductions`, and whether it is the name that it has in the submissions:
 /// one that is not fit for paths and commands is replaced by the beginning of its result's digest.
-pub(super) fn reproduction_folder(again: &Reproduction) -> (String, bool) {
+pub(crate) fn reproduction_folder(again: &Reproduction) -> (String, bool) {
     let name = again.entry.folder.file_name().unwrap_or_default().to_string_lossy();
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if name.starts_with(|first: char| first.is_ascii_alphanumeric()) && name.bytes().all(plain) {

@@ -1,5 +1,4 @@
-//! What parts a site from what its submissions make of it. Nothing is written, and every file is read: what an earlier build
-//! remembers is not asked.
+//! How a site differs from what its submissions give. Every file is read, and nothing is written.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,20 +6,22 @@ use std::io;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use super::folder::{MARKER, failed, listed, marker_text};
-use super::{Destination, Once, SiteError, SiteOptions, paths, put_all};
-use crate::artifact::Sha256Hex;
-use crate::leaderboard::Workers;
 use crate::leaderboard::board::Board;
+use crate::leaderboard::site::addresses::MARKER;
+use crate::leaderboard::site::contents::{Once, paths, put_all};
+use crate::leaderboard::site::error::SiteError;
+use crate::leaderboard::site::folder::{failed, listed, marker_text};
+use crate::leaderboard::site::options::SiteOptions;
+use crate::leaderboard::workers::Workers;
 
 /// The files by which a site is not current, each by its path in it, in the order of their names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Differences {
     /// Files that are not there.
     pub missing: BTreeSet<String>,
-    /// Files that an earlier build wrote, or that stand among the site's own, and belong to no entry.
+    /// Files that an earlier build wrote, or in folders of the site, that the site should not have.
     pub extra: BTreeSet<String>,
-    /// Files that hold other bytes.
+    /// Files with other contents.
     pub differ: BTreeSet<String>,
 }
 
@@ -31,54 +32,48 @@ impl Differences {
     }
 }
 
-/// Holds a site against a board. A file of somebody else's at the top of the site, such as `CNAME`, is no difference: builds
+/// Compares a site with a board. A file at the top of the site that no build wrote, such as `CNAME`, is no difference: builds
 /// leave it alone too.
 pub fn compare(board: &Board, site: &Path, options: &SiteOptions, workers: Workers) -> Result<Differences, SiteError> {
     let once = Once::new(board, options, workers)?;
     let planned = paths(board, &once);
     let before = if site.exists() { listed(site)? } else { BTreeSet::new() };
-    let comparison = Comparison { site, found: Mutex::default() };
-    put_all(board, &once, workers, &comparison)?;
-    comparison.put(MARKER, marker_text(planned.iter()).as_bytes(), None)?;
-    let mut found = comparison.found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let found = Mutex::new(Differences::default());
+    let check = |path: &str, bytes: &[u8]| {
+        let holds = holds(&site.join(path), bytes)?;
+        let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+        match holds {
+            Some(true) => false,
+            Some(false) => found.differ.insert(path.to_owned()),
+            None => found.missing.insert(path.to_owned()),
+        };
+        Ok(())
+    };
+    put_all(board, &once, workers, &check)?;
+    check(MARKER, marker_text(planned.iter()).as_bytes())?;
+    let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
     if site.exists() {
-        let there = files(site)?;
         let ours = |path: &String| before.contains(path) || is_among(path, &planned);
-        found.extra =
-            there.into_iter().filter(|path| path != MARKER && !planned.contains(path) && ours(path)).collect();
+        let extra = |path: &String| path != MARKER && !planned.contains(path) && ours(path);
+        found.extra = files(site)?.into_iter().filter(extra).collect();
     }
     Ok(found)
+}
+
+/// Whether a regular file holds these bytes; `None` if it does not exist.
+fn holds(file: &Path, bytes: &[u8]) -> Result<Option<bool>, SiteError> {
+    match fs::symlink_metadata(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed("read", file)(error)),
+        Ok(facts) if !facts.is_file() => Ok(Some(false)),
+        Ok(_) => Ok(Some(fs::read(file).map_err(failed("read", file))? == bytes)),
+    }
 }
 
 /// Whether a path lies in a folder at the top of the site that the site has files in.
 fn is_among(path: &str, planned: &BTreeSet<String>) -> bool {
     let Some((top, _)) = path.split_once('/') else { return false };
     planned.iter().any(|planned| planned.split_once('/').is_some_and(|(folder, _)| folder == top))
-}
-
-struct Comparison<'a> {
-    site: &'a Path,
-    found: Mutex<Differences>,
-}
-
-impl Destination for Comparison<'_> {
-    fn put(&self, path: &str, bytes: &[u8], _: Option<Sha256Hex>) -> Result<(), SiteError> {
-        let file = self.site.join(path);
-        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        match fs::symlink_metadata(&file) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => found.missing.insert(path.to_owned()),
-            Err(error) => return Err(failed("read", &file)(error)),
-            Ok(facts) if !facts.is_file() || facts.len() != bytes.len() as u64 => found.differ.insert(path.to_owned()),
-            Ok(_) => {
-                drop(found);
-                if fs::read(&file).map_err(failed("read", &file))? == bytes {
-                    return Ok(());
-                }
-                self.found.lock().unwrap_or_else(PoisonError::into_inner).differ.insert(path.to_owned())
-            }
-        };
-        Ok(())
-    }
 }
 
 /// Everything below the site but folders, by its path in it.

@@ -1,48 +1,48 @@
-//! What the site has of one entry: its page, and its files beside it.
+//! The files of the site for one entry: its page, and copies of its own files.
 
-use super::copies;
-use super::entry_view::EntryPage;
-use super::page::Pages;
-use super::shell::Shell;
-use super::{Destination, SiteError, row_folder};
 use crate::leaderboard::board::{Board, RankedTrack, Row};
+use crate::leaderboard::site::addresses::entry_page;
+use crate::leaderboard::site::copies;
+use crate::leaderboard::site::error::SiteError;
+use crate::leaderboard::site::pages::entry::EntryPage;
+use crate::leaderboard::site::shell::Shell;
+use crate::leaderboard::site::templates::Pages;
 use crate::price::Table;
 
 /// Folders between a page and the site's root: `entries/TRACK/NAME`.
 const DEPTH: usize = 3;
 
-/// The paths of an entry's files in the site.
-pub(super) fn paths(row: &Row) -> impl Iterator<Item = String> {
-    copies::of_row(row).into_iter().map(|copy| copy.path).chain([page_path(row)])
-}
+/// Takes each file of a site: its path in it, and its bytes.
+pub(crate) type Put<'a> = dyn Fn(&str, &[u8]) -> Result<(), SiteError> + Sync + 'a;
 
-fn page_path(row: &Row) -> String {
-    format!("{}/index.html", row_folder(row))
+/// The paths of an entry's files in the site.
+pub(crate) fn paths(row: &Row) -> impl Iterator<Item = String> {
+    copies::of_row(row).into_iter().map(|copy| copy.path).chain([entry_page(row)])
 }
 
 /// What the pages of all entries have in common.
-pub(super) struct EntrySites {
+pub(crate) struct EntrySites {
     pages: Pages,
     prices: Table,
     shell: Shell,
 }
 
 impl EntrySites {
-    pub(super) fn new(board: &Board) -> Self {
+    pub(crate) fn new(board: &Board) -> Self {
         Self { pages: Pages::new(), prices: Table::shipped(), shell: Shell::new(board, DEPTH) }
     }
 
     /// Hands over an entry's files and its page.
-    pub(super) fn put(&self, track: &RankedTrack, row: &Row, to: &impl Destination) -> Result<(), SiteError> {
+    pub(crate) fn put(&self, track: &RankedTrack, row: &Row, put: &Put) -> Result<(), SiteError> {
         for copy in copies::of_row(row) {
-            to.put(&copy.path, &copy.bytes()?, copy.sha256)?;
+            put(&copy.path, &copy.bytes()?)?;
         }
-        let path = page_path(row);
+        let path = entry_page(row);
         let page = self.pages.render("entry.html", &path, &self.view(track, row))?;
-        to.put(&path, page.as_bytes(), None)
+        put(&path, page.as_bytes())
     }
 
-    fn view(&self, track: &RankedTrack, row: &Row) -> EntryPage {
-        EntryPage::new(self.shell.clone(), track, row, &self.prices)
+    fn view<'a>(&'a self, track: &RankedTrack, row: &'a Row) -> EntryPage<'a> {
+        EntryPage::new(&self.shell, track, row, &self.prices)
     }
 }

@@ -1,4 +1,4 @@
-//! Numbers as words. What is unknown says so and why; it is never 0.
+//! Numbers as text. An unknown value is shown as unknown with the reason, never as 0.
 
 use serde::Serialize;
 
@@ -10,47 +10,60 @@ const FOREIGN_CAP: usize = 240;
 
 /// A value as it is shown.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Figure {
+pub(crate) struct Figure {
     /// The value, or the word for its absence.
-    pub(super) text: String,
+    pub(crate) text: String,
     /// Why it is absent; `None` for a value.
-    pub(super) missing: Option<String>,
+    pub(crate) missing: Option<String>,
 }
 
 impl Figure {
     /// A value.
-    pub(super) fn known(text: impl Into<String>) -> Self {
+    pub(crate) fn known(text: impl Into<String>) -> Self {
         Self { text: text.into(), missing: None }
     }
 
-    /// A value that nobody knows, and why.
-    pub(super) fn unknown(why: &str) -> Self {
+    /// An unknown value, and why it is unknown.
+    pub(crate) fn unknown(why: &str) -> Self {
         Self::missing("unknown", why)
     }
 
     /// A word for the absence of a value, and why.
-    pub(super) fn missing(word: &str, why: &str) -> Self {
+    pub(crate) fn missing(word: &str, why: &str) -> Self {
         Self { text: word.to_owned(), missing: Some(foreign(why)) }
     }
 
     /// A place in a table where there can be no value, and why.
-    pub(super) fn none(why: &str) -> Self {
+    pub(crate) fn none(why: &str) -> Self {
         Self::missing("—", why)
     }
 
     /// In one line: the value, or the word for its absence with the reason.
-    pub(super) fn in_words(&self) -> String {
+    pub(crate) fn in_words(&self) -> String {
         self.missing.as_ref().map_or_else(|| self.text.clone(), |why| format!("{} ({why})", self.text))
     }
 
     /// Seconds, or a dash.
-    pub(super) fn seconds(seconds: Option<f64>, why_not: &str) -> Self {
+    pub(crate) fn seconds(seconds: Option<f64>, why_not: &str) -> Self {
         seconds.map_or_else(|| Self::none(why_not), |seconds| Self::known(human_seconds(seconds)))
     }
 
     /// A percentage, or a dash.
-    pub(super) fn percent(percent: Option<f64>, why_not: &str) -> Self {
+    pub(crate) fn percent(percent: Option<f64>, why_not: &str) -> Self {
         percent.map_or_else(|| Self::none(why_not), |percent| Self::known(percentage(percent)))
+    }
+}
+
+/// A named value.
+#[derive(Debug, Serialize)]
+pub(crate) struct Fact {
+    pub(crate) name: &'static str,
+    pub(crate) value: Figure,
+}
+
+impl Fact {
+    pub(crate) fn new(name: &'static str, value: Figure) -> Self {
+        Self { name, value }
     }
 }
 
@@ -65,11 +78,11 @@ pub(crate) fn ratio(value: f64) -> String {
 }
 
 /// A p-value that was rounded up to four decimals; one of four zeros is not stated.
-pub(super) fn p_value(p: f64) -> String {
+pub(crate) fn p_value(p: f64) -> String {
     format!("p = {p:.4}")
 }
 
-/// An interval in words. An end that is not known is said to be open, never left out.
+/// An interval as text. An unknown end is shown as open, never left out.
 pub(crate) fn human_interval(low: Option<f64>, high: Option<f64>, words: impl Fn(f64) -> String) -> String {
     match (low, high) {
         (Some(low), Some(high)) => format!("{} – {}", words(low), words(high)),
@@ -80,7 +93,7 @@ pub(crate) fn human_interval(low: Option<f64>, high: Option<f64>, words: impl Fn
 }
 
 /// Joules in the largest decimal unit that leaves at least one.
-pub(super) fn joules(joules: f64) -> String {
+pub(crate) fn joules(joules: f64) -> String {
     scaled(joules, "J")
 }
 
@@ -97,17 +110,17 @@ pub(crate) fn scaled(value: f64, unit: &str) -> String {
 }
 
 /// The day of an RFC 3339 time.
-pub(super) fn day(time: &str) -> String {
+pub(crate) fn day(time: &str) -> String {
     foreign(time.get(..10).unwrap_or(time))
 }
 
 /// A foreign string without hidden characters and of a bearable length. Markup in it is the templates' to escape.
-pub(super) fn foreign(text: &str) -> String {
+pub(crate) fn foreign(text: &str) -> String {
     show_capped(text, FOREIGN_CAP)
 }
 
 /// US dollars: cents from one dollar on, three digits that count below.
-pub(super) fn dollars(usd: f64) -> String {
+pub(crate) fn dollars(usd: f64) -> String {
     if usd >= 1.0 || usd <= 0.0 || !usd.is_finite() {
         return format!("${usd:.2}");
     }
@@ -117,7 +130,7 @@ pub(super) fn dollars(usd: f64) -> String {
 }
 
 /// Bytes in the largest binary unit that leaves at least one.
-pub(super) fn bytes(count: u64) -> String {
+pub(crate) fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["bytes", "KiB", "MiB", "GiB", "TiB"];
     let unit = (1..UNITS.len()).rev().find(|unit| count >> (10 * unit) > 0).unwrap_or(0);
     if unit == 0 {
@@ -129,7 +142,7 @@ pub(super) fn bytes(count: u64) -> String {
 }
 
 /// A count with its noun.
-pub(super) fn counted(count: u32, one: &str, many: &str) -> String {
+pub(crate) fn counted(count: u32, one: &str, many: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
 }
 

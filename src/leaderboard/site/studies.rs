@@ -1,4 +1,4 @@
-//! Reports of studies that the site hands on and links. A study is not ranked: nothing in it is signed, and nobody verifies it.
+//! Reports of studies that the site publishes and links. A study is not ranked: nothing in it is signed or verified.
 //! Its page is taken only if it begins as `hlb-bench study` begins it, with the rule that lets a browser run no script and ask no
 //! other machine, whatever follows.
 
@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::SiteError;
+use crate::leaderboard::site::error::SiteError;
 use crate::run_log::LOG_CAP;
 use crate::yaml;
 
 /// The page of a report.
 const PAGE: &str = "index.html";
 
-/// What a report consists of beside its page.
+/// Files of a report in addition to its page.
 const FILES: [&str; 2] = ["report.md", "runs.csv"];
 
 /// How a page begins.
@@ -31,7 +31,7 @@ const WAY_BACK: &str = "<header class=\"top\"><div class=\"frame\"><a class=\"ma
 
 /// A study's report.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Study {
+pub(crate) struct Study {
     /// Its page, from the site's root.
     page: String,
     title: String,
@@ -45,7 +45,7 @@ pub(super) struct Study {
 }
 
 /// The reports in a folder, by name; a folder that is not there has none.
-pub(super) fn find(reports: &Path) -> Result<Vec<Study>, SiteError> {
+pub(crate) fn find(reports: &Path) -> Result<Vec<Study>, SiteError> {
     if !reports.is_dir() {
         return Ok(Vec::new());
     }
@@ -79,16 +79,22 @@ impl Study {
         }
         let text = page.replacen(CONTENT, &format!("{WAY_BACK}{CONTENT}"), 1);
         let below = format!("studies/{name}");
-        Ok(Self { page: format!("{below}/{PAGE}"), title: super::figure::foreign(&title), text, folder, below })
+        Ok(Self {
+            page: format!("{below}/{PAGE}"),
+            title: crate::leaderboard::site::figure::foreign(&title),
+            text,
+            folder,
+            below,
+        })
     }
 
     /// Its page by its path in the site.
-    pub(super) fn page(&self) -> (String, String) {
+    pub(crate) fn page(&self) -> (String, String) {
         (self.page.clone(), self.text.clone())
     }
 
     /// Its other files by their paths in the site, and where they are.
-    pub(super) fn files(&self) -> BTreeMap<String, PathBuf> {
+    pub(crate) fn files(&self) -> BTreeMap<String, PathBuf> {
         let there = FILES.iter().filter(|file| self.folder.join(file).is_file());
         there.map(|file| (format!("{}/{file}", self.below), self.folder.join(file))).collect()
     }

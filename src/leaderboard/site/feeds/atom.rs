@@ -1,6 +1,6 @@
 //! The records as a feed (Atom, RFC 4287), newest first.
 //!
-//! Nothing in it is read from a clock: it was updated when its newest record was held. Ids are `tag:` addresses (RFC 4151)
+//! Nothing in it is read from a clock: it was updated at the time of its newest record. Ids are `tag:` addresses (RFC 4151)
 //! made of the digests of results, so that an entry has one id on every mirror and under every address.
 
 use std::cmp::Reverse;
@@ -8,18 +8,19 @@ use std::cmp::Reverse;
 use chrono::DateTime;
 use serde::Serialize;
 
-use super::super::SiteError;
-use super::super::figure::{foreign, percentage, ratio};
-use super::super::options::SiteOptions;
-use super::super::page::Pages;
-use super::{all_records, authors, page_of};
-use crate::leaderboard::board::Board;
-use crate::leaderboard::record::{Record, second};
+use crate::leaderboard::board::{Board, second};
+use crate::leaderboard::records::{Record, all_records};
+use crate::leaderboard::site::addresses::entry_page;
+use crate::leaderboard::site::error::SiteError;
+use crate::leaderboard::site::figure::{foreign, percentage, ratio};
+use crate::leaderboard::site::figures::author_names;
+use crate::leaderboard::site::options::SiteOptions;
+use crate::leaderboard::site::templates::Pages;
 use crate::track::Track;
 use crate::units::human_seconds;
 
-/// Where it lies.
-pub(super) const FILE: &str = "feed.xml";
+/// Path of the file.
+pub(crate) const FILE: &str = "feed.xml";
 
 /// What ids begin with: this program and the year from which on it gives them.
 const AUTHORITY: &str = "tag:hlb-bench,2026";
@@ -53,8 +54,8 @@ impl FeedEntry {
             id: format!("{AUTHORITY}:result/{}", row.entry.result_sha256),
             title: format!("{}: {} by {name}", track.title, human_seconds(record.seconds)),
             updated: second(record.at),
-            page: options.address("", &page_of(row)),
-            authors: authors(row),
+            page: options.address(&entry_page(row)),
+            authors: author_names(&row.entry),
             track: track.id.clone(),
             track_title: track.title.clone(),
             summary: summary(track, record),
@@ -74,16 +75,16 @@ fn summary(track: &Track, record: &Record<'_>) -> String {
     }
 }
 
-/// The feed. One without records says that it was last updated when counting of time began.
-pub(super) fn feed(board: &Board, options: &SiteOptions, pages: &Pages) -> Result<String, SiteError> {
+/// The feed. One without records was last updated at the Unix epoch.
+pub(crate) fn feed(board: &Board, options: &SiteOptions, pages: &Pages) -> Result<String, SiteError> {
     let mut records: Vec<(&Track, Record<'_>)> = all_records(board).collect();
     records.sort_by_key(|(_, record)| (Reverse(record.at), &record.row.path));
     let updated = records.first().map_or(DateTime::UNIX_EPOCH, |(_, newest)| newest.at);
     let feed = Feed {
         id: format!("{AUTHORITY}:records"),
         updated: second(updated),
-        address: options.address("", FILE),
-        page: options.address("", "index.html"),
+        address: options.address(FILE),
+        page: options.address("index.html"),
         entries: records.iter().map(|(track, record)| FeedEntry::new(track, record, options)).collect(),
     };
     pages.render(FILE, FILE, &feed)

@@ -1,17 +1,17 @@
-//! A picture of a track's record, to be shown elsewhere: it names no font that is not there and asks for nothing.
+//! An image of a track's record, to be shown elsewhere. It loads nothing.
 
 use serde::Serialize;
 
-use super::super::SiteError;
-use super::super::figure::{foreign, percentage};
-use super::super::page::Pages;
 use crate::leaderboard::board::{RankedTrack, Row};
+use crate::leaderboard::site::error::SiteError;
+use crate::leaderboard::site::figure::{foreign, percentage};
+use crate::leaderboard::site::templates::Pages;
 use crate::track::Track;
 use crate::units::human_seconds;
 
 const TEMPLATE: &str = "badge.svg";
 
-/// Space beside a text, in pixels.
+/// Space on each side of a text, in pixels.
 const MARGIN: u32 = 7;
 
 /// Widths of letters of 11 pixels in a common sans-serif font, in tenths of a pixel; those of no group have the last.
@@ -26,7 +26,7 @@ struct Badge {
     value: Part,
 }
 
-/// A text in its box. Its length is prescribed to whoever draws it, so that it fits whatever font there is.
+/// A text in its box. Its length is fixed, so that it fits in every font.
 #[derive(Serialize)]
 struct Part {
     text: String,
@@ -44,19 +44,19 @@ impl Part {
     }
 }
 
-/// Pixels that a text takes, about.
+/// Approximate width of a text in pixels.
 fn text_width(text: &str) -> u32 {
     let width = |letter: char| WIDTHS.iter().find(|(letters, _)| letters.contains(letter)).map(|(_, width)| *width);
     text.chars().map(|letter| width(letter).unwrap_or(USUAL_WIDTH)).sum::<u32>().div_ceil(10)
 }
 
-/// Where a track's badge lies.
-pub(super) fn path(track: &Track) -> String {
+/// Path of a track's badge.
+pub(crate) fn path(track: &Track) -> String {
     format!("badges/{}.svg", track.id)
 }
 
 /// The time of the fastest ranked entry of a track, on whatever hardware.
-pub(super) fn svg(track: &RankedTrack, pages: &Pages) -> Result<String, SiteError> {
+pub(crate) fn svg(track: &RankedTrack, pages: &Pages) -> Result<String, SiteError> {
     // Rows stand with the class of the fastest first, and within it fastest first.
     let best = track.rows.iter().find(|row| row.rank.is_some());
     let label = format!("{} to {}", track.track.id, percentage(track.track.target.percent()));

@@ -3,16 +3,15 @@
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::csv;
-use super::field::{FIELDS, Standing};
 use crate::leaderboard::board::{Board, Rejected};
-use crate::rules::RULES_VERSION;
+use crate::leaderboard::site::feeds::csv;
+use crate::leaderboard::site::feeds::field::{FIELDS, Standing};
 use crate::text::{show, show_capped};
 
-/// Where the JSON lies.
-pub(super) const JSON_FILE: &str = "entries.json";
-/// Where the table lies.
-pub(super) const CSV_FILE: &str = "entries.csv";
+/// Path of the JSON file.
+pub(crate) const JSON_FILE: &str = "entries.json";
+/// Path of the CSV file.
+pub(crate) const CSV_FILE: &str = "entries.csv";
 
 /// Version of the keys; what may change within it is in `docs/reference/feeds.md`.
 const SCHEMA: u32 = 1;
@@ -34,7 +33,7 @@ impl Serialize for Standing<'_> {
     }
 }
 
-/// An entry that is not what it says.
+/// An entry that failed verification.
 #[derive(Serialize)]
 struct Refused {
     path: String,
@@ -47,8 +46,8 @@ impl Refused {
     }
 }
 
-/// All entries, and those that are not what they say, as one object.
-pub(super) fn json(board: &Board) -> String {
+/// All entries, and those that failed verification, as one object.
+pub(crate) fn json(board: &Board) -> String {
     let document = Document {
         schema: SCHEMA,
         rules_version: RULES_VERSION,
@@ -59,8 +58,8 @@ pub(super) fn json(board: &Board) -> String {
     text.expect("every key is a text, and nothing is written to but memory") + "\n"
 }
 
-/// All entries, a line each; the first line says the keys.
-pub(super) fn csv(board: &Board) -> String {
+/// All entries, one per line; the first line has the keys.
+pub(crate) fn csv(board: &Board) -> String {
     let head = csv::line(FIELDS.iter().map(|(key, _)| (*key).to_owned()));
     let line = |standing: Standing<'_>| csv::line(FIELDS.iter().map(|(_, value)| cell(&value(&standing))));
     head + &standings(board).map(line).collect::<String>()

@@ -1,16 +1,16 @@
-//! Keys of an entry, and what stands under them: the one list that both files of entries are made of.
+//! Keys of an entry and their values: the one list that both files of entries are made from.
 //!
-//! Figures are those of the result, unrounded. What is unknown is `null`, never 0, and says why under the same key with
-//! `_unknown`, in the words of the page.
+//! Figures are those of the result, unrounded. An unknown value is `null`, never 0; the reason is under the same key with
+//! `_unknown`, worded as on the page.
 
 use serde_json::Value;
 
-use super::super::entry_figures::{cost, energy, final_accuracy, ratio_to_reference, time_to_target};
-use super::super::figure::{Figure, foreign};
-use super::super::reproduction_view::reproducers;
-use super::{authors, page_of};
-use crate::leaderboard::board::Row;
-use crate::leaderboard::record::{day, held_at, second};
+use crate::leaderboard::board::{Row, day, second};
+use crate::leaderboard::site::addresses::entry_page;
+use crate::leaderboard::site::figure::{Figure, foreign};
+use crate::leaderboard::site::figures::{
+    author_names, cost, energy, final_accuracy, ratio_to_reference, reproducers, time_to_target,
+};
 use crate::price::Price;
 use crate::result::{Entry, ResultFile, Summary, Warning};
 use crate::stats::{Estimate, Spread, rounded_up_p};
@@ -18,34 +18,34 @@ use crate::track::Track;
 
 /// An entry on its track.
 #[derive(Clone, Copy)]
-pub(super) struct Standing<'a> {
-    pub(super) track: &'a Track,
-    pub(super) row: &'a Row,
+pub(crate) struct Standing<'a> {
+    pub(crate) track: &'a Track,
+    pub(crate) row: &'a Row,
 }
 
 /// Reads a value off an entry.
 type Reading = fn(&Standing<'_>) -> Value;
 
 /// Every key in its order, which is that of the table's columns. A new one goes to the end.
-pub(super) const FIELDS: &[(&str, Reading)] = &[
+pub(crate) const FIELDS: &[(&str, Reading)] = &[
     ("path", |of| Value::from(of.row.path.as_str())),
-    ("url", |of| Value::from(page_of(of.row))),
+    ("url", |of| Value::from(entry_page(of.row))),
     ("track", |of| Value::from(of.track.id.as_str())),
     ("target_percent", |of| Value::from(of.result().target.percent())),
     ("rank", |of| Value::from(of.row.rank)),
     ("class", |of| text(&of.row.class)),
     ("unranked_because", |of| of.row.unranked_because.iter().map(|reason| text(reason)).collect()),
-    ("level_with_next", |of| Value::from(of.row.level_with_next.as_ref().map(|level| foreign(&level.name)))),
-    ("level_with_next_p", |of| Value::from(level_p(of.row))),
+    ("level_with_next", |of| Value::from(of.row.tied_with_next.as_ref().map(|tied| foreign(&tied.name)))),
+    ("level_with_next_p", |of| Value::from(tied_p(of.row))),
     ("trust_level", |of| Value::from(of.entry().trust.level())),
     ("trust", |of| Value::from(of.entry().trust.as_str())),
     ("signer", |of| Value::from(of.entry().trust.signer().map(|signer| foreign(&signer.principal)))),
     ("name", |of| Value::from(of.result().variant.name.as_str())),
-    ("authors", |of| Value::from(authors(of.row))),
+    ("authors", |of| Value::from(author_names(of.entry()))),
     ("description", |of| Value::from(of.result().variant.description.as_str())),
     ("extends", |of| text(&of.result().variant.extends)),
-    ("date", |of| Value::from(held_at(of.row).map(day))),
-    ("started_at", |of| Value::from(held_at(of.row).map(second))),
+    ("date", |of| Value::from(of.row.started_at().map(day))),
+    ("started_at", |of| Value::from(of.row.started_at().map(second))),
     ("date_unknown", |of| undated(of.row)),
     ("median_seconds", |of| Value::from(of.spread().median)),
     ("median_seconds_low", |of| Value::from(of.summary().median_interval_seconds.low)),
@@ -131,13 +131,13 @@ fn why(figure: Figure) -> Value {
     Value::from(figure.missing)
 }
 
-/// As the page says it, so that it is the same wherever logarithms are rounded otherwise.
-fn level_p(row: &Row) -> Option<f64> {
-    row.level_with_next.as_ref().and_then(|level| level.p).map(rounded_up_p)
+/// Rounded as on the page, so that it does not depend on how logarithms are rounded.
+fn tied_p(row: &Row) -> Option<f64> {
+    row.tied_with_next.as_ref().and_then(|tied| tied.p).map(rounded_up_p)
 }
 
 fn undated(row: &Row) -> Value {
-    Value::from(held_at(row).is_none().then_some("the session states no calendar time"))
+    Value::from(row.started_at().is_none().then_some("the session states no calendar time"))
 }
 
 fn undated_price(price: Option<&Price>) -> Value {

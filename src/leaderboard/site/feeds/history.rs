@@ -1,19 +1,20 @@
 //! The history of records as a table.
 
-use super::super::figure::foreign;
-use super::{all_records, authors, csv};
 use crate::leaderboard::board::Board;
-use crate::leaderboard::record::Record;
+use crate::leaderboard::records::{Record, all_records};
+use crate::leaderboard::site::feeds::csv;
+use crate::leaderboard::site::figure::foreign;
+use crate::leaderboard::site::figures::author_names;
 use crate::track::Track;
 
-/// Where it lies.
-pub(super) const FILE: &str = "history.csv";
+/// Path of the file.
+pub(crate) const FILE: &str = "history.csv";
 
 const COLUMNS: [&str; 9] =
     ["track", "class", "date", "seconds", "name", "authors", "path", "previous_seconds", "factor"];
 
-/// Every entry that was a record of its track and hardware class, a line each; the first line says the columns.
-pub(super) fn csv(board: &Board) -> String {
+/// Every entry that was a record of its track and hardware class, one per line; the first line has the names of the columns.
+pub(crate) fn csv(board: &Board) -> String {
     let head = csv::line(COLUMNS.map(str::to_owned));
     head + &all_records(board).map(|(track, record)| csv::line(cells(track, &record))).collect::<String>()
 }
@@ -26,7 +27,7 @@ fn cells(track: &Track, record: &Record<'_>) -> [String; COLUMNS.len()] {
         record.date(),
         record.seconds.to_string(),
         csv::text(record.row.entry.result.variant.name.as_str()),
-        csv::text(&authors(record.row).join("; ")),
+        csv::text(&author_names(&record.row.entry).join("; ")),
         csv::text(&record.row.path),
         figure(record.previous_seconds),
         figure(record.factor()),

@@ -1,38 +1,32 @@
-//! What programs read of the board, beside its pages: the same figures, under keys and addresses that stay.
+//! The figures of the board for programs, under keys and addresses that stay.
 //!
-//! `docs/reference/feeds.md` says what each file holds and what may change. As the pages, they are a function of the board alone.
+//! `docs/reference/feeds.md` documents each file and what may change. Like the pages, they are a function of the board alone.
 //!
 //! | file | noun |
 //! |---|---|
-//! | `field` | keys of an entry, and what stands under them |
+//! | `field` | keys of an entry and their values |
 //! | `entries` | `entries.json` and `entries.csv` |
 //! | `history` | `history.csv`: records by track, class and date |
 //! | `atom` | `feed.xml`: the same records, newest first |
 //! | `badge` | `badges/TRACK.svg` |
-//! | `crawler` | `sitemap.xml` and `robots.txt`, where the site's address is known |
-//! | `linked_data` | what search engines are told inside a page |
 //! | `csv` | a line of a table |
 
 mod atom;
 mod badge;
-pub(super) mod crawler;
 mod csv;
 mod entries;
 mod field;
 mod history;
-pub mod linked_data;
 
 use std::collections::BTreeMap;
 
-use super::options::SiteOptions;
-use super::page::Pages;
-use super::{SiteError, row_folder};
-use crate::leaderboard::board::{Board, Row};
-use crate::leaderboard::record::{Record, records};
-use crate::track::Track;
+use crate::leaderboard::board::Board;
+use crate::leaderboard::site::error::SiteError;
+use crate::leaderboard::site::options::SiteOptions;
+use crate::leaderboard::site::templates::Pages;
 
 /// Every file for programs, by its path in the site.
-pub(super) fn files(
+pub(crate) fn files(
     board: &Board,
     options: &SiteOptions,
     pages: &Pages,
@@ -47,19 +41,4 @@ pub(super) fn files(
         found.insert(badge::path(&track.track), badge::svg(track, pages)?);
     }
     Ok(found)
-}
-
-/// The page of an entry, from the site's root.
-fn page_of(row: &Row) -> String {
-    format!("{}/index.html", row_folder(row))
-}
-
-/// Names of the authors of an entry.
-fn authors(row: &Row) -> Vec<String> {
-    row.entry.result.variant.authors.iter().map(ToString::to_string).collect()
-}
-
-/// The records of all tracks, in the order of the board.
-fn all_records(board: &Board) -> impl Iterator<Item = (&Track, Record<'_>)> {
-    board.tracks.iter().flat_map(|track| records(track).into_iter().map(|record| (&track.track, record)))
 }

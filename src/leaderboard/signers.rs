@@ -1,0 +1,25 @@
+//! The list of keys that may sign for a board.
+
+use std::io;
+use std::path::Path;
+
+use crate::leaderboard::error::BoardError;
+use crate::signing::AllowedSigners;
+
+/// Keys that may sign for a board, in OpenSSH's format, in the folder of its entries.
+pub const SIGNERS_FILE: &str = "allowed_signers";
+
+/// Reads a list of signers; a missing file is an empty list.
+pub fn read_signers(path: &Path) -> Result<AllowedSigners, BoardError> {
+    let text = text_of(path)?.unwrap_or_default();
+    Ok(AllowedSigners::parse(&text, &path.display().to_string())?)
+}
+
+/// The text of a file; `None` if there is none.
+pub(crate) fn text_of(path: &Path) -> Result<Option<String>, BoardError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(BoardError::Folder { path: path.to_owned(), source }),
+    }
+}
