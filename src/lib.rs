@@ -21,6 +21,7 @@ pub mod command;
 pub mod dataset;
 pub mod ground;
 pub mod hardware;
+pub mod hint;
 pub mod history;
 pub mod interop;
 pub mod leaderboard;

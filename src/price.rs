@@ -13,6 +13,7 @@ use serde::de::{DeserializeSeed, Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
+use crate::hint::Hint;
 use crate::text::{SafeText, show};
 use crate::yaml::{self, ReadError, Source, VARIANT_CAP, YamlError};
 
@@ -110,9 +111,8 @@ pub enum PriceError {
     Yaml(#[from] YamlError),
 }
 
-impl PriceError {
-    /// What to do next, where there is something.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for PriceError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Unknown { near, .. } => Some(naming(near)),
             Self::Read(error) => error.hint(),

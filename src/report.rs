@@ -1,44 +1,32 @@
-//! Turns an error into the lines that its reader sees: what, why, and what to do next.
+//! Turns a failure into the lines that its reader sees: what, why, and what to do next.
 
-use crate::artifact::ArtifactError;
-use crate::command::OpenError;
-use crate::dataset::{DatasetError, FetchError};
-use crate::interop::ExportError;
-use crate::interop::dawnbench::ImportError;
-use crate::leaderboard::{BuildError, SiteError};
-use crate::price::PriceError;
+use crate::hint::{Failure, Hint};
 use crate::printer::{Label, labelled, note};
-use crate::result::EntryError;
-use crate::session::{LogError, SessionError, SpawnError};
-use crate::signing::{AllowedSignersError, KeygenError, SignError, SignatureError};
-use crate::study::StudyError;
-use crate::variant::VariantError;
-use crate::yaml::{ReadError, YamlError};
 
-/// Prints an error with its causes and hints.
-pub fn print(error: &anyhow::Error) {
-    labelled(Label::Error, &error.to_string());
-    let mut shown = error.to_string();
-    for cause in error.chain().skip(1) {
+/// Prints a failure with its causes and its hint.
+pub fn print(failure: &Failure) {
+    let mut shown = failure.to_string();
+    labelled(Label::Error, &shown);
+    for cause in failure.causes() {
         let text = cause.to_string();
-        // Some errors quote their cause; it is not said twice.
+        // Some errors quote their cause, which need not be said twice.
         if !shown.contains(&text) {
             note(&format!("  caused by: {text}"));
         }
         shown = text;
     }
-    if let Some(hint) = error.chain().find_map(hint) {
-        labelled(Label::Hint, &hint);
-    }
+    print_hint(failure.hint());
 }
 
-/// The hint of one of our errors.
-pub fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
-    macro_rules! hints {
-        ($($type:ty),*) => { $( if let Some(found) = error.downcast_ref::<$type>() { return found.hint(); } )* };
+/// Prints an error in one line, with its hint.
+pub fn print_as(label: Label, error: &impl Hint) {
+    labelled(label, &error.to_string());
+    print_hint(error.hint().as_deref());
+}
+
+/// Prints a hint, if there is one.
+pub fn print_hint(hint: Option<&str>) {
+    if let Some(hint) = hint {
+        labelled(Label::Hint, hint);
     }
-    hints!(VariantError, YamlError, DatasetError, FetchError, PriceError, EntryError, SpawnError);
-    hints!(ArtifactError, ReadError, SiteError, SignatureError, SignError, KeygenError, AllowedSignersError);
-    hints!(StudyError, SessionError, LogError, ImportError, ExportError, BuildError, OpenError);
-    None
 }

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::Resize;
+use crate::hint::Hint;
 use crate::units::Target;
 use crate::yaml;
 
@@ -67,6 +68,8 @@ pub struct UnknownTrack {
     /// The ids there are.
     pub known: String,
 }
+
+impl Hint for UnknownTrack {}
 
 const SHIPPED: [(&str, &str); 5] = [
     ("tracks/shapes.yaml", include_str!("../tracks/shapes.yaml")),

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
 use serde::Serialize;
 
 use crate::cli::Compare;
 use crate::clock;
 use crate::command::verify::signers;
 use crate::command::{Answer, run};
+use crate::hint::{Result, bail};
 use crate::printer::{Label, answer, labelled};
 use crate::result::{Entry, RunFigures, Trust, check_entry, quotient};
 use crate::stats::{

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
 use indicatif::HumanBytes;
 use serde_json::json;
 
@@ -11,7 +10,8 @@ use crate::command::Answer;
 use crate::command::measure;
 use crate::command::watching::Watching;
 use crate::dataset::{self, DatasetError, Folder, Held, Manifest, Source};
-use crate::printer::{Label, answer, labelled, note};
+use crate::hint::{Context as _, Result, bail};
+use crate::printer::{Label, answer, note};
 use crate::report;
 use crate::text::show;
 
@@ -30,7 +30,7 @@ fn chosen(choice: &DatasetChoice) -> Result<Manifest> {
     match (&choice.id, &choice.manifest) {
         (_, Some(path)) => Ok(Manifest::read(path)?),
         (Some(id), None) => Ok(dataset::by_id(id)?),
-        (None, None) => anyhow::bail!("name a data set, or a manifest with --manifest"),
+        (None, None) => bail!("name a data set, or a manifest with --manifest"),
     }
 }
 
@@ -122,15 +122,12 @@ fn verify(manifest: &Manifest, folder: Option<&Path>) -> Result<Answer> {
         }
         Err(error) if !error.is_about_bytes() => Err(error.into()),
         Err(error) => {
-            labelled(Label::Error, &error.to_string());
+            report::print_as(Label::Error, &error);
             if let DatasetError::Differs { differences, .. } = &error {
                 // The error names the first few; whoever verifies wants all.
                 for difference in differences {
                     answer(&difference.to_string());
                 }
-            }
-            if let Some(hint) = report::hint(&error) {
-                labelled(Label::Hint, &hint);
             }
             Ok(Answer::NotSo)
         }

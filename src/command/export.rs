@@ -3,14 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
-
 use crate::artifact::write_atomic;
 use crate::cli::{Export, ExportFormat};
 use crate::clock;
 use crate::command::Answer;
 use crate::command::import::put;
 use crate::command::verify::signers;
+use crate::hint::{Context as _, Result, bail};
 use crate::interop::{chosen, dawnbench, document, mllog, table, tensorboard};
 use crate::printer::{Label, answer, labelled};
 use crate::result::{Entry, Trust, check_entry, entry_name};
@@ -27,7 +26,7 @@ pub(super) fn export(arguments: &Export) -> Result<Answer> {
     }
     let takes_a_run = matches!(arguments.format, ExportFormat::Dawnbench | ExportFormat::Mllog);
     if arguments.run.is_some() && !takes_a_run {
-        anyhow::bail!("this form holds all runs; leave out --run");
+        bail!("this form holds all runs; leave out --run");
     }
     write(&entry, arguments)?;
     Ok(Answer::Done)

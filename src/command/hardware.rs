@@ -1,13 +1,13 @@
 //! `hlb-bench hardware`: what would be recorded about this machine.
 
-use anyhow::Result;
 use serde::Serialize;
 
 use crate::cli::Hardware;
 use crate::command::Answer;
 use crate::hardware::Machine;
+use crate::hint::Result;
 use crate::price;
-use crate::printer::{Label, answer, answer_text, labelled};
+use crate::printer::{Label, answer, answer_text};
 use crate::report;
 use crate::session::{self, TrainerInfo};
 use crate::yaml;
@@ -52,10 +52,7 @@ fn show() -> Shown {
 fn trainer() -> Option<TrainerInfo> {
     let found = session::find_trainer().and_then(|trainer| session::describe(&trainer));
     if let Err(error) = &found {
-        labelled(Label::Warning, &error.to_string());
-        if let Some(hint) = report::hint(error) {
-            labelled(Label::Hint, &hint);
-        }
+        report::print_as(Label::Warning, error);
     }
     found.ok()
 }

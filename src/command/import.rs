@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::Result;
-
 use crate::artifact::write_atomic;
 use crate::cli::Import;
 use crate::command::Answer;
+use crate::hint::Result;
 use crate::interop::dawnbench::{self, Imported, Irregularity, Task};
 use crate::printer::{Label, answer, answer_text, labelled, note};
 use crate::yaml;

@@ -1,9 +1,8 @@
 //! `hlb-bench keygen`: a signing key for who has none.
 
-use anyhow::{Result, bail};
-
 use crate::cli::Keygen;
 use crate::command::Answer;
+use crate::hint::{Failure, Result, bail};
 use crate::printer::{answer, note};
 use crate::signing;
 
@@ -11,7 +10,7 @@ use crate::signing;
 pub(super) fn keygen(arguments: &Keygen) -> Result<Answer> {
     let passphrase = if arguments.passphrase { Some(ask()?) } else { None };
     let public = signing::keygen(&arguments.path, &arguments.comment, passphrase.as_deref())?;
-    answer(&public.to_openssh()?);
+    answer(&public.to_openssh().map_err(Failure::new)?);
     note(&format!(
         "the private key is in {0}, the public one in {0}.pub; keep the first to yourself",
         arguments.path.display()

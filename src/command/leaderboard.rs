@@ -3,13 +3,12 @@
 mod browser;
 mod watch;
 
-use anyhow::Result;
-
 pub use browser::OpenError;
 
 use crate::cli::Leaderboard;
 use crate::clock;
 use crate::command::{Answer, interrupt};
+use crate::hint::{Failure, Result};
 use crate::leaderboard::{
     self, Build, Built, Differences, Memory, Rejected, SIGNERS_FILE, SiteOptions, Workers, read_signers,
 };
@@ -28,7 +27,7 @@ pub(super) fn leaderboard(arguments: &Leaderboard) -> Result<Answer> {
         memory: memory(arguments),
     };
     // Whatever changes from here on is seen, even while the site is built.
-    let watching = || Ok::<_, anyhow::Error>((interrupt::catch()?, plan.look()));
+    let watching = || Ok::<_, Failure>((interrupt::catch()?, plan.look()));
     let watched = arguments.watch.then(watching).transpose()?;
     let built = match &watched {
         Some((interrupted, _)) => watch::build_at_last(interrupted, &plan)?,

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 
 use crate::cli::Power;
@@ -10,6 +9,7 @@ use crate::clock;
 use crate::command::Answer;
 use crate::command::compare::percent;
 use crate::command::verify::signers;
+use crate::hint::{Context as _, Failure, Result, bail};
 use crate::leaderboard::{self, SIGNERS_FILE, read_signers};
 use crate::price::{Price, cost};
 use crate::printer::answer;
@@ -209,7 +209,7 @@ fn best(submissions: &Path, track: &Track) -> Result<Entry> {
         )
     };
     if !submissions.is_dir() {
-        bail!(nothing());
+        return Err(Failure::new(nothing()));
     }
     let signers = read_signers(&submissions.join(SIGNERS_FILE))?;
     let board = leaderboard::read(submissions, &signers, clock::calendar())?;

@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
-use anyhow::Result;
-
 use crate::cli::RecipeCommand;
 use crate::command::Answer;
 use crate::command::measure::{self, read_variant};
+use crate::hint::Result;
 use crate::printer::{answer, answer_text, note};
 use crate::schema;
 use crate::tree::Change;

@@ -3,7 +3,6 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 
 use crate::artifact::write_atomic;
@@ -11,6 +10,7 @@ use crate::cli::{Reproduce, SessionOptions};
 use crate::clock::{self, Clock as _, MonotonicClock};
 use crate::command::measure::{self, Calibrates, Held, Prepared, Purpose, Resolved};
 use crate::command::{Answer, proposal, run, submit, verify};
+use crate::hint::{Context as _, Result, bail};
 use crate::printer::{Label, answer, labelled, note};
 use crate::result::{
     Agreement, Entry, MANIFEST_FILE, REPRODUCTIONS_FOLDER, SIGNATURE_FILE, Trust, VARIANT_FILE, Verdict, between,

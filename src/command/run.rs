@@ -1,11 +1,10 @@
 //! `hlb-bench run`: a session whose result is printed and stays unsigned.
 
-use anyhow::Result;
-
 use crate::cli::Run;
 use crate::clock::MonotonicClock;
 use crate::command::Answer;
 use crate::command::measure::{self, Calibrates, Held, Purpose};
+use crate::hint::{Result, bail};
 use crate::printer::{Label, answer, answer_text, labelled, note};
 use crate::result::ResultFile;
 use crate::stats::Estimate;
@@ -88,7 +87,7 @@ pub(super) fn ratio(estimate: Estimate) -> String {
 pub(super) fn conclude(held: &Held) -> Result<Answer> {
     let reason = &held.result.session.stop_reason;
     if reason != "completed" {
-        anyhow::bail!(
+        bail!(
             "the session ended early: {reason}; its record is in {}, and the same command with --resume holds the runs that are missing",
             held.folder.display()
         );

@@ -3,13 +3,12 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
-
 use crate::artifact::{publish_dir, write_atomic};
 use crate::cli::Submit;
 use crate::clock::{self, Clock as _, MonotonicClock};
 use crate::command::measure::{self, Calibrates, Held, Purpose};
 use crate::command::{Answer, proposal, run};
+use crate::hint::{Context as _, Result, bail};
 use crate::leaderboard::{self, SIGNERS_FILE, STUDIES_FOLDER, SiteOptions};
 use crate::printer::{answer, note};
 use crate::result::{

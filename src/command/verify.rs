@@ -2,14 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
 use serde_json::json;
 
 use crate::cli::Verify;
 use crate::clock;
 use crate::command::{Answer, markdown};
+use crate::hint::{Context as _, Hint as _, Result};
 use crate::leaderboard::{SIGNERS_FILE, entry_folders, read_signers};
-use crate::printer::{Label, answer, labelled};
+use crate::printer::answer;
+use crate::report;
 use crate::result::{Entry, EntryError, LOG_FILE, RESULT_FILE, Trust, check_entry};
 use crate::signing::AllowedSigners;
 use crate::units::human_seconds;
@@ -75,9 +76,7 @@ fn say(checked: &Result<Entry, EntryError>, good: bool) {
         Ok(entry) => answer(&described(entry, good)),
         Err(error) => {
             answer(&format!("REJECTED {error}"));
-            if let Some(hint) = error.hint() {
-                labelled(Label::Hint, &hint);
-            }
+            report::print_hint(error.hint().as_deref());
         }
     }
 }

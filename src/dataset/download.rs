@@ -18,6 +18,7 @@ use ureq::{Agent, Body, Timeout};
 
 use crate::artifact::{ArtifactError, Sha256Hex, publish_file, sha256_file};
 use crate::clock::{Clock as _, MonotonicClock};
+use crate::hint::Hint;
 use crate::text;
 
 /// Bytes read at once.
@@ -213,8 +214,14 @@ pub enum DownloadError {
 }
 
 impl DownloadError {
-    /// What to do next, where there is something.
-    pub fn hint(&self) -> Option<String> {
+    /// Whether the bytes that came are at fault, and not the way they came.
+    fn is_wrong_file(&self) -> bool {
+        matches!(self, Self::Digest { .. } | Self::TooLong { .. })
+    }
+}
+
+impl Hint for DownloadError {
+    fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Io { source, .. } => return io_hint(source.kind()),
             Self::Artifact(error) => return error.hint(),
@@ -235,11 +242,6 @@ impl DownloadError {
             Self::BrokeOff { .. } => "run the same command again; it goes on where it broke off",
         };
         Some(hint.to_owned())
-    }
-
-    /// Whether the bytes that came are at fault, and not the way they came.
-    fn is_wrong_file(&self) -> bool {
-        matches!(self, Self::Digest { .. } | Self::TooLong { .. })
     }
 }
 

@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::Sha256Hex;
+use crate::hint::Hint;
 use crate::leaderboard::median_run::median_curve;
 use crate::leaderboard::record::{day, held_at};
 use crate::leaderboard::sensors::Sensors;
@@ -109,6 +110,16 @@ pub enum BoardError {
         /// The folder that it names.
         entry: String,
     },
+}
+
+impl Hint for BoardError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Signers(error) => error.hint(),
+            Self::Withdrawn(error) => error.hint(),
+            _ => None,
+        }
+    }
 }
 
 impl Row {

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use super::memory::Record;
 use super::site::{Stamps, write_on};
 use crate::artifact::Sha256Hex;
+use crate::hint::Hint;
 use crate::leaderboard::board::{Board, BoardError, Rejected, read_with, signers_in};
 use crate::leaderboard::{Look, Memory, SiteError, SiteOptions, Workers, inputs};
 use crate::text::show;
@@ -71,15 +72,16 @@ impl BuildError {
     pub fn is_of_a_change(&self) -> bool {
         matches!(self, Self::Site(SiteError::Changed { .. } | SiteError::Read(_)))
     }
+}
 
-    /// What to do next, where there is something.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for BuildError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Site(error) => error.hint(),
             Self::CacheInSite { .. } => {
                 Some("name another folder with `--cache`, or build with `--no-cache`".to_owned())
             }
-            Self::Board(_) => None,
+            Self::Board(error) => error.hint(),
         }
     }
 }

@@ -68,6 +68,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::artifact::{ArtifactError, Sha256Hex};
+use crate::hint::Hint;
 use crate::leaderboard::board::{Board, RankedTrack, Row};
 use crate::leaderboard::{SIGNERS_FILE, Workers};
 use crate::result::LOG_CAP;
@@ -148,9 +149,8 @@ pub enum SiteError {
     },
 }
 
-impl SiteError {
-    /// What to do next, where there is something.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for SiteError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Foreign { .. } => Some("name an empty or new folder with `--out`".to_owned()),
             Self::Study { .. } => Some(

@@ -5,6 +5,7 @@ use std::str;
 use serde::{Deserialize, Serialize};
 
 use crate::hardware::Sample;
+use crate::hint::Hint;
 use crate::repeat::Divergence;
 use crate::result::log_reader::Reader;
 use crate::seed::Seed;
@@ -108,6 +109,8 @@ pub struct RunLogError {
     /// What is wrong with it.
     pub problem: String,
 }
+
+impl Hint for RunLogError {}
 
 impl RunLog {
     /// Reads a run log and checks that steps, epochs, seeds and times add up.

@@ -13,6 +13,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{Clock as _, MonotonicClock};
+use crate::hint::Hint;
 use crate::wire::{Arrays, Event, Job};
 
 /// The trainer program cannot be started.
@@ -43,9 +44,8 @@ pub enum SpawnError {
     },
 }
 
-impl SpawnError {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for SpawnError {
+    fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Missing { .. } => {
                 "build it with `make build` in a checkout: that installs libtorch 2.11.0 and builds both programs"

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::hint::Hint;
 use crate::wire::whole_lines;
 
 /// The run log cannot be written; the session ends, since an unlogged run is no run.
@@ -35,9 +36,8 @@ pub enum LogError {
     },
 }
 
-impl LogError {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for LogError {
+    fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Write { source, .. } if is_full(source) => {
                 "the disk is full; the runs that ended are kept: free some space, then go on with `--resume`".to_owned()

@@ -6,6 +6,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use crate::clock::{Clock as _, MonotonicClock, PhaseSeconds};
+use crate::hint::Hint;
 use crate::session::child::{Message, SpawnError, Trainer};
 use crate::session::log::{LogError, LogWriter};
 use crate::session::telemetry::Telemetry;
@@ -73,9 +74,8 @@ pub enum SessionError {
     Spawn(#[from] SpawnError),
 }
 
-impl SessionError {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for SessionError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Log(error) => error.hint(),
             Self::Spawn(error) => error.hint(),

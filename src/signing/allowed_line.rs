@@ -8,6 +8,7 @@ use ssh_key::PublicKey;
 use super::allowed_signers::WhyNot;
 use super::key_type::{KeyType, UnsupportedKey};
 use super::{RESULT_NAMESPACE, shown};
+use crate::hint::Hint;
 
 /// The longest user part of a principal, in characters; GitHub's limit for a handle.
 const MAX_USER: usize = 39;
@@ -116,9 +117,8 @@ pub enum LineProblem {
     },
 }
 
-impl LineProblem {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for LineProblem {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Principal { .. } => {
                 Some("write one name in lower case, such as `alice@github`, without wildcards".to_owned())

@@ -13,6 +13,7 @@ use ssh_key::PublicKey;
 
 use super::allowed_line::{Line, LineProblem};
 use super::shown;
+use crate::hint::Hint;
 
 /// The largest file that is read, in bytes: room for some ten thousand signers.
 pub const MAX_BYTES: usize = 2 * 1024 * 1024;
@@ -50,9 +51,8 @@ pub enum AllowedSignersError {
     },
 }
 
-impl AllowedSignersError {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for AllowedSignersError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Line { problem, .. } => problem.hint(),
             Self::TooLarge { .. } => None,
@@ -93,9 +93,8 @@ pub enum WhyNot {
     },
 }
 
-impl WhyNot {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for WhyNot {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::UnknownKey => Some("add the key's line to `allowed_signers`".to_owned()),
             Self::OtherNamespace { .. } => {

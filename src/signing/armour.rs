@@ -14,6 +14,7 @@ use ssh_key::{PublicKey, SshSig};
 
 use super::key_type::{KeyType, UnsupportedKey};
 use super::wire::{Envelope, TOKEN_TRAILER};
+use crate::hint::Hint;
 
 /// The largest signature file that is looked at, in bytes. Real ones have 295 to about 600.
 pub const MAX_BYTES: usize = 4096;
@@ -87,9 +88,8 @@ pub enum ArmourError {
     },
 }
 
-impl ArmourError {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for ArmourError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::CarriageReturn { .. } => Some(
                 "git may have changed the line ends: keep `-text` for these files in \

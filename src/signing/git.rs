@@ -9,6 +9,7 @@ use ssh_key::PublicKey;
 
 use super::shown;
 use super::tools::{ToolError, Tools};
+use crate::hint::Hint;
 
 /// What git's settings name as the signing key.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,9 +53,8 @@ pub enum GitError {
     },
 }
 
-impl GitError {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for GitError {
+    fn hint(&self) -> Option<String> {
         Some("run `hlb-bench keygen`, then pass the key with `--key`".to_owned())
     }
 }

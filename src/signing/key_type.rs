@@ -8,6 +8,8 @@ use std::fmt;
 
 use ssh_key::{Algorithm, EcdsaCurve};
 
+use crate::hint::Hint;
+
 /// A kind of key whose signatures are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum KeyType {
@@ -29,9 +31,8 @@ pub struct UnsupportedKey {
     pub found: String,
 }
 
-impl UnsupportedKey {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for UnsupportedKey {
+    fn hint(&self) -> Option<String> {
         Some("use an Ed25519 key (`hlb-bench keygen` makes one), an ECDSA P-256 key, or a FIDO key".to_owned())
     }
 }

@@ -10,6 +10,7 @@ use ssh_key::rand_core::OsRng;
 use ssh_key::{Algorithm, LineEnding, PrivateKey, PublicKey};
 
 use super::shown;
+use crate::hint::Hint;
 
 /// The longest comment, in bytes.
 const MAX_COMMENT: usize = 200;
@@ -56,18 +57,19 @@ pub enum KeygenError {
 }
 
 impl KeygenError {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+    fn make(error: &ssh_key::Error) -> Self {
+        Self::Make { reason: error.to_string() }
+    }
+}
+
+impl Hint for KeygenError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Exists { .. } => Some("use that key, or choose another path for the new one".to_owned()),
             Self::Comment { .. } => Some(format!("use printable text of one line and at most {MAX_COMMENT} bytes")),
             Self::EmptyPassphrase => Some("give a passphrase, or ask for a key without one".to_owned()),
             _ => None,
         }
-    }
-
-    fn make(error: &ssh_key::Error) -> Self {
-        Self::Make { reason: error.to_string() }
     }
 }
 

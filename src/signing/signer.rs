@@ -24,6 +24,7 @@ use super::key_file::{self, KeyFile};
 use super::key_type::{KeyType, UnsupportedKey};
 use super::tools::{SignRequest, ToolError, Tools};
 use super::verify::{SignatureError, verify_any_signer};
+use crate::hint::Hint;
 
 /// How often a passphrase is asked for before giving up, as `ssh` does.
 const PASSPHRASE_ATTEMPTS: usize = 3;
@@ -150,9 +151,8 @@ pub enum SignError {
     },
 }
 
-impl SignError {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for SignError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Some("run `hlb-bench keygen` to make a key".to_owned())
@@ -161,6 +161,7 @@ impl SignError {
             Self::KeyType { source, .. } => source.hint(),
             Self::Git(error) => error.hint(),
             Self::Tool(error) => error.hint(),
+            Self::Unverified(error) => error.hint(),
             Self::NotAKey { .. } => Some(
                 "pass the private key file in OpenSSH format, or its `.pub` file if an agent \
                  holds the key"

@@ -11,6 +11,7 @@ use std::thread;
 use ssh_key::PublicKey;
 
 use super::shown;
+use crate::hint::Hint;
 
 /// Where the programs are, and what is added to their environment.
 ///
@@ -54,9 +55,8 @@ pub enum ToolError {
     },
 }
 
-impl ToolError {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for ToolError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Start { program, source } if source.kind() == io::ErrorKind::NotFound => {
                 Some(match program.as_str() {

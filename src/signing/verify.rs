@@ -10,6 +10,7 @@ use super::armour::{self, ArmourError, Decoded};
 use super::key_type::KeyType;
 use super::wire::TOKEN_TRAILER;
 use super::{fingerprint, shown};
+use crate::hint::Hint;
 
 /// The flag that says that somebody touched the token.
 const USER_PRESENT: u8 = 1;
@@ -74,9 +75,8 @@ pub enum SignatureError {
     },
 }
 
-impl SignatureError {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for SignatureError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Armour(error) => error.hint(),
             Self::Mismatch { .. } => Some(

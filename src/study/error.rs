@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::hint::Hint;
 use crate::text::show;
 use crate::variant::VariantError;
 use crate::yaml::YamlError;
@@ -61,9 +62,8 @@ pub enum StudyError {
     },
 }
 
-impl StudyError {
-    /// What to do next, where there is something.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for StudyError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Yaml(error) => error.hint(),
             Self::Variant { source, .. } => source.hint(),

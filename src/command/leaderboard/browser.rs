@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use crate::hint::Hint;
 use crate::text::show;
 
 /// What opens a page where `$BROWSER` names nothing.
@@ -22,9 +23,8 @@ pub struct OpenError {
     tried: String,
 }
 
-impl OpenError {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for OpenError {
+    fn hint(&self) -> Option<String> {
         Some("the page is built: open it yourself, or name your browser's program in `BROWSER`".to_owned())
     }
 }

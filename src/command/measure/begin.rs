@@ -3,12 +3,11 @@
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, bail};
-
 use crate::artifact::{DRAFT_PREFIX, write_atomic};
 use crate::cli::SessionOptions;
 use crate::clock::{self, Clock as _, MonotonicClock};
 use crate::command::measure::prepare::{Prepared, Resolved};
+use crate::hint::{Context as _, Result, bail};
 use crate::printer::{Label, labelled, note};
 use crate::recipe::Recipe;
 use crate::result::{LOG_FILE, LOG_SCHEMA, MANIFEST_FILE, RECIPE_FILE, RESULT_FILE, RunLog, VARIANT_FILE};

@@ -4,8 +4,6 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
-
 use crate::artifact::{sha256_hex, write_atomic};
 use crate::cli::SessionOptions;
 use crate::clock::MonotonicClock;
@@ -13,6 +11,7 @@ use crate::command::interrupt;
 use crate::command::measure::begin::{self, Begun};
 use crate::command::measure::prepare::{Prepared, usual_threads};
 use crate::command::progress::Progress;
+use crate::hint::{Context as _, Result, bail};
 use crate::result::{
     Basis, DatasetFacts, LOG_FILE, LibtorchFacts, LogFacts, RESULT_FILE, RESULT_SCHEMA, ReferenceFacts, ResultFile,
     RunLog, SessionFacts, VariantFacts, derive,

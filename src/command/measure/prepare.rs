@@ -3,8 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use anyhow::{Context as _, Result, bail};
-
 use crate::artifact::{Sha256Hex, sha256_file};
 use crate::cli::SessionOptions;
 use crate::clock;
@@ -13,6 +11,7 @@ use crate::command::watching::Watching;
 use crate::dataset::{self, Manifest};
 use crate::ground::Ground;
 use crate::hardware::Machine;
+use crate::hint::{Context as _, Failure, Result, bail};
 use crate::price::{self, Price};
 use crate::printer::{Label, labelled, note};
 use crate::recipe::Recipe;
@@ -173,7 +172,7 @@ pub(in crate::command) fn equip(ground: &Ground, folder: Option<&Path>) -> Resul
     watch.end();
     let data = data?;
     let (trainer_info, libtorch_sha256) =
-        libtorch.map_err(|_| anyhow::anyhow!("the digest of libtorch could not be taken"))??;
+        libtorch.map_err(|_| Failure::new("the digest of libtorch could not be taken"))??;
     let harness = harness(&trainer)?;
     Ok(Equipment { data, trainer, trainer_info, libtorch_sha256, harness })
 }

@@ -4,8 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, anyhow};
-
+use crate::hint::{Context as _, Failure, Result};
 use crate::session::{LogError, LogWriter};
 use crate::study::{Plan, RECORDS_FILE, REPORT_FILES, Records, Report, StudyStart};
 
@@ -76,11 +75,11 @@ impl Folder {
 }
 
 /// What is wrong with the log, and what to do about it here, where there is no session to resume.
-pub(super) fn explain(error: &LogError) -> anyhow::Error {
+pub(super) fn explain(error: &LogError) -> Failure {
     let next = match error {
         LogError::InUse { .. } => "wait for it to end, or name another folder with --out",
         LogError::Vanished { .. } => "leave the folder alone while the study runs",
         _ => "the runs that ended are kept; the same command goes on with the others",
     };
-    anyhow!("{error}; {next}")
+    Failure::new(format!("{error}; {next}"))
 }

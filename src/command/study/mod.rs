@@ -16,13 +16,12 @@ mod progress;
 mod rounds;
 mod watch;
 
-use anyhow::{Result, bail};
-
 use crate::cli::Study;
 use crate::clock::MonotonicClock;
 use crate::command::Answer;
 use crate::command::measure::{self, usual_threads};
 use crate::hardware::Machine;
+use crate::hint::{Result, bail};
 use crate::printer::{answer, answer_text, note};
 use crate::study::{Plan, Records, StudyFile};
 use crate::text::show;

@@ -4,8 +4,6 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Result, bail};
-
 use crate::cli::Study;
 use crate::clock::{self, Clock as _, MonotonicClock};
 use crate::command::interrupt;
@@ -14,6 +12,7 @@ use crate::command::study::folder::{Folder, explain};
 use crate::command::study::progress::Progress;
 use crate::command::study::watch::Watch;
 use crate::hardware::Machine;
+use crate::hint::{Result, bail};
 use crate::session::{self, LogWriter, Opening, Request};
 use crate::study::{MachineFacts, Plan, Records, RunRecord, STUDY_SCHEMA, Slot, StudyStart};
 use crate::wire::{Arm, DeviceChoice, Job, RunStart};

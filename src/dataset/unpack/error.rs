@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::hint::Hint;
 use crate::text::show;
 
 /// An archive that is not unpacked. What was written before is worth nothing.
@@ -110,9 +111,8 @@ pub enum UnpackError {
     },
 }
 
-impl UnpackError {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for UnpackError {
+    fn hint(&self) -> Option<String> {
         let text = match self {
             Self::NotEmpty { .. } => "give an empty folder",
             Self::Write { source, .. } => match source.kind() {
