@@ -1,15 +1,20 @@
 //! A session's result: what it states, what follows from its run log, and how both are checked.
 
 mod agreement;
+mod comparison;
 mod derive;
 mod entry;
 mod file;
 mod log_reader;
 mod plausible;
+mod power;
 mod run_log;
 mod verify;
 
 pub use agreement::{Agreement, Verdict, between, quotient};
+pub use comparison::{
+    ComparedSession, Comparison, ComparisonError, Conclusion, MOST_RUNS, PairedReference, SIGNIFICANCE, TimeRatio,
+};
 pub use derive::{
     Basis, Calibration, Derived, Drift, Effort, EnergyMethod, EnergySummary, GpuTelemetry, NearbyTimes, Phases,
     RunFigures, Summary, TelemetrySummary, Warning, derive,
@@ -23,5 +28,6 @@ pub use file::{
     VariantFacts, entry_name,
 };
 pub use plausible::{Claim, claims};
+pub use power::{Bill, GainForecast, PowerError, PowerReport, RunsForecast, TimesFacts, TimesSource};
 pub use run_log::{LOG_CAP, LOG_SCHEMA, LoggedRun, Repeat, RunLog, RunLogError, Stretch, TimedSample};
 pub use verify::{check_entry, read_entry};
