@@ -5,7 +5,8 @@ use std::fmt::{self, Debug, Display, Formatter};
 
 pub use crate::bail;
 
-/// An error that may know what to do next. Each of our errors is one, so that it converts into [`Failure`].
+/// An error that may know what to do next. Each of our errors is one, so that it converts into
+/// [`Failure`].
 pub trait Hint: Error + Send + Sync + 'static {
     /// What to do next, where there is something.
     fn hint(&self) -> Option<String> {
@@ -21,8 +22,8 @@ pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
 /// Why a command failed: an error, its causes, and a hint.
 ///
-/// It is not an `Error` itself. That is what lets `?` convert every [`Hint`] into it and keep the hint, and what keeps an error
-/// without `Hint` from compiling.
+/// It is not an `Error` itself. That is what lets `?` convert every [`Hint`] into it and keep the
+/// hint, and what keeps an error without `Hint` from compiling.
 #[derive(Debug)]
 pub struct Failure {
     error: anyhow::Error,

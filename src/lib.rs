@@ -14,8 +14,8 @@
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests break files on purpose"))]
 
+mod args;
 pub mod artifact;
-pub mod cli;
 pub mod clock;
 pub mod command;
 pub mod dataset;
@@ -27,19 +27,18 @@ pub mod interop;
 pub mod leaderboard;
 pub mod peak;
 pub mod price;
-pub mod printer;
 pub mod protocol;
 pub mod recipe;
 pub mod repeat;
-pub mod report;
 pub mod result;
 pub mod schedule;
-pub mod schema;
+mod schema;
 pub mod seed;
 pub mod session;
 pub mod signing;
 pub mod stats;
 pub mod study;
+mod terminal;
 pub mod text;
 pub mod track;
 pub mod trainer;

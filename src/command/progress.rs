@@ -5,9 +5,9 @@ use std::io::{IsTerminal as _, stderr};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::ground::Ground;
-use crate::printer::note;
 use crate::recipe::Recipe;
 use crate::session::Observer;
+use crate::terminal::note;
 use crate::units::{Target, human_seconds};
 use crate::wire::{Arm, Epoch, Event, LogLine, Outcome, RunStop, TrainerStart};
 

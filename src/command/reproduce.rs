@@ -5,23 +5,25 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use crate::args::{OwnDataset, Reproduce, SessionOptions};
 use crate::artifact::write_atomic;
-use crate::cli::{Reproduce, SessionOptions};
 use crate::clock::{self, Clock as _, MonotonicClock};
+use crate::command::exit::Exit;
 use crate::command::measure::{self, Calibrates, Held, Prepared, Purpose, Resolved};
-use crate::command::{Answer, proposal, run, submit, verify};
+use crate::command::{run, submit};
 use crate::hint::{Context as _, Result, bail};
-use crate::printer::{Label, answer, labelled, note};
+use crate::leaderboard::signers_for;
 use crate::result::{
     Agreement, Entry, MANIFEST_FILE, REPRODUCTIONS_FOLDER, SIGNATURE_FILE, Trust, VARIANT_FILE, Verdict, between,
     check_entry,
 };
 use crate::signing::{AllowedSigners, KeyChoice, RERUN_NAMESPACE, RESULT_NAMESPACE, Signer};
+use crate::terminal::{Label, answer, labelled, note, print_proposal};
 use crate::text::show;
 use crate::variant;
 
 /// Runs the command. Whatever can be refused is refused before the first step of training.
-pub(super) fn reproduce(arguments: &Reproduce, process: &MonotonicClock) -> Result<Answer> {
+pub(super) fn reproduce(arguments: &Reproduce, process: &MonotonicClock) -> Result<Exit> {
     let entry = original(&arguments.entry)?;
     let asked = process.now();
     let hand = arguments.key.as_deref().map(|key| Hand::open(key, arguments, &entry)).transpose()?;
@@ -41,9 +43,9 @@ pub(super) fn reproduce(arguments: &Reproduce, process: &MonotonicClock) -> Resu
     };
     report(arguments.json, &held, &agreement, filed.as_ref());
     if let Some(filed) = &filed {
-        proposal::say(&board(&entry.folder)?, &filed.folder);
+        print_proposal(&board(&entry.folder)?, &filed.folder);
     }
-    Ok(if agreement.verdict == Verdict::Agrees { Answer::Done } else { Answer::NotSo })
+    Ok(if agreement.verdict == Verdict::Agrees { Exit::Success } else { Exit::CheckFailed })
 }
 
 /// The verdict is not to be lost with the file.
@@ -57,7 +59,7 @@ fn unfiled(held: &Held, agreement: &Agreement) -> String {
 
 /// The entry, once it is in order and something that can be repeated.
 fn original(folder: &Path) -> Result<Entry> {
-    let entry = check_entry(folder, &verify::signers(folder, None)?, clock::calendar())?;
+    let entry = check_entry(folder, &signers_for(folder, None)?, clock::calendar())?;
     let result = &entry.result;
     if result.reproduces.is_some() {
         bail!("this session repeats another entry; reproduce that one");
@@ -85,16 +87,8 @@ fn options(arguments: &Reproduce, entry: &Entry) -> SessionOptions {
         no_calibrate: false,
         deterministic: entry.result.session.deterministic,
         resume: arguments.resume,
-        device: arguments.device,
-        threads: arguments.threads,
-        data: arguments.data.clone(),
-        manifest: own_data.then(|| entry.folder.join(MANIFEST_FILE)),
-        price: arguments.price.clone(),
-        prices: arguments.prices.clone(),
-        price_per_hour: arguments.price_per_hour,
-        price_source: arguments.price_source.clone(),
-        sessions: arguments.sessions.clone(),
-        hang_after: arguments.hang_after,
+        host: arguments.host.clone(),
+        own: OwnDataset { manifest: own_data.then(|| entry.folder.join(MANIFEST_FILE)) },
     }
 }
 
@@ -118,7 +112,7 @@ fn prepare(entry: &Entry, options: &SessionOptions) -> Result<Prepared> {
 fn resolve(entry: &Entry, options: &SessionOptions) -> Result<Resolved> {
     let path = entry.folder.join(VARIANT_FILE);
     let bytes = measure::read_variant(&path)?;
-    let resolved = measure::resolve(bytes, &show(&path.to_string_lossy()), options.manifest.as_deref())?;
+    let resolved = measure::resolve(bytes, &show(&path.to_string_lossy()), options.own.manifest.as_deref())?;
     let (found, stated) = (variant::digest(&resolved.recipe), entry.result.variant.recipe_sha256);
     if found != stated {
         bail!("the variant resolves to the recipe {found}, the entry was trained with {stated}");
@@ -163,7 +157,7 @@ impl Hand {
                 "the entry is signed with this very key, so a repetition would not be independent; use another person's"
             );
         }
-        let listed = verify::signers(&entry.folder, None)?;
+        let listed = signers_for(&entry.folder, None)?;
         let (namespace, known_as) = standing(&listed, &signer);
         if known_as.as_deref().or(arguments.principal.as_deref()) == Some(&theirs.principal) {
             bail!("the entry is signed by {}, too, so a repetition would not be independent", theirs.principal);

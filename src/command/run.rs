@@ -1,24 +1,24 @@
 //! `hlb-bench run`: a session whose result is printed and stays unsigned.
 
-use crate::cli::Run;
+use crate::args::Run;
 use crate::clock::MonotonicClock;
-use crate::command::Answer;
+use crate::command::exit::Exit;
 use crate::command::measure::{self, Calibrates, Held, Purpose};
 use crate::hint::{Result, bail};
-use crate::printer::{Label, answer, answer_text, labelled, note};
 use crate::result::ResultFile;
 use crate::stats::Estimate;
+use crate::terminal::{Label, answer, answer_text, labelled, note};
 use crate::track;
 use crate::units::human_seconds;
 
 /// Runs the command.
-pub(super) fn run(arguments: &Run, clock: &MonotonicClock) -> Result<Answer> {
+pub(super) fn run(arguments: &Run, clock: &MonotonicClock) -> Result<Exit> {
     let (bytes, shown_name) = match &arguments.variant {
         Some(path) => (measure::read_variant(path)?, crate::text::show(&path.to_string_lossy())),
         None => (reference(&arguments.track)?, format!("reference of {}", arguments.track)),
     };
     let prepared = measure::prepare(
-        measure::resolve(bytes, &shown_name, arguments.session.manifest.as_deref())?,
+        measure::resolve(bytes, &shown_name, arguments.session.own.manifest.as_deref())?,
         &arguments.session,
         Purpose { stop_at_target: arguments.stop_at_target, calibrates: Calibrates::Asked, reproduces: None },
     )?;
@@ -84,7 +84,7 @@ pub(super) fn ratio(estimate: Estimate) -> String {
 }
 
 /// A session that ended early could not be done; one whose median run missed is not so.
-pub(super) fn conclude(held: &Held) -> Result<Answer> {
+pub(super) fn conclude(held: &Held) -> Result<Exit> {
     let reason = &held.result.session.stop_reason;
     if reason != "completed" {
         bail!(
@@ -92,5 +92,9 @@ pub(super) fn conclude(held: &Held) -> Result<Answer> {
             held.folder.display()
         );
     }
-    Ok(if held.result.derived.summary.time_to_accuracy_seconds.median.is_none() { Answer::NotSo } else { Answer::Done })
+    Ok(if held.result.derived.summary.time_to_accuracy_seconds.median.is_none() {
+        Exit::CheckFailed
+    } else {
+        Exit::Success
+    })
 }

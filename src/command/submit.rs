@@ -3,24 +3,25 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::args::Submit;
 use crate::artifact::{publish_dir, write_atomic};
-use crate::cli::Submit;
 use crate::clock::{self, Clock as _, MonotonicClock};
+use crate::command::exit::Exit;
 use crate::command::measure::{self, Calibrates, Held, Purpose};
-use crate::command::{Answer, proposal, run};
+use crate::command::run;
 use crate::hint::{Context as _, Result, bail};
 use crate::leaderboard::{self, SIGNERS_FILE, STUDIES_FOLDER, SiteOptions};
-use crate::printer::{answer, note};
 use crate::result::{
     LOG_FILE, MANIFEST_FILE, RECIPE_FILE, RESULT_FILE, SIGNATURE_FILE, VARIANT_FILE, check_entry, entry_name,
 };
 use crate::signing::{AllowedSigners, KeyChoice, RERUN_NAMESPACE, RESULT_NAMESPACE, Signer, Zeroizing};
+use crate::terminal::{answer, note, print_proposal};
 
 /// Runs the command. Whatever can be refused is refused before the first step of training.
-pub(super) fn submit(arguments: &Submit, process: &MonotonicClock) -> Result<Answer> {
+pub(super) fn submit(arguments: &Submit, process: &MonotonicClock) -> Result<Exit> {
     let bytes = measure::read_variant(&arguments.variant)?;
     let shown_name = crate::text::show(&arguments.variant.to_string_lossy());
-    let resolved = measure::resolve(bytes, &shown_name, arguments.session.manifest.as_deref())?;
+    let resolved = measure::resolve(bytes, &shown_name, arguments.session.own.manifest.as_deref())?;
     let namespace = if arguments.as_runner { RERUN_NAMESPACE } else { RESULT_NAMESPACE };
     let asked = process.now();
     let signer = Signer::open(&key(arguments), &mut ask_passphrase)?;
@@ -42,7 +43,7 @@ pub(super) fn submit(arguments: &Submit, process: &MonotonicClock) -> Result<Ans
     rebuild(arguments, &signers)?;
     answer(&format!("entry {}", entry.display()));
     answer(&format!("page {}", arguments.site.join("index.html").display()));
-    proposal::say(&arguments.submissions, &entry);
+    print_proposal(&arguments.submissions, &entry);
     run::conclude(&held)
 }
 

@@ -13,8 +13,8 @@ use crate::tree::Change;
 use crate::units::{Accuracy, human_percent};
 use crate::variant;
 
-/// Times are significantly different below this p-value: two sessions of one recipe are called different in fewer than one of a
-/// hundred pairs.
+/// Times are significantly different below this p-value: two sessions of one recipe are called
+/// different in fewer than one of a hundred pairs.
 pub const SIGNIFICANCE: f64 = 0.01;
 /// How often a true gain should show.
 pub(super) const WANTED_CHANCE: f64 = 0.9;
@@ -51,7 +51,8 @@ pub struct Comparison {
     pub sentence: String,
     /// The gain as seen: the share of the slower one's time that the faster one saves.
     gain_seen: Option<f64>,
-    /// Runs of each that show such a gain nine times out of ten; only where the times are not significantly different.
+    /// Runs of each that show such a gain nine times out of ten; only where the times are not
+    /// significantly different.
     runs_needed: Option<u32>,
     same_hardware_class: bool,
     /// Which figures to trust, and why.
@@ -60,9 +61,11 @@ pub struct Comparison {
     pub times: TimeRatio,
     /// The same of the times relative to the paired reference of each; `null` unless both have one.
     pub calibrated: Option<TimeRatio>,
-    /// Seconds of one optimizer step of B over one of A; `null` where batch size or hardware differ.
+    /// Seconds of one optimizer step of B over one of A; `null` where batch size or hardware
+    /// differ.
     pub seconds_per_step: Option<TimeRatio>,
-    /// Two-sided p-value (Welch) of the mean final accuracies being the same; `null` where a run has none.
+    /// Two-sided p-value (Welch) of the mean final accuracies being the same; `null` where a run
+    /// has none.
     pub p_same_final_accuracy: Option<f64>,
     /// One session.
     pub a: ComparedSession,
@@ -133,14 +136,16 @@ pub struct ComparedSession {
     pub calibration: Option<PairedReference>,
 }
 
-/// A session's variant against its paired reference. Only such runs are pairs: those of two sessions are not.
+/// A session's variant against its paired reference. Only such runs are pairs: those of two
+/// sessions are not.
 #[derive(Debug, Serialize)]
 pub struct PairedReference {
     /// Time-to-accuracy over that of the reference.
     pub time_ratio: Option<Estimate>,
     /// Seconds of an optimizer step over those of the reference.
     pub step_ratio: Option<Estimate>,
-    /// Two-sided p-value (Wilcoxon) of the variant being as fast as the reference, rounded up to four decimals.
+    /// Two-sided p-value (Wilcoxon) of the variant being as fast as the reference, rounded up to
+    /// four decimals.
     pub p_same_time_paired: Option<f64>,
 }
 
@@ -292,8 +297,8 @@ fn times(runs: &[RunFigures]) -> Vec<Option<f64>> {
     runs.iter().map(|run| run.time_to_accuracy_seconds).collect()
 }
 
-/// Each run's time over that of the reference run paired with it. `None` without a reference, or where one of its runs missed:
-/// nothing is relative to a miss.
+/// Each run's time over that of the reference run paired with it. `None` without a reference, or
+/// where one of its runs missed: nothing is relative to a miss.
 fn relative_times(entry: &Entry) -> Option<Vec<Option<f64>>> {
     let derived = &entry.result.derived;
     let reference: Option<Vec<f64>> = times(&derived.calibration.as_ref()?.runs).into_iter().collect();
@@ -301,7 +306,8 @@ fn relative_times(entry: &Entry) -> Option<Vec<Option<f64>>> {
     Some(times(&derived.runs).into_iter().zip(reference?).map(relative).collect())
 }
 
-/// The ratio as `reproduce` takes it, from the medians; the p-value from runs relative to the reference runs paired with them.
+/// The ratio as `reproduce` takes it, from the medians; the p-value from runs relative to the
+/// reference runs paired with them.
 fn calibrated(a: &Entry, b: &Entry, relative: Option<&Samples>) -> Option<TimeRatio> {
     let (a, b) = (a.result.derived.calibration.as_ref()?, b.result.derived.calibration.as_ref()?);
     let b_over_a = a.time_ratio.zip(b.time_ratio).and_then(|(a, b)| quotient(b, a));

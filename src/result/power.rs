@@ -87,7 +87,8 @@ pub struct RunsForecast {
     pub bill: Option<Bill>,
 }
 
-/// Machine time and cost of runs of both recipes, without the start of the programs and the preprocessing of data.
+/// Machine time and cost of runs of both recipes, without the start of the programs and the
+/// preprocessing of data.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Bill {
     /// Seconds.
@@ -104,7 +105,8 @@ pub struct TimesSource {
 }
 
 impl TimesSource {
-    /// Twenty times at evenly spaced quantiles of a log-normal distribution; only their spread matters.
+    /// Twenty times at evenly spaced quantiles of a log-normal distribution; only their spread
+    /// matters.
     pub fn assumed(noise: f64) -> Self {
         /// Standard normal quantiles of 21/40, 23/40 ... 39/40, as SciPy's `norm.ppf` gives them.
         const SCORES: [f64; 10] = [0.0627, 0.1891, 0.3186, 0.4538, 0.5978, 0.7554, 0.9346, 1.1503, 1.4395, 1.96];
@@ -143,7 +145,8 @@ impl TimesSource {
         Ok(Self { times, facts, price: result.price.clone() })
     }
 
-    /// What `runs` runs of each of two recipes take, if both take as long as the one that was measured.
+    /// What `runs` runs of each of two recipes take, if both take as long as the one that was
+    /// measured.
     fn bill(&self, runs: u32) -> Option<Bill> {
         let machine_seconds = 2.0 * f64::from(runs) * self.facts.seconds_per_run?;
         let cost_usd = self.price.as_ref().map(|price| cost(machine_seconds, price).prorated_usd);
@@ -164,7 +167,8 @@ impl TimesSource {
         RunsForecast { runs, least_gain: self.least_gain(runs), bill: self.bill(runs) }
     }
 
-    /// The least gain that `runs` runs show as often as wanted, found by bisection to a hundredth of a percent.
+    /// The least gain that `runs` runs show as often as wanted, found by bisection to a hundredth
+    /// of a percent.
     fn least_gain(&self, runs: u32) -> Option<f64> {
         let is_enough = |gain| stats::power(&self.times, gain, runs) >= WANTED_CHANCE;
         let (mut too_small, mut enough) = (0.0, 0.99);
@@ -180,7 +184,8 @@ impl TimesSource {
 }
 
 impl PowerReport {
-    /// What it takes to show `gain`, or each of a table of gains, and what `runs` runs of each recipe can show.
+    /// What it takes to show `gain`, or each of a table of gains, and what `runs` runs of each
+    /// recipe can show.
     pub fn new(track: &Track, source: TimesSource, gain: Option<f64>, runs: Option<u32>) -> Self {
         let gains = gain.map_or_else(|| GAINS.to_vec(), |gain| vec![gain]);
         Self {

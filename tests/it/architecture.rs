@@ -61,14 +61,8 @@ fn each_library_that_touches_the_world_has_one_owner() {
 #[test]
 fn only_the_printer_prints() {
     for word in ["println!", "eprintln!", "print!(", "stdout()", "stderr()"] {
-        let owners = [
-            "printer.rs",
-            "bin/hlb-bench-trainer.rs",
-            "command/progress.rs",
-            "command/study/progress.rs",
-            "command/watching.rs",
-            "main.rs",
-        ];
+        let owners =
+            ["terminal/", "bin/hlb-bench-trainer.rs", "command/progress.rs", "command/study/progress.rs", "main.rs"];
         let found = strangers(word, &owners);
         assert_eq!(found, [""; 0], "`{word}` belongs to the printer");
     }
@@ -78,7 +72,7 @@ fn only_the_printer_prints() {
 fn the_leaderboard_and_the_pure_rooms_start_nothing() {
     for word in ["Command::new", "crate::session", "crate::torch"] {
         let found =
-            strangers(word, &["session/", "signing/", "command/", "torch/", "bin/", "cli.rs", "report.rs", "main.rs"]);
+            strangers(word, &["session/", "signing/", "command/", "terminal/", "torch/", "bin/", "args/", "main.rs"]);
         assert_eq!(found, [""; 0], "`{word}`");
     }
 }

@@ -4,27 +4,25 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use super::tell;
 use crate::clock;
 use crate::leaderboard::{Build, BuildError, Built, Look};
-use crate::printer::note;
-use crate::report;
+use crate::terminal::{note, print_built, print_failure};
 
 /// Time between two looks.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The first build. What changed in the middle of it is no reason to end: it is built once more, after a pause.
+/// The first build. If the submissions change during it, it is built once more after a pause.
 pub(super) fn build_at_last(interrupted: &AtomicBool, plan: &Build) -> Result<Built, BuildError> {
     loop {
         match plan.run(clock::calendar()) {
-            Err(error) if error.is_of_a_change() && pause(interrupted) => report::print(&error.into()),
+            Err(error) if error.is_of_a_change() && pause(interrupted) => print_failure(&error.into()),
             ended => return ended,
         }
     }
 }
 
-/// Looks once a second until it is interrupted. A broken entry in the middle of an edit is listed, and a list of signers that
-/// cannot be read is said; both may be good at the next look.
+/// Looks once a second until it is interrupted. An error is printed and does not end it: an entry
+/// or a list of signers in the middle of an edit may be in order at the next look.
 pub(super) fn rebuild_until(interrupted: &AtomicBool, plan: &Build, mut seen: [Look; 2]) {
     note("watching; Ctrl-C ends it");
     while pause(interrupted) {
@@ -34,8 +32,8 @@ pub(super) fn rebuild_until(interrupted: &AtomicBool, plan: &Build, mut seen: [L
         }
         seen = now;
         match plan.run(clock::calendar()) {
-            Ok(built) => tell(&built),
-            Err(error) => report::print(&error.into()),
+            Ok(built) => print_built(&built),
+            Err(error) => print_failure(&error.into()),
         }
     }
 }

@@ -3,16 +3,16 @@
 use std::fs;
 use std::path::PathBuf;
 
+use crate::args::SessionOptions;
 use crate::artifact::{DRAFT_PREFIX, write_atomic};
-use crate::cli::SessionOptions;
 use crate::clock::{self, Clock as _, MonotonicClock};
 use crate::command::measure::prepare::{Prepared, Resolved};
 use crate::hint::{Context as _, Result, bail};
-use crate::printer::{Label, labelled, note};
 use crate::recipe::Recipe;
 use crate::result::{LOG_FILE, LOG_SCHEMA, MANIFEST_FILE, RECIPE_FILE, RESULT_FILE, RunLog, VARIANT_FILE};
 use crate::seed;
 use crate::session::{LogWriter, Opening};
+use crate::terminal::{Label, labelled, note};
 use crate::text::show;
 use crate::track::RULES_VERSION;
 use crate::variant;
@@ -32,7 +32,7 @@ pub(super) struct Begun {
     pub(super) threads: Option<u32>,
 }
 
-/// A new session in a new folder under `options.sessions`.
+/// A new session in a new folder under `options.host.sessions`.
 pub(super) fn fresh(prepared: &Prepared, options: &SessionOptions, clock: &MonotonicClock) -> Result<Begun> {
     let nonce = seed::fresh_nonce();
     let folder = new_folder(prepared, options, &nonce)?;
@@ -51,7 +51,7 @@ pub(super) fn fresh(prepared: &Prepared, options: &SessionOptions, clock: &Monot
 fn new_folder(prepared: &Prepared, options: &SessionOptions, nonce: &str) -> Result<PathBuf> {
     let day = clock::calendar().format("%Y-%m-%d");
     let name = format!("{day}-{}-{}", prepared.resolved.variant.header.name, &nonce[..8]);
-    let folder = options.sessions.join(&prepared.resolved.ground.track.id).join(name);
+    let folder = options.host.sessions.join(&prepared.resolved.ground.track.id).join(name);
     fs::create_dir_all(&folder)
         .with_context(|| format!("the folder {} cannot be made; name another with --sessions", folder.display()))?;
     Ok(folder)
@@ -115,9 +115,9 @@ impl Unfinished {
     }
 }
 
-/// The newest session of this variant under `options.sessions` that did not come to its end.
+/// The newest session of this variant under `options.host.sessions` that did not come to its end.
 pub(super) fn find_unfinished(resolved: &Resolved, options: &SessionOptions) -> Result<Unfinished> {
-    let track = options.sessions.join(&resolved.ground.track.id);
+    let track = options.host.sessions.join(&resolved.ground.track.id);
     let session = |folder: PathBuf| {
         let same = fs::read(folder.join(VARIANT_FILE)).is_ok_and(|bytes| bytes == resolved.variant_bytes);
         let bytes = fs::read(folder.join(LOG_FILE)).ok()?;

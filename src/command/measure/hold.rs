@@ -2,10 +2,9 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
 
+use crate::args::SessionOptions;
 use crate::artifact::{sha256_hex, write_atomic};
-use crate::cli::SessionOptions;
 use crate::clock::MonotonicClock;
 use crate::command::interrupt;
 use crate::command::measure::begin::{self, Begun};
@@ -31,7 +30,7 @@ pub(in crate::command) struct Held {
     pub(in crate::command) result_text: String,
 }
 
-/// Holds the session in a folder under `options.sessions`, and writes its result there.
+/// Holds the session in a folder under `options.host.sessions`, and writes its result there.
 pub(in crate::command) fn hold(prepared: &Prepared, options: &SessionOptions, clock: &MonotonicClock) -> Result<Held> {
     begin::warn(prepared);
     let folder = match &prepared.unfinished {
@@ -57,8 +56,8 @@ fn job(prepared: &Prepared, options: &SessionOptions, begun: &Begun) -> Job {
         warmup_seed: seed::derive(start.recipe.recipe_sha256, &start.nonce, 0),
         stop_at_target: start.stop_at_target,
         deterministic: start.deterministic,
-        device: options.device,
-        threads: options.threads.or(begun.threads).unwrap_or_else(|| usual_threads(&prepared.machine)),
+        device: options.host.trainer.device,
+        threads: options.host.trainer.threads.or(begun.threads).unwrap_or_else(|| usual_threads(&prepared.machine)),
         arrays: prepared.data.arrays.shapes(),
     }
 }
@@ -77,7 +76,7 @@ fn supervise(prepared: &Prepared, options: &SessionOptions, begun: Begun, clock:
         job: job(prepared, options, &begun),
         arrays: prepared.data.arrays.clone(),
         opening: begun.opening,
-        hang_after: Duration::from_secs(options.hang_after),
+        hang_after: options.host.trainer.hang_after,
         interrupted,
     };
     session::supervise(request, *clock, &mut progress)?;

@@ -3,20 +3,20 @@
 use std::path::{Path, PathBuf};
 use std::thread;
 
+use crate::args::SessionOptions;
 use crate::artifact::{Sha256Hex, sha256_file};
-use crate::cli::SessionOptions;
 use crate::clock;
 use crate::command::measure::begin::{self, Unfinished};
-use crate::command::watching::Watching;
 use crate::dataset::{self, Manifest};
 use crate::ground::Ground;
 use crate::hardware::Machine;
 use crate::hint::{Context as _, Failure, Result, bail};
 use crate::price::{self, Price};
-use crate::printer::{Label, labelled, note};
 use crate::recipe::Recipe;
 use crate::result::HarnessFacts;
 use crate::session::{self, SpawnError, TrainerInfo};
+use crate::terminal::DatasetProgress;
+use crate::terminal::{Label, labelled, note};
 use crate::text::SafeText;
 use crate::track;
 use crate::variant::Variant;
@@ -132,8 +132,8 @@ pub(in crate::command) fn prepare(
     check_size([Some(&resolved.recipe), reference.as_ref()], runs)?;
     let machine = Machine::read();
     let price = price(options, &machine)?;
-    let equipment = equip(&resolved.ground, options.data.as_deref())?;
-    check_device(&equipment.trainer_info, [&resolved.recipe], options.device)?;
+    let equipment = equip(&resolved.ground, options.host.trainer.data.as_deref())?;
+    check_device(&equipment.trainer_info, [&resolved.recipe], options.host.trainer.device)?;
     let Equipment { data, trainer, libtorch_sha256, harness, .. } = equipment;
     Ok(Prepared {
         resolved,
@@ -162,7 +162,7 @@ pub(in crate::command) struct Equipment {
 /// Verifies the data set, for which `folder` holds the files where the user says so, and finds trainer and libtorch.
 pub(in crate::command) fn equip(ground: &Ground, folder: Option<&Path>) -> Result<Equipment> {
     let trainer = session::find_trainer()?;
-    let watch = Watching::begin();
+    let watch = DatasetProgress::begin();
     // Side by side, since each takes most of a second.
     let (data, libtorch) = thread::scope(|scope| {
         let libtorch = scope.spawn(|| libtorch(&trainer));
@@ -249,16 +249,17 @@ fn libtorch(trainer: &Path) -> Result<(TrainerInfo, Option<Sha256Hex>), SpawnErr
 
 /// The price asked for, else that of the instance that this machine says it is.
 fn price(options: &SessionOptions, machine: &Machine) -> Result<Option<Price>> {
-    let table = match &options.prices {
+    let table = match &options.host.prices {
         Some(path) => price::Table::with_file(path)?,
         None => price::Table::shipped(),
     };
     let today = clock::calendar().format("%Y-%m-%d").to_string();
-    if let Some(name) = &options.price {
+    if let Some(name) = &options.host.price {
         return Ok(Some(table.find(name, &today)?));
     }
-    if let Some(usd_per_hour) = options.price_per_hour {
-        let source = SafeText::try_from(options.price_source.clone().unwrap_or_default()).context("--price-source")?;
+    if let Some(usd_per_hour) = options.host.price_per_hour {
+        let source =
+            SafeText::try_from(options.host.price_source.clone().unwrap_or_default()).context("--price-source")?;
         return Ok(Some(Price::own(usd_per_hour, source, &today)?));
     }
     let Some(instance) = &machine.instance else { return Ok(None) };

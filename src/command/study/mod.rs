@@ -16,25 +16,25 @@ mod progress;
 mod rounds;
 mod watch;
 
-use crate::cli::Study;
+use crate::args::Study;
 use crate::clock::MonotonicClock;
-use crate::command::Answer;
+use crate::command::exit::Exit;
 use crate::command::measure::{self, usual_threads};
 use crate::hardware::Machine;
 use crate::hint::{Result, bail};
-use crate::printer::{answer, answer_text, note};
 use crate::study::{Plan, Records, StudyFile};
+use crate::terminal::{answer, answer_text, note};
 use crate::text::show;
 
 use folder::Folder;
 use forecast::{Forecast, Hardware};
 
 /// Runs the command.
-pub(super) fn study(arguments: &Study, clock: &MonotonicClock) -> Result<Answer> {
+pub(super) fn study(arguments: &Study, clock: &MonotonicClock) -> Result<Exit> {
     let bytes = measure::read_variant(&arguments.file)?;
     let file = StudyFile::parse(&bytes, &show(&arguments.file.to_string_lossy()))?;
     let track = file.choose_track(arguments.track.as_deref())?;
-    let ground = measure::ground(track, arguments.manifest.as_deref())?;
+    let ground = measure::ground(track, arguments.own.manifest.as_deref())?;
     let plan = Plan::new(file, ground, arguments.runs)?;
     let folder = Folder::of(&plan, arguments.out.as_deref());
     if arguments.dry_run {
@@ -50,13 +50,13 @@ pub(super) fn study(arguments: &Study, clock: &MonotonicClock) -> Result<Answer>
     conclude(&folder, &plan, &records)
 }
 
-fn outline(plan: &Plan, folder: &Folder, arguments: &Study) -> Result<Answer> {
+fn outline(plan: &Plan, folder: &Folder, arguments: &Study) -> Result<Exit> {
     let records = earlier(folder, plan)?;
     let machine = Machine::read();
-    let threads = arguments.threads.unwrap_or_else(|| usual_threads(&machine));
-    let forecast = Forecast::find(plan, &Hardware::new(&machine, arguments.device, threads));
+    let threads = arguments.trainer.threads.unwrap_or_else(|| usual_threads(&machine));
+    let forecast = Forecast::find(plan, &Hardware::new(&machine, arguments.trainer.device, threads));
     answer_text(&outline::text(plan, records.as_ref(), forecast.as_ref()));
-    Ok(Answer::Done)
+    Ok(Exit::Success)
 }
 
 /// The records that are there already, if they are those of this plan.
@@ -68,7 +68,7 @@ fn earlier(folder: &Folder, plan: &Plan) -> Result<Option<Records>> {
     Ok(records)
 }
 
-fn conclude(folder: &Folder, plan: &Plan, records: &Records) -> Result<Answer> {
+fn conclude(folder: &Folder, plan: &Plan, records: &Records) -> Result<Exit> {
     folder.report(plan, records)?;
     let interrupted = records.runs.iter().filter(|run| !run.counts()).count();
     if interrupted > 0 {
@@ -77,5 +77,5 @@ fn conclude(folder: &Folder, plan: &Plan, records: &Records) -> Result<Answer> {
     for path in folder.report_paths() {
         answer(&format!("report {}", path.display()));
     }
-    Ok(Answer::Done)
+    Ok(Exit::Success)
 }

@@ -4,8 +4,8 @@ use std::io::{IsTerminal as _, stderr};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::printer::note;
 use crate::study::{Estimator, Plan, Records, RunRecord, Slot};
+use crate::terminal::note;
 use crate::units::{Target, human_seconds};
 use crate::wire::{Epoch, TrainerStart};
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::cli::Study;
+use crate::args::Study;
 use crate::clock::{self, Clock as _, MonotonicClock};
 use crate::command::interrupt;
 use crate::command::measure::{self, Equipment, usual_threads};
@@ -34,18 +34,22 @@ pub(super) fn hold(plan: &Plan, folder: &Folder, arguments: &Study, clock: &Mono
     // A folder of another study is refused before a data set is prepared for it.
     super::earlier(folder, plan)?;
     let machine = Machine::read();
-    let equipment = measure::equip(&plan.ground, arguments.data.as_deref())?;
-    measure::check_device(&equipment.trainer_info, plan.lanes.iter().map(|lane| &lane.recipe), arguments.device)?;
-    let threads = arguments.threads.unwrap_or_else(|| usual_threads(&machine));
-    let start = start(plan, &equipment, &machine, arguments.device, threads);
+    let equipment = measure::equip(&plan.ground, arguments.trainer.data.as_deref())?;
+    measure::check_device(
+        &equipment.trainer_info,
+        plan.lanes.iter().map(|lane| &lane.recipe),
+        arguments.trainer.device,
+    )?;
+    let threads = arguments.trainer.threads.unwrap_or_else(|| usual_threads(&machine));
+    let start = start(plan, &equipment, &machine, arguments.trainer.device, threads);
     let (log, records) = folder.open(plan, start)?;
     let rounds = Rounds {
         plan,
         folder,
         equipment,
-        device: arguments.device,
+        device: arguments.trainer.device,
         threads,
-        hang_after: Duration::from_secs(arguments.hang_after),
+        hang_after: arguments.trainer.hang_after,
         interrupted: interrupt::catch()?,
         clock: *clock,
     };

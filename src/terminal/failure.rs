@@ -1,10 +1,10 @@
 //! Turns a failure into the lines that its reader sees: what, why, and what to do next.
 
 use crate::hint::{Failure, Hint};
-use crate::printer::{Label, labelled, note};
+use crate::terminal::printer::{Label, labelled, note};
 
 /// Prints a failure with its causes and its hint.
-pub fn print(failure: &Failure) {
+pub(crate) fn print_failure(failure: &Failure) {
     let mut shown = failure.to_string();
     labelled(Label::Error, &shown);
     for cause in failure.causes() {
@@ -19,13 +19,13 @@ pub fn print(failure: &Failure) {
 }
 
 /// Prints an error in one line, with its hint.
-pub fn print_as(label: Label, error: &impl Hint) {
+pub(crate) fn print_as(label: Label, error: &impl Hint) {
     labelled(label, &error.to_string());
     print_hint(error.hint().as_deref());
 }
 
 /// Prints a hint, if there is one.
-pub fn print_hint(hint: Option<&str>) {
+pub(super) fn print_hint(hint: Option<&str>) {
     if let Some(hint) = hint {
         labelled(Label::Hint, hint);
     }
