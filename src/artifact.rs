@@ -17,6 +17,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::hint::Hint;
 use crate::text;
 
 /// What could not be done with a file or folder.
@@ -52,9 +53,10 @@ impl ArtifactError {
     pub fn is_of_no_folder(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
+}
 
-    /// What to do next, where there is something.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for ArtifactError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Exists { .. } => Some("choose another name, or move it away first".to_owned()),
             Self::Io { source, .. } => match source.kind() {

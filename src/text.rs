@@ -11,6 +11,8 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use crate::hint::Hint;
+
 /// Most characters that [`show`] returns, the dots of a cut included.
 const SHOW_CAP: usize = 240;
 
@@ -114,6 +116,8 @@ pub enum TextError {
         why: &'static str,
     },
 }
+
+impl Hint for TextError {}
 
 /// One line of free text from a file: 1 to `N` characters, not blank, none of them hidden (see [`is_hidden`]).
 ///

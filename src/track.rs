@@ -46,6 +46,8 @@ pub struct UnknownTrack {
     pub known: String,
 }
 
+impl Hint for UnknownTrack {}
+
 const SHIPPED: [(&str, &str); 5] = [
     ("tracks/shapes.yaml", include_str!("../tracks/shapes.yaml")),
     ("tracks/fashion-mnist.yaml", include_str!("../tracks/fashion-mnist.yaml")),

@@ -63,6 +63,12 @@ impl Target {
     }
 }
 
+/// A share for people, in percent; small ones with more digits.
+pub(crate) fn human_percent(share: f64) -> String {
+    let percent = 100.0 * share;
+    if percent < 1.0 { format!("{percent:.2} %") } else { format!("{percent:.1} %") }
+}
+
 /// Seconds with one unit for people: `0.8 s`, `42.1 s`, `3 m 05 s`, `2 h 10 m`.
 pub fn human_seconds(seconds: f64) -> String {
     let whole = seconds.round();

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::artifact::{Sha256Hex, sha256_hex};
+use crate::hint::Hint;
 use crate::recipe::{Recipe, RecipeError, Terms};
 use crate::text::{Id, SafeText, show};
 use crate::tree::{self, Change};
@@ -145,9 +146,8 @@ pub enum VariantError {
     },
 }
 
-impl VariantError {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for VariantError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Yaml(error) => error.hint(),
             Self::UnknownRecipe { .. } => Some("run `hlb-bench recipe list` to see the shipped recipes".to_owned()),

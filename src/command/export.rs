@@ -1,36 +1,34 @@
-//! `hlb-bench export`: an entry in the form of another program.
+//! `hlb-bench export`: an entry in another program's format.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
-
+use crate::args::{Export, ExportFormat};
 use crate::artifact::write_atomic;
-use crate::cli::{Export, ExportFormat};
 use crate::clock;
-use crate::command::Answer;
-use crate::command::import::put;
-use crate::command::verify::signers;
+use crate::command::exit::Exit;
+use crate::hint::{Context as _, Result, bail};
 use crate::interop::{chosen, dawnbench, document, mllog, table, tensorboard};
-use crate::printer::{Label, answer, labelled};
+use crate::leaderboard::signers_for;
 use crate::result::{Entry, Trust, check_entry, entry_name};
+use crate::terminal::{Label, answer, answer_text_to, labelled};
 
 /// Where folders of files go unless the user says otherwise.
 const FOLDER: &str = "exports";
 
 /// Runs the command.
-pub(super) fn export(arguments: &Export) -> Result<Answer> {
-    let signers = signers(&arguments.entry, arguments.signers.as_deref())?;
+pub(super) fn export(arguments: &Export) -> Result<Exit> {
+    let signers = signers_for(&arguments.entry, arguments.signers.as_deref())?;
     let entry = check_entry(&arguments.entry, &signers, clock::calendar())?;
     if entry.trust == Trust::Unsigned {
         labelled(Label::Warning, "the session is unsigned: nobody vouches for it");
     }
     let takes_a_run = matches!(arguments.format, ExportFormat::Dawnbench | ExportFormat::Mllog);
     if arguments.run.is_some() && !takes_a_run {
-        anyhow::bail!("this form holds all runs; leave out --run");
+        bail!("this format takes all runs; leave out --run");
     }
     write(&entry, arguments)?;
-    Ok(Answer::Done)
+    Ok(Exit::Success)
 }
 
 fn write(entry: &Entry, arguments: &Export) -> Result<()> {
@@ -42,9 +40,9 @@ fn write(entry: &Entry, arguments: &Export) -> Result<()> {
             let at = folder.join(exported.folder);
             put_all(&at, &[(exported.json_name, exported.json), (exported.tsv_name, exported.tsv)])
         }
-        ExportFormat::Mllog => put(&mllog::text(entry, chosen(entry, arguments.run)?)?, out),
-        ExportFormat::Csv => put(&table::text(entry), out),
-        ExportFormat::Json => put(&document::text(entry)?, out),
+        ExportFormat::Mllog => Ok(answer_text_to(out, &mllog::text(entry, chosen(entry, arguments.run)?)?)?),
+        ExportFormat::Csv => Ok(answer_text_to(out, &table::text(entry))?),
+        ExportFormat::Json => Ok(answer_text_to(out, &document::text(entry)?)?),
         ExportFormat::Tensorboard => {
             let at = if out.is_some() { folder.to_owned() } else { default_of(entry) };
             tensorboard::files(entry)?
@@ -54,7 +52,7 @@ fn write(entry: &Entry, arguments: &Export) -> Result<()> {
     }
 }
 
-/// A folder of the entry's own: TensorBoard reads all files of a folder as one run.
+/// A folder for this entry alone, because TensorBoard reads all files of a folder as one run.
 fn default_of(entry: &Entry) -> PathBuf {
     Path::new(FOLDER).join("tensorboard").join(entry_name(&entry.result))
 }

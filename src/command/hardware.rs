@@ -1,16 +1,15 @@
 //! `hlb-bench hardware`: what would be recorded about this machine.
 
-use anyhow::Result;
 use serde::Serialize;
 
-use crate::cli::Hardware;
-use crate::command::Answer;
+use crate::args::Hardware;
+use crate::command::exit::Exit;
 use crate::hardware::Machine;
+use crate::hint::Result;
+use crate::price;
+use crate::session::{self};
 use crate::job::TrainerInfo;
-use crate::price::Table;
-use crate::printer::{Label, answer, answer_text, labelled};
-use crate::report;
-use crate::session;
+use crate::terminal::{Label, answer, answer_text, print_as};
 use crate::yaml;
 
 #[derive(Serialize)]
@@ -22,13 +21,13 @@ struct Shown {
 }
 
 /// Runs the command.
-pub(super) fn hardware(arguments: &Hardware) -> Result<Answer> {
+pub(super) fn hardware(arguments: &Hardware) -> Result<Exit> {
     if arguments.prices {
-        for row in Table::shipped().newest() {
+        for row in price::table() {
             let date = row.date.as_ref().map_or("undated", |date| date.as_str());
             answer(&format!("{:<52} {:>10.4} US dollars an hour, {date}", row.name(), row.usd_per_hour));
         }
-        return Ok(Answer::Done);
+        return Ok(Exit::Success);
     }
     let shown = show();
     if arguments.json {
@@ -36,7 +35,7 @@ pub(super) fn hardware(arguments: &Hardware) -> Result<Answer> {
     } else {
         answer_text(&yaml::emit(&shown)?);
     }
-    Ok(Answer::Done)
+    Ok(Exit::Success)
 }
 
 fn show() -> Shown {
@@ -49,14 +48,8 @@ fn show() -> Shown {
     }
 }
 
-/// What the trainer says; without one the machine is shown all the same.
+/// What the trainer says of itself. Without a trainer the machine is shown all the same.
 fn trainer() -> Option<TrainerInfo> {
     let found = session::find_trainer().and_then(|trainer| session::describe(&trainer));
-    if let Err(error) = &found {
-        labelled(Label::Warning, &error.to_string());
-        if let Some(hint) = report::hint(error) {
-            labelled(Label::Hint, &hint);
-        }
-    }
-    found.ok()
+    found.inspect_err(|error| print_as(Label::Warning, error)).ok()
 }

@@ -1,48 +1,33 @@
-//! `hlb-bench import`: results that others published, as a board of their own.
+//! `hlb-bench import`: results that others published, as external results.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use anyhow::Result;
-
-use crate::artifact::write_atomic;
-use crate::cli::Import;
-use crate::command::Answer;
-use crate::interop::dawnbench::{self, Imported, Irregularity, Kind, Task};
-use crate::printer::{Label, answer, answer_text, labelled, note};
+use crate::args::Import;
+use crate::command::exit::Exit;
+use crate::hint::Result;
+use crate::interop::dawnbench::{self, Imported, Irregularity, Task};
+use crate::terminal::{Label, answer_text_to, labelled, note};
 use crate::yaml;
 
 /// Runs the command.
-pub(super) fn import(command: &Import) -> Result<Answer> {
+pub(super) fn import(command: &Import) -> Result<Exit> {
     let Import::Dawnbench { folder, task, out } = command;
     let task = Task::named(task)?;
     let imported = dawnbench::import(folder, &task)?;
     if let Some(history) = &imported.history {
-        put(&yaml::emit(history)?, out.as_deref())?;
+        answer_text_to(out.as_deref(), &yaml::emit(history)?)?;
     }
-    summarise(&imported, &task);
+    summarize(&imported, &task);
     let good = imported.unreadable.is_empty() && imported.history.is_some();
-    Ok(if good { Answer::Done } else { Answer::NotSo })
+    Ok(Exit::of_check(good))
 }
 
-/// Prints a text, or writes it to a file and prints its name.
-pub(super) fn put(text: &str, out: Option<&Path>) -> Result<()> {
-    match out {
-        Some(path) => {
-            write_atomic(path, text.as_bytes())?;
-            answer(&path.display().to_string());
-        }
-        None => answer_text(text),
-    }
-    Ok(())
-}
-
-fn summarise(imported: &Imported, task: &Task) {
+fn summarize(imported: &Imported, task: &Task) {
     let rows = imported.history.as_ref().map_or(0, |history| history.rows.len());
     let all = rows + imported.unreadable.len();
     note(&format!("{rows} of {all} entries of {} could be read", task.folder));
-    for (kind, count) in counted(&imported.irregularities) {
-        note(&format!("  {count:>4} x {kind}"));
+    for (words, count) in counted(&imported.irregularities) {
+        note(&format!("  {count:>4} x {words}"));
     }
     for unreadable in &imported.unreadable {
         labelled(Label::Warning, &unreadable.to_string());
@@ -54,10 +39,10 @@ fn summarise(imported: &Imported, task: &Task) {
 }
 
 /// How often each kind was seen, in the order of the kinds.
-fn counted(irregularities: &[Irregularity]) -> Vec<(Kind, usize)> {
+fn counted(irregularities: &[Irregularity]) -> Vec<(&'static str, usize)> {
     let mut counts = BTreeMap::new();
     for irregularity in irregularities {
         *counts.entry(irregularity.kind).or_insert(0) += 1;
     }
-    counts.into_iter().collect()
+    counts.into_iter().map(|(kind, count)| (kind.words(), count)).collect()
 }

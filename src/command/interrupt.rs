@@ -2,11 +2,13 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context as _, Result};
+use crate::hint::{Context as _, Failure, Result};
 
 /// From now on an interruption sets the answer. Once in a process.
 pub(super) fn catch() -> Result<&'static AtomicBool> {
     static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-    ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed)).context("Ctrl-C cannot be caught")?;
+    ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed))
+        .map_err(Failure::new)
+        .context("Ctrl-C cannot be caught")?;
     Ok(&INTERRUPTED)
 }

@@ -1,22 +1,21 @@
 //! `hlb-bench keygen`: a signing key for who has none.
 
-use anyhow::{Result, bail};
-
-use crate::cli::Keygen;
-use crate::command::Answer;
-use crate::printer::{answer, note};
+use crate::args::Keygen;
+use crate::command::exit::Exit;
+use crate::hint::{Failure, Result, bail};
 use crate::signing;
+use crate::terminal::{answer, note};
 
 /// Runs the command.
-pub(super) fn keygen(arguments: &Keygen) -> Result<Answer> {
+pub(super) fn keygen(arguments: &Keygen) -> Result<Exit> {
     let passphrase = if arguments.passphrase { Some(ask()?) } else { None };
     let public = signing::keygen(&arguments.path, &arguments.comment, passphrase.as_deref())?;
-    answer(&public.to_openssh()?);
+    answer(&public.to_openssh().map_err(Failure::new)?);
     note(&format!(
         "the private key is in {0}, the public one in {0}.pub; keep the first to yourself",
         arguments.path.display()
     ));
-    Ok(Answer::Done)
+    Ok(Exit::Success)
 }
 
 fn ask() -> Result<String> {

@@ -3,21 +3,16 @@
 mod browser;
 mod watch;
 
-use anyhow::Result;
-
-pub use browser::OpenError;
-
-use crate::cli::Leaderboard;
+use crate::args::Leaderboard;
 use crate::clock;
-use crate::command::{Answer, interrupt};
-use crate::leaderboard::{self, Build, Built, Differences, Rejected, SIGNERS_FILE, SiteOptions, Workers, read_signers};
-use crate::printer::{Label, answer, labelled, note};
+use crate::command::exit::Exit;
+use crate::command::interrupt;
+use crate::hint::{Failure, Result};
+use crate::leaderboard::{self, Build, Memory, SIGNERS_FILE, SiteOptions, Workers, read_signers};
+use crate::terminal::{answer, print_built, print_differences, print_rejected};
 
 /// Runs the command.
-pub(super) fn leaderboard(arguments: &Leaderboard) -> Result<Answer> {
-    if arguments.cache.is_some() || arguments.no_cache {
-        note("`--cache` and `--no-cache` have no effect: every build verifies every entry");
-    }
+pub(super) fn leaderboard(arguments: &Leaderboard) -> Result<Exit> {
     if arguments.check {
         return check(arguments);
     }
@@ -26,15 +21,16 @@ pub(super) fn leaderboard(arguments: &Leaderboard) -> Result<Answer> {
         out: arguments.out.clone(),
         options: options(arguments),
         workers: workers(arguments),
+        memory: memory(arguments),
     };
-    // Whatever changes from here on is seen, even while the site is built.
-    let watching = || Ok::<_, anyhow::Error>((interrupt::catch()?, plan.file_state()));
+    // Looked at before the first build, so that what changes during it is seen.
+    let watching = || Ok::<_, Failure>((interrupt::catch()?, plan.look()));
     let watched = arguments.watch.then(watching).transpose()?;
     let built = match &watched {
         Some((interrupted, _)) => watch::build_at_last(interrupted, &plan)?,
         None => plan.run(clock::calendar())?,
     };
-    tell(&built);
+    print_built(&built);
     let page = arguments.out.join("index.html");
     answer(&page.display().to_string());
     if arguments.open {
@@ -42,13 +38,9 @@ pub(super) fn leaderboard(arguments: &Leaderboard) -> Result<Answer> {
     }
     if let Some((interrupted, seen)) = watched {
         watch::rebuild_until(interrupted, &plan, seen);
-        return Ok(Answer::Done);
+        return Ok(Exit::Success);
     }
-    Ok(verdict(built.rejected.is_empty() || arguments.allow_rejected))
-}
-
-fn verdict(good: bool) -> Answer {
-    if good { Answer::Done } else { Answer::NotSo }
+    Ok(Exit::of_check(built.rejected.is_empty() || arguments.allow_rejected))
 }
 
 fn options(arguments: &Leaderboard) -> SiteOptions {
@@ -59,45 +51,19 @@ fn workers(arguments: &Leaderboard) -> Workers {
     arguments.threads.map_or_else(Workers::all, Workers::new)
 }
 
-/// Says what came of a build.
-fn tell(built: &Built) {
-    tell_rejected(&built.rejected);
-    note(&format!("{} entries, {} rejected", built.entries, built.rejected.len()));
+fn memory(arguments: &Leaderboard) -> Option<Memory> {
+    let chosen = || arguments.cache.as_deref().map_or_else(Memory::of_user, Memory::in_folder);
+    (!arguments.no_cache).then(chosen)
 }
 
-fn tell_rejected(rejected: &[Rejected]) {
-    for rejected in rejected {
-        labelled(Label::Warning, &format!("rejected {}: {}", rejected.folder, rejected.reason));
-    }
-}
-
-/// Whether the site is current. Rejected entries are named, and are not what is asked about: a current site lists them.
-fn check(arguments: &Leaderboard) -> Result<Answer> {
+/// Checks that the site is current. Rejected entries are named but do not fail the check, because a
+/// current site lists them.
+fn check(arguments: &Leaderboard) -> Result<Exit> {
     let signers = read_signers(&arguments.submissions.join(SIGNERS_FILE))?;
     let workers = workers(arguments);
     let board = leaderboard::read_with(&arguments.submissions, &signers, clock::calendar(), workers)?;
-    tell_rejected(&board.rejected);
+    print_rejected(&board.rejected);
     let found = leaderboard::compare(&board, &arguments.out, &options(arguments), workers)?;
-    list(&found);
-    if found.is_none() {
-        note("the site is current");
-        return Ok(Answer::Done);
-    }
-    let Differences { missing, extra, differ } = &found;
-    note(&format!(
-        "the site is not current: {} missing, {} extra, {} differ",
-        missing.len(),
-        extra.len(),
-        differ.len()
-    ));
-    labelled(Label::Hint, "build it again with `hlb-bench leaderboard`");
-    Ok(Answer::NotSo)
-}
-
-fn list(found: &Differences) {
-    for (word, paths) in [("missing", &found.missing), ("extra", &found.extra), ("differs", &found.differ)] {
-        for path in paths {
-            answer(&format!("{word} {}", crate::text::show(path)));
-        }
-    }
+    print_differences(&found);
+    Ok(Exit::of_check(found.is_none()))
 }

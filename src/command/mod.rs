@@ -1,47 +1,48 @@
-//! One file for each subcommand: they call the rooms and print what came of it.
+//! One file for each command: parse, call, print.
 
 mod compare;
 mod data;
+mod exit;
 mod export;
 mod hardware;
 mod import;
 mod interrupt;
 mod keygen;
 mod leaderboard;
-mod markdown;
+mod measure;
 mod power;
 mod progress;
-mod proposal;
 mod recipe;
 mod reproduce;
 mod run;
-mod session_arguments;
 mod study;
 mod submit;
-mod summary;
 mod verify;
-mod watching;
 
 use std::process::ExitCode;
 
-use crate::cli::{Arguments, Command};
+use clap::Parser as _;
+
+use crate::args::{Arguments, Command};
 use crate::clock::MonotonicClock;
-use crate::report;
+use crate::hint::Result;
+use crate::terminal::print_failure;
 
-pub use leaderboard::OpenError;
+use exit::Exit;
 
-/// What came of a command that could be done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
-    /// Done: exit code 0.
-    Done,
-    /// The thing asked about is not so: exit code 1.
-    NotSo,
+/// Runs the program. `clock` started with the process.
+pub fn main(clock: &MonotonicClock) -> ExitCode {
+    match run(Arguments::parse().command, clock) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            print_failure(&failure);
+            ExitCode::from(2)
+        }
+    }
 }
 
-/// Runs a command; an error is printed and becomes exit code 2.
-pub fn run(arguments: Arguments, clock: &MonotonicClock) -> ExitCode {
-    let answer = match arguments.command {
+fn run(command: Command, clock: &MonotonicClock) -> Result<Exit> {
+    match command {
         Command::Submit(arguments) => submit::submit(&arguments, clock),
         Command::Run(arguments) => run::run(&arguments, clock),
         Command::Verify(arguments) => verify::verify(&arguments),
@@ -56,13 +57,5 @@ pub fn run(arguments: Arguments, clock: &MonotonicClock) -> ExitCode {
         Command::Recipe(command) => recipe::recipe(&command),
         Command::Import(command) => import::import(&command),
         Command::Export(arguments) => export::export(&arguments),
-    };
-    match answer {
-        Ok(Answer::Done) => ExitCode::SUCCESS,
-        Ok(Answer::NotSo) => ExitCode::from(1),
-        Err(error) => {
-            report::print(&error);
-            ExitCode::from(2)
-        }
     }
 }

@@ -2,25 +2,24 @@
 
 use std::path::Path;
 
-use anyhow::Result;
-
-use crate::cli::RecipeCommand;
-use crate::command::Answer;
-use crate::printer::{answer, answer_text, note};
+use crate::args::RecipeCommand;
+use crate::command::exit::Exit;
+use crate::command::measure::{self, read_variant};
+use crate::hint::Result;
 use crate::schema;
-use crate::session::ResolvedVariant;
+use crate::terminal::{answer, answer_text, note};
 use crate::tree::Change;
 use crate::variant::{self, Resolved};
 
 /// Runs the command.
-pub(super) fn recipe(command: &RecipeCommand) -> Result<Answer> {
+pub(super) fn recipe(command: &RecipeCommand) -> Result<Exit> {
     match command {
         RecipeCommand::List => variant::recipe_names().into_iter().for_each(answer),
         RecipeCommand::Show { recipe, json, origins } => show(&resolve(recipe)?, *json, *origins)?,
         RecipeCommand::Diff { before, after } => diff(&resolve(before)?, &resolve(after)?),
         RecipeCommand::Schema { of } => answer_text(&schema::text(*of)),
     }
-    Ok(Answer::Done)
+    Ok(Exit::Success)
 }
 
 fn show(resolved: &Resolved, json: bool, origins: bool) -> Result<()> {
@@ -50,6 +49,7 @@ fn resolve(named: &str) -> Result<Resolved> {
     if let Some(resolved) = Resolved::shipped(named) {
         return Ok(resolved);
     }
-    let resolved = ResolvedVariant::read(Path::new(named), None)?;
+    let bytes = read_variant(Path::new(named))?;
+    let resolved = measure::resolve(bytes, &crate::text::show(named), None)?;
     Ok(Resolved::variant(&resolved.variant, resolved.recipe))
 }

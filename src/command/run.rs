@@ -1,8 +1,6 @@
 //! `hlb-bench run`: a session whose result is printed and stays unsigned.
 
-use anyhow::Result;
-
-use crate::cli::Run;
+use crate::args::Run;
 use crate::clock::MonotonicClock;
 use crate::command::progress::SessionProgress;
 use crate::command::{Answer, interrupt, session_arguments, summary};

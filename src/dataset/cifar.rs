@@ -3,6 +3,8 @@
 //! The format has no header, so only the length and the labels can tell a wrong file from a right one. Nothing here
 //! reads files, and no label that is not a class ever comes out.
 
+use crate::hint::Hint;
+
 /// Rows, and columns, of an image.
 const SIDE: usize = 32;
 
@@ -40,9 +42,8 @@ pub enum CifarError {
     },
 }
 
-impl CifarError {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for CifarError {
+    fn hint(&self) -> Option<String> {
         Some(
             "fetch the archive of the binary version again; the versions for Python and Matlab are other formats"
                 .into(),

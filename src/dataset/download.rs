@@ -105,8 +105,14 @@ pub enum DownloadError {
 }
 
 impl DownloadError {
-    /// What to do next, where there is something.
-    pub fn hint(&self) -> Option<String> {
+    /// Whether the bytes that came are at fault, and not the way they came.
+    fn is_wrong_file(&self) -> bool {
+        matches!(self, Self::Digest { .. } | Self::TooLong { .. })
+    }
+}
+
+impl Hint for DownloadError {
+    fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Io { source, .. } => return io_hint(source.kind()),
             Self::Artifact(error) => return error.hint(),

@@ -9,6 +9,7 @@ use crate::dataset::file_list::{Difference, ListError};
 use crate::dataset::idx::IdxError;
 use crate::dataset::manifest;
 use crate::dataset::picture::PictureError;
+use crate::hint::Hint;
 use crate::text::show;
 
 /// Data that is missing or not the right bytes.
@@ -83,9 +84,10 @@ impl DatasetError {
             _ => true,
         }
     }
+}
 
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for DatasetError {
+    fn hint(&self) -> Option<String> {
         let fetch = |id: &str| {
             let what = if manifest::is_shipped(id) { id } else { "--manifest FILE" };
             format!("`hlb-bench data fetch {what}`")

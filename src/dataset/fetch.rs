@@ -21,6 +21,7 @@ use crate::dataset::prepare::{list_of, verify};
 use crate::dataset::store::{self, Folder};
 use crate::dataset::unpack::{Limits, UnpackError, Unpacked, unpack};
 use crate::dataset::watch::Watch;
+use crate::hint::Hint;
 
 /// Where to take a data set from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,9 +90,8 @@ pub enum FetchError {
     Write(#[from] ArtifactError),
 }
 
-impl FetchError {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for FetchError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Unconfirmed { .. } => {
                 Some("add --accept-unconfirmed to use it all the same; no track rests on it".to_owned())

@@ -11,6 +11,7 @@ use crate::arrays::ArrayShapes;
 use crate::artifact::{Sha256Hex, sha256_hex};
 use crate::dataset::duplicates::Duplicates;
 use crate::dataset::resize::Resize;
+use crate::hint::Hint;
 use crate::text::{Id, SafeText, show};
 use crate::yaml::{self, ReadError, VARIANT_CAP, YamlError};
 
@@ -234,6 +235,18 @@ pub enum ManifestError {
         /// What is wrong with it.
         problem: String,
     },
+}
+
+impl Hint for UnknownDataset {}
+
+impl Hint for ManifestError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Read(error) => error.hint(),
+            Self::Yaml(error) => error.hint(),
+            Self::Wrong { .. } => None,
+        }
+    }
 }
 
 macro_rules! shipped {

@@ -5,6 +5,8 @@
 //! library from the same input handed over in the same pieces. Descriptions change nothing: orientation, profiles and
 //! transparency are dropped. Nothing in here knows files; a caller that reads one names it in its own error.
 
+use crate::hint::Hint;
+
 mod jpeg;
 mod libjpeg;
 mod png;
@@ -118,9 +120,8 @@ pub enum PictureError {
     },
 }
 
-impl PictureError {
-    /// What to do next, where there is something.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for PictureError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Format { .. } => Some("convert it to JPEG or PNG first".to_owned()),
             Self::Empty | Self::Truncated { .. } => Some("fetch or unpack it again".to_owned()),

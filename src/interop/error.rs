@@ -1,5 +1,7 @@
 //! Entries that cannot be exported as asked.
 
+use crate::hint::Hint;
+
 /// What stands in the way of an export.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -26,9 +28,8 @@ pub enum ExportError {
     Json(#[from] serde_json::Error),
 }
 
-impl ExportError {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for ExportError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::NoSuchRun { .. } => Some("leave out --run for the median run".to_owned()),
             Self::NotReached { .. } => {

@@ -53,9 +53,10 @@ impl BuildError {
     pub fn is_of_a_change(&self) -> bool {
         matches!(self, Self::Site(SiteError::Changed { .. } | SiteError::Read(_)))
     }
+}
 
-    /// What to do next, where there is something.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for BuildError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Site(error) => error.hint(),
             Self::Board(_) => None,

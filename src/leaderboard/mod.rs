@@ -20,7 +20,7 @@ pub use error::BoardError;
 pub use records::{Record, records};
 pub use retractions::{RETRACTIONS_FILE, Retraction, RetractionError, retractions_schema};
 pub use sensors::{Reading, Sensor, Sensors};
-pub use signers::{SIGNERS_FILE, read_signers};
+pub use signers::{SIGNERS_FILE, read_signers, signers_for};
 pub use site::{BaseUrl, BaseUrlError, Differences, SiteError, SiteOptions, compare, write, write_with};
 pub(crate) use site::{Pages, human_interval, percentage, plot, ratio, scaled};
 pub use workers::Workers;

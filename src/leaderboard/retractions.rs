@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::hint::Hint;
 use crate::text::SafeText;
 use crate::yaml::{self, ReadError, VARIANT_CAP, YamlError};
 
@@ -69,6 +70,15 @@ pub enum RetractionError {
     /// It is not what it should be.
     #[error(transparent)]
     Yaml(#[from] YamlError),
+}
+
+impl Hint for WithdrawnError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Read(error) => error.hint(),
+            Self::Yaml(error) => error.hint(),
+        }
+    }
 }
 
 /// The schema of such a file.

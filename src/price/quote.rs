@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::hint::Hint;
 use crate::price::billing::Billing;
 use crate::text::{SafeText, show};
 use crate::yaml::{ReadError, YamlError};
@@ -81,9 +82,8 @@ pub enum PriceError {
     Yaml(#[from] YamlError),
 }
 
-impl PriceError {
-    /// What to do next, where there is something.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for PriceError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Unknown { near, .. } => Some(naming(near)),
             Self::Read(error) => error.hint(),

@@ -1,5 +1,7 @@
 //! Ranges of settings, and the error for a value out of its range.
 
+use crate::hint::Hint;
+
 /// A setting out of its range, or two that contradict each other.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{}: {problem}", quoted(paths))]

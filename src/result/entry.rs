@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::artifact::Sha256Hex;
 use crate::dataset::{DatasetError, ManifestError};
 use crate::ground::Ground;
+use crate::hint::Hint;
 use crate::recipe::{Recipe, RecipeError};
 use crate::result::agreement::Agreement;
 use crate::result::derive::Basis;
@@ -257,9 +258,8 @@ pub enum Fault {
     },
 }
 
-impl EntryError {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for EntryError {
+    fn hint(&self) -> Option<String> {
         match self.fault.as_ref() {
             Fault::Signature(error) => error.hint(),
             Fault::Digest { .. } | Fault::Figure { .. } | Fault::NotCanonical(_) => {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::artifact::{ArtifactError, publish_dir, write_atomic};
 use crate::clock;
+use crate::hint::Hint;
 use crate::result::entry::{
     Entry, EntryError, LOG_FILE, MANIFEST_FILE, RECIPE_FILE, REPRODUCTIONS_FOLDER, RESULT_FILE, SIGNATURE_FILE,
     VARIANT_FILE,
@@ -107,9 +108,8 @@ pub enum FilingError {
     Entry(#[from] EntryError),
 }
 
-impl FilingError {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for FilingError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Signers(error) => error.hint(),
             Self::Line(error) => error.hint(),

@@ -1,14 +1,19 @@
 //! A session's result: what it states, what follows from its run log, and how both are checked.
 
 mod agreement;
+mod comparison;
 mod derive;
 mod entry;
 mod file;
 mod filing;
 mod plausible;
+mod power;
 mod verify;
 
 pub use agreement::{Agreement, Verdict, between, quotient};
+pub use comparison::{
+    ComparedSession, Comparison, ComparisonError, Conclusion, MOST_RUNS, PairedReference, SIGNIFICANCE, TimeRatio,
+};
 pub use derive::{
     Basis, Calibration, Derived, Drift, Effort, EnergyMethod, EnergySummary, GpuTelemetry, NearbyTimes, Phases,
     RunFigures, Summary, TelemetrySummary, Warning, derive,
@@ -23,4 +28,5 @@ pub use file::{
 };
 pub use filing::{BoardSigner, FilingError, FinishedSession, board_of, file_entry, file_reproduction};
 pub use plausible::{Claim, claims};
+pub use power::{Bill, GainForecast, PowerError, PowerReport, RunsForecast, TimesFacts, TimesSource};
 pub use verify::{check_entry, read_entry};

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::hardware::Sample;
+use crate::hint::Hint;
 use crate::repeat::Divergence;
 use crate::rules::{CLOCK_TOLERANCE_SECONDS, CLOCK_TOLERANCE_SHARE};
 use crate::run_log::event::{Arm, Epoch, Outcome, RunStop, SessionStart, TrainerStart};

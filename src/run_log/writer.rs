@@ -35,9 +35,8 @@ pub enum LogError {
     },
 }
 
-impl LogError {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for LogError {
+    fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Write { source, .. } if is_full(source) => {
                 "the disk is full; the runs that ended are kept: free some space, then go on with `--resume`".to_owned()

@@ -44,9 +44,8 @@ pub enum SpawnError {
     },
 }
 
-impl SpawnError {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for SpawnError {
+    fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Missing { .. } => {
                 "build it with `make build` in a checkout: that installs libtorch 2.11.0 and builds both programs"

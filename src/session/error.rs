@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::artifact::{ArtifactError, Sha256Hex};
 use crate::dataset::{DatasetError, ManifestError};
+use crate::hint::Hint;
 use crate::price::PriceError;
 use crate::recipe::RecipeError;
 use crate::run_log::{LogError, RunLogError};
@@ -166,9 +167,8 @@ pub enum SessionError {
     },
 }
 
-impl SessionError {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for SessionError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Log(error) => error.hint(),
             Self::Spawn(error) => error.hint(),

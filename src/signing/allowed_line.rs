@@ -5,6 +5,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use ssh_key::PublicKey;
 
+use crate::hint::Hint;
 use crate::signing::key_type::{KeyType, UnsupportedKey};
 use crate::signing::namespace::RESULT_NAMESPACE;
 use crate::text::show;
@@ -65,9 +66,8 @@ pub enum WhyNot {
     },
 }
 
-impl WhyNot {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for WhyNot {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::UnknownKey => Some("add the key's line to `allowed_signers`".to_owned()),
             Self::OtherNamespace { .. } => {
@@ -162,9 +162,8 @@ pub enum LineProblem {
     },
 }
 
-impl LineProblem {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for LineProblem {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Principal { .. } => {
                 Some("write one name in lower case, such as `alice@github`, without wildcards".to_owned())

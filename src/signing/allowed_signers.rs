@@ -50,9 +50,8 @@ pub enum AllowedSignersError {
     },
 }
 
-impl AllowedSignersError {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for AllowedSignersError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Line { problem, .. } => problem.hint(),
             Self::TooLarge { .. } => None,

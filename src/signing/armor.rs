@@ -13,6 +13,7 @@ use std::fmt;
 use base64ct::{Base64, Encoding};
 use ssh_key::{LineEnding, SshSig};
 
+use crate::hint::Hint;
 use crate::signing::key_type::{KeyType, UnsupportedKey};
 
 /// The largest signature file that is looked at, in bytes. Real ones have 295 to about 600.
@@ -87,9 +88,8 @@ pub enum ArmorError {
     },
 }
 
-impl ArmorError {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for ArmorError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::CarriageReturn { .. } => Some(
                 "git may have changed the line ends: keep `-text` for these files in \

@@ -52,9 +52,8 @@ pub enum GitError {
     },
 }
 
-impl GitError {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for GitError {
+    fn hint(&self) -> Option<String> {
         Some("run `hlb-bench keygen`, then pass the key with `--key`".to_owned())
     }
 }

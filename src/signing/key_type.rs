@@ -10,6 +10,8 @@ use ssh_key::{Algorithm, EcdsaCurve, HashAlg, PublicKey};
 
 use crate::text::show;
 
+use crate::hint::Hint;
+
 /// A kind of key whose signatures are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum KeyType {
@@ -31,9 +33,8 @@ pub struct UnsupportedKey {
     pub found: String,
 }
 
-impl UnsupportedKey {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for UnsupportedKey {
+    fn hint(&self) -> Option<String> {
         Some("use an Ed25519 key (`hlb-bench keygen` makes one), an ECDSA P-256 key, or a FIDO key".to_owned())
     }
 }

@@ -56,18 +56,19 @@ pub enum KeygenError {
 }
 
 impl KeygenError {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+    fn make(error: &ssh_key::Error) -> Self {
+        Self::Make { reason: error.to_string() }
+    }
+}
+
+impl Hint for KeygenError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Exists { .. } => Some("use that key, or choose another path for the new one".to_owned()),
             Self::Comment { .. } => Some(format!("use printable text of one line and at most {MAX_COMMENT} bytes")),
             Self::EmptyPassphrase => Some("give a passphrase, or ask for a key without one".to_owned()),
             _ => None,
         }
-    }
-
-    fn make(error: &ssh_key::Error) -> Self {
-        Self::Make { reason: error.to_string() }
     }
 }
 

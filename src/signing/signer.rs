@@ -150,9 +150,8 @@ pub enum SignError {
     },
 }
 
-impl SignError {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for SignError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Some("run `hlb-bench keygen` to make a key".to_owned())
@@ -161,6 +160,7 @@ impl SignError {
             Self::KeyType { source, .. } => source.hint(),
             Self::Git(error) => error.hint(),
             Self::Tool(error) => error.hint(),
+            Self::Unverified(error) => error.hint(),
             Self::NotAKey { .. } => Some(
                 "pass the private key file in OpenSSH format, or its `.pub` file if an agent \
                  holds the key"

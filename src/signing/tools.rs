@@ -54,9 +54,8 @@ pub enum ToolError {
     },
 }
 
-impl ToolError {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for ToolError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Start { program, source } if source.kind() == io::ErrorKind::NotFound => {
                 Some(match program.as_str() {

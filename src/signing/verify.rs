@@ -74,9 +74,8 @@ pub enum SignatureError {
     },
 }
 
-impl SignatureError {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for SignatureError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Armor(error) => error.hint(),
             Self::Mismatch { .. } => Some(

@@ -1,5 +1,7 @@
 //! An interval and an estimate with its interval. Never a number that the data do not give.
 
+use std::fmt::{self, Display, Formatter};
+
 use serde::{Deserialize, Serialize};
 
 /// A 95 % interval. An end is `null` where it falls among runs that did not reach, or where too little is known.
@@ -28,4 +30,11 @@ pub struct Estimate {
     pub low: Option<f64>,
     /// Upper end.
     pub high: Option<f64>,
+}
+
+impl Display for Estimate {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        let bound = |bound: Option<f64>| bound.map_or_else(|| "unknown".to_owned(), |bound| format!("{bound:.3}"));
+        write!(f, "{:.3} (95 % interval {} to {})", self.value, bound(self.low), bound(self.high))
+    }
 }

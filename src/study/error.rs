@@ -113,9 +113,8 @@ pub enum StudyError {
     },
 }
 
-impl StudyError {
-    /// What to do next, where there is something.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for StudyError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Yaml(error) => error.hint(),
             Self::Variant { source, .. } => source.hint(),

@@ -63,13 +63,12 @@ fn within(key_path: &str) -> String {
     format!(" (in `{key_path}`)")
 }
 
-impl YamlError {
-    /// What to do next, where there is something.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for YamlError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::NotUtf8 { utf16: true, .. } => Some("the file is UTF-16: save it as UTF-8".to_owned()),
             Self::NotUtf8 { .. } => Some("save the file as UTF-8".to_owned()),
-            Self::Refused { refusal, .. } => refusal.hint().map(str::to_owned),
+            Self::Refused { refusal, .. } => refusal.hint(),
             Self::Unfit { suggestion, .. } => suggestion.clone(),
             Self::Unwritable { .. } => None,
         }

@@ -127,10 +127,9 @@ pub enum Refusal {
     },
 }
 
-impl Refusal {
-    /// What the author can do about it.
-    pub fn hint(&self) -> Option<&'static str> {
-        Some(match self {
+impl Hint for Refusal {
+    fn hint(&self) -> Option<String> {
+        let text = match self {
             Self::Tab => "indent and separate with spaces; in a double-quoted text write `\\t`",
             Self::CarriageReturn => "save the file with Unix line ends (LF)",
             Self::ByteOrderMark => "save the file as UTF-8 without a byte order mark",
@@ -143,7 +142,8 @@ impl Refusal {
             Self::DuplicateKey { .. } => "keep one of the two",
             Self::Empty => "write at least one `key: value` line",
             _ => return None,
-        })
+        };
+        Some(text.to_owned())
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 
+use crate::hint::Hint;
 use crate::text;
 
 /// The most bytes that are taken from a file.
@@ -52,9 +53,8 @@ pub enum ReadError {
     },
 }
 
-impl ReadError {
-    /// What to do next, where there is something.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for ReadError {
+    fn hint(&self) -> Option<String> {
         let text = match self {
             Self::NotAFile { kind, .. } if kind.contains("link") => "give the path of the file that the link leads to",
             Self::NotAFile { .. } => "give the path of a YAML file",

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use hlb_bench::hardware::GpuSample;
+use hlb_bench::hint::Hint as _;
 use hlb_bench::leaderboard::{self, SiteError};
 use hlb_bench::price::Table;
 use html5gum::{HtmlString, Token, Tokenizer};

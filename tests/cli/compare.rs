@@ -37,12 +37,12 @@ fn the_faster_one_is_named_whichever_way_round() {
         "A: slow, self-reported by ada@example, on ",
         "10 of 10 runs reached, final accuracy 95.3",
         "time-to-accuracy, B over A: 0.800 (95 % interval ",
-        "mean final accuracies are not told apart: Welch p = 1.0000",
+        "mean final accuracies are not significantly different: Welch p = 1.0000",
         "recipes differ, from A to B:\n  logit_scale: 0.2 -> 0.17\n",
     ] {
         assert!(answer.stdout.contains(line), "{line}: {}", answer.stdout);
     }
-    assert!(!answer.stdout.contains("relative to the reference, B over A"), "{}", answer.stdout);
+    assert!(!answer.stdout.contains("ratio to the paired reference, B over A"), "{}", answer.stdout);
     let turned = compare(&fast, &slow, &[]);
     assert!(turned.stdout.starts_with("A is faster than B by 20.0 %, p = 0.0001\n"), "{}", turned.stdout);
     let found = json(&slow, &fast);
@@ -54,7 +54,7 @@ fn the_faster_one_is_named_whichever_way_round() {
 }
 
 #[test]
-fn level_entries_are_not_told_apart_and_the_runs_it_takes_are_said() {
+fn close_entries_are_not_significantly_different_and_the_runs_needed_are_said() {
     let fixture = Fixture::new();
     let (a, b) = (fixture.file(&spec("one", 2.5)), fixture.file(&spec("other", 2.515)));
     let found = json(&a, &b);
@@ -66,8 +66,11 @@ fn level_entries_are_not_told_apart_and_the_runs_it_takes_are_said() {
     let runs = found["runs_needed"].as_u64().unwrap();
     assert!((90..=160).contains(&runs), "{runs}");
     let said = compare(&a, &b, &[]).stdout;
-    assert!(said.contains(&format!("{runs} runs each would be needed to tell a gain of 0.60 %")), "{said}");
-    assert!(said.starts_with("not told apart: p = ") && said.contains("both trained the same recipe"), "{said}");
+    assert!(said.contains(&format!("{runs} runs each would show the gain seen, 0.60 %")), "{said}");
+    assert!(
+        said.starts_with("not significantly different: p = ") && said.contains("both trained the same recipe"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -80,7 +83,7 @@ fn misses_count_as_slower_than_any_time() {
     assert_eq!((&found["times"]["b_over_a"], &found["gain_seen"]), (&Value::Null, &Value::Null));
     let said = compare(&a, &b, &[]).stdout;
     assert!(said.contains("B: misses") && said.contains("target not reached by the median run"), "{said}");
-    assert!(said.contains("mean final accuracies differ"), "{said}");
+    assert!(said.contains("mean final accuracies are significantly different"), "{said}");
 }
 
 #[test]
@@ -107,7 +110,7 @@ fn across_hardware_only_the_reference_lets_times_compare() {
     let found = json(&a, &other);
     assert_eq!((&found["verdict"], &found["verdict_from"]), (&"a_is_faster".into(), &"times".into()));
     let said = compare(&a, &other, &[]).stdout;
-    assert!(said.contains("trust the ratio relative to the reference"), "{said}");
+    assert!(said.contains("trust the ratio to the paired reference"), "{said}");
 }
 
 #[test]

@@ -67,7 +67,7 @@ fn an_entry_can_be_named() {
     let missed = fixture.file(&Spec { runs: Spec::runs(10, 2.5, -60), ..Spec::named("missed") });
     let refused = power(Path::new("nowhere"), &["--entry", missed.to_str().unwrap()]);
     assert_eq!(refused.code, Some(2));
-    assert!(refused.stderr.contains("fewer than two runs of it reached"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("fewer than two runs of "), "{}", refused.stderr);
 }
 
 /// SciPy's `mannwhitneyu` over 20,000 simulated pairs, for normal noise of 1 %: 32 runs each show 1 % with a chance of 0.9.
@@ -82,7 +82,7 @@ fn an_assumed_noise_gives_chances_and_no_bill() {
     assert!((least - 0.01).abs() < 0.001, "{least}");
     assert_eq!((&found["gains"][0]["bill"], &found["with_runs"]["bill"]), (&Value::Null, &Value::Null));
     let said = power(Path::new("nowhere"), &["--noise", "1%", "--runs", "4"]).stdout;
-    assert!(said.contains("4 runs each show no gain so surely"), "{said}");
+    assert!(said.contains("4 runs each show no gain that surely"), "{said}");
     assert!(!said.contains("machine time") && !said.contains("dollars") && !said.contains("NaN"), "{said}");
     let hopeless = json(Path::new("nowhere"), &["--noise", "20%", "--gain", "0.5%"]);
     assert_eq!(needed(&hopeless), [None], "{hopeless}");

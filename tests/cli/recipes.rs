@@ -184,20 +184,6 @@ fn settings_that_contradict_each_other_are_refused_with_both_keys() {
     }
 }
 
-/// Set `UPDATE_SCHEMAS` to write them anew.
-#[test]
-fn the_schemas_are_fresh() {
-    for subject in Subject::ALL {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas").join(subject.file());
-        let text = schema::text(subject);
-        if std::env::var_os("UPDATE_SCHEMAS").is_some() {
-            std::fs::write(&path, &text).unwrap();
-        }
-        let found = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(found == text, "{} is stale: run `UPDATE_SCHEMAS=1 cargo test schemas`", path.display());
-    }
-}
-
 /// Manifests that published entries rest on by digest, so that not even a comment may be added.
 const SEALED: [&str; 2] = ["datasets/shapes.yaml", "datasets/fashion-mnist.yaml"];
 

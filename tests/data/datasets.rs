@@ -414,9 +414,9 @@ fn prepared_arrays_are_listed_and_pruned() {
     assert_eq!(context.run(prepare).code, Some(0));
     let listed = context.run(["data", "list"]).stdout;
     let resize = Resize::Squash { side: 64 }.to_string();
-    assert!(listed.lines().last().unwrap().contains(&format!("made-imagenette, prepared: {resize} (")), "{listed}");
+    assert!(listed.lines().last().unwrap().contains(&format!("made-imagenette, preprocessed: {resize} (")), "{listed}");
     let pruned = context.run(["data", "prune"]);
-    assert!(pruned.stdout.contains("of prepared arrays"), "{}", pruned.stdout);
+    assert!(pruned.stdout.contains("of preprocessed arrays"), "{}", pruned.stdout);
     assert!(!context.run(["data", "list"]).stdout.contains("prepared"));
     assert!(Path::new(&context.path(FOLDER)).is_dir(), "the data set itself stays");
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hlb_bench::artifact::{Sha256Hex, sha256_hex};
 use hlb_bench::dataset::{DownloadError, Patience, Published, download_with};
+use hlb_bench::hint::Hint as _;
 use proptest::prelude::*;
 use tempfile::TempDir;
 

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use hlb_bench::hint::Hint as _;
 use hlb_bench::text::{Id, SafeText};
 use hlb_bench::yaml::{self, YamlError};
 use proptest::prelude::*;

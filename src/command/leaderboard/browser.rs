@@ -6,25 +6,27 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use crate::hint::Hint;
 use crate::text::show;
 
 /// What opens a page where `$BROWSER` names nothing.
 const OPENER: &str = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
 
-/// A browser that ends with an error in this time, in tenths of a second, did not open the page; one that is still there did.
-const PATIENCE: u32 = 20;
+/// How long a browser may take to fail; one that still runs after this has opened the page.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Time between two looks at it.
+const PAUSE: Duration = Duration::from_millis(100);
 
-/// Nothing opens the page.
+/// No browser opens the page.
 #[derive(Debug, thiserror::Error)]
 #[error("no browser opens `{path}`; tried {tried}", path = show(&path.to_string_lossy()))]
-pub struct OpenError {
+pub(super) struct OpenError {
     path: PathBuf,
     tried: String,
 }
 
-impl OpenError {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for OpenError {
+    fn hint(&self) -> Option<String> {
         Some("the page is built: open it yourself, or name your browser's program in `BROWSER`".to_owned())
     }
 }
@@ -54,12 +56,14 @@ fn opens(program: &OsStr, page: &Path) -> bool {
 }
 
 fn stays_or_succeeds(mut browser: Child) -> bool {
-    for _ in 0..PATIENCE {
+    let mut waited = Duration::ZERO;
+    while waited < PATIENCE {
         match browser.try_wait() {
             Ok(Some(status)) => return status.success(),
-            Ok(None) => thread::sleep(Duration::from_millis(100)),
+            Ok(None) => thread::sleep(PAUSE),
             Err(_) => return false,
         }
+        waited += PAUSE;
     }
     true
 }

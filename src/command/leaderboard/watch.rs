@@ -4,43 +4,41 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use super::tell;
 use crate::clock;
-use crate::leaderboard::{Build, BuildError, Built, FileState};
-use crate::printer::note;
-use crate::report;
+use crate::leaderboard::{Build, BuildError, Built, Look};
+use crate::terminal::{note, print_built, print_failure};
 
-/// Time between two checks.
+/// Time between two looks.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The first build. What changed in the middle of it is no reason to end: it is built once more, after a pause.
+/// The first build. If the submissions change during it, it is built once more after a pause.
 pub(super) fn build_at_last(interrupted: &AtomicBool, plan: &Build) -> Result<Built, BuildError> {
     loop {
         match plan.run(clock::calendar()) {
-            Err(error) if error.is_of_a_change() && pause(interrupted) => report::print(&error.into()),
+            Err(error) if error.is_of_a_change() && pause(interrupted) => print_failure(&error.into()),
             ended => return ended,
         }
     }
 }
 
-/// Checks once a second until it is interrupted. A broken entry in the middle of an edit is listed, and a list of signers that
-/// cannot be read is reported; both may be good at the next check.
-pub(super) fn rebuild_until(interrupted: &AtomicBool, plan: &Build, mut seen: FileState) {
+/// Looks once a second until it is interrupted. An error is printed and does not end it: an entry
+/// or a list of signers in the middle of an edit may be in order at the next look.
+pub(super) fn rebuild_until(interrupted: &AtomicBool, plan: &Build, mut seen: [Look; 2]) {
     note("watching; Ctrl-C ends it");
     while pause(interrupted) {
-        let now = plan.file_state();
+        let now = plan.look();
         if now == seen {
             continue;
         }
         seen = now;
         match plan.run(clock::calendar()) {
-            Ok(built) => tell(&built),
-            Err(error) => report::print(&error.into()),
+            Ok(built) => print_built(&built),
+            Err(error) => print_failure(&error.into()),
         }
     }
 }
 
-/// Waits for the next check; `false` once interrupted.
+/// Waits for the next look; `false` once interrupted.
 fn pause(interrupted: &AtomicBool) -> bool {
     const STEPS: u32 = 20;
     for _ in 0..STEPS {

@@ -42,7 +42,7 @@ pub(super) fn study(arguments: &Study, clock: &MonotonicClock) -> Result<Answer>
     for path in reports {
         answer(&format!("report {}", path.display()));
     }
-    Ok(Answer::Done)
+    Ok(Exit::Success)
 }
 
 fn run(plan: &StudyPlan, folder: &StudyFolder, arguments: &Study, clock: &MonotonicClock) -> Result<Records> {

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::hint::Hint;
 use crate::text::show;
 
 /// An archive that is not unpacked; what was written before is not verified.
@@ -38,9 +39,8 @@ pub enum UnpackError {
     Write { name: String, source: io::Error },
 }
 
-impl UnpackError {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for UnpackError {
+    fn hint(&self) -> Option<String> {
         let text = match self {
             Self::NotEmpty { .. } => "give an empty folder",
             Self::Write { source, .. } => match source.kind() {

@@ -3,6 +3,7 @@
 use super::stream::{BUFFER, Counted};
 use super::*;
 use crate::artifact::sha256_hex;
+use crate::hint::Hint as _;
 use flate2::Compression;
 use flate2::read::GzEncoder;
 use proptest::prelude::*;

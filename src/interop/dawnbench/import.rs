@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::hint::Hint;
 use crate::history::{History, Row};
 use crate::interop::dawnbench::curve::{Curve, CurveError, Point};
 use crate::interop::dawnbench::facts::{Facts, FactsError};
@@ -87,9 +88,8 @@ pub enum ImportError {
     },
 }
 
-impl ImportError {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for ImportError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Folder { .. } => Some(
                 "name the checkout's top folder, in which entries lie as CIFAR10/train/*.json, and another task with --task"

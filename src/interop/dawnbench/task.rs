@@ -1,5 +1,6 @@
 //! Tasks: what an accuracy is of, and where time-to-accuracy ends.
 
+use crate::hint::Hint;
 use crate::text::{Id, show};
 use crate::track::{self, Track};
 use crate::units::Target;
@@ -35,6 +36,8 @@ pub struct UnknownTask {
     /// The tracks there are.
     pub known: String,
 }
+
+impl Hint for UnknownTask {}
 
 impl Task {
     /// The task of this name: `CIFAR10`, ImageNet, or a track of ours.

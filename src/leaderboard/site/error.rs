@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::artifact::ArtifactError;
+use crate::hint::Hint;
 use crate::leaderboard::site::addresses::MARKER;
 use crate::text::show;
 use crate::yaml::ReadError;
@@ -62,9 +63,8 @@ pub enum SiteError {
     },
 }
 
-impl SiteError {
-    /// What to do next, where there is something.
-    pub fn hint(&self) -> Option<String> {
+impl Hint for SiteError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Foreign { .. } => Some("name an empty or new folder with `--out`".to_owned()),
             Self::Study { .. } => Some(

@@ -1,4 +1,4 @@
-//! Shows how far a data set is: a bar on a terminal, only what is worth knowing elsewhere.
+//! Shows how far a data set is: a bar on a terminal, and only notes elsewhere.
 
 use std::io::{IsTerminal as _, stderr};
 use std::sync::Mutex;
@@ -6,23 +6,23 @@ use std::sync::Mutex;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::dataset::Watch;
-use crate::printer::note;
+use crate::terminal::note;
 
-/// A watcher that prints.
-pub(super) struct Watching {
+/// The bar of a data set.
+pub(crate) struct DatasetProgress {
     bar: Option<ProgressBar>,
     what: Mutex<String>,
 }
 
-impl Watching {
-    /// Nothing is shown before there is something to show.
-    pub(super) fn begin() -> Self {
+impl DatasetProgress {
+    /// Shows nothing yet.
+    pub(crate) fn begin() -> Self {
         let bar = stderr().is_terminal().then(ProgressBar::hidden);
         Self { bar, what: Mutex::new(String::new()) }
     }
 
     /// Takes the bar away.
-    pub(super) fn end(&self) {
+    pub(crate) fn end(&self) {
         self.bar.iter().for_each(ProgressBar::finish_and_clear);
     }
 
@@ -37,11 +37,11 @@ impl Watching {
     }
 }
 
-impl Watch for Watching {
+impl Watch for DatasetProgress {
     fn progress(&self, what: &str, done: u64, of: u64) {
         let Some(bar) = &self.bar else { return };
         if self.is_new(what) {
-            let counts = what == "pictures";
+            let counts = matches!(what, "pictures" | "images");
             let template = if counts {
                 "{msg} {bar:32} {pos}/{len}, {per_sec}, {eta} left"
             } else {

@@ -1,4 +1,5 @@
-//! A table in Markdown, for places such as the summary of a job. What strangers wrote stays in its cell, whatever it says.
+//! A table in Markdown, for places such as the summary of a job. What strangers wrote stays in its
+//! cell, whatever it says.
 
 use std::fmt::Write as _;
 
@@ -18,8 +19,9 @@ pub(super) fn line<S: AsRef<str>>(cells: &[S]) -> String {
     cells.iter().fold("|".to_owned(), |line, cell| line + " " + cell.as_ref() + " |")
 }
 
-/// A stranger's text as Markdown that shows just that, on one line: hidden characters become escapes, and every
-/// punctuation mark that could begin markup, a link, HTML or the next cell becomes a character reference.
+/// A stranger's text as Markdown that shows just that, on one line: hidden characters become
+/// escapes, and every punctuation mark that could begin markup, a link, HTML or the next cell
+/// becomes a character reference.
 pub(super) fn foreign(text: &str) -> String {
     let mut cell = String::new();
     for character in show_capped(text, CELL_CAP).chars() {

@@ -1,4 +1,5 @@
-//! The commands that make a pull request of what was just filed, for the person at the terminal to read and paste.
+//! The commands that make a pull request of what was just filed, for the person at the terminal to
+//! read and paste.
 //!
 //! Nothing here changes a repository: git is only asked.
 
@@ -6,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::leaderboard::SIGNERS_FILE;
-use crate::printer::note;
 use crate::result::REPRODUCTIONS_FOLDER;
+use crate::terminal::note;
 use crate::text::is_hidden;
 
-/// Says how the folder that was filed on this board becomes a pull request. A board that is no part of a git repository, or
-/// that git ignores, has none.
-pub(super) fn say(board: &Path, filed: &Path) {
+/// Prints how the folder that was filed on this board becomes a pull request. There are no commands
+/// for a board outside of a git repository, or one that git ignores.
+pub(crate) fn print_proposal(board: &Path, filed: &Path) {
     match commands(board, filed) {
         Some(commands) => {
             note("to propose it:");
@@ -27,7 +28,7 @@ pub(super) fn say(board: &Path, filed: &Path) {
     }
 }
 
-/// The lines, safe to paste: each word is of plain characters or quoted.
+/// The lines, safe to paste: each word is plain or quoted.
 fn commands(board: &Path, filed: &Path) -> Option<Vec<String>> {
     let board = std::fs::canonicalize(board).ok()?;
     let filed = std::fs::canonicalize(filed).ok()?;
@@ -65,8 +66,8 @@ struct Name {
 }
 
 impl Name {
-    /// From the place on the board, `track/entry` or `track/entry/reproductions/name`. Two kinds of branches, because git
-    /// allows none below another.
+    /// From the place on the board, `track/entry` or `track/entry/reproductions/name`. Two kinds of
+    /// branches, because git allows none below another.
     fn of(place: &str) -> Option<Self> {
         let plain = |word: &str| {
             let of_plain = word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');

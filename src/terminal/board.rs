@@ -1,0 +1,39 @@
+//! What came of building or checking the site, in words.
+
+use crate::leaderboard::{Built, Differences, Rejected};
+use crate::terminal::printer::{Label, answer, labelled, note};
+use crate::text::show;
+
+/// Prints what came of a build.
+pub(crate) fn print_built(built: &Built) {
+    if let Some(problem) = &built.cache_problem {
+        labelled(Label::Warning, &format!("nothing is remembered of this build: {problem}"));
+    }
+    print_rejected(&built.rejected);
+    let current = if built.was_current { ", and nothing had changed" } else { "" };
+    note(&format!("{} entries, {} rejected{current}", built.entries, built.rejected.len()));
+}
+
+/// Prints which entries were rejected, and why.
+pub(crate) fn print_rejected(rejected: &[Rejected]) {
+    for rejected in rejected {
+        labelled(Label::Warning, &format!("rejected {}: {}", rejected.folder, rejected.reason));
+    }
+}
+
+/// Prints how a site differs from what the submissions make of it.
+pub(crate) fn print_differences(found: &Differences) {
+    let Differences { missing, extra, differ } = found;
+    for (word, paths) in [("missing", missing), ("extra", extra), ("differs", differ)] {
+        for path in paths {
+            answer(&format!("{word} {}", show(path)));
+        }
+    }
+    if found.is_none() {
+        note("the site is current");
+        return;
+    }
+    let (missing, extra, differ) = (missing.len(), extra.len(), differ.len());
+    note(&format!("the site is not current: {missing} missing, {extra} extra, {differ} differ"));
+    labelled(Label::Hint, "build it again with `hlb-bench leaderboard`");
+}
