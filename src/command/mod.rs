@@ -9,14 +9,15 @@ mod import;
 mod interrupt;
 mod keygen;
 mod leaderboard;
-mod measure;
 mod power;
 mod progress;
 mod recipe;
 mod reproduce;
 mod run;
+mod session_arguments;
 mod study;
 mod submit;
+mod summary;
 mod verify;
 
 use std::process::ExitCode;

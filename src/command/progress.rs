@@ -4,24 +4,23 @@ use std::io::{IsTerminal as _, stderr};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::command::watching::Watching;
 use crate::dataset;
-use crate::printer::{Label, labelled, note};
 use crate::recipe::Recipe;
 use crate::run_log::{Arm, Epoch, Event, LogLine, Outcome, RunStop, TrainerStart};
 use crate::session::{Note, Observer, Outline};
+use crate::terminal::{DatasetProgress, Label, labelled, note};
 use crate::units::{Target, human_seconds};
 
 /// An observer that prints: first of the data set, then of the training.
 pub(super) struct SessionProgress {
-    data_set: Watching,
+    data_set: DatasetProgress,
     training: Option<Training>,
 }
 
 impl SessionProgress {
     /// Nothing is shown before there is something to show.
     pub(super) fn new() -> Self {
-        Self { data_set: Watching::begin(), training: None }
+        Self { data_set: DatasetProgress::begin(), training: None }
     }
 }
 

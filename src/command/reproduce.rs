@@ -3,16 +3,17 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
 use serde_json::json;
 
-use crate::cli::Reproduce;
+use crate::args::Reproduce;
 use crate::clock::{self, Clock as _, MonotonicClock};
 use crate::command::progress::SessionProgress;
 use crate::command::submit::{ask_passphrase, say_enrolled};
-use crate::command::{Answer, interrupt, proposal, session_arguments, summary, verify};
-use crate::leaderboard::SIGNERS_FILE;
-use crate::printer::{answer, note};
+use crate::command::exit::Exit;
+use crate::command::{interrupt, session_arguments, summary};
+use crate::hint::{Context as _, Result};
+use crate::leaderboard::{SIGNERS_FILE, signers_for};
+use crate::terminal::{answer, note, print_proposal};
 use crate::result::{
     Agreement, BoardSigner, Entry, FinishedSession, Trust, between, board_of, check_entry, file_reproduction,
 };
@@ -20,8 +21,8 @@ use crate::session;
 use crate::signing::KeyChoice;
 
 /// Runs the command. Whatever can be refused is refused before the first step of training.
-pub(super) fn reproduce(arguments: &Reproduce, process: &MonotonicClock) -> Result<Answer> {
-    let entry = check_entry(&arguments.entry, &verify::signers(&arguments.entry, None)?, clock::calendar())?;
+pub(super) fn reproduce(arguments: &Reproduce, process: &MonotonicClock) -> Result<Exit> {
+    let entry = check_entry(&arguments.entry, &signers_for(&arguments.entry, None)?, clock::calendar())?;
     session::check_reproducible(&entry)?;
     let asked = process.now();
     let signer = arguments.key.as_deref().map(|key| open_signer(key, arguments, &entry)).transpose()?;
@@ -44,9 +45,9 @@ pub(super) fn reproduce(arguments: &Reproduce, process: &MonotonicClock) -> Resu
     })?;
     report(arguments.json, &finished.folder, &agreement, filed.as_ref());
     if let Some((folder, _)) = &filed {
-        proposal::say(&board_of(&entry.folder)?, folder);
+        print_proposal(&board_of(&entry.folder)?, folder);
     }
-    Ok(if agreement.agrees() { Answer::Done } else { Answer::NotSo })
+    Ok(if agreement.agrees() { Exit::Success } else { Exit::CheckFailed })
 }
 
 fn open_signer(key: &Path, arguments: &Reproduce, entry: &Entry) -> Result<BoardSigner> {

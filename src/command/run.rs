@@ -3,12 +3,14 @@
 use crate::args::Run;
 use crate::clock::MonotonicClock;
 use crate::command::progress::SessionProgress;
-use crate::command::{Answer, interrupt, session_arguments, summary};
-use crate::printer::{answer, answer_text, note};
+use crate::command::exit::Exit;
+use crate::command::{interrupt, session_arguments, summary};
+use crate::hint::Result;
+use crate::terminal::{answer, answer_text, note};
 use crate::session;
 
 /// Runs the command.
-pub(super) fn run(arguments: &Run, clock: &MonotonicClock) -> Result<Answer> {
+pub(super) fn run(arguments: &Run, clock: &MonotonicClock) -> Result<Exit> {
     let plan = session_arguments::of_run(arguments)?;
     let mut progress = SessionProgress::new();
     let prepared = session::prepare(plan, &mut progress)?;

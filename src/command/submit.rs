@@ -3,20 +3,20 @@
 use std::io;
 use std::path::Path;
 
-use anyhow::Result;
-
-use crate::cli::Submit;
+use crate::args::Submit;
 use crate::clock::{self, Clock as _, MonotonicClock};
 use crate::command::progress::SessionProgress;
-use crate::command::{Answer, interrupt, proposal, session_arguments, summary};
+use crate::command::exit::Exit;
+use crate::command::{interrupt, session_arguments, summary};
+use crate::hint::Result;
 use crate::leaderboard::{self, SIGNERS_FILE, STUDIES_FOLDER, SiteOptions};
-use crate::printer::{answer, note};
+use crate::terminal::{answer, note, print_proposal};
 use crate::result::{BoardSigner, file_entry};
 use crate::session;
 use crate::signing::{AllowedSigners, KeyChoice, RERUN_NAMESPACE, RESULT_NAMESPACE, Zeroizing};
 
 /// Runs the command. Whatever can be refused is refused before the first step of training.
-pub(super) fn submit(arguments: &Submit, process: &MonotonicClock) -> Result<Answer> {
+pub(super) fn submit(arguments: &Submit, process: &MonotonicClock) -> Result<Exit> {
     let plan = session_arguments::of_submit(arguments)?;
     let asked = process.now();
     let signer = open_signer(arguments)?;
@@ -35,7 +35,7 @@ pub(super) fn submit(arguments: &Submit, process: &MonotonicClock) -> Result<Ans
     rebuild(arguments, signer.signers())?;
     answer(&format!("entry {}", entry.display()));
     answer(&format!("page {}", arguments.site.join("index.html").display()));
-    proposal::say(&arguments.submissions, &entry);
+    print_proposal(&arguments.submissions, &entry);
     summary::conclude(&finished)
 }
 

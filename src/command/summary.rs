@@ -1,11 +1,9 @@
 //! What came of a session, in two or three lines and an exit code.
 
-use anyhow::{Result, bail};
-
-use crate::command::Answer;
-use crate::printer::{Label, labelled, note};
+use crate::command::exit::Exit;
+use crate::hint::{Result, bail};
 use crate::result::{FinishedSession, ResultFile};
-use crate::stats::Estimate;
+use crate::terminal::{Label, labelled, note};
 use crate::units::human_seconds;
 
 /// Prints the headline and all warnings.
@@ -19,8 +17,8 @@ pub(super) fn print(result: &ResultFile) {
     });
     note(&format!("time-to-accuracy: {time}{range}; {runs}"));
     if let Some(calibration) = &result.derived.calibration {
-        let time = calibration.time_ratio.map_or_else(|| "unknown, a median run did not reach".to_owned(), ratio);
-        let steps = calibration.step_ratio.map_or_else(|| "unknown".to_owned(), ratio);
+        let time = calibration.time_ratio.map_or_else(|| "unknown, a median run did not reach".to_owned(), |ratio| ratio.to_string());
+        let steps = calibration.step_ratio.map_or_else(|| "unknown".to_owned(), |ratio| ratio.to_string());
         note(&format!("ratio to the paired reference: time-to-accuracy {time}; seconds per step {steps}"));
     }
     let cost = summary.cost.map_or_else(
@@ -32,21 +30,15 @@ pub(super) fn print(result: &ResultFile) {
         labelled(Label::Warning, &warning.to_string());
     }
     if !result.derived.phases.clocks_agree {
-        let line = "the clocks of the two programs part by more than 0.5 %; was the machine suspended? such a result \
+        let line = "the clocks of the two programs differ by more than 0.5 %; was the machine suspended? such a result \
                     cannot be ranked";
         labelled(Label::Warning, line);
     }
 }
 
-/// A ratio with its 95 % interval.
-pub(super) fn ratio(estimate: Estimate) -> String {
-    let bound = |bound: Option<f64>| bound.map_or_else(|| "unknown".to_owned(), |bound| format!("{bound:.3}"));
-    format!("{:.3} (95 % interval {} to {})", estimate.value, bound(estimate.low), bound(estimate.high))
-}
-
 /// The answer of a session. One that ended early is an error; one whose median run missed the target
 /// is a failed check.
-pub(super) fn conclude(finished: &FinishedSession) -> Result<Answer> {
+pub(super) fn conclude(finished: &FinishedSession) -> Result<Exit> {
     if !finished.is_complete() {
         bail!(
             "the session ended early: {}; its record is in {}, and the same command with --resume runs the runs that \
@@ -56,5 +48,5 @@ pub(super) fn conclude(finished: &FinishedSession) -> Result<Answer> {
         );
     }
     let reached = finished.result.derived.summary.time_to_accuracy_seconds.median.is_some();
-    Ok(if reached { Answer::Done } else { Answer::NotSo })
+    Ok(if reached { Exit::Success } else { Exit::CheckFailed })
 }

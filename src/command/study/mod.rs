@@ -2,27 +2,25 @@
 
 mod progress;
 
-use std::time::Duration;
-
-use anyhow::Result;
-
-use crate::cli::Study;
+use crate::args::Study;
 use crate::clock::MonotonicClock;
-use crate::command::{Answer, interrupt};
+use crate::command::exit::Exit;
+use crate::command::interrupt;
 use crate::hardware::Machine;
-use crate::printer::{answer, answer_text, note};
+use crate::hint::Result;
 use crate::session::{self, default_threads};
 use crate::study::{
     self, Forecast, Records, StudyError, StudyFile, StudyFolder, StudyOptions, StudyPlan, TrainingHardware,
 };
+use crate::terminal::{answer, answer_text, note};
 
 use progress::StudyProgress;
 
 /// Runs the command.
-pub(super) fn study(arguments: &Study, clock: &MonotonicClock) -> Result<Answer> {
+pub(super) fn study(arguments: &Study, clock: &MonotonicClock) -> Result<Exit> {
     let file = StudyFile::read(&arguments.file)?;
     let track = file.choose_track(arguments.track.as_deref())?;
-    let task = session::task(track, arguments.manifest.as_deref())?;
+    let task = session::task(track, arguments.own.manifest.as_deref())?;
     let plan = StudyPlan::new(file, task, arguments.runs)?;
     let folder = StudyFolder::new(&plan, arguments.out.as_deref());
     if arguments.dry_run {
@@ -47,21 +45,21 @@ pub(super) fn study(arguments: &Study, clock: &MonotonicClock) -> Result<Answer>
 
 fn run(plan: &StudyPlan, folder: &StudyFolder, arguments: &Study, clock: &MonotonicClock) -> Result<Records> {
     let options = StudyOptions {
-        device: arguments.device,
-        threads: arguments.threads,
-        data: arguments.data.clone(),
-        hang_after: Duration::from_secs(arguments.hang_after),
+        device: arguments.trainer.device,
+        threads: arguments.trainer.threads,
+        data: arguments.trainer.data.clone(),
+        hang_after: arguments.trainer.hang_after,
     };
     let mut progress = StudyProgress::new();
     let prepared = study::prepare(plan, folder, &options, &mut progress)?;
     Ok(prepared.run(clock, &mut progress, interrupt::catch()?)?)
 }
 
-fn outline(plan: &StudyPlan, folder: &StudyFolder, arguments: &Study) -> Result<Answer> {
+fn outline(plan: &StudyPlan, folder: &StudyFolder, arguments: &Study) -> Result<Exit> {
     let records = folder.read(plan)?;
     let machine = Machine::read();
-    let threads = arguments.threads.unwrap_or_else(|| default_threads(&machine));
-    let forecast = Forecast::find(plan, &TrainingHardware::new(&machine, arguments.device, threads));
+    let threads = arguments.trainer.threads.unwrap_or_else(|| default_threads(&machine));
+    let forecast = Forecast::find(plan, &TrainingHardware::new(&machine, arguments.trainer.device, threads));
     answer_text(&study::outline(plan, records.as_ref(), forecast.as_ref()));
-    Ok(Answer::Done)
+    Ok(Exit::Success)
 }

@@ -5,24 +5,23 @@ use std::io::{IsTerminal as _, stderr};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::command::progress::print_note;
-use crate::command::watching::Watching;
 use crate::dataset;
-use crate::printer::note;
 use crate::session::Note;
 use crate::study::{Estimator, PlannedRun, Records, RunRecord, StudyObserver, StudyPlan};
+use crate::terminal::{DatasetProgress, note};
 use crate::units::{Target, human_seconds};
 use crate::run_log::{Epoch, Event, TrainerStart};
 
 /// An observer that prints: first of the data set, then of the runs.
 pub(super) struct StudyProgress {
-    data_set: Watching,
+    data_set: DatasetProgress,
     runs: Option<RunsProgress>,
 }
 
 impl StudyProgress {
     /// Nothing is shown before there is something to show.
     pub(super) fn new() -> Self {
-        Self { data_set: Watching::begin(), runs: None }
+        Self { data_set: DatasetProgress::begin(), runs: None }
     }
 }
 
