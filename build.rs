@@ -1,4 +1,4 @@
-//! Gives the trainer program an rpath to libtorch, and both programs the commit they were built from.
+//! Tells the program the commit that it was built from.
 
 #[path = "build/commit.rs"]
 mod commit;
@@ -12,9 +12,4 @@ fn main() {
         println!("cargo:rerun-if-changed={}", file.display());
     }
     println!("cargo:rustc-env=HLB_BENCH_COMMIT={}", checkout.commit());
-    if let Ok(folder) = std::env::var("DEP_TCH_LIBTORCH_LIB") {
-        println!("cargo:rustc-link-arg-bin=hlb-bench-trainer=-Wl,-rpath,{folder}");
-        println!("cargo:rustc-link-arg-tests=-Wl,-rpath,{folder}");
-        println!("cargo:rustc-link-arg-benches=-Wl,-rpath,{folder}");
-    }
 }

@@ -7,7 +7,7 @@
 
 use std::path::PathBuf;
 
-use hlb_bench::dataset::{Resize, decode_all};
+use hlb_data::{Resize, decode_all};
 
 const PASSES: usize = 5;
 

@@ -4,13 +4,14 @@
 use schemars::{JsonSchema, schema_for};
 use serde_json::{Value, json};
 
-use crate::dataset::Manifest;
-use crate::history::History;
-use crate::leaderboard::retractions_schema;
-use crate::recipe::Recipe;
-use crate::study::StudyFile;
-use crate::track::Track;
-use crate::{peak, price};
+use hlb_data::Manifest;
+use hlb_board::external::History;
+use hlb_board::retractions_schema;
+use hlb_recipe::Recipe;
+use hlb_study::StudyFile;
+use hlb_data::track::Track;
+use hlb_machine::peak;
+use hlb_machine::price;
 
 /// Kind of file.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -82,7 +83,7 @@ fn variant() -> Value {
             "description": "Who made it.", "type": "array", "items": {"type": "string", "maxLength": 80}, "minItems": 1, "maxItems": 20
         },
         "description": {"description": "The idea in a sentence.", "type": "string", "maxLength": 400},
-        "extends": {"description": "Shipped recipe that it is laid over.", "enum": crate::variant::recipe_names()},
+        "extends": {"description": "Shipped recipe that it is laid over.", "enum": hlb_recipe::variant::recipe_names()},
     });
     let mut schema = titled_overlay("A variant for hlb-bench", keys);
     schema["description"] =

@@ -3,7 +3,7 @@
 //! Run with `-rss_limit_mb=2048 -malloc_limit_mb=1024`: what an image may cost in memory is bounded.
 #![no_main]
 
-use hlb_bench::dataset::{MOST_PIXELS, decode_picture};
+use hlb_data::{MOST_PIXELS, decode_picture};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

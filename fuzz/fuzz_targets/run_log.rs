@@ -3,12 +3,12 @@
 
 use std::sync::LazyLock;
 
-use hlb_bench::ground::Ground;
-use hlb_bench::hardware::Machine;
-use hlb_bench::recipe::Recipe;
-use hlb_bench::result::{Basis, derive};
-use hlb_bench::run_log::RunLog;
-use hlb_bench::track;
+use hlb_data::task::Ground;
+use hlb_machine::Machine;
+use hlb_recipe::Recipe;
+use hlb_result::{Basis, derive};
+use hlb_protocol::run_log::RunLog;
+use hlb_data::track;
 use libfuzzer_sys::fuzz_target;
 
 static AROUND: LazyLock<(Machine, Ground, Recipe)> = LazyLock::new(|| {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::leaderboard::BaseUrl;
+use hlb_board::BaseUrl;
 
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
@@ -89,8 +89,8 @@ pub(crate) struct Leaderboard {
     /// Folder of study reports that the site publishes and links
     #[arg(long, value_name = "DIR", default_value = "studies/reports")]
     pub(crate) studies: PathBuf,
-    /// Where the site is published, with http:// or https://; with it come a sitemap and whole
-    /// addresses in its files
+    /// Where the site is published, with http:// or https://; with it the feed has whole
+    /// addresses
     #[arg(long, value_name = "URL")]
     pub(crate) base_url: Option<BaseUrl>,
     /// Exit with 0 although entries were rejected; they are listed all the same
@@ -106,12 +106,11 @@ pub(crate) struct Leaderboard {
     /// Build again whenever the submissions change, until Ctrl-C
     #[arg(long)]
     pub(crate) watch: bool,
-    /// Folder that remembers builds, so that one of the same submissions takes no time [default: in
-    /// the user's cache folder]
-    #[arg(long, value_name = "DIR")]
+    /// Has no effect: every build verifies every entry
+    #[arg(long, value_name = "DIR", hide = true)]
     pub(crate) cache: Option<PathBuf>,
-    /// Verify every entry and compare every file, whatever is remembered
-    #[arg(long, conflicts_with = "cache")]
+    /// Has no effect: every build verifies every entry
+    #[arg(long, hide = true, conflicts_with = "cache")]
     pub(crate) no_cache: bool,
     /// Threads [default: one for each core]; the site does not depend on how many
     #[arg(long, value_name = "N")]

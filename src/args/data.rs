@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use crate::args::session::OwnDataset;
-use crate::dataset::Place;
+use hlb_data::Place;
 
 /// What to do with data sets.
 #[derive(Debug, Subcommand)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::{EnumValueParser, RangedU64ValueParser, TypedValueParser as _};
 
-use crate::job::DeviceChoice;
+use hlb_protocol::job::DeviceChoice;
 
 /// Arguments of `submit`.
 #[derive(Debug, Args)]

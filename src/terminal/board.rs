@@ -1,17 +1,13 @@
 //! What came of building or checking the site, in words.
 
-use crate::leaderboard::{Built, Differences, Rejected};
+use hlb_board::{Built, Differences, Rejected};
 use crate::terminal::printer::{Label, answer, labelled, note};
-use crate::text::show;
+use hlb_core::text::show;
 
 /// Prints what came of a build.
 pub(crate) fn print_built(built: &Built) {
-    if let Some(problem) = &built.cache_problem {
-        labelled(Label::Warning, &format!("nothing is remembered of this build: {problem}"));
-    }
     print_rejected(&built.rejected);
-    let current = if built.was_current { ", and nothing had changed" } else { "" };
-    note(&format!("{} entries, {} rejected{current}", built.entries, built.rejected.len()));
+    note(&format!("{} entries, {} rejected", built.entries, built.rejected.len()));
 }
 
 /// Prints which entries were rejected, and why.

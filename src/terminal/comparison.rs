@@ -1,9 +1,9 @@
 //! A comparison in words.
 
-use crate::result::{ComparedSession, Comparison, Conclusion, PairedReference, SIGNIFICANCE, TimeRatio};
-use crate::stats::{Estimate, Interval};
-use crate::tree::Change;
-use crate::units::human_seconds;
+use hlb_result::{ComparedSession, Comparison, Conclusion, PairedReference, SIGNIFICANCE, TimeRatio};
+use hlb_core::stats::{Estimate, Interval};
+use hlb_core::tree::Change;
+use hlb_core::units::human_seconds;
 
 /// The lines for people.
 pub(crate) fn describe_comparison(comparison: &Comparison) -> String {

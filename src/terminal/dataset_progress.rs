@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::dataset::Watch;
+use hlb_data::Watch;
 use crate::terminal::note;
 
 /// The bar of a data set.

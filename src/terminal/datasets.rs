@@ -3,10 +3,10 @@
 use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
-use crate::dataset::{self, DatasetError, Folder, Held, Manifest, Prepared};
+use hlb_data::{self as dataset, DatasetError, Folder, Held, Manifest, Prepared};
 use crate::terminal::failure::print_as;
 use crate::terminal::printer::{Label, answer};
-use crate::text::show;
+use hlb_core::text::show;
 
 /// A data set in the list.
 pub(crate) struct Listed<'a> {

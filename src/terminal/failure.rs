@@ -1,6 +1,6 @@
 //! Turns a failure into the lines that its reader sees: what, why, and what to do next.
 
-use crate::hint::{Failure, Hint};
+use hlb_core::hint::{Failure, Hint};
 use crate::terminal::printer::{Label, labelled, note};
 
 /// Prints a failure with its causes and its hint.

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use crate::text::show_capped;
+use hlb_core::text::show_capped;
 
 /// Most characters of a cell.
 const CELL_CAP: usize = 400;

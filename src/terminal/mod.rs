@@ -9,6 +9,9 @@ mod markdown;
 mod power;
 mod printer;
 mod proposal;
+mod session_progress;
+mod study_progress;
+mod summary;
 mod verdict;
 
 pub(crate) use board::{print_built, print_differences, print_rejected};
@@ -19,4 +22,7 @@ pub(crate) use failure::{print_as, print_failure};
 pub(crate) use power::describe_power;
 pub(crate) use printer::{Label, answer, answer_text, answer_text_to, labelled, note};
 pub(crate) use proposal::print_proposal;
+pub(crate) use session_progress::SessionProgress;
+pub(crate) use study_progress::StudyProgress;
+pub(crate) use summary::print_summary;
 pub(crate) use verdict::Verdict;

@@ -1,7 +1,7 @@
 //! What it takes to show a gain, in words.
 
-use crate::result::{Bill, GainForecast, MOST_RUNS, PowerReport, RunsForecast, TimesFacts};
-use crate::units::{human_percent, human_seconds};
+use hlb_result::{Bill, GainForecast, MOST_RUNS, PowerReport, RunsForecast, TimesFacts};
+use hlb_core::units::{human_percent, human_seconds};
 
 /// The lines for people.
 pub(crate) fn describe_power(report: &PowerReport) -> String {

@@ -4,7 +4,7 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use crate::artifact::{ArtifactError, write_atomic};
+use hlb_core::artifact::{ArtifactError, write_atomic};
 
 /// Writes a line that was asked for. It is not an error if the reader has gone.
 pub(crate) fn answer(line: &str) {

@@ -6,10 +6,10 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::leaderboard::SIGNERS_FILE;
-use crate::result::REPRODUCTIONS_FOLDER;
+use hlb_board::SIGNERS_FILE;
+use hlb_result::REPRODUCTIONS_FOLDER;
 use crate::terminal::note;
-use crate::text::is_hidden;
+use hlb_core::text::is_hidden;
 
 /// Prints how the folder that was filed on this board becomes a pull request. There are no commands
 /// for a board outside of a git repository, or one that git ignores.

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::hint::Hint as _;
-use crate::result::{Entry, EntryError, Trust};
+use hlb_core::hint::Hint as _;
+use hlb_result::{Entry, EntryError, Trust};
 use crate::terminal::failure::print_hint;
 use crate::terminal::markdown;
 use crate::terminal::printer::answer;
-use crate::units::human_seconds;
+use hlb_core::units::human_seconds;
 
 /// Columns of the table in Markdown.
 const COLUMNS: [&str; 6] = ["entry", "verdict", "trust", "signed by", "time-to-accuracy", "what is wrong"];
@@ -48,7 +48,7 @@ impl<'a> Verdict<'a> {
             .signer()
             .map_or_else(String::new, |signer| format!(" by {} ({})", signer.principal, signer.fingerprint));
         let word = if self.is_good() { "VERIFIED" } else { "UNSIGNED, otherwise in order:" };
-        format!("{word} {}: {}, {}{signer}", entry.folder.display(), time(entry), entry.trust.words())
+        format!("{word} {}: {}, {}{signer}", entry.folder.display(), time(entry), entry.trust.as_str())
     }
 
     /// The head of a table in Markdown.
@@ -67,7 +67,7 @@ impl<'a> Verdict<'a> {
         markdown::line(&[
             markdown::foreign(&self.folder.to_string_lossy()),
             word.to_owned(),
-            entry.map_or_else(String::new, |entry| entry.trust.words().to_owned()),
+            entry.map_or_else(String::new, |entry| entry.trust.as_str().to_owned()),
             markdown::foreign(self.principal().unwrap_or_default()),
             entry.map_or_else(String::new, time),
             markdown::foreign(&self.problem().unwrap_or_default()),
@@ -80,7 +80,7 @@ impl<'a> Verdict<'a> {
         json!({
             "entry": self.folder.display().to_string(),
             "verified": self.is_good(),
-            "trust": entry.map(|entry| entry.trust.words()),
+            "trust": entry.map(|entry| entry.trust.as_str()),
             "principal": self.principal(),
             "result_sha256": entry.map(|entry| entry.result_sha256),
             "problem": self.problem(),

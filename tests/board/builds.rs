@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use hlb_bench::leaderboard::{Build, Built, SiteOptions, Workers};
+use hlb_board::{Build, Built, SiteOptions, Workers};
 
 use crate::support::context::{Answer, Context, answer};
 use crate::support::fixture::{Fixture, Hand, Spec};

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use chrono::DateTime;
-use hlb_bench::leaderboard::{self, Board, Row, SiteOptions, records};
+use hlb_board::{self as leaderboard, Board, Row, SiteOptions, records};
 use roxmltree::{Document, Node};
 use serde_json::Value;
 
@@ -98,7 +98,7 @@ fn entries_say_what_the_board_says() {
     let fixture = full();
     let (board, entries) = (fixture.board(), entries(&build(&fixture, &SiteOptions::default())));
     assert_eq!(entries["schema"], 1);
-    assert_eq!(entries["rules_version"], hlb_bench::rules::RULES_VERSION);
+    assert_eq!(entries["rules_version"], hlb_core::rules::RULES_VERSION);
     let listed = entries["entries"].as_array().expect("a list");
     assert!(listed.iter().map(|entry| entry["path"].as_str()).eq(rows(&board).map(|row| Some(row.path.as_str()))));
     for (row, entry) in rows(&board).zip(listed) {
@@ -153,7 +153,7 @@ fn every_kind_of_figure_is_in_the_entries() {
     assert_eq!((&reference["reproductions"], &reference["reproductions_agreeing"]), (&2.into(), &1.into()));
     assert_eq!(reference["reproduced_by"], "runner@example");
     let level = row("reference").tied_with_next.as_ref().expect("tied with its twin");
-    let p = hlb_bench::stats::rounded_up_p(level.p.expect("ten runs"));
+    let p = hlb_core::stats::rounded_up_p(level.p.expect("ten runs"));
     assert!(reference["level_with_next"] == level.name && same_value(&reference["level_with_next_p"], &p.into()));
     let smoother = of(&entries, "shapes/2026-03-14-smoother");
     let ratio = row("smoother").entry.result.derived.calibration.as_ref().and_then(|found| found.time_ratio);
@@ -348,7 +348,7 @@ fn the_feed_is_atom_and_holds_the_records() {
 #[test]
 fn every_character_that_a_text_may_hold_can_stand_in_a_feed() {
     let in_xml = |one: &char| matches!(one, '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
-    let shown = (char::MIN..=char::MAX).filter(|one| !hlb_bench::text::is_hidden(*one));
+    let shown = (char::MIN..=char::MAX).filter(|one| !hlb_core::text::is_hidden(*one));
     assert_eq!(shown.filter(|one| !in_xml(one)).collect::<Vec<_>>(), []);
 }
 
@@ -377,7 +377,7 @@ fn each_track_has_a_badge_with_its_record() {
         let texts: Vec<&str> = named("text").filter_map(|node| node.text()).collect();
         let best = track.rows.iter().find(|row| row.rank == Some(1));
         let time = best.and_then(|row| row.entry.result.derived.summary.time_to_accuracy_seconds.median);
-        let time = time.map_or_else(|| "no record yet".to_owned(), hlb_bench::units::human_seconds);
+        let time = time.map_or_else(|| "no record yet".to_owned(), hlb_core::units::human_seconds);
         assert_eq!(texts.last(), Some(&time.as_str()), "{}", track.track.id);
         let title = named("title").next().and_then(|node| node.text()).expect("a title");
         assert!(title.contains(&time) && title.starts_with(&track.track.id), "{title}");

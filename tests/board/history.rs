@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use hlb_bench::history::{self, History, Qualifier, Row};
-use hlb_bench::yaml;
+use hlb_board::external::{self as history, History, Qualifier, Row};
+use hlb_core::yaml;
 
 fn board(id: &str) -> History {
     history::shipped().into_iter().find(|board| board.id.as_str() == id).expect(id)

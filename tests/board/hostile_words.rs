@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use hlb_bench::text::SafeText;
+use hlb_core::text::SafeText;
 
 use crate::support::fixture::{Fixture, Spec, gpu_machine, price};
 
@@ -208,6 +208,6 @@ pub(crate) fn board(all: &[String]) -> Fixture {
 fn hidden_characters_get_into_no_text() {
     for words in HIDDEN {
         assert!(words.parse::<SafeText<400>>().is_err(), "{words:?} is a safe text");
-        assert!(hlb_bench::yaml::emit(words).is_err(), "{words:?} gets into a result");
+        assert!(hlb_core::yaml::emit(words).is_err(), "{words:?} gets into a result");
     }
 }

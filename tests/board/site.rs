@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use hlb_bench::hardware::GpuSample;
-use hlb_bench::hint::Hint as _;
-use hlb_bench::leaderboard::{self, SiteError};
-use hlb_bench::price::Table;
+use hlb_machine::GpuSample;
+use hlb_core::hint::Hint as _;
+use hlb_board::{self as leaderboard, SiteError};
+use hlb_machine::price::Table;
 use html5gum::{HtmlString, Token, Tokenizer};
 
 use crate::board::hostile_words;
@@ -150,7 +150,7 @@ fn the_same_submissions_give_the_same_bytes_wherever_they_lie() {
 }
 
 fn leaderboard_tracks() -> usize {
-    hlb_bench::track::all().len()
+    hlb_data::track::all().len()
 }
 
 #[test]
@@ -301,7 +301,7 @@ fn an_entry_page_shows_curves_differences_and_commands() {
     let tags = tags(page);
     assert!(named(&tags, "polyline") >= 10 && named(&tags, "circle") >= 9, "a curve a run, and where it reached");
     let text = text(page);
-    let reference = hlb_bench::variant::shipped("hlb-shapes").expect("shipped");
+    let reference = hlb_recipe::variant::shipped("hlb-shapes").expect("shipped");
     let changed = |key: &str, before: f64, after: f64| format!("{key} {before} {after}");
     for expected in [
         &changed("loss.label_smoothing", reference.loss.label_smoothing, 0.31),
@@ -453,7 +453,7 @@ fn cost_is_stated_as_of_the_session_and_as_of_the_newest_prices() {
     let then = table.find(RENTED, "2026-03-14").expect("tabled");
     let now = table.on(&then, table.newest_day()).expect("tabled");
     assert!((then.usd_per_hour - now.usd_per_hour).abs() > 0.01, "the test needs a price that changed");
-    let seen_on = |price: &hlb_bench::price::Price| price.date.as_ref().expect("dated").to_string();
+    let seen_on = |price: &hlb_machine::price::Price| price.date.as_ref().expect("dated").to_string();
     let session = format!("the session's day, 2026-03-14 {} ${:.2}", seen_on(&then), then.usd_per_hour);
     let newest =
         format!("{}, this page's newest prices {} ${:.2}", table.newest_day(), seen_on(&now), now.usd_per_hour);
@@ -500,7 +500,7 @@ fn a_reproduction_whose_folder_has_a_strange_name_is_published_under_its_digest(
     assert_holds(&entry, &["agrees runner@example", "Its folder's name cannot be used in a command"]);
     assert!(!entry.contains("touch"), "{entry}");
     let result = fs::read(folder.join("reproductions/a; touch pwned/result.yaml")).expect("there");
-    let digest = hlb_bench::artifact::sha256_hex(&result).to_string();
+    let digest = hlb_core::artifact::sha256_hex(&result).to_string();
     let site = fixture.beside("site/entries/shapes/2026-03-14-first/reproductions");
     let names: Vec<PathBuf> = files(&site).into_keys().collect();
     assert_eq!(names.len(), 5, "{names:?}");

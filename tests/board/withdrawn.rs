@@ -5,7 +5,7 @@
 use std::fs;
 
 use chrono::Utc;
-use hlb_bench::leaderboard::{self, BoardError, RETRACTIONS_FILE, read_signers};
+use hlb_board::{self as leaderboard, BoardError, RETRACTIONS_FILE, read_signers};
 
 use crate::support::fixture::{Fixture, Spec};
 

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use hlb_bench::history::{self, History, Row};
-use hlb_bench::interop::dawnbench::Kind;
+use hlb_board::external::{self as history, History, Row};
+use hlb_interop::dawnbench::Kind;
 
 use crate::support::context::{Answer, Context};
 

@@ -6,10 +6,10 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use hlb_bench::history;
-use hlb_bench::result::{Entry, RunFigures, check_entry};
-use hlb_bench::run_log::Arm;
-use hlb_bench::signing::AllowedSigners;
+use hlb_board::external as history;
+use hlb_result::{Entry, RunFigures, check_entry};
+use hlb_protocol::run_log::Arm;
+use hlb_result::signing::AllowedSigners;
 use serde_json::Value;
 
 use crate::support::context::{Answer, Context};

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use hlb_bench::hardware::{GpuSample, Machine, Sample, Sampler, ThrottleReason};
+use hlb_machine::{GpuSample, Machine, Sample, Sampler, ThrottleReason};
 use serde_json::Value;
 
 /// Set in the process that a test starts of itself.

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use hlb_bench::arrays::ArrayShapes;
-use hlb_bench::recipe::{Evaluate, Parameters, Recipe};
-use hlb_bench::schema::{self, Subject};
-use hlb_bench::variant;
-use hlb_bench::work::Work;
+use hlb_data::arrays::ArrayShapes;
+use hlb_recipe::{Evaluate, Parameters, Recipe};
+use crate::schema::{self, Subject};
+use hlb_recipe::variant;
+use hlb_data::flops::Work;
 
 use crate::support::context::{Context, VARIANT};
 

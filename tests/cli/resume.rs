@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hlb_bench::result::{ResultFile, Warning};
-use hlb_bench::run_log::{Arm, LoggedRun, Outcome, RunLog, whole_lines};
+use hlb_result::{ResultFile, Warning};
+use hlb_protocol::run_log::{Arm, LoggedRun, Outcome, RunLog, whole_lines};
 
 use crate::support::archive::Numbers;
 use crate::support::simulated::{Stage, alive, wait_until};
@@ -146,7 +146,7 @@ impl Case {
 
     fn check_warning(&self, stage: &Stage, times: usize, abandoned: usize) {
         let text = stage.result(&self.sessions).unwrap();
-        let result: ResultFile = hlb_bench::yaml::parse(text.as_bytes(), "result.yaml").unwrap();
+        let result: ResultFile = hlb_core::yaml::parse(text.as_bytes(), "result.yaml").unwrap();
         let said = result.derived.warnings.iter().find_map(|warning| match warning {
             Warning::Resumed { times, abandoned_runs } => Some((*times as usize, *abandoned_runs as usize)),
             _ => None,

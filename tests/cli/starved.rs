@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use hlb_bench::run_log::{RunLog, whole_lines};
+use hlb_protocol::run_log::{RunLog, whole_lines};
 
 use crate::support::archive::imagenette;
 use crate::support::context::{Answer, Context, answer};

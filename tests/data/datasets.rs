@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use hlb_bench::dataset::{self, Resize, count_duplicates};
+use hlb_data::{self as dataset, Resize, count_duplicates};
 
 use crate::support::archive::{MadeArchive, Numbers, cifar, gzip, imagenette, jpeg, tar_gz};
 use crate::support::context::{Answer, Context};
@@ -203,7 +203,7 @@ fn a_superseded_archive_is_recognized_and_named() {
     let mistaken = format!(
         "confirmed: true, mistaken_for: [{{bytes: {}, sha256: \"{}\", is: \"the archive from before the re-pack\"}}]}}",
         old.bytes.len(),
-        hlb_bench::artifact::sha256_hex(&old.bytes)
+        hlb_core::artifact::sha256_hex(&old.bytes)
     );
     context.write("made.yaml", new.manifest.replace("confirmed: true}", &mistaken));
     context.write("old.tgz", &old.bytes);
@@ -257,8 +257,8 @@ fn a_class_with_a_picture_too_few_is_named() {
 
 /// The digest in the manifest is right and the archive is not what it should be.
 fn refused_archive(context: &Context, made: &MadeArchive, bytes: &[u8], expected: &str) {
-    let right = [made.bytes.len().to_string(), hlb_bench::artifact::sha256_hex(&made.bytes).to_string()];
-    let wrong = [bytes.len().to_string(), hlb_bench::artifact::sha256_hex(bytes).to_string()];
+    let right = [made.bytes.len().to_string(), hlb_core::artifact::sha256_hex(&made.bytes).to_string()];
+    let wrong = [bytes.len().to_string(), hlb_core::artifact::sha256_hex(bytes).to_string()];
     let manifest = made.manifest.replace(&right[0], &wrong[0]).replace(&right[1], &wrong[1]);
     context.write("m.yaml", manifest);
     context.write("a.tgz", bytes);
@@ -321,8 +321,8 @@ fn prepared_arrays_are_the_same_from_every_order_and_come_back_from_the_cache() 
     reversed.reverse();
     let other = tar_gz(&reversed);
     let manifest = made.manifest.replace(&made.bytes.len().to_string(), &other.len().to_string()).replace(
-        &hlb_bench::artifact::sha256_hex(&made.bytes).to_string(),
-        &hlb_bench::artifact::sha256_hex(&other).to_string(),
+        &hlb_core::artifact::sha256_hex(&made.bytes).to_string(),
+        &hlb_core::artifact::sha256_hex(&other).to_string(),
     );
     context.write("reversed/imagenette2-160.tgz", other);
     context.write("reversed/m.yaml", manifest.replace("made-imagenette", "made-reversed"));
@@ -375,8 +375,8 @@ fn a_picture_that_is_none_is_named() {
     bytes.truncate(200);
     let (path, bytes) = (path.clone(), tar_gz(&made.members));
     let manifest = made.manifest.replace(&made.bytes.len().to_string(), &bytes.len().to_string()).replace(
-        &hlb_bench::artifact::sha256_hex(&made.bytes).to_string(),
-        &hlb_bench::artifact::sha256_hex(&bytes).to_string(),
+        &hlb_core::artifact::sha256_hex(&made.bytes).to_string(),
+        &hlb_core::artifact::sha256_hex(&bytes).to_string(),
     );
     context.write("m.yaml", manifest);
     context.write("a.tgz", bytes);

@@ -4,9 +4,9 @@ use std::fs::{self, File};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use hlb_bench::artifact::{Sha256Hex, sha256_hex};
-use hlb_bench::dataset::{DownloadError, Patience, Published, download_with};
-use hlb_bench::hint::Hint as _;
+use hlb_core::artifact::{Sha256Hex, sha256_hex};
+use hlb_data::{DownloadError, Patience, Published, download_with};
+use hlb_core::hint::Hint as _;
 use proptest::prelude::*;
 use tempfile::TempDir;
 

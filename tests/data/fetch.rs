@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use hlb_bench::dataset;
+use hlb_data as dataset;
 
 use crate::support::context::Context;
 

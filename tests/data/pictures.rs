@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use hlb_bench::dataset::{PictureError, Resize, Resizer, decode_picture};
+use hlb_data::{PictureError, Resize, Resizer, decode_picture};
 use serde_json::Value;
 
 /// Runs the Python that has Pillow.

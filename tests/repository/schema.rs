@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use hlb_bench::ground::Ground;
-use hlb_bench::{track, variant};
+use hlb_data::task::Ground;
+use hlb_data::track;
+use hlb_recipe::variant;
 
 #[test]
 fn every_track_has_its_reference_and_its_data_set() {

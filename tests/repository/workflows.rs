@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use hlb_bench::yaml;
+use hlb_core::yaml;
 use serde_json::{Map, Value, json};
 
 const WORKFLOWS: [&str; 5] = ["advisories.yml", "benchmark.yml", "ci.yml", "pages.yml", "verify.yml"];

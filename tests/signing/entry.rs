@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use hlb_bench::artifact::{sha256_hex, write_atomic};
-use hlb_bench::price::{Price, Table};
-use hlb_bench::recipe::Recipe;
-use hlb_bench::result::{EntryError, ResultFile, Trust, check_entry};
-use hlb_bench::signing::AllowedSigners;
-use hlb_bench::yaml;
+use hlb_core::artifact::{sha256_hex, write_atomic};
+use hlb_machine::price::{Price, Table};
+use hlb_recipe::Recipe;
+use hlb_result::{EntryError, ResultFile, Trust, check_entry};
+use hlb_result::signing::AllowedSigners;
+use hlb_core::yaml;
 
 use crate::support::context::Context;
 use crate::support::fixture::{Fixture, Hand, Spec};

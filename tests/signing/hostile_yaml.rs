@@ -4,9 +4,9 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use hlb_bench::hint::Hint as _;
-use hlb_bench::text::{Id, SafeText};
-use hlb_bench::yaml::{self, YamlError};
+use hlb_core::hint::Hint as _;
+use hlb_core::text::{Id, SafeText};
+use hlb_core::yaml::{self, YamlError};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;

@@ -9,8 +9,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeZone, Utc};
-use hlb_bench::hint::Hint as _;
-use hlb_bench::signing::{
+use hlb_core::hint::Hint as _;
+use hlb_result::signing::{
     AllowedSigners, ArmorError, GitError, KeyChoice, KeyType, RERUN_NAMESPACE, RESULT_NAMESPACE, SignError,
     SignatureError, Signer, SomeSigner, ToolError, Tools, WhyNot, Zeroizing, armor, keygen, verify, verify_any_signer,
 };

@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use hlb_bench::artifact::sha256_hex;
-use hlb_bench::hardware::GpuSample;
-use hlb_bench::result::{LOG_FILE, RESULT_FILE, ResultFile, Warning, derive};
-use hlb_bench::run_log::{Event, LogLine, RunLog};
-use hlb_bench::yaml;
+use hlb_core::artifact::sha256_hex;
+use hlb_machine::GpuSample;
+use hlb_result::{LOG_FILE, RESULT_FILE, ResultFile, Warning, derive};
+use hlb_protocol::run_log::{Event, LogLine, RunLog};
+use hlb_core::yaml;
 
 use crate::support::fixture::{Fixture, Hand, Spec, gpu_machine, gpu_sample, sample};
 
@@ -25,7 +25,7 @@ fn forge(fixture: &Fixture, folder: &Path, change: impl Fn(&mut LogLine)) -> Res
     let mut result: ResultFile = entry.result.clone();
     result.session.nonce.clone_from(&log.start.nonce);
     (result.log.sha256, result.log.bytes) = (sha256_hex(text.as_bytes()), text.len() as u64);
-    result.derived = derive(hlb_bench::result::Basis { log: &log, ..entry.basis() });
+    result.derived = derive(hlb_result::Basis { log: &log, ..entry.basis() });
     fs::write(folder.join(LOG_FILE), text).unwrap();
     fs::write(folder.join(RESULT_FILE), yaml::emit(&result).unwrap()).unwrap();
     fixture.sign(folder, Hand::Submitter);
@@ -177,7 +177,7 @@ fn a_quiet_machine_earns_no_warning() {
 
 #[test]
 fn what_the_sensors_saw_is_warned_of() {
-    use hlb_bench::hardware::ThrottleReason;
+    use hlb_machine::ThrottleReason;
     let mut machine = gpu_machine();
     machine.gpus[0].power_limit_milliwatts = Some(500_000);
     machine.gpus[0].mig_enabled = Some(true);
@@ -244,7 +244,7 @@ fn energy_is_counted_from_the_start_of_a_run_until_the_target_is_met() {
     fixture.file(&spec);
     let result = fixture.board().tracks[0].rows[0].entry.result.clone();
     let energy = &result.derived.summary.energy;
-    assert_eq!(energy.gpu_method, Some(hlb_bench::result::EnergyMethod::Counter));
+    assert_eq!(energy.gpu_method, Some(hlb_result::EnergyMethod::Counter));
     // 412 W over training and evaluation, the start of the model included.
     let run = &result.derived.runs[3];
     let epochs = f64::from(run.first_reached_epoch.unwrap());
@@ -270,7 +270,7 @@ fn without_a_counter_power_is_integrated_and_without_power_nothing_is_known() {
         let row = board.tracks[0].rows.iter().find(|row| row.path.ends_with(name)).unwrap();
         row.entry.result.derived.summary.energy.clone()
     };
-    assert_eq!(energy("powered").gpu_method, Some(hlb_bench::result::EnergyMethod::IntegratedPower));
+    assert_eq!(energy("powered").gpu_method, Some(hlb_result::EnergyMethod::IntegratedPower));
     assert!(energy("powered").gpu_joules.is_some_and(|joules| joules > 6000.0));
     assert_eq!(energy("blind").gpu_unknown.as_deref(), Some("NVML: not supported"));
     assert_eq!(energy("blind").gpu_joules, None);

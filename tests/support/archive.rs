@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use hlb_bench::artifact::sha256_hex;
+use hlb_core::artifact::sha256_hex;
 
 use crate::support::context::Context;
 

@@ -15,30 +15,30 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use chrono::{DateTime, Utc};
-use hlb_bench::artifact::{Sha256Hex, sha256_hex};
-use hlb_bench::clock::PhaseSeconds;
-use hlb_bench::dataset::{self, Manifest};
-use hlb_bench::ground::Ground;
-use hlb_bench::hardware::{Gpu, GpuSample, Host, HostSample, Machine, Sample};
-use hlb_bench::leaderboard::{self, Board, SIGNERS_FILE, read_signers};
-use hlb_bench::price::Price;
-use hlb_bench::recipe::Recipe;
-use hlb_bench::result::{
+use hlb_core::artifact::{Sha256Hex, sha256_hex};
+use hlb_core::clock::PhaseSeconds;
+use hlb_data::{self as dataset, Manifest};
+use hlb_data::task::Ground;
+use hlb_machine::{Gpu, GpuSample, Host, HostSample, Machine, Sample};
+use hlb_board::{self as leaderboard, Board, SIGNERS_FILE, read_signers};
+use hlb_machine::price::Price;
+use hlb_recipe::Recipe;
+use hlb_result::{
     Basis, DatasetFacts, HarnessFacts, LOG_FILE, LibtorchFacts, LogFacts, RECIPE_FILE, REPRODUCTIONS_FOLDER,
     RESULT_FILE, RESULT_SCHEMA, ReferenceFacts, ResultFile, SIGNATURE_FILE, SessionFacts, VARIANT_FILE, VariantFacts,
     derive,
 };
-use hlb_bench::rules::RULES_VERSION;
-use hlb_bench::run_log::{
+use hlb_core::rules::RULES_VERSION;
+use hlb_protocol::run_log::{
     Arm, TrainingLength, Epoch, Event, LOG_SCHEMA, LogLine, Outcome, RunLog, RunStart, RunStop, SessionStart, TrainerStart,
 };
-use hlb_bench::seed;
-use hlb_bench::signing::{self, KeyChoice, RERUN_NAMESPACE, RESULT_NAMESPACE, Signer};
-use hlb_bench::text::SafeText;
-use hlb_bench::track::{self, Track};
-use hlb_bench::units::{Accuracy, Target};
-use hlb_bench::variant::{self, Variant};
-use hlb_bench::yaml;
+use hlb_core::seed;
+use hlb_result::signing::{self, KeyChoice, RERUN_NAMESPACE, RESULT_NAMESPACE, Signer};
+use hlb_core::text::SafeText;
+use hlb_data::track::{self, Track};
+use hlb_core::units::{Accuracy, Target};
+use hlb_recipe::variant::{self, Variant};
+use hlb_core::yaml;
 
 /// Whose signature an entry carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

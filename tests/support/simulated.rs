@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use hlb_bench::result::{LOG_FILE, RESULT_FILE};
+use hlb_result::{LOG_FILE, RESULT_FILE};
 
 use crate::support::archive::cifar;
 use crate::support::context::{Answer, Context, VARIANT, answer};

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use hlb_bench::signing::Tools;
+use hlb_result::signing::Tools;
 use tempfile::TempDir;
 
 /// A folder with keys, for one test.

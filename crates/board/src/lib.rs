@@ -1,0 +1,30 @@
+//! The leaderboard: reads entries, ranks them, and renders the site. Files in, files out; nothing else is looked at.
+
+pub mod external;
+mod admission;
+mod board;
+mod build;
+mod error;
+mod median_run;
+mod ranking;
+mod records;
+mod retractions;
+mod sensors;
+mod signers;
+mod site;
+mod workers;
+
+pub use admission::{entry_folders, read, read_with};
+pub use board::{Board, RankedTrack, Rejected, Row, TiedWith};
+pub use build::{Build, BuildError, Built, FileState};
+pub use error::BoardError;
+pub use records::{Record, records};
+pub use retractions::{RETRACTIONS_FILE, Retraction, RetractionError, retractions_schema};
+pub use sensors::{Reading, Sensor, Sensors};
+pub use signers::{SIGNERS_FILE, read_signers, signers_for};
+pub use site::{BaseUrl, BaseUrlError, Differences, SiteError, SiteOptions, compare, write, write_with};
+pub use site::{Pages, human_interval, percentage, plot, ratio, scaled};
+pub use workers::Workers;
+
+/// Where the reports of studies lie in a checkout.
+pub const STUDIES_FOLDER: &str = "studies/reports";

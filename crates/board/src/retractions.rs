@@ -1,0 +1,98 @@
+//! Entries that were retracted by their authors or refuted. They stay on the board, struck through, with the reason.
+//!
+//! `withdrawn.yaml` lies next to the list of signers and is edited by the maintainers only. An entry itself is never edited, for its bytes are signed.
+
+use std::fmt;
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use hlb_core::hint::Hint;
+use hlb_core::text::SafeText;
+use hlb_core::yaml::{self, ReadError, VARIANT_CAP, YamlError};
+
+/// The file, below the submissions.
+pub const RETRACTIONS_FILE: &str = "withdrawn.yaml";
+
+/// An entry that no longer counts.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Retraction {
+    /// Folder of the entry below the submissions, `track/date-name`.
+    pub entry: SafeText<200>,
+    /// Whether its authors retracted it or somebody refuted it.
+    pub verdict: Verdict,
+    /// The day, YYYY-MM-DD.
+    #[schemars(regex(pattern = r"^\d{4}-\d{2}-\d{2}$"))]
+    pub date: SafeText<10>,
+    /// Why, in a sentence without its full stop.
+    pub reason: SafeText<400>,
+}
+
+/// Why an entry no longer counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Its authors retracted it.
+    Withdrawn,
+    /// Others showed that its result is wrong.
+    Refuted,
+}
+
+/// As a reason: `refuted on 2026-05-01: ...`.
+impl fmt::Display for Retraction {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = match self.verdict {
+            Verdict::Withdrawn => "retracted",
+            Verdict::Refuted => "refuted",
+        };
+        write!(formatter, "{verdict} on {}: {}", self.date, self.reason)
+    }
+}
+
+/// Entries of a board that no longer count.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct List {
+    /// The entries, in any order.
+    withdrawn: Vec<Retraction>,
+}
+
+/// The list cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RetractionError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// It is not what it should be.
+    #[error(transparent)]
+    Yaml(#[from] YamlError),
+}
+
+impl Hint for RetractionError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Read(error) => error.hint(),
+            Self::Yaml(error) => error.hint(),
+        }
+    }
+}
+
+/// The schema of such a file.
+pub fn retractions_schema() -> Value {
+    schemars::schema_for!(List).to_value()
+}
+
+/// The list of a board; a missing file is an empty one.
+pub fn read(submissions: &Path) -> Result<Vec<Retraction>, RetractionError> {
+    let path = submissions.join(RETRACTIONS_FILE);
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let bytes = yaml::read(&path, VARIANT_CAP)?;
+    let list: List = yaml::parse(&bytes, &path.display().to_string())?;
+    Ok(list.withdrawn)
+}

@@ -1,0 +1,9 @@
+//! What all drawings share: a frame, scales and ticks, and labelled lines in it. Pure arithmetic.
+
+mod axes;
+mod lines;
+mod scale;
+
+pub use axes::{Axes, Frame};
+pub use lines::{Curve, LineDrawing, extent, polyline};
+pub use scale::{Scale, Tick};

@@ -1,0 +1,80 @@
+//! Why there is no site, or an old one.
+
+use std::io;
+use std::path::PathBuf;
+
+use hlb_core::artifact::ArtifactError;
+use hlb_core::hint::Hint;
+use crate::site::addresses::MARKER;
+use hlb_core::text::show;
+use hlb_core::yaml::ReadError;
+
+/// Why there is no site, or an old one.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SiteError {
+    /// The folder has files that no build wrote.
+    #[error("`{path}` is not empty and has no `{marker}`, so it is not a site that this program wrote", path = show(&path.to_string_lossy()), marker = MARKER)]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The folder cannot be made, listed or tidied.
+    #[error("cannot {step} `{path}`", path = show(&path.to_string_lossy()))]
+    Folder {
+        /// What was tried, as a verb that the path follows.
+        step: &'static str,
+        /// The file or folder it was tried on.
+        path: PathBuf,
+        /// Cause.
+        source: io::Error,
+    },
+    /// A file of the site cannot be written.
+    #[error(transparent)]
+    Write(#[from] ArtifactError),
+    /// A file of an entry cannot be read again.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A file of an entry is not the one that was verified.
+    #[error("`{path}` has changed since it was verified", path = show(&path.to_string_lossy()))]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The page of a study may contain anything.
+    #[error("`{path}` does not begin like the page of a study, so it may contain a script", path = show(&path.to_string_lossy()))]
+    Study {
+        /// The page.
+        path: PathBuf,
+    },
+    /// A path that would lead out of the site.
+    #[error("`{path}` cannot be a path inside the site", path = show(path))]
+    Path {
+        /// The path.
+        path: String,
+    },
+    /// A template does not match its data: a bug.
+    #[error("page `{page}` cannot be rendered", page = show(page))]
+    Render {
+        /// The page.
+        page: String,
+        /// Error of the template engine.
+        source: Box<minijinja::Error>,
+    },
+}
+
+impl Hint for SiteError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Foreign { .. } => Some("name an empty or new folder with `--out`".to_owned()),
+            Self::Study { .. } => Some(
+                "write it again with `hlb-bench study FILE --out FOLDER --report-only`, or remove its folder"
+                    .to_owned(),
+            ),
+            Self::Changed { .. } => Some("build the site again once nothing writes to the submissions".to_owned()),
+            Self::Write(error) => error.hint(),
+            Self::Read(error) => error.hint(),
+            _ => None,
+        }
+    }
+}

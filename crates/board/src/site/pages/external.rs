@@ -1,0 +1,20 @@
+//! External results: what others published before this board, in tables of their own, never ranked with measured rows.
+
+use serde::Serialize;
+
+use crate::external::{self as history, History};
+use crate::board::Board;
+use crate::site::shell::Shell;
+
+/// The page of external results.
+#[derive(Debug, Serialize)]
+pub struct ExternalPage {
+    shell: Shell,
+    boards: Vec<History>,
+}
+
+impl ExternalPage {
+    pub fn new(board: &Board) -> Self {
+        Self { shell: Shell::new(board, 0), boards: history::shipped() }
+    }
+}

@@ -1,0 +1,11 @@
+pub mod yaml;
+pub mod units;
+pub mod tree;
+pub mod text;
+pub mod stats;
+pub mod seed;
+pub mod rules;
+pub mod hint;
+pub mod folders;
+pub mod clock;
+pub mod artifact;

@@ -1,0 +1,52 @@
+//! Data sets: which bytes are the right ones, where they are, and the arrays made of them. Nothing here trains or prints.
+//!
+//! ```text
+//! manifest -> fetch (download, unpack, file_list) -> store -> prepare (idx, cifar, shapes | picture, resize, decode_all) -> cache
+//! ```
+
+pub mod flops;
+pub mod task;
+pub mod track;
+pub mod arrays;
+mod cache;
+mod cifar;
+mod decode_all;
+mod download;
+mod duplicates;
+mod error;
+mod fetch;
+mod file_list;
+mod idx;
+mod manifest;
+mod picture;
+mod prepare;
+mod resize;
+mod shapes;
+mod store;
+mod unpack;
+mod watch;
+
+pub use cache::{Held, cache_folder, held, prune};
+pub use cifar::{CifarError, decode as decode_cifar};
+pub use decode_all::decode_all;
+pub use download::{DownloadError, Patience, Published, download, download_with};
+pub use duplicates::{Duplicates, count_duplicates};
+pub use error::DatasetError;
+pub use fetch::{Fetch, FetchError, Place, prune_downloads};
+pub use file_list::{Difference, ListError};
+pub use idx::{IdxError, decode as decode_idx};
+pub use manifest::{Archive, IdxFile, Manifest, ManifestError, Source, UnknownDataset, all, by_id, is_shipped};
+pub use picture::{MOST_PIXELS, Picture, PictureError, decode as decode_picture};
+pub use prepare::{Prepared, prepare, verify};
+pub use resize::{Resize, Resizer};
+pub use store::{Folder, default_folder, find};
+pub use unpack::{Limits, UnpackError, Unpacked, unpack};
+pub use watch::Watch;
+
+use crate::arrays::Arrays;
+use hlb_core::artifact::{Sha256Hex, sha256_hex};
+
+/// SHA-256 over the decoded arrays: what was trained on, whatever files it came from.
+pub fn content_digest(arrays: &Arrays) -> Sha256Hex {
+    sha256_hex(arrays.bytes())
+}

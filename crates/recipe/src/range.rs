@@ -1,0 +1,65 @@
+//! Ranges of settings, and the error for a value out of its range.
+
+use hlb_core::hint::Hint;
+
+/// A setting out of its range, or two that contradict each other.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{}: {problem}", quoted(paths))]
+pub struct RecipeError {
+    /// Key path, or both key paths of a contradiction.
+    pub paths: Vec<String>,
+    /// What is wrong with it, and which values are right.
+    pub problem: String,
+}
+
+/// The result of a check.
+pub type Checked = Result<(), RecipeError>;
+
+fn quoted(paths: &[String]) -> String {
+    paths.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(" and ")
+}
+
+pub fn refuse(paths: &[&str], problem: &str) -> Checked {
+    Err(RecipeError { paths: paths.iter().map(|path| (*path).to_owned()).collect(), problem: problem.to_owned() })
+}
+
+/// Refuses where `wrong`; `paths` contradict each other.
+pub fn refuse_if(wrong: bool, paths: &[&str], problem: &str) -> Checked {
+    if wrong { refuse(paths, problem) } else { Ok(()) }
+}
+
+pub fn whole(path: &str, value: u32, least: u32, most: u32) -> Checked {
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    refuse(&[path], &format!("is {value}, has to be {least} to {most}"))
+}
+
+pub fn within(path: &str, value: f64, least: f64, most: f64) -> Checked {
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    refuse(&[path], &format!("is {value}, has to be {least} to {most}"))
+}
+
+pub fn above(path: &str, value: f64, floor: f64, most: f64) -> Checked {
+    if value > floor && value <= most {
+        return Ok(());
+    }
+    refuse(&[path], &format!("is {value}, has to be above {floor} and at most {most}"))
+}
+
+pub fn below(path: &str, value: f64, least: f64, ceiling: f64) -> Checked {
+    if value >= least && value < ceiling {
+        return Ok(());
+    }
+    refuse(&[path], &format!("is {value}, has to be at least {least} and below {ceiling}"))
+}
+
+/// Above `floor` and below `ceiling`.
+pub fn between(path: &str, value: f64, floor: f64, ceiling: f64) -> Checked {
+    if value > floor && value < ceiling {
+        return Ok(());
+    }
+    refuse(&[path], &format!("is {value}, has to be above {floor} and below {ceiling}"))
+}

@@ -1,0 +1,273 @@
+//! An entry: the files of its folder, how far it can be trusted, and what can be wrong with it.
+
+use std::path::PathBuf;
+
+use hlb_core::artifact::Sha256Hex;
+use hlb_data::{DatasetError, ManifestError};
+use hlb_data::task::Ground;
+use hlb_core::hint::Hint;
+use hlb_recipe::{Recipe, RecipeError};
+use crate::agreement::Agreement;
+use crate::derive::Basis;
+use crate::file::ResultFile;
+use hlb_protocol::run_log::{RunLog, RunLogError};
+use crate::signing::{RERUN_NAMESPACE, RESULT_NAMESPACE, SignatureError, Verified};
+use hlb_core::text::show;
+use hlb_recipe::variant::VariantError;
+use hlb_core::yaml::{ReadError, YamlError};
+
+/// The result.
+pub const RESULT_FILE: &str = "result.yaml";
+/// Its detached signature.
+pub const SIGNATURE_FILE: &str = "result.yaml.sig";
+/// The variant as submitted.
+pub const VARIANT_FILE: &str = "variant.yaml";
+/// The recipe that it resolved to.
+pub const RECIPE_FILE: &str = "recipe.yaml";
+/// The manifest of a data set that is not the published one.
+pub const MANIFEST_FILE: &str = "dataset.yaml";
+/// The run log.
+pub const LOG_FILE: &str = "session.jsonl";
+
+/// Folder of the sessions that reproduced an entry, each with the files of an entry of its own.
+pub const REPRODUCTIONS_FOLDER: &str = "reproductions";
+
+/// How far an entry can be trusted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trust {
+    /// No signature; never on the public board.
+    Unsigned,
+    /// Signed by the submitter.
+    SelfReported(Verified),
+    /// Signed by the runner that executed it.
+    RunByTheRunner(Verified),
+    /// Signed as either of the two, and an independent session under another key agrees.
+    Reproduced(Box<Self>),
+}
+
+impl Trust {
+    /// The level, 0 to 3.
+    pub fn level(&self) -> u8 {
+        match self {
+            Self::Unsigned => 0,
+            Self::SelfReported(_) => 1,
+            Self::RunByTheRunner(_) => 2,
+            Self::Reproduced(_) => 3,
+        }
+    }
+
+    /// As in answers and on the board.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Unsigned => "unsigned",
+            Self::SelfReported(_) => "self-reported",
+            Self::RunByTheRunner(_) => "run by the runner",
+            Self::Reproduced(_) => "reproduced",
+        }
+    }
+
+    /// In which namespace the result is signed; `None` for an unsigned one.
+    pub fn namespace(&self) -> Option<&'static str> {
+        match self {
+            Self::Unsigned => None,
+            Self::SelfReported(_) => Some(RESULT_NAMESPACE),
+            Self::RunByTheRunner(_) => Some(RERUN_NAMESPACE),
+            Self::Reproduced(signed) => signed.namespace(),
+        }
+    }
+
+    /// Who signed.
+    pub fn signer(&self) -> Option<&Verified> {
+        match self {
+            Self::Unsigned => None,
+            Self::SelfReported(signer) | Self::RunByTheRunner(signer) => Some(signer),
+            Self::Reproduced(signed) => signed.signer(),
+        }
+    }
+}
+
+/// A checked entry.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// The result.
+    pub result: ResultFile,
+    /// SHA-256 of the result file: the identity of the entry.
+    pub result_sha256: Sha256Hex,
+    /// The recipe that was trained.
+    pub recipe: Recipe,
+    /// The track and the data set that it was trained on.
+    pub ground: Ground,
+    /// The run log.
+    pub log: RunLog,
+    /// How far it can be trusted.
+    pub trust: Trust,
+    /// Sessions under other keys that repeated it, in the order of their folders' names.
+    pub reproductions: Vec<Reproduction>,
+}
+
+/// A session that repeated an entry, itself checked as an entry is.
+#[derive(Debug, Clone)]
+pub struct Reproduction {
+    /// The session.
+    pub entry: Box<Entry>,
+    /// What it says about the entry.
+    pub agreement: Agreement,
+}
+
+impl Entry {
+    /// Frees the samples of the sensors, by far the largest part of a run log: a board has thousands of entries.
+    pub fn forget_samples(&mut self) {
+        self.log.samples = Vec::new();
+        for again in &mut self.reproductions {
+            again.entry.forget_samples();
+        }
+    }
+
+    /// Names of its files, with the digests of those that have one. A signature has none: it is verified
+    /// where it is used.
+    pub fn files(&self) -> impl Iterator<Item = (&'static str, Option<Sha256Hex>)> {
+        let (variant, dataset) = (&self.result.variant, &self.result.dataset);
+        let files = [
+            (VARIANT_FILE, Some(variant.variant_sha256)),
+            (RECIPE_FILE, Some(variant.recipe_sha256)),
+            (LOG_FILE, Some(self.result.log.sha256)),
+            (RESULT_FILE, Some(self.result_sha256)),
+            (SIGNATURE_FILE, None),
+        ];
+        files.into_iter().chain((!dataset.published).then_some((MANIFEST_FILE, Some(dataset.manifest_sha256))))
+    }
+
+    /// What its figures follow from.
+    pub fn basis(&self) -> Basis<'_> {
+        Basis {
+            log: &self.log,
+            machine: &self.result.machine,
+            recipe: &self.recipe,
+            shapes: self.ground.shapes,
+            price: self.result.price.as_ref(),
+        }
+    }
+}
+
+/// An entry that does not verify.
+#[derive(Debug, thiserror::Error)]
+#[error("{folder}: {fault}")]
+pub struct EntryError {
+    /// The entry.
+    pub folder: PathBuf,
+    /// What is wrong with it.
+    pub fault: Box<Fault>,
+}
+
+/// What is wrong with an entry.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The folder cannot be listed.
+    #[error("cannot be listed: {0}")]
+    Folder(std::io::Error),
+    /// Neither a result nor a run log.
+    #[error("holds no `{RESULT_FILE}`")]
+    NoResult,
+    /// A session that was killed, or ended without a result.
+    #[error("the session did not end with a result: {0}")]
+    Unfinished(String),
+    /// A file that does not belong to an entry.
+    #[error("`{}` does not belong to an entry", show(.0))]
+    Stranger(String),
+    /// A file cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The signature.
+    #[error("`{SIGNATURE_FILE}`: {0}")]
+    Signature(#[from] SignatureError),
+    /// Not YAML that we accept.
+    #[error(transparent)]
+    Yaml(#[from] YamlError),
+    /// The variant.
+    #[error(transparent)]
+    Variant(#[from] VariantError),
+    /// The recipe.
+    #[error("`{RECIPE_FILE}`: {0}")]
+    Recipe(#[from] RecipeError),
+    /// The manifest of a data set that is not the published one.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// That data set does not fit the track.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// The bytes are not those that this program writes.
+    #[error("`{0}` is not in canonical form")]
+    NotCanonical(&'static str),
+    /// A digest.
+    #[error("`{file}` has SHA-256 {found}, the result says {stated}")]
+    Digest {
+        /// File, or what the digest is of.
+        file: &'static str,
+        /// Computed.
+        found: Sha256Hex,
+        /// Stated.
+        stated: Sha256Hex,
+    },
+    /// A figure that does not follow from the run log.
+    #[error("`{key}` is {stated}, the run log gives {recomputed}")]
+    Figure {
+        /// Key path.
+        key: String,
+        /// Stated.
+        stated: String,
+        /// Computed.
+        recomputed: String,
+    },
+    /// The run log.
+    #[error("`{LOG_FILE}`: {0}")]
+    RunLog(#[from] RunLogError),
+    /// A time that the device cannot have reached.
+    #[error(
+        "run {run}, epoch {epoch} trained in {seconds:.4} s, which is impossible: the device's peak rate allows no less than {floor:.4} s"
+    )]
+    Impossible {
+        /// Run.
+        run: u32,
+        /// Epoch.
+        epoch: u32,
+        /// Stated.
+        seconds: f64,
+        /// Least.
+        floor: f64,
+    },
+    /// A session in the folder of reproductions that does not reproduce this entry.
+    #[error("`{REPRODUCTIONS_FOLDER}/{}`: {problem}", show(.name))]
+    Reproduction {
+        /// Folder's name.
+        name: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A value that contradicts another file or this program's tables.
+    #[error("`{key}` is `{}`, {problem}", show(.stated))]
+    Contradiction {
+        /// Key path.
+        key: &'static str,
+        /// Stated.
+        stated: String,
+        /// What it contradicts.
+        problem: String,
+    },
+}
+
+impl Hint for EntryError {
+    fn hint(&self) -> Option<String> {
+        match self.fault.as_ref() {
+            Fault::Signature(error) => error.hint(),
+            Fault::Digest { .. } | Fault::Figure { .. } | Fault::NotCanonical(_) => {
+                Some("the files were changed after the session; restore them from git, or measure again".to_owned())
+            }
+            Fault::Unfinished(_) => Some("its run log shows what it did; measure again for a result".to_owned()),
+            Fault::NoResult => Some("name the folder of an entry, or a folder of entries".to_owned()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What a session has to say before it trains, as values: the command line prints them.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use hlb_machine::price::Price;
+use hlb_core::text::show;
+
+/// Something worth knowing that is not an error.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Note {
+    /// The machine was recognized, and its price found.
+    PriceFound(Price),
+    /// The provider is known, the instance is not.
+    PriceUnclear {
+        /// Provider.
+        provider: String,
+        /// Some of its rows.
+        rows: Vec<String>,
+    },
+    /// There is a GPU that libtorch cannot use.
+    GpuUnused {
+        /// Why not.
+        reason: String,
+    },
+    /// The data set is not the track's.
+    OwnDataSet {
+        /// Data set.
+        id: String,
+    },
+    /// The original was trained on other hardware, without a reference to compare through.
+    OtherHardware {
+        /// The original's hardware.
+        hardware: String,
+    },
+    /// A session that ended early goes on.
+    Resumed {
+        /// Runs that had ended.
+        finished: usize,
+        /// All its runs.
+        planned: usize,
+        /// Its folder.
+        folder: PathBuf,
+    },
+    /// A session had ended but for its result.
+    OnlyResultMissing {
+        /// Its folder.
+        folder: PathBuf,
+    },
+}
+
+impl Note {
+    /// Whether it limits what the result is good for.
+    pub fn is_warning(&self) -> bool {
+        matches!(self, Self::GpuUnused { .. } | Self::OwnDataSet { .. } | Self::OtherHardware { .. })
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PriceFound(price) => {
+                let (name, usd) = (price.name(), price.usd_per_hour);
+                write!(f, "this machine says it is {name}: its price is {usd} US dollars per hour")
+            }
+            Self::PriceUnclear { provider, rows } => write!(
+                f,
+                "this machine is rented from {provider}; for its cost say which row with --price, such as {}",
+                rows.join(", ")
+            ),
+            Self::GpuUnused { reason } => write!(f, "there is a GPU, but training runs on the CPU: {reason}"),
+            Self::OwnDataSet { id } => {
+                write!(f, "`{}` is not the track's published data set; this session is never ranked", show(id))
+            }
+            Self::OtherHardware { hardware } => write!(
+                f,
+                "the entry was run on {hardware} without a paired reference, so its times cannot be confirmed on \
+                 this machine; its accuracy can be refuted"
+            ),
+            Self::Resumed { finished, planned, folder } => {
+                write!(f, "resumed: {finished} of {planned} runs are finished, the rest follows; {}", folder.display())
+            }
+            Self::OnlyResultMissing { folder } => {
+                write!(f, "all runs are finished, only the result was missing; {}", folder.display())
+            }
+        }
+    }
+}
