@@ -15,7 +15,7 @@ use crate::schema::Subject;
 pub(crate) use board::{Compare, Leaderboard, Power, Verify};
 pub(crate) use data::{Data, DatasetChoice, Fetch};
 pub(crate) use exchange::{Export, ExportFormat, Import};
-pub(crate) use session::{HostOptions, OwnDataset, Reproduce, Run, SessionOptions, Study, Submit};
+pub(crate) use session::{HostOptions, Reproduce, Run, SessionOptions, Study, Submit};
 
 /// Measures how long, and at what cost, a training recipe takes to reach an accuracy on this
 /// machine.

@@ -6,7 +6,6 @@ use crate::args::Hardware;
 use crate::commands::exit::Exit;
 use hlb_machine::Machine;
 use hlb_core::hint::Result;
-use hlb_machine::price;
 use hlb_session::{self as session};
 use hlb_protocol::job::TrainerInfo;
 use crate::terminal::{Label, answer, answer_text, print_as};

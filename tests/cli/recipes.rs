@@ -4,7 +4,6 @@ use std::path::Path;
 
 use hlb_data::arrays::ArrayShapes;
 use hlb_recipe::{Evaluate, Parameters, Recipe};
-use crate::schema::{self, Subject};
 use hlb_recipe::variant;
 use hlb_data::flops::Work;
 

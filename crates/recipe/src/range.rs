@@ -1,6 +1,5 @@
 //! Ranges of settings, and the error for a value out of its range.
 
-use hlb_core::hint::Hint;
 
 /// A setting out of its range, or two that contradict each other.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use crate::price::quote::{check_day, plain};
 use crate::price::{Billing, Origin, Price, PriceError, Table, cost};
+use hlb_core::hint::Hint as _;
 use hlb_core::yaml::Source;
 
 /// A table of a user's, with an older price on top of a newer one.

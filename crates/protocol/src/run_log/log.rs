@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use hlb_machine::Sample;
-use hlb_core::hint::Hint;
 use crate::determinism::Divergence;
 use hlb_core::rules::{CLOCK_TOLERANCE_SECONDS, CLOCK_TOLERANCE_SHARE};
 use crate::run_log::event::{Arm, Epoch, Outcome, RunStop, SessionStart, TrainerStart};
