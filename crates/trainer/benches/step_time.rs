@@ -12,16 +12,11 @@ use hlb_core::artifact::write_atomic;
 use hlb_core::clock::{Clock as _, MonotonicClock};
 use hlb_data as dataset;
 use hlb_protocol::job::DeviceChoice;
-use crate::printer::answer;
 use hlb_recipe::Recipe;
 use hlb_core::seed::Seed;
 use hlb_protocol::trainer::Trainer as _;
 
-use crate::torch::{DeviceData, Engine, TorchTrainer};
-
-#[expect(dead_code, unused_imports, reason = "the trainer program uses the rest")]
-#[path = "../src/torch/mod.rs"]
-mod torch;
+use hlb_trainer::{DeviceData, Engine, TorchTrainer};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -71,6 +66,6 @@ fn time(arrays: &Arrays, recipe: &str, steps: u64, threads: u32) -> Result<(), F
     }
     seconds.sort_by(f64::total_cmp);
     let median = seconds[seconds.len() / 2];
-    answer(&serde_json::json!({"median_seconds": median, "batch_size": batch_size, "threads": threads}).to_string());
+    println!("{}", &serde_json::json!({"median_seconds": median, "batch_size": batch_size, "threads": threads}).to_string());
     Ok(())
 }

@@ -22,14 +22,6 @@ use hlb_trainer::{
     load_cuda_if_there_is_a_gpu, loaded_libtorch,
 };
 
-#[expect(
-    dead_code,
-    unused_imports,
-    reason = "some of it serves the tests and the benchmark, which include this room too"
-)]
-#[path = "../torch/mod.rs"]
-mod torch;
-
 fn main() -> ExitCode {
     // First of all, before anything asks libtorch about CUDA: see `load_cuda_if_there_is_a_gpu`.
     let cuda = load_cuda_if_there_is_a_gpu();

@@ -8,7 +8,7 @@
 
 use std::cell::Cell;
 
-use crate::torch::{Batch, AugmentationDraws, Corners, DeviceData, Engine, Layout, Mode, State, TorchTrainer, apply_init};
+use hlb_trainer::{Batch, AugmentationDraws, Corners, DeviceData, Engine, Layout, Mode, State, TorchTrainer, apply_init};
 use hlb_core::artifact::sha256_file;
 use hlb_recipe::{Augment, BiasStart, Recipe};
 use hlb_recipe::schedule::Schedule;
@@ -39,7 +39,7 @@ const SINGLE: Tolerance =
     Tolerance { kind: Kind::Float, forward: 1e-5, first_losses: 1e-4, losses: 5e-3, weights: 0.0 };
 
 fn document() -> Value {
-    serde_json::from_str(include_str!("../parity/golden.json")).unwrap()
+    serde_json::from_str(include_str!("../../../../tests/parity/golden.json")).unwrap()
 }
 
 fn numbers(value: &Value) -> Vec<f64> {
@@ -284,7 +284,7 @@ fn augmented_batches_agree_with_the_twin() {
 /// golden.json must have been made by the scripts as they are.
 #[test]
 fn the_golden_numbers_are_current() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity");
+    let folder = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join("tests/parity");
     for (script, digest) in document()["made_by"].as_object().unwrap() {
         let found = sha256_file(&folder.join(script)).unwrap().to_string();
         assert_eq!(Some(found.as_str()), digest.as_str(), "run {script} again: it changed since golden.json was made");

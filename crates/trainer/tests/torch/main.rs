@@ -13,6 +13,3 @@ mod golden;
 mod repeat;
 mod shapes;
 mod tiny;
-#[expect(dead_code, unused_imports, reason = "the trainer program uses the rest")]
-#[path = "../../src/torch/mod.rs"]
-mod torch;

@@ -10,7 +10,7 @@ use hlb_recipe::variant;
 use tch::{Device, Kind, Tensor};
 
 use crate::tiny;
-use crate::torch::{Engine, Layout, State, TorchTrainer};
+use hlb_trainer::{Engine, Layout, State, TorchTrainer};
 
 fn recipe() -> Recipe {
     let mut recipe = variant::shipped("hlb-shapes").unwrap();
@@ -47,7 +47,7 @@ fn averaged() -> Recipe {
 #[test]
 fn one_seed_trained_twice_is_bit_identical_over_its_whole_schedule() {
     tch::set_num_threads(2);
-    crate::torch::ask_for_deterministic_algorithms().unwrap();
+    hlb_trainer::ask_for_deterministic_algorithms().unwrap();
     let mut trainer = tiny::trainer(&averaged(), Kind::Float);
     assert_eq!(repeat::check(&mut trainer, Seed::from_number(1), 16).unwrap(), None);
 }

@@ -1,6 +1,6 @@
 //! Shapes and counts against the published figures, and the forms that make a step fast.
 
-use crate::torch::{Batch, AugmentationSampler, DeviceData, Engine, Layout, Mode, Network, State};
+use hlb_trainer::{Batch, AugmentationSampler, DeviceData, Engine, Layout, Mode, Network, State};
 use hlb_recipe::Recipe;
 use hlb_core::seed::Seed;
 use hlb_recipe::variant;

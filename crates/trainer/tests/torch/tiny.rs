@@ -1,6 +1,6 @@
 //! A small data set and recipe that the golden numbers were computed with; see `tests/parity/golden.py`.
 
-use crate::torch::{DeviceData, Engine, TorchTrainer};
+use hlb_trainer::{DeviceData, Engine, TorchTrainer};
 use hlb_data::arrays::{ArrayShapes, Arrays};
 use hlb_recipe::{Average, Recipe};
 use tch::Kind;
