@@ -5,7 +5,7 @@ use schemars::{JsonSchema, schema_for};
 use serde_json::{Value, json};
 
 use hlb_data::Manifest;
-use hlb_board::external::History;
+use hlb_board::external::ExternalResults;
 use hlb_board::retractions_schema;
 use hlb_recipe::Recipe;
 use hlb_study::StudyFile;
@@ -25,7 +25,7 @@ pub(crate) enum Subject {
     /// A study
     Study,
     /// A table of external results
-    History,
+    ExternalResults,
     /// The manifest of a data set
     Dataset,
     /// A table of prices
@@ -43,7 +43,7 @@ pub(crate) fn text(subject: Subject) -> String {
         Subject::Recipe => recipe(),
         Subject::Track => schema_of::<Track>(),
         Subject::Study => study(),
-        Subject::History => schema_of::<History>(),
+        Subject::ExternalResults => schema_of::<ExternalResults>(),
         Subject::Dataset => schema_of::<Manifest>(),
         Subject::Prices => price::schema(),
         Subject::Peaks => peak::schema(),

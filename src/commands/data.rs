@@ -6,7 +6,7 @@ use indicatif::HumanBytes;
 
 use crate::args::{Data, DatasetChoice, Fetch};
 use crate::commands::exit::Exit;
-use hlb_data::{self as dataset, Manifest, Source};
+use hlb_data::{Manifest, Source};
 use hlb_core::hint::{Context as _, Result, bail};
 use crate::terminal::{
     DatasetProgress, Listed, answer, describe_own, describe_prepared, describe_verified, note, print_wrong_bytes,
@@ -27,18 +27,18 @@ pub(super) fn data(command: &Data) -> Result<Exit> {
 fn chosen(choice: &DatasetChoice) -> Result<Manifest> {
     match (&choice.id, &choice.manifest) {
         (_, Some(path)) => Ok(Manifest::read(path)?),
-        (Some(id), None) => Ok(dataset::by_id(id)?),
+        (Some(id), None) => Ok(hlb_data::by_id(id)?),
         (None, None) => bail!("name a data set, or a manifest with --manifest"),
     }
 }
 
 fn list(json: bool) {
-    let preprocessed = dataset::held(&dataset::cache_folder());
-    for manifest in dataset::all() {
+    let preprocessed = hlb_data::held(&hlb_data::cache_folder());
+    for manifest in hlb_data::all() {
         let listed = Listed::find(&manifest, &preprocessed);
         answer(&if json { listed.json().to_string() } else { listed.line() });
     }
-    for held in preprocessed.iter().filter(|held| !json && !dataset::is_shipped(&held.dataset)) {
+    for held in preprocessed.iter().filter(|held| !json && !hlb_data::is_shipped(&held.dataset)) {
         answer(&describe_own(held));
     }
 }
@@ -51,8 +51,8 @@ fn fetch(arguments: &Fetch) -> Result<()> {
     }
     let progress = DatasetProgress::begin();
     let (places, accept_unconfirmed) = (&arguments.from, arguments.accept_unconfirmed);
-    let into = &dataset::default_folder();
-    let folder = dataset::Fetch { manifest: &manifest, places, accept_unconfirmed, into, watch: &progress }.run();
+    let into = &hlb_data::default_folder();
+    let folder = hlb_data::Fetch { manifest: &manifest, places, accept_unconfirmed, into, watch: &progress }.run();
     progress.end();
     answer(&format!("{}: verified, in {}", manifest.id, folder?.display()));
     Ok(())
@@ -60,8 +60,8 @@ fn fetch(arguments: &Fetch) -> Result<()> {
 
 /// Wrong bytes fail the check; data that cannot be found or read is an error.
 fn verify(manifest: &Manifest, folder: Option<&Path>) -> Result<Exit> {
-    let folder = dataset::find(manifest, folder)?;
-    match dataset::verify(manifest, &folder) {
+    let folder = hlb_data::find(manifest, folder)?;
+    match hlb_data::verify(manifest, &folder) {
         Ok(()) => {
             answer(&describe_verified(manifest, &folder));
             Ok(Exit::Success)
@@ -76,18 +76,18 @@ fn verify(manifest: &Manifest, folder: Option<&Path>) -> Result<Exit> {
 
 /// Does for a track what a session on it would begin with.
 fn prepare(track: &str, manifest: Option<&Path>, folder: Option<&Path>) -> Result<()> {
-    let ground = hlb_session::task(track, manifest)?;
+    let task = hlb_session::task(track, manifest)?;
     let progress = DatasetProgress::begin();
-    let prepared = dataset::prepare(&ground.manifest, ground.track.resize, folder, &progress);
+    let prepared = hlb_data::prepare(&task.manifest, task.track.resize, folder, &progress);
     progress.end();
     answer(&describe_prepared(&prepared?));
     Ok(())
 }
 
 fn prune(id: Option<&str>) -> Result<()> {
-    let (cache, downloads) = (dataset::cache_folder(), dataset::default_folder());
-    let arrays = dataset::prune(&cache, id).with_context(|| format!("{} cannot be pruned", cache.display()))?;
-    let broken = dataset::prune_downloads(&downloads, id)
+    let (cache, downloads) = (hlb_data::cache_folder(), hlb_data::default_folder());
+    let arrays = hlb_data::prune(&cache, id).with_context(|| format!("{} cannot be pruned", cache.display()))?;
+    let broken = hlb_data::prune_downloads(&downloads, id)
         .with_context(|| format!("{} cannot be pruned", downloads.display()))?;
     let (arrays, broken) = (HumanBytes(arrays), HumanBytes(broken));
     answer(&format!("removed {arrays} of preprocessed arrays and {broken} of broken downloads"));

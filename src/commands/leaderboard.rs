@@ -8,7 +8,7 @@ use hlb_core::clock;
 use crate::commands::exit::Exit;
 use crate::commands::interrupt;
 use hlb_core::hint::{Failure, Result};
-use hlb_board::{self as leaderboard, Build, SIGNERS_FILE, SiteOptions, Workers, read_signers};
+use hlb_board::{Build, SIGNERS_FILE, SiteOptions, Workers, read_signers};
 use crate::terminal::{answer, note, print_built, print_differences, print_rejected};
 
 /// Runs the command.
@@ -58,9 +58,9 @@ fn workers(arguments: &Leaderboard) -> Workers {
 fn check(arguments: &Leaderboard) -> Result<Exit> {
     let signers = read_signers(&arguments.submissions.join(SIGNERS_FILE))?;
     let workers = workers(arguments);
-    let board = leaderboard::read_with(&arguments.submissions, &signers, clock::calendar(), workers)?;
+    let board = hlb_board::read_with(&arguments.submissions, &signers, clock::calendar(), workers)?;
     print_rejected(&board.rejected);
-    let found = leaderboard::compare(&board, &arguments.out, &options(arguments), workers)?;
+    let found = hlb_board::compare(&board, &arguments.out, &options(arguments), workers)?;
     print_differences(&found);
     Ok(Exit::of_check(found.is_none()))
 }

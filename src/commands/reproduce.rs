@@ -16,20 +16,19 @@ use crate::terminal::{SessionProgress, answer, note, print_proposal, print_summa
 use hlb_result::{
     Agreement, BoardSigner, Entry, FinishedSession, Trust, between, board_of, check_entry, file_reproduction,
 };
-use hlb_session as session;
 use hlb_result::signing::KeyChoice;
 
 /// Runs the command. Whatever can be refused is refused before the first step of training.
 pub(super) fn reproduce(arguments: &Reproduce, process: &MonotonicClock) -> Result<Exit> {
     let entry = check_entry(&arguments.entry, &signers_for(&arguments.entry, None)?, clock::calendar())?;
-    session::check_reproducible(&entry)?;
+    hlb_session::check_reproducible(&entry)?;
     let asked = process.now();
     let signer = arguments.key.as_deref().map(|key| open_signer(key, arguments, &entry)).transpose()?;
     // The time it takes to type a passphrase is not measured.
     let clock = &process.without(process.now().saturating_sub(asked));
-    let plan = session::plan_reproduction(&entry, session_arguments::of_reproduce(arguments)?)?;
+    let plan = hlb_session::plan_reproduction(&entry, session_arguments::of_reproduce(arguments)?)?;
     let mut progress = SessionProgress::new();
-    let prepared = session::prepare(plan, &mut progress)?;
+    let prepared = hlb_session::prepare(plan, &mut progress)?;
     let finished = prepared.run(clock, &mut progress, interrupt::catch()?)?;
     print_summary(&finished.result);
     if !finished.is_complete() {

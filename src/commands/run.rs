@@ -6,13 +6,12 @@ use crate::commands::exit::Exit;
 use crate::commands::{interrupt, session_arguments};
 use hlb_core::hint::Result;
 use crate::terminal::{SessionProgress, answer, answer_text, note, print_summary};
-use hlb_session as session;
 
 /// Runs the command.
 pub(super) fn run(arguments: &Run, clock: &MonotonicClock) -> Result<Exit> {
     let plan = session_arguments::of_run(arguments)?;
     let mut progress = SessionProgress::new();
-    let prepared = session::prepare(plan, &mut progress)?;
+    let prepared = hlb_session::prepare(plan, &mut progress)?;
     let finished = prepared.run(clock, &mut progress, interrupt::catch()?)?;
     if arguments.json {
         answer(&serde_json::to_string(&finished.result)?);

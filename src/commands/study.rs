@@ -6,9 +6,8 @@ use crate::commands::exit::Exit;
 use crate::commands::interrupt;
 use hlb_machine::Machine;
 use hlb_core::hint::Result;
-use hlb_session::{self as session, default_threads};
-use hlb_study::{
-    self as study, Forecast, Records, StudyError, StudyFile, StudyFolder, StudyOptions, StudyPlan, TrainingHardware,
+use hlb_session::{default_threads};
+use hlb_study::{Forecast, Records, StudyError, StudyFile, StudyFolder, StudyOptions, StudyPlan, TrainingHardware,
 };
 use crate::terminal::{StudyProgress, answer, answer_text, note};
 
@@ -16,7 +15,7 @@ use crate::terminal::{StudyProgress, answer, answer_text, note};
 pub(super) fn study(arguments: &Study, clock: &MonotonicClock) -> Result<Exit> {
     let file = StudyFile::read(&arguments.file)?;
     let track = file.choose_track(arguments.track.as_deref())?;
-    let task = session::task(track, arguments.own.manifest.as_deref())?;
+    let task = hlb_session::task(track, arguments.own.manifest.as_deref())?;
     let plan = StudyPlan::new(file, task, arguments.runs)?;
     let folder = StudyFolder::new(&plan, arguments.out.as_deref());
     if arguments.dry_run {
@@ -47,7 +46,7 @@ fn run(plan: &StudyPlan, folder: &StudyFolder, arguments: &Study, clock: &Monoto
         hang_after: arguments.trainer.hang_after,
     };
     let mut progress = StudyProgress::new();
-    let prepared = study::prepare(plan, folder, &options, &mut progress)?;
+    let prepared = hlb_study::prepare(plan, folder, &options, &mut progress)?;
     Ok(prepared.run(clock, &mut progress, interrupt::catch()?)?)
 }
 
@@ -56,6 +55,6 @@ fn outline(plan: &StudyPlan, folder: &StudyFolder, arguments: &Study) -> Result<
     let machine = Machine::read();
     let threads = arguments.trainer.threads.unwrap_or_else(|| default_threads(&machine));
     let forecast = Forecast::find(plan, &TrainingHardware::new(&machine, arguments.trainer.device, threads));
-    answer_text(&study::outline(plan, records.as_ref(), forecast.as_ref()));
+    answer_text(&hlb_study::outline(plan, records.as_ref(), forecast.as_ref()));
     Ok(Exit::Success)
 }

@@ -8,10 +8,9 @@ use hlb_core::clock::{self, Clock as _, MonotonicClock};
 use crate::commands::exit::Exit;
 use crate::commands::{interrupt, session_arguments};
 use hlb_core::hint::Result;
-use hlb_board::{self as leaderboard, SIGNERS_FILE, STUDIES_FOLDER, SiteOptions};
+use hlb_board::{SIGNERS_FILE, STUDIES_FOLDER, SiteOptions};
 use crate::terminal::{SessionProgress, answer, note, print_proposal, print_summary};
 use hlb_result::{BoardSigner, file_entry};
-use hlb_session as session;
 use hlb_result::signing::{AllowedSigners, KeyChoice, RERUN_NAMESPACE, RESULT_NAMESPACE, Zeroizing};
 
 /// Runs the command. Whatever can be refused is refused before the first step of training.
@@ -22,7 +21,7 @@ pub(super) fn submit(arguments: &Submit, process: &MonotonicClock) -> Result<Exi
     // The time it takes to type a passphrase is not measured.
     let clock = &process.without(process.now().saturating_sub(asked));
     let mut progress = SessionProgress::new();
-    let prepared = session::prepare(plan, &mut progress)?;
+    let prepared = hlb_session::prepare(plan, &mut progress)?;
     let finished = prepared.run(clock, &mut progress, interrupt::catch()?)?;
     print_summary(&finished.result);
     if !finished.is_complete() {
@@ -61,7 +60,7 @@ pub(super) fn ask_passphrase(path: &Path) -> io::Result<Zeroizing<String>> {
 }
 
 fn rebuild(arguments: &Submit, signers: &AllowedSigners) -> Result<()> {
-    let board = leaderboard::read(&arguments.submissions, signers, clock::calendar())?;
+    let board = hlb_board::read(&arguments.submissions, signers, clock::calendar())?;
     let options = SiteOptions { studies: Some(STUDIES_FOLDER.into()), base_url: None };
-    Ok(leaderboard::write_with(&board, &arguments.site, &options)?)
+    Ok(hlb_board::write_with(&board, &arguments.site, &options)?)
 }

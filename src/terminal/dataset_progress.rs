@@ -41,7 +41,7 @@ impl Watch for DatasetProgress {
     fn progress(&self, what: &str, done: u64, of: u64) {
         let Some(bar) = &self.bar else { return };
         if self.is_new(what) {
-            let counts = matches!(what, "pictures" | "images");
+            let counts = what == "images";
             let template = if counts {
                 "{msg} {bar:32} {pos}/{len}, {per_sec}, {eta} left"
             } else {

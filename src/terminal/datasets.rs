@@ -3,7 +3,7 @@
 use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
-use hlb_data::{self as dataset, DatasetError, Folder, Held, Manifest, Prepared};
+use hlb_data::{DatasetError, Folder, Held, Manifest, Prepared};
 use crate::terminal::failure::print_as;
 use crate::terminal::printer::{Label, answer};
 use hlb_core::text::show;
@@ -18,7 +18,7 @@ pub(crate) struct Listed<'a> {
 impl<'a> Listed<'a> {
     /// Finds where a data set is, and which of the preprocessed arrays are of it.
     pub(crate) fn find(manifest: &'a Manifest, preprocessed: &'a [Held]) -> Self {
-        let place = dataset::find(manifest, None).ok().map(|folder| match folder {
+        let place = hlb_data::find(manifest, None).ok().map(|folder| match folder {
             Folder::BuiltIn => "built in".to_owned(),
             Folder::At(folder) => folder.display().to_string(),
         });

@@ -4,7 +4,6 @@ use std::io::{IsTerminal as _, stderr};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use hlb_data as dataset;
 use hlb_recipe::Recipe;
 use hlb_protocol::run_log::{Arm, Epoch, Event, LogLine, Outcome, RunStop, TrainerStart};
 use hlb_session::{Note, Observer, Outline};
@@ -26,7 +25,7 @@ impl SessionProgress {
 }
 
 impl Observer for SessionProgress {
-    fn data_set(&self) -> &dyn dataset::Watch {
+    fn data_set(&self) -> &dyn hlb_data::Watch {
         &self.data_set
     }
 

@@ -5,7 +5,6 @@ use std::io::{IsTerminal as _, stderr};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::terminal::session_progress::print_note;
-use hlb_data as dataset;
 use hlb_session::Note;
 use hlb_study::{Estimator, PlannedRun, Records, RunRecord, StudyObserver, StudyPlan};
 use crate::terminal::dataset_progress::DatasetProgress;
@@ -27,7 +26,7 @@ impl StudyProgress {
 }
 
 impl StudyObserver for StudyProgress {
-    fn data_set(&self) -> &dyn dataset::Watch {
+    fn data_set(&self) -> &dyn hlb_data::Watch {
         &self.data_set
     }
 
@@ -80,7 +79,7 @@ impl RunsProgress {
     /// Says what is about to be run.
     fn begin(plan: &StudyPlan, records: &Records) -> Self {
         let (missing, planned) = (records.missing(plan), plan.order().count());
-        let (track, target) = (&plan.ground.track.id, plan.ground.track.target);
+        let (track, target) = (&plan.task.track.id, plan.task.track.target);
         let (variants, runs) = (plan.variants.len(), plan.runs);
         note(&format!(
             "track {track}: {variants} variants in turn, {runs} runs each, target {:.2} %",

@@ -13,7 +13,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use hlb_board::{self as leaderboard, SiteOptions};
+use hlb_board::{SiteOptions};
 use serde_json::{Value, json};
 
 use crate::board::site::full;
@@ -27,7 +27,7 @@ const PROBE: &str = include_str!("../browser/probe.js");
 /// Width of the view, in CSS pixels.
 const WIDTHS: [u32; 6] = [320, 360, 768, 1280, 2560, 3840];
 
-/// Those of which pictures are kept.
+/// Those of which images are kept.
 const PICTURED: [u32; 3] = [360, 1280, 2560];
 
 fn chromium() -> Option<PathBuf> {
@@ -171,7 +171,7 @@ impl Browser {
         let clip = json!({"x": 0, "y": 0, "width": width, "height": height.min(8000), "scale": 1});
         let parameters = json!({"format": "png", "captureBeyondViewport": true, "clip": clip});
         let answer = self.call("Page.captureScreenshot", &parameters);
-        let bytes = <base64ct::Base64 as base64ct::Encoding>::decode_vec(answer["data"].as_str().expect("a picture"));
+        let bytes = <base64ct::Base64 as base64ct::Encoding>::decode_vec(answer["data"].as_str().expect("an image"));
         std::fs::write(path, bytes.expect("base64")).expect("written");
     }
 }
@@ -194,7 +194,7 @@ fn browser() -> Option<Browser> {
 }
 
 /// Screenshots of the last test run lie in `target/tmp`, to be looked at.
-fn picture(page: &str, width: u32, theme: &str) -> PathBuf {
+fn image(page: &str, width: u32, theme: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("board-{page}-{width}-{theme}.png"))
 }
 
@@ -235,7 +235,7 @@ fn built() -> (Fixture, PathBuf) {
     let site = fixture.beside("site");
     let studies = Path::new(env!("CARGO_MANIFEST_DIR")).join("studies/reports");
     let options = SiteOptions { studies: Some(studies), ..SiteOptions::default() };
-    leaderboard::write_with(&fixture.board(), &site, &options).expect("written");
+    hlb_board::write_with(&fixture.board(), &site, &options).expect("written");
     let track = std::fs::read_to_string(site.join("tracks/fashion-mnist/index.html")).expect("a page");
     assert!(
         track.contains("A step down is a new record") && track.contains("<s>"),
@@ -249,7 +249,7 @@ fn pages_fit_and_can_be_read_on_every_screen() {
     let Some(mut browser) = browser() else { return };
     let (_fixture, site) = built();
     for (name, page) in kinds(&site) {
-        let mut grounds = Vec::new();
+        let mut backgrounds = Vec::new();
         for (width, theme) in WIDTHS.iter().flat_map(|width| ["light", "dark"].map(|theme| (*width, theme))) {
             browser.show(&page, width, theme);
             let seen = browser.probe();
@@ -258,12 +258,12 @@ fn pages_fit_and_can_be_read_on_every_screen() {
             assert_eq!(seen["wide"], json!([]), "{place}");
             assert_eq!(seen["faint"], json!([]), "{place}");
             assert!(seen["texts"].as_u64() > Some(30), "{place}");
-            grounds.push(seen["ground"].clone());
+            backgrounds.push(seen["background"].clone());
             if PICTURED.contains(&width) {
-                browser.screenshot(width, seen["height"].as_u64().expect("a height"), &picture(name, width, theme));
+                browser.screenshot(width, seen["height"].as_u64().expect("a height"), &image(name, width, theme));
             }
         }
-        assert_ne!(grounds[0], grounds[1], "the style sheet was loaded and knows both themes");
+        assert_ne!(backgrounds[0], backgrounds[1], "the style sheet was loaded and knows both themes");
         assert_eq!(browser.complaints, Vec::<String>::new(), "{name}");
         assert_eq!(browser.requests_elsewhere, Vec::<String>::new(), "{name}");
     }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use chrono::DateTime;
-use hlb_board::{self as leaderboard, Board, Row, SiteOptions, records};
+use hlb_board::{Board, Row, SiteOptions, records};
 use roxmltree::{Document, Node};
 use serde_json::Value;
 
@@ -27,7 +27,7 @@ fn at(base_url: &str) -> SiteOptions {
 
 fn build(fixture: &Fixture, options: &SiteOptions) -> PathBuf {
     let out = fixture.beside("site");
-    leaderboard::write_with(&fixture.board(), &out, options).expect("written");
+    hlb_board::write_with(&fixture.board(), &out, options).expect("written");
     out
 }
 
@@ -385,7 +385,7 @@ fn each_track_has_a_badge_with_its_record() {
         assert_eq!((root.attribute("role"), root.attribute("aria-label")), (Some("img"), Some(title)));
         let number = |node: Node<'_, '_>, key: &str| node.attribute(key).and_then(|text| text.parse::<u32>().ok());
         let boxes = named("rect").filter_map(|node| number(node, "width")).sum::<u32>();
-        assert_eq!(number(root, "width"), Some(boxes), "the boxes fill the picture");
+        assert_eq!(number(root, "width"), Some(boxes), "the boxes fill the image");
         let inside =
             named("rect").zip(named("text")).all(|(frame, text)| number(text, "textLength") < number(frame, "width"));
         assert!(inside, "{text}");

@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use hlb_board::external::{self as history, History, Qualifier, Row};
+use hlb_board::external::{self, ExternalResults, Qualifier, Row};
 use hlb_core::yaml;
 
-fn board(id: &str) -> History {
-    history::shipped().into_iter().find(|board| board.id.as_str() == id).expect(id)
+fn board(id: &str) -> ExternalResults {
+    external::shipped().into_iter().find(|board| board.id.as_str() == id).expect(id)
 }
 
 /// A row by the part of its name or authors that the field knows it by, and by its seconds.
-fn row<'a>(board: &'a History, known_as: &str, seconds: f64) -> &'a Row {
+fn row<'a>(board: &'a ExternalResults, known_as: &str, seconds: f64) -> &'a Row {
     let text = |row: &Row| format!("{} {}", row.name, row.authors.as_ref().map_or("", AsRef::as_ref)).to_lowercase();
     let is = |row: &&Row| row.seconds == Some(seconds) && text(row).contains(known_as);
     board.rows.iter().find(is).unwrap_or_else(|| panic!("{known_as} at {seconds} s"))
@@ -21,17 +21,17 @@ fn row<'a>(board: &'a History, known_as: &str, seconds: f64) -> &'a Row {
 fn every_board_in_the_folder_is_compiled_in_under_its_name() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("leaderboard/history");
     let names = std::fs::read_dir(folder).unwrap().map(|item| item.unwrap().file_name().into_string().unwrap());
-    let shipped: BTreeSet<String> = history::shipped().iter().map(|board| format!("{}.yaml", board.id)).collect();
+    let shipped: BTreeSet<String> = external::shipped().iter().map(|board| format!("{}.yaml", board.id)).collect();
     assert_eq!(names.collect::<BTreeSet<_>>(), shipped);
-    assert_eq!(history::shipped().len(), shipped.len());
+    assert_eq!(external::shipped().len(), shipped.len());
 }
 
 #[test]
 fn every_board_is_read_again_as_it_was() {
-    for board in history::shipped() {
+    for board in external::shipped() {
         let text = yaml::emit(&board).unwrap();
         assert!(!text.contains(": null"), "{text}");
-        assert_eq!(history::parse(&text, "again").unwrap(), board);
+        assert_eq!(external::parse(&text, "again").unwrap(), board);
     }
 }
 

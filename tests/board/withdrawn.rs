@@ -5,17 +5,17 @@
 use std::fs;
 
 use chrono::Utc;
-use hlb_board::{self as leaderboard, BoardError, RETRACTIONS_FILE, read_signers};
+use hlb_board::{BoardError, RETRACTIONS_FILE, read_signers};
 
 use crate::support::fixture::{Fixture, Spec};
 
-fn with_list(list: &str) -> (Fixture, Result<leaderboard::Board, BoardError>) {
+fn with_list(list: &str) -> (Fixture, Result<hlb_board::Board, BoardError>) {
     let fixture = Fixture::new();
     fixture.file(&Spec::named("first"));
     fixture.file(&Spec { runs: Spec::runs(10, 2.6, 12), ..Spec::named("second") });
     fs::write(fixture.submissions().join(RETRACTIONS_FILE), list).expect("written");
     let signers = read_signers(&fixture.submissions().join("allowed_signers")).expect("signers");
-    let board = leaderboard::read(&fixture.submissions(), &signers, Utc::now());
+    let board = hlb_board::read(&fixture.submissions(), &signers, Utc::now());
     (fixture, board)
 }
 
@@ -28,7 +28,7 @@ fn a_refuted_entry_stays_unranked_and_struck_through() {
     assert_eq!((row("first").rank, row("second").rank), (None, Some(1)));
     assert_eq!(row("first").unranked_because, ["refuted on 2026-04-01: nobody could repeat it"]);
     let site = fixture.beside("site");
-    leaderboard::write(&board, &site).expect("written");
+    hlb_board::write(&board, &site).expect("written");
     for page in ["index.html", "entries/shapes/2026-03-14-first/index.html"] {
         let text = fs::read_to_string(site.join(page)).expect("a page");
         assert!(text.contains("<s>") && text.contains("refuted on 2026-04-01: nobody could repeat it"), "{page}");

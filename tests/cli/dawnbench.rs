@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use hlb_board::external::{self as history, History, Row};
+use hlb_board::external::{self, ExternalResults, Row};
 use hlb_interop::dawnbench::Kind;
 
 use crate::support::context::{Answer, Context};
@@ -32,9 +32,9 @@ fn import(context: &Context, more: &[&str]) -> Answer {
     context.run([&["import", "dawnbench", "entries"], more].concat())
 }
 
-fn board(answer: &Answer) -> History {
+fn board(answer: &Answer) -> ExternalResults {
     assert_eq!(answer.code, Some(0), "{}", answer.stderr);
-    history::parse(&answer.stdout, "standard output").unwrap()
+    external::parse(&answer.stdout, "standard output").unwrap()
 }
 
 fn only_row(context: &Context) -> Row {
@@ -309,7 +309,7 @@ fn the_others_come_out_beside_what_cannot_be_read() {
     let answer = import(&context, &["--out", "board.yaml"]);
     assert_eq!((answer.code, answer.stdout.trim()), (Some(1), "board.yaml"));
     let text = std::fs::read_to_string(context.path("board.yaml")).unwrap();
-    assert_eq!(history::parse(&text, "board.yaml").unwrap().rows.len(), 1);
+    assert_eq!(external::parse(&text, "board.yaml").unwrap().rows.len(), 1);
     let said = [
         "1 of 4 entries of CIFAR10 could be read",
         "CIFAR10/train/broken.json: the JSON cannot be read",
@@ -336,7 +336,7 @@ fn a_link_is_not_followed_and_hidden_signs_are_shown() {
     let hidden = |text: &str| text.contains(['\u{1b}', '\u{202e}']);
     assert!(!hidden(&answer.stdout) && !hidden(&answer.stderr), "{}{}", answer.stdout, answer.stderr);
     assert_eq!(
-        history::parse(&answer.stdout, "board").unwrap().rows[0].authors.as_ref().unwrap().as_str(),
+        external::parse(&answer.stdout, "board").unwrap().rows[0].authors.as_ref().unwrap().as_str(),
         "Ada\\u{202e}\\u{1b}[31m"
     );
 }
@@ -389,7 +389,7 @@ fn published_entries_give_their_published_times() {
         ("dawn_resnet164_nb_1k80-gc_pytorch", "34671.54"),
     ];
     assert_eq!(rounded, published.map(|(name, seconds)| (name, seconds.to_owned())));
-    let shipped = history::shipped().into_iter().find(|shipped| shipped.id == board.id).unwrap();
+    let shipped = external::shipped().into_iter().find(|shipped| shipped.id == board.id).unwrap();
     for row in &board.rows {
         let Some(ours) = shipped.rows.iter().find(|ours| ours.name == row.name) else { continue };
         let near = |a: Option<f64>, b: Option<f64>, by: f64| a.zip(b).map_or(a == b, |(a, b)| (a - b).abs() <= by);

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use hlb_board::external as history;
+use hlb_board::external;
 use hlb_result::{Entry, RunFigures, check_entry};
 use hlb_protocol::run_log::Arm;
 use hlb_result::signing::AllowedSigners;
@@ -95,7 +95,7 @@ fn an_exported_run_is_imported_with_the_same_time_and_cost() {
         made.exported("dawnbench", more);
         let answer = made.context.run(["import", "dawnbench", "exports", "--task", "shapes"]);
         assert_eq!(answer.code, Some(0), "{}", answer.stderr);
-        let board = history::parse(&answer.stdout, "standard output").unwrap();
+        let board = external::parse(&answer.stdout, "standard output").unwrap();
         let row = &board.rows[0];
         let seconds = run.time_to_accuracy_seconds.unwrap();
         assert!(near(row.seconds.unwrap(), seconds), "{:?} and {seconds}", row.seconds);

@@ -118,7 +118,7 @@ fn a_file_that_may_not_grow_costs_no_run_that_ended() {
     assert!(stage.log("sessions").starts_with(&before));
 }
 
-/// Prepared pictures are mapped before the session starts: that their file is removed does not matter any more.
+/// Prepared images are mapped before the session starts: that their file is removed does not matter any more.
 #[test]
 fn a_cache_that_vanishes_during_a_session_is_not_missed() {
     let context = Context::new();

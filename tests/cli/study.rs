@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use hlb_data::task::Ground;
+use hlb_data::task::Task;
 use hlb_protocol::run_log::Outcome;
 use hlb_study::{Records, Report, StudyFile, StudyPlan, figures};
 use hlb_data::track;
@@ -54,8 +54,8 @@ fn ended(stage: &Stage) -> Vec<(String, u32)> {
 }
 
 fn plan() -> StudyPlan {
-    let ground = Ground::published(track::by_id("cifar10").unwrap());
-    StudyPlan::new(StudyFile::parse(STUDY.as_bytes(), "s.yaml").unwrap(), ground, None).unwrap()
+    let task = Task::published(track::by_id("cifar10").unwrap());
+    StudyPlan::new(StudyFile::parse(STUDY.as_bytes(), "s.yaml").unwrap(), task, None).unwrap()
 }
 
 fn order(runs: u32) -> Vec<(String, u32)> {

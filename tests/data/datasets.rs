@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use hlb_data::{self as dataset, Resize, count_duplicates};
+use hlb_data::{Resize, count_duplicates};
 
 use crate::support::archive::{MadeArchive, Numbers, cifar, gzip, imagenette, jpeg, tar_gz};
 use crate::support::context::{Answer, Context};
@@ -221,7 +221,7 @@ fn a_superseded_archive_is_recognized_and_named() {
 #[test]
 fn shipped_manifests_know_the_archives_they_are_mistaken_for() {
     let known = |id: &str, bytes: u64| {
-        let manifest = dataset::by_id(id).unwrap();
+        let manifest = hlb_data::by_id(id).unwrap();
         let archive = manifest.archive().unwrap();
         archive.mistaken_for.iter().find(|other| other.bytes == bytes).unwrap().is.clone()
     };
@@ -390,9 +390,9 @@ fn a_picture_that_is_none_is_named() {
 #[test]
 fn known_contents_are_what_they_say() {
     let mut counted = 0;
-    for manifest in dataset::all() {
+    for manifest in hlb_data::all() {
         let Some(known) = manifest.content(None) else { continue };
-        let prepared = match dataset::prepare(&manifest, None, None, &()) {
+        let prepared = match hlb_data::prepare(&manifest, None, None, &()) {
             Ok(prepared) => prepared,
             Err(missing) => {
                 assert!(std::env::var_os("CI").is_none(), "CI installs it: {missing}");

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use hlb_data as dataset;
 
 use crate::support::context::Context;
 
@@ -16,7 +15,7 @@ fn header(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_be_bytes()).collect()
 }
 
-/// Files with right headers and lengths and wrong pictures.
+/// Files with right headers and lengths and wrong images.
 fn forged() -> [Vec<u8>; 4] {
     let images = |count: u32| [header(&[0x803, count, 28, 28]), vec![7; count as usize * 784]].concat();
     let labels = |count: u32| [header(&[0x801, count]), vec![3; count as usize]].concat();
@@ -101,8 +100,8 @@ fn a_cut_archive_is_named() {
 #[test]
 fn the_real_files_are_the_right_ones_and_one_flipped_bit_is_seen() {
     let Some(folder) = real_files("the_real_files_are_the_right_ones_and_one_flipped_bit_is_seen") else { return };
-    let manifest = dataset::by_id("fashion-mnist").unwrap();
-    let arrays = dataset::prepare(&manifest, None, Some(&folder), &()).unwrap().arrays;
+    let manifest = hlb_data::by_id("fashion-mnist").unwrap();
+    let arrays = hlb_data::prepare(&manifest, None, Some(&folder), &()).unwrap().arrays;
     assert_eq!((arrays.train_labels()[0], arrays.eval_labels()[0]), (9, 9));
     let context = Context::new();
     for name in NAMES {

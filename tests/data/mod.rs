@@ -3,4 +3,4 @@
 mod datasets;
 mod download;
 mod fetch;
-mod pictures;
+mod images;

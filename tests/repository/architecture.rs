@@ -41,7 +41,7 @@ const OWNERS: [(&str, &[&str]); 12] = [
     ("tar", &["unpack", "unpack.rs"]),
     ("memmap2", &["cache.rs"]),
     // Its version is part of the decoder's name.
-    ("fast_image_resize", &["resize.rs", "picture.rs"]),
+    ("fast_image_resize", &["resize.rs", "image.rs"]),
 ];
 
 /// What prints, and where it may.

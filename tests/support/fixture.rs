@@ -17,10 +17,10 @@ use std::thread;
 use chrono::{DateTime, Utc};
 use hlb_core::artifact::{Sha256Hex, sha256_hex};
 use hlb_core::clock::PhaseSeconds;
-use hlb_data::{self as dataset, Manifest};
-use hlb_data::task::Ground;
+use hlb_data::{Manifest};
+use hlb_data::task::Task;
 use hlb_machine::{Gpu, GpuSample, Host, HostSample, Machine, Sample};
-use hlb_board::{self as leaderboard, Board, SIGNERS_FILE, read_signers};
+use hlb_board::{Board, SIGNERS_FILE, read_signers};
 use hlb_machine::price::Price;
 use hlb_recipe::Recipe;
 use hlb_result::{
@@ -356,7 +356,7 @@ impl Fixture {
     /// The board as it stands.
     pub(crate) fn board(&self) -> Board {
         let signers = read_signers(&self.submissions().join(SIGNERS_FILE)).expect("a good list");
-        leaderboard::read(&self.submissions(), &signers, Self::now()).expect("readable")
+        hlb_board::read(&self.submissions(), &signers, Self::now()).expect("readable")
     }
 }
 
@@ -379,18 +379,18 @@ struct Made {
 impl Made {
     fn new(spec: &Spec) -> Self {
         let track = track::by_id(&spec.track).expect("a shipped track");
-        let ground = Ground::published(track.clone());
+        let task = Task::published(track.clone());
         let variant_text = variant_text(spec, &track);
         let variant = Variant::parse(variant_text.as_bytes(), "variant.yaml").expect("a good variant");
-        let recipe = variant.resolve(ground.terms()).expect("a good recipe");
-        let start = start(spec, &track, &recipe, ground.shapes.train);
-        let log_text = log_text(spec, &start, ground.shapes.evaluation);
+        let recipe = variant.resolve(task.terms()).expect("a good recipe");
+        let start = start(spec, &track, &recipe, task.shapes.train);
+        let log_text = log_text(spec, &start, task.shapes.evaluation);
         Self { track, variant, variant_text, recipe, start, log_text }
     }
 
     fn result(&self, spec: &Spec) -> ResultFile {
         let log = RunLog::parse(self.log_text.as_bytes()).expect("a good log");
-        let manifest = dataset::by_id(&self.track.dataset).expect("a shipped data set");
+        let manifest = hlb_data::by_id(&self.track.dataset).expect("a shipped data set");
         let trainer = log.trainer.clone().expect("it began");
         let header = self.variant.header.clone();
         ResultFile {
@@ -445,7 +445,7 @@ impl Made {
                 log: &log,
                 machine: &spec.machine,
                 recipe: &self.recipe,
-                shapes: Ground::published(self.track.clone()).shapes,
+                shapes: Task::published(self.track.clone()).shapes,
                 price: spec.price.as_ref(),
             }),
             price: spec.price.clone(),
@@ -480,7 +480,7 @@ fn start(spec: &Spec, track: &Track, recipe: &Recipe, train_images: u32) -> Sess
         target: track.target,
         recipe: course(recipe),
         reference: spec.reference_epoch_seconds.map(|_| course(&reference)),
-        content_sha256: content(&dataset::by_id(&track.dataset).expect("shipped")),
+        content_sha256: content(&hlb_data::by_id(&track.dataset).expect("shipped")),
         program_sha256: sha256_hex(b"program"),
         trainer_sha256: sha256_hex(b"trainer"),
         nonce: sha256_hex(spec.folder.as_bytes()).to_string()[..32].to_owned(),

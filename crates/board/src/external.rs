@@ -19,7 +19,7 @@ const MOST_ROWS: usize = 2000;
 /// A board that somebody published, or a part of it that has one task.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct History {
+pub struct ExternalResults {
     /// Name in paths.
     pub id: Id,
     /// Name for people.
@@ -176,7 +176,7 @@ fn rows<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Row>, D::Error> {
 }
 
 /// Reads a board; `place` is its file in messages.
-pub fn parse(text: &str, place: &str) -> Result<History, YamlError> {
+pub fn parse(text: &str, place: &str) -> Result<ExternalResults, YamlError> {
     yaml::parse(text.as_bytes(), place)
 }
 
@@ -205,7 +205,7 @@ const SHIPPED: [(&str, &str); 12] = boards![
 ];
 
 /// The boards that are compiled in, those of one task side by side.
-pub fn shipped() -> Vec<History> {
+pub fn shipped() -> Vec<ExternalResults> {
     let read = |(place, text): &(&str, &str)| parse(text, place).expect("a shipped board is valid; a test reads them");
     SHIPPED.iter().map(read).collect()
 }

@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::picture::{self, PictureError};
+use super::image::{self, ImageError};
 use super::resize::{Resize, Resizer};
 
 /// The images of all items, one after the other in the order of the items, [`Resize::bytes`] each.
@@ -18,7 +18,7 @@ use super::resize::{Resize, Resizer};
 pub fn decode_all<T: Sync, E: Send>(
     items: &[T],
     read: impl Fn(&T) -> Result<Vec<u8>, E> + Sync,
-    refused: impl Fn(&T, PictureError) -> E + Sync,
+    refused: impl Fn(&T, ImageError) -> E + Sync,
     resize: Resize,
     threads: usize,
     progress: &(dyn Fn(usize) + Sync),
@@ -27,7 +27,7 @@ pub fn decode_all<T: Sync, E: Send>(
     let queue = Queue::new(items, &mut pixels, resize);
     let work = |item: &T, out: &mut [u8], tools: &mut Tools| {
         let spare = std::mem::take(&mut tools.spare);
-        let image = picture::decode_with(&read(item)?, spare).map_err(|error| refused(item, error))?;
+        let image = image::decode_with(&read(item)?, spare).map_err(|error| refused(item, error))?;
         tools.resizer.apply(&image, resize, out);
         tools.spare = image.into_spare();
         Ok(())
@@ -157,7 +157,7 @@ mod tests {
             early.fetch_add(1, Ordering::SeqCst);
             Err(*item)
         };
-        let refused = |item: &u8, _: PictureError| *item;
+        let refused = |item: &u8, _: ImageError| *item;
         let outcome = std::thread::scope(|scope| {
             let run = scope.spawn(|| decode_all(&[0, 1], read, refused, RESIZE, 2, &|_| ()));
             while early.load(Ordering::SeqCst) == 0 {

@@ -8,7 +8,7 @@ use crate::cifar::CifarError;
 use crate::file_list::{Difference, ListError};
 use crate::idx::IdxError;
 use crate::manifest;
-use crate::picture::PictureError;
+use crate::image::ImageError;
 use hlb_core::hint::Hint;
 use hlb_core::text::show;
 
@@ -34,7 +34,7 @@ pub enum DatasetError {
     Cifar { id: String, path: PathBuf, source: CifarError },
     /// An image that is none.
     #[error("data set `{id}`: {} {source}", show(&.path.to_string_lossy()))]
-    Picture { id: String, path: PathBuf, source: PictureError },
+    Image { id: String, path: PathBuf, source: ImageError },
     /// The bytes are others.
     #[error("data set `{id}`: {} has SHA-256 {found}, expected {expected}", show(&.path.to_string_lossy()))]
     Digest { id: String, path: PathBuf, found: Sha256Hex, expected: Sha256Hex },
@@ -112,7 +112,7 @@ impl Hint for DatasetError {
             Self::Read { id, .. } | Self::Idx { id, .. } | Self::Cifar { id, .. } | Self::Digest { id, .. } => {
                 format!("delete the file and run {} for the right bytes; nothing was trained", fetch(id))
             }
-            Self::Picture { id, .. } | Self::List { id, .. } | Self::Differs { id, .. } => {
+            Self::Image { id, .. } | Self::List { id, .. } | Self::Differs { id, .. } => {
                 format!("run {} for the right bytes; nothing was trained", fetch(id))
             }
         })

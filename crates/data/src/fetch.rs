@@ -16,7 +16,7 @@ use crate::cifar;
 use crate::download::{DownloadError, Published, download};
 use crate::error::DatasetError;
 use crate::file_list::{FileList, ListError, list_name, place_of};
-use crate::manifest::{self, Archive, CifarSource, IdxSource, Manifest, PictureSource, Source};
+use crate::manifest::{self, Archive, CifarSource, IdxSource, Manifest, ImageSource, Source};
 use crate::prepare::{list_of, verify};
 use crate::store::{self, Folder};
 use crate::unpack::{Limits, UnpackError, Unpacked, unpack};
@@ -212,7 +212,7 @@ impl Fetch<'_> {
             Source::BuiltIn => Ok(()),
             Source::Idx(source) => self.bring_idx(source, place, staging),
             Source::Cifar(source) => self.bring_cifar(source, place, staging),
-            Source::Pictures(source) => self.bring_images(source, place, staging),
+            Source::Images(source) => self.bring_images(source, place, staging),
         }
     }
 
@@ -322,7 +322,7 @@ impl Fetch<'_> {
         source.files().try_for_each(|file| copy_in(&file.name))
     }
 
-    fn bring_images(&self, source: &PictureSource, place: &Place, staging: &Path) -> Result<(), FetchError> {
+    fn bring_images(&self, source: &ImageSource, place: &Place, staging: &Path) -> Result<(), FetchError> {
         if let Some(folder) = unpacked_at(place, &source.archive) {
             return self.copy_images(source, folder, staging);
         }
@@ -337,7 +337,7 @@ impl Fetch<'_> {
     }
 
     /// An unpacked folder with the list of its files next to it, or the folder that both lie in.
-    fn copy_images(&self, source: &PictureSource, folder: &Path, staging: &Path) -> Result<(), FetchError> {
+    fn copy_images(&self, source: &ImageSource, folder: &Path, staging: &Path) -> Result<(), FetchError> {
         let is_root =
             folder.file_name().is_some_and(|name| name == source.root.as_str()) && !folder.join(&source.root).exists();
         let folder = if is_root { folder.parent().unwrap_or(folder) } else { folder };

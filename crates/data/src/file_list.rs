@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use hlb_core::artifact::{ArtifactError, Sha256Hex, sha256_file, write_atomic};
 use crate::duplicates::{Duplicates, of_digests};
-use crate::manifest::{Manifest, PictureSource};
+use crate::manifest::{Manifest, ImageSource};
 use crate::unpack::Unpacked;
 use hlb_core::text::show;
 
@@ -114,7 +114,7 @@ pub enum ListError {
 }
 
 /// What a path in the archive is an image of: `root/split/class/name.extension`, and no hidden file.
-pub(super) fn place_of(source: &PictureSource, path: &str) -> Option<(Split, u8)> {
+pub(super) fn place_of(source: &ImageSource, path: &str) -> Option<(Split, u8)> {
     let parts: Vec<&str> = path.split('/').collect();
     let [root, split, folder, name] = parts[..] else { return None };
     if root != source.root || !name.ends_with(&source.extension) || name.starts_with('.') {
@@ -130,7 +130,7 @@ pub(super) fn place_of(source: &PictureSource, path: &str) -> Option<(Split, u8)
 }
 
 /// Name of the list next to the unpacked folder.
-pub(super) fn list_name(source: &PictureSource) -> String {
+pub(super) fn list_name(source: &ImageSource) -> String {
     format!("{}.files.jsonl", source.root)
 }
 
@@ -138,7 +138,7 @@ impl FileList {
     /// Lists what was unpacked from the archive, once every class has as many images as the manifest says.
     pub fn of_unpacked(
         manifest: &Manifest,
-        source: &PictureSource,
+        source: &ImageSource,
         unpacked: Vec<Unpacked>,
     ) -> Result<Self, ListError> {
         let listed = |file: Unpacked| {
@@ -165,7 +165,7 @@ impl FileList {
     }
 
     /// Reads the list and refuses one that was not made from the manifest's archive.
-    pub fn read(path: &Path, manifest: &Manifest, source: &PictureSource) -> Result<Self, ListError> {
+    pub fn read(path: &Path, manifest: &Manifest, source: &ImageSource) -> Result<Self, ListError> {
         let list = parse(path)?;
         let wrong = |problem: String| Err(ListError::Header { path: path.to_owned(), problem });
         for file in &list.files {
@@ -188,7 +188,7 @@ impl FileList {
     }
 
     /// Compares every image below `folder`, which holds the root of the archive, with the list.
-    pub fn differences(&self, folder: &Path, source: &PictureSource) -> io::Result<Vec<Difference>> {
+    pub fn differences(&self, folder: &Path, source: &ImageSource) -> io::Result<Vec<Difference>> {
         let listed: BTreeMap<&str, &ListedFile> = self.files.iter().map(|file| (file.path.as_str(), file)).collect();
         let by_digest: HashMap<Sha256Hex, &ListedFile> = self.files.iter().map(|file| (file.sha256, file)).collect();
         let mut found = images_below(folder, &source.root, &source.extension)?;
@@ -213,7 +213,7 @@ impl FileList {
     }
 }
 
-fn difference(path: &str, known: Option<&ListedFile>, listed: bool, source: &PictureSource) -> Difference {
+fn difference(path: &str, known: Option<&ListedFile>, listed: bool, source: &ImageSource) -> Difference {
     let path = path.to_owned();
     match known {
         Some(file) if place_of(source, &path) != Some((file.split, file.label)) => {
@@ -248,7 +248,7 @@ fn images_below(folder: &Path, root: &str, extension: &str) -> io::Result<Vec<St
     Ok(found)
 }
 
-fn check_counts(source: &PictureSource, files: &[ListedFile]) -> Result<(), ListError> {
+fn check_counts(source: &ImageSource, files: &[ListedFile]) -> Result<(), ListError> {
     let mut counts: HashMap<(Split, u8), usize> = HashMap::new();
     for file in files {
         *counts.entry((file.split, file.label)).or_default() += 1;
@@ -267,7 +267,7 @@ fn check_counts(source: &PictureSource, files: &[ListedFile]) -> Result<(), List
     Ok(())
 }
 
-fn header(manifest: &Manifest, source: &PictureSource, files: &[ListedFile]) -> Header {
+fn header(manifest: &Manifest, source: &ImageSource, files: &[ListedFile]) -> Header {
     let of = |split| files.iter().filter(move |file| file.split == split).map(|file| file.sha256).collect::<Vec<_>>();
     Header {
         schema: LIST_SCHEMA.to_owned(),

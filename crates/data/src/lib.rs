@@ -1,7 +1,7 @@
 //! Data sets: which bytes are the right ones, where they are, and the arrays made of them. Nothing here trains or prints.
 //!
 //! ```text
-//! manifest -> fetch (download, unpack, file_list) -> store -> prepare (idx, cifar, shapes | picture, resize, decode_all) -> cache
+//! manifest -> fetch (download, unpack, file_list) -> store -> prepare (idx, cifar, shapes | image, resize, decode_all) -> cache
 //! ```
 
 pub mod flops;
@@ -18,7 +18,7 @@ mod fetch;
 mod file_list;
 mod idx;
 mod manifest;
-mod picture;
+mod image;
 mod prepare;
 mod resize;
 mod shapes;
@@ -36,7 +36,7 @@ pub use fetch::{Fetch, FetchError, Place, prune_downloads};
 pub use file_list::{Difference, ListError};
 pub use idx::{IdxError, decode as decode_idx};
 pub use manifest::{Archive, IdxFile, Manifest, ManifestError, Source, UnknownDataset, all, by_id, is_shipped};
-pub use picture::{MOST_PIXELS, Picture, PictureError, decode as decode_picture};
+pub use image::{MOST_PIXELS, DecodedImage, ImageError, decode as decode_image};
 pub use prepare::{Prepared, prepare, verify};
 pub use resize::{Resize, Resizer};
 pub use store::{Folder, default_folder, find};

@@ -23,7 +23,7 @@ pub struct Manifest {
     pub id: Id,
     /// Name for people.
     pub title: SafeText<80>,
-    /// Licence of the pictures.
+    /// Licence of the images.
     pub license: SafeText<300>,
     /// Training images.
     pub train: u32,
@@ -31,7 +31,7 @@ pub struct Manifest {
     pub evaluation: u32,
     /// Names of the classes, in the order of their labels, which are counted from 0.
     pub classes: Vec<SafeText<60>>,
-    /// Size of every image; `null` for pictures of many sizes, which a track resizes.
+    /// Size of every image; `null` for images of many sizes, which a track resizes.
     pub size: Option<ImageShape>,
     /// Where the images come from.
     pub source: Source,
@@ -60,7 +60,7 @@ pub struct ImageShape {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KnownContent {
-    /// How the pictures were resized; `null` where nothing is.
+    /// How the images were resized; `null` where nothing is.
     pub resize: Option<Resize>,
     /// SHA-256 over the arrays, see [`crate::content_digest`].
     pub sha256: Sha256Hex,
@@ -79,7 +79,8 @@ pub enum Source {
     /// CIFAR's binary files in an archive.
     Cifar(CifarSource),
     /// An archive of JPEG files in a folder for each split and class.
-    Pictures(PictureSource),
+    #[serde(rename = "pictures")]
+    Images(ImageSource),
 }
 
 /// Training images and labels, evaluation images and labels as IDX files.
@@ -144,10 +145,10 @@ pub struct CifarFile {
     pub sha256: Sha256Hex,
 }
 
-/// Pictures in `root/split/folder/*extension`.
+/// Images in `root/split/folder/*extension`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct PictureSource {
+pub struct ImageSource {
     /// What is downloaded.
     pub archive: Archive,
     /// Its top folder.
@@ -156,21 +157,21 @@ pub struct PictureSource {
     pub train: String,
     /// Folder of the evaluation split.
     pub evaluation: String,
-    /// How the names of pictures end; other files are left out.
+    /// How the names of images end; other files are left out.
     pub extension: String,
     /// Folder of each class, in the order of the classes.
     pub folders: Vec<ClassFolder>,
 }
 
-/// The pictures of one class.
+/// The images of one class.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClassFolder {
     /// Folder.
     pub name: String,
-    /// Training pictures in it.
+    /// Training images in it.
     pub train: u32,
-    /// Evaluation pictures in it.
+    /// Evaluation images in it.
     pub evaluation: u32,
 }
 
@@ -337,7 +338,7 @@ impl Manifest {
         sha256_hex(self.text.as_bytes())
     }
 
-    /// Shapes of the arrays; `None` where pictures have to be resized and nobody says how, or the other way round.
+    /// Shapes of the arrays; `None` where images have to be resized and nobody says how, or the other way round.
     pub fn shapes(&self, resize: Option<Resize>) -> Option<ArrayShapes> {
         let size = match (self.size, resize) {
             (Some(size), None) => size,
@@ -363,7 +364,7 @@ impl Manifest {
     pub fn archive(&self) -> Option<&Archive> {
         match &self.source {
             Source::Cifar(source) => Some(&source.archive),
-            Source::Pictures(source) => Some(&source.archive),
+            Source::Images(source) => Some(&source.archive),
             Source::BuiltIn | Source::Idx(_) => None,
         }
     }
@@ -379,10 +380,10 @@ impl Manifest {
         in_range("evaluation", self.evaluation, 1, 10_000_000)?;
         in_range("classes", count(&self.classes), 2, 256)?;
         self.check_memory()?;
-        let is_pictures = matches!(self.source, Source::Pictures(_));
+        let is_images = matches!(self.source, Source::Images(_));
         match self.size {
-            Some(_) if is_pictures => return wrong("size", "is given, but pictures come in many sizes"),
-            None if !is_pictures => return wrong("size", "is missing"),
+            Some(_) if is_images => return wrong("size", "is given, but images come in many sizes"),
+            None if !is_images => return wrong("size", "is missing"),
             Some(size) => size.check()?,
             None => {}
         }
@@ -391,7 +392,7 @@ impl Manifest {
             Source::BuiltIn => wrong("source.kind", "is built_in, which only `shapes` is"),
             Source::Idx(source) => source.check(),
             Source::Cifar(source) => source.check(self),
-            Source::Pictures(source) => source.check(self),
+            Source::Images(source) => source.check(self),
         }
     }
 }
@@ -444,7 +445,7 @@ impl CifarSource {
     }
 }
 
-impl PictureSource {
+impl ImageSource {
     fn check(&self, manifest: &Manifest) -> Result<(), (&'static str, String)> {
         self.archive.check()?;
         for (key, name) in
@@ -521,8 +522,8 @@ fn address(key: &'static str, url: &str) -> Result<(), (&'static str, String)> {
 mod tests {
     use super::*;
 
-    /// A manifest of two classes of pictures with one line replaced.
-    fn pictures(line: &str, by: &str) -> Result<Manifest, ManifestError> {
+    /// A manifest of two classes of images with one line replaced.
+    fn images(line: &str, by: &str) -> Result<Manifest, ManifestError> {
         let digest = "0".repeat(64);
         let text = format!(
             "id: mine\ntitle: Mine\nlicense: none\ntrain: 3\nevaluation: 2\nclasses: [cat, dog]\nsource:\n  kind: pictures\n  \
@@ -549,7 +550,7 @@ mod tests {
 
     #[test]
     fn a_manifest_of_ones_own_says_what_it_is_of() {
-        let manifest = pictures("", "").expect("a good one");
+        let manifest = images("", "").expect("a good one");
         assert!(!manifest.is_published());
         let shapes = manifest.shapes(Some(Resize::Squash { side: 64 })).expect("they are resized");
         assert_eq!((shapes.train, shapes.height, shapes.channels, shapes.classes), (3, 64, 3, 2));
@@ -571,7 +572,7 @@ mod tests {
             ("kind: pictures", "kind: zip", "zip"),
         ];
         for (line, by, expected) in cases {
-            let error = pictures(line, by).expect_err(by).to_string();
+            let error = images(line, by).expect_err(by).to_string();
             assert!(error.contains("m.yaml") && error.contains(expected), "{error}");
         }
     }

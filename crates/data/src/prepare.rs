@@ -16,8 +16,8 @@ use crate::decode_all::decode_all;
 use crate::duplicates::{Duplicates, count_duplicates};
 use crate::error::DatasetError;
 use crate::file_list::{FileList, ListedFile, Split, list_name};
-use crate::manifest::{CifarFile, CifarSource, IdxFile, IdxSource, Manifest, PictureSource, Source};
-use crate::picture::DECODER;
+use crate::manifest::{CifarFile, CifarSource, IdxFile, IdxSource, Manifest, ImageSource, Source};
+use crate::image::DECODER;
 use crate::resize::Resize;
 use crate::store::{self, Folder};
 use crate::watch::Watch;
@@ -46,7 +46,7 @@ pub fn prepare(
 ) -> Result<Prepared, DatasetError> {
     let shapes = shapes_of(manifest, resize)?;
     let (stored, decoder) = match (&manifest.source, resize) {
-        (Source::Pictures(source), Some(resize)) => {
+        (Source::Images(source), Some(resize)) => {
             (of_images(manifest, source, shapes, resize, given, watch)?, Some(DECODER))
         }
         _ => (of_arrays(manifest, resize, read(manifest, shapes, &store::find(manifest, given)?)?), None),
@@ -90,7 +90,7 @@ fn made() -> Vec<u8> {
 /// Verifies every byte of a data set without preparing it.
 pub fn verify(manifest: &Manifest, folder: &Folder) -> Result<(), DatasetError> {
     match (&manifest.source, folder) {
-        (Source::Pictures(source), Folder::At(folder)) => verify_images(manifest, source, folder),
+        (Source::Images(source), Folder::At(folder)) => verify_images(manifest, source, folder),
         _ => read(manifest, shapes_of(manifest, None)?, folder).map(|_| ()),
     }
 }
@@ -197,7 +197,7 @@ fn read_cifar_file(
 }
 
 /// The list of files next to an unpacked folder.
-pub(super) fn list_of(manifest: &Manifest, source: &PictureSource, folder: &Path) -> Result<FileList, DatasetError> {
+pub(super) fn list_of(manifest: &Manifest, source: &ImageSource, folder: &Path) -> Result<FileList, DatasetError> {
     let id = || manifest.id.to_string();
     let path = folder.join(list_name(source));
     if path.is_file() {
@@ -210,7 +210,7 @@ pub(super) fn list_of(manifest: &Manifest, source: &PictureSource, folder: &Path
     Err(DatasetError::NoFile { id: id(), name: source.root.clone(), folder: folder.to_owned() })
 }
 
-fn verify_images(manifest: &Manifest, source: &PictureSource, folder: &Path) -> Result<(), DatasetError> {
+fn verify_images(manifest: &Manifest, source: &ImageSource, folder: &Path) -> Result<(), DatasetError> {
     let id = || manifest.id.to_string();
     let list = list_of(manifest, source, folder)?;
     let differences = list.differences(folder, source).map_err(|error| DatasetError::Read {
@@ -227,7 +227,7 @@ fn verify_images(manifest: &Manifest, source: &PictureSource, folder: &Path) -> 
 /// Images from the cache, else decoded and put there.
 fn of_images(
     manifest: &Manifest,
-    source: &PictureSource,
+    source: &ImageSource,
     shapes: ArrayShapes,
     resize: Resize,
     given: Option<&Path>,
@@ -253,7 +253,7 @@ fn of_images(
 /// Reads, verifies, decodes and resizes every image on the list.
 fn decode(
     manifest: &Manifest,
-    source: &PictureSource,
+    source: &ImageSource,
     shapes: ArrayShapes,
     resize: Resize,
     folder: &Path,
@@ -272,7 +272,7 @@ fn decode(
     };
     let refused = |file: &ListedFile, source| {
         let id = manifest.id.to_string();
-        DatasetError::Picture { id, path: path_of(file), source }
+        DatasetError::Image { id, path: path_of(file), source }
     };
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
     let of = list.files().len() as u64;

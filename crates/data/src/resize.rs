@@ -13,9 +13,9 @@ use fir::images::{Image, ImageRef};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::picture::Picture;
+use crate::image::DecodedImage;
 
-/// How a picture of any size becomes a square. The side is in pixels and is not nought.
+/// How a image of any size becomes a square. The side is in pixels and is not nought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Resize {
@@ -145,7 +145,7 @@ impl Resizer {
     /// # Panics
     ///
     /// If `out` has another length, or the side is zero.
-    pub fn apply(&mut self, image: &Picture, resize: Resize, out: &mut [u8]) {
+    pub fn apply(&mut self, image: &DecodedImage, resize: Resize, out: &mut [u8]) {
         let side = resize.side();
         assert!(side > 0, "a square has pixels");
         assert_eq!(out.len(), resize.bytes(), "room for one resized image");
@@ -210,16 +210,16 @@ mod tests {
 
     use super::*;
 
-    fn resized(image: &Picture, resize: Resize) -> Vec<u8> {
+    fn resized(image: &DecodedImage, resize: Resize) -> Vec<u8> {
         let mut out = vec![0; resize.bytes()];
         Resizer::new().apply(image, resize, &mut out);
         out
     }
 
-    fn ramp(width: u32, height: u32) -> Picture {
+    fn ramp(width: u32, height: u32) -> DecodedImage {
         let pixel =
             |index: u32| [index % 251, index / 7 % 256, index * 5 % 256].map(|value| u8::try_from(value).unwrap());
-        Picture::new(width, height, &(0..width * height).flat_map(pixel).collect::<Vec<u8>>())
+        DecodedImage::new(width, height, &(0..width * height).flat_map(pixel).collect::<Vec<u8>>())
     }
 
     #[test]
@@ -232,9 +232,9 @@ mod tests {
     /// The figures are Pillow's: `Image.frombytes("RGB", (4, 1), ...).resize((2, 2), BILINEAR)` and back up.
     #[test]
     fn small_pictures_are_resized_as_pillow_does() {
-        let line = Picture::new(4, 1, &[[0; 3], [100; 3], [200; 3], [255; 3]].concat());
+        let line = DecodedImage::new(4, 1, &[[0; 3], [100; 3], [200; 3], [255; 3]].concat());
         assert_eq!(resized(&line, Resize::Squash { side: 2 }), [[71; 3], [209; 3]].concat().repeat(2));
-        let pair = Picture::new(2, 1, &[[0; 3], [255; 3]].concat());
+        let pair = DecodedImage::new(2, 1, &[[0; 3], [255; 3]].concat());
         let grown = [[0; 3], [64; 3], [191; 3], [255; 3]].concat().repeat(4);
         assert_eq!(resized(&pair, Resize::Squash { side: 4 }), grown);
     }
@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn an_endless_strip_costs_no_more_than_its_square() {
-        let strip = Picture::new(1, 60_000, &vec![7; 180_000]);
+        let strip = DecodedImage::new(1, 60_000, &vec![7; 180_000]);
         let out = resized(&strip, Resize::ShortestSideThenCentreCrop { side: 32 });
         assert_eq!(out, vec![7; 32 * 32 * 3]);
     }

@@ -2,7 +2,7 @@
 //!
 //! Every image holds one figure under random pose, scale, color, clutter, occlusion and noise. Seven classes are
 //! told by outline (the figure is painted in one tone), three by texture (the outline is then any of three). Contrast
-//! has either sign and lighting differs more between images than figure and ground do, so single pixels say little:
+//! has either sign and lighting differs more between images than figure and task do, so single pixels say little:
 //! a linear classifier stays far below what a small convolutional network learns.
 //!
 //! The bytes must be the same on every machine, so this module uses integers only: no floating point, no library
@@ -124,46 +124,46 @@ fn shifted(color: Color, by: Color) -> Color {
     [color[0] + by[0], color[1] + by[1], color[2] + by[2]]
 }
 
-/// Lays ground, clutter, figure, occlusion and noise over one another.
+/// Lays task, clutter, figure, occlusion and noise over one another.
 fn draw_picture(class: u8, dice: &mut Dice) -> Canvas {
-    let ground = tinted(dice, 0, 32);
-    let ground = shifted(ground, [dice.pick(64, 192); CHANNELS]);
-    let mut canvas = Canvas::lit(ground, dice);
+    let task = tinted(dice, 0, 32);
+    let task = shifted(task, [dice.pick(64, 192); CHANNELS]);
+    let mut canvas = Canvas::lit(task, dice);
     for _ in 0..dice.pick(1, 4) {
-        draw_clutter(&mut canvas, ground, dice);
+        draw_clutter(&mut canvas, task, dice);
     }
     let frame = figure_frame(dice);
-    let figure = Figure { outline: outline_of(class, dice), texture: texture_of(class), tones: tones(ground, dice) };
+    let figure = Figure { outline: outline_of(class, dice), texture: texture_of(class), tones: tones(task, dice) };
     canvas.paint(&frame, &figure);
-    draw_occlusion(&mut canvas, &frame, ground, dice);
+    draw_occlusion(&mut canvas, &frame, task, dice);
     canvas.add_noise(dice);
     canvas
 }
 
-/// Two tones that differ from the ground and from each other, one brighter and one darker.
-fn tones(ground: Color, dice: &mut Dice) -> [Color; 2] {
+/// Two tones that differ from the task and from each other, one brighter and one darker.
+fn tones(task: Color, dice: &mut Dice) -> [Color; 2] {
     let sign = dice.sign();
     [sign, -sign].map(|sign| {
         let contrast = sign * dice.pick(28, 80);
-        shifted(ground, tinted(dice, contrast, 28))
+        shifted(task, tinted(dice, contrast, 28))
     })
 }
 
 /// A small bar or disc that means nothing, anywhere in the image.
-fn draw_clutter(canvas: &mut Canvas, ground: Color, dice: &mut Dice) {
+fn draw_clutter(canvas: &mut Canvas, task: Color, dice: &mut Dice) {
     let center = [dice.pick(0, SIDE_UNITS), dice.pick(0, SIDE_UNITS)];
     let radii = [dice.pick(2 * UNIT, 7 * UNIT), dice.pick(UNIT, 2 * UNIT)];
     let frame = Frame::new(center, dice.pick(0, 63), radii);
     let outline = if dice.sign() > 0 { Outline::Disc } else { Outline::Square };
-    let tones = tones(ground, dice);
+    let tones = tones(task, dice);
     canvas.paint(&frame, &Figure { outline, texture: Texture::Plain, tones });
 }
 
 /// A bar across part of the figure, in a tone of its own.
-fn draw_occlusion(canvas: &mut Canvas, figure: &Frame, ground: Color, dice: &mut Dice) {
+fn draw_occlusion(canvas: &mut Canvas, figure: &Frame, task: Color, dice: &mut Dice) {
     let center = figure.center.map(|middle| middle + dice.sign() * dice.pick(4 * UNIT, 9 * UNIT));
     let frame = Frame::new(center, dice.pick(0, 63), [dice.pick(4 * UNIT, 9 * UNIT), dice.pick(UNIT, 3 * UNIT)]);
-    let tones = tones(ground, dice);
+    let tones = tones(task, dice);
     canvas.paint(&frame, &Figure { outline: Outline::Square, texture: Texture::Plain, tones });
 }
 
@@ -340,18 +340,18 @@ fn half_planes(place: [i32; 2], normals: &[[i32; 2]], distance: i32) -> usize {
 struct Canvas([[Color; SIDE]; SIDE]);
 
 impl Canvas {
-    /// The ground under a light that falls off across the image.
-    fn lit(ground: Color, dice: &mut Dice) -> Self {
+    /// The task under a light that falls off across the image.
+    fn lit(task: Color, dice: &mut Dice) -> Self {
         let slopes = [(); 2].map(|()| {
             let light = dice.noise(72);
             tinted(dice, light, 16)
         });
-        let mut canvas = Self([[ground; SIDE]; SIDE]);
+        let mut canvas = Self([[task; SIDE]; SIDE]);
         for (row, line) in (0_i32..).zip(&mut canvas.0) {
             for (column, pixel) in (0_i32..).zip(line) {
                 *pixel = std::array::from_fn(|channel| {
                     let rise = slopes[0][channel] * (2 * column - 31) + slopes[1][channel] * (2 * row - 31);
-                    ground[channel] + (rise >> 6)
+                    task[channel] + (rise >> 6)
                 });
             }
         }

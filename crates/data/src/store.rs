@@ -52,7 +52,7 @@ fn holds(manifest: &Manifest, folder: &Path) -> bool {
         Source::BuiltIn => true,
         Source::Idx(source) => source.files.iter().all(|file| idx_file(folder, file).is_some()),
         Source::Cifar(source) => source.files().all(|file| cifar_file(folder, &source.root, &file.name).is_some()),
-        Source::Pictures(source) => folder.join(list_name(source)).is_file() && folder.join(&source.root).is_dir(),
+        Source::Images(source) => folder.join(list_name(source)).is_file() && folder.join(&source.root).is_dir(),
     }
 }
 

@@ -1,14 +1,14 @@
 //! A track and the data set it is run on: the published one, or a user's own in its place.
 
 use crate::arrays::ArrayShapes;
-use crate::{self as dataset, DatasetError, Manifest};
+use crate::{DatasetError, Manifest};
 use hlb_recipe::{Recipe, Terms};
 use crate::track::Track;
 use hlb_recipe::variant;
 
 /// What a session trains on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ground {
+pub struct Task {
     /// The track.
     pub track: Track,
     /// The data set.
@@ -17,11 +17,11 @@ pub struct Ground {
     pub shapes: ArrayShapes,
 }
 
-impl Ground {
+impl Task {
     /// The track on its own data set.
     pub fn published(track: Track) -> Self {
         let manifest =
-            dataset::by_id(&track.dataset).expect("every track names a shipped data set; a test reads them all");
+            crate::by_id(&track.dataset).expect("every track names a shipped data set; a test reads them all");
         let shapes = manifest.shapes(track.resize).expect("every track fits its data set; a test reads them all");
         Self { track, manifest, shapes }
     }
@@ -69,7 +69,7 @@ mod tests {
 
     fn cifar(changes: &[(&str, &str)]) -> Manifest {
         let mut text =
-            dataset::by_id("cifar-10-binary").expect("shipped").text().replace("id: cifar-10-binary", "id: mine");
+            crate::by_id("cifar-10-binary").expect("shipped").text().replace("id: cifar-10-binary", "id: mine");
         for (from, to) in changes {
             assert!(text.contains(from), "{from}");
             text = text.replace(from, to);
@@ -84,17 +84,17 @@ mod tests {
             ("evaluation: 10000", "evaluation: 33"),
             ("test_batch.bin, records: 10000", "test_batch.bin, records: 33"),
         ]);
-        let ground = Ground::own(track, smaller).expect("it fits");
-        assert_eq!(ground.shapes.evaluation, 33);
+        let task = Task::own(track, smaller).expect("it fits");
+        assert_eq!(task.shapes.evaluation, 33);
     }
 
     #[test]
     fn a_users_data_set_has_to_fit_the_track() {
         let nine = cifar(&[(", truck]", "]")]);
-        let error = Ground::own(track::by_id("cifar10").expect("shipped"), nine).expect_err("nine classes").to_string();
+        let error = Task::own(track::by_id("cifar10").expect("shipped"), nine).expect_err("nine classes").to_string();
         assert!(error.contains("has 9 classes of 32x32x3, track `cifar10` needs 10 classes of 32x32x3"), "{error}");
         let track = track::by_id("imagenette-64").expect("shipped");
-        let error = Ground::own(track, cifar(&[])).expect_err("images of one size").to_string();
+        let error = Task::own(track, cifar(&[])).expect_err("images of one size").to_string();
         assert!(error.contains("has images of one size, which track `imagenette-64` cannot use"), "{error}");
     }
 }

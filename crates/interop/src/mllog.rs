@@ -53,7 +53,7 @@ impl Log {
 
     fn head(&mut self, entry: &Entry, run: &LoggedRun) {
         let (result, at) = (&entry.result, run.began_at_seconds);
-        let shapes = entry.ground.shapes;
+        let shapes = entry.task.shapes;
         let facts = [
             ("submission_benchmark", json!(result.track)),
             ("submission_platform", json!(result.machine.class(&result.session.device))),

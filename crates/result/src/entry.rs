@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use hlb_core::artifact::Sha256Hex;
 use hlb_data::{DatasetError, ManifestError};
-use hlb_data::task::Ground;
+use hlb_data::task::Task;
 use hlb_core::hint::Hint;
 use hlb_recipe::{Recipe, RecipeError};
 use crate::agreement::Agreement;
@@ -98,7 +98,7 @@ pub struct Entry {
     /// The recipe that was trained.
     pub recipe: Recipe,
     /// The track and the data set that it was trained on.
-    pub ground: Ground,
+    pub task: Task,
     /// The run log.
     pub log: RunLog,
     /// How far it can be trusted.
@@ -145,7 +145,7 @@ impl Entry {
             log: &self.log,
             machine: &self.result.machine,
             recipe: &self.recipe,
-            shapes: self.ground.shapes,
+            shapes: self.task.shapes,
             price: self.result.price.as_ref(),
         }
     }

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use hlb_core::artifact::{Sha256Hex, sha256_hex};
 use hlb_data::Manifest;
-use hlb_data::task::Ground;
+use hlb_data::task::Task;
 use hlb_machine::price::{Origin, Table};
 use hlb_recipe::{Length, Recipe};
 use crate::agreement;
@@ -89,14 +89,14 @@ pub fn read_entry(folder: &Path, bytes: &[u8], trust: Trust) -> Result<Entry, Fa
     }
     check_versions(&result)?;
     check_price(&result)?;
-    let ground = check_ground(folder, &result)?;
-    let recipe = check_recipe(folder, &result, &ground)?;
+    let task = check_ground(folder, &result)?;
+    let recipe = check_recipe(folder, &result, &task)?;
     let log = RunLog::parse(&log_bytes)?;
     check_log(&result, &log)?;
-    let reference = reference(&result, &ground)?;
-    check_schedule(&ground, (&recipe, reference.as_ref()), &log)?;
+    let reference = reference(&result, &task)?;
+    check_schedule(&task, (&recipe, reference.as_ref()), &log)?;
     let (folder, result_sha256, reproductions) = (folder.to_owned(), sha256_hex(bytes), Vec::new());
-    let entry = Entry { folder, result, result_sha256, recipe, ground, log, trust, reproductions };
+    let entry = Entry { folder, result, result_sha256, recipe, task, log, trust, reproductions };
     check_figures(&entry.result, entry.basis())?;
     plausible::check(entry.basis(), reference.as_ref())?;
     Ok(entry)
@@ -163,22 +163,22 @@ fn digest(file: &'static str, found: Sha256Hex, stated: Sha256Hex) -> Result<(),
 }
 
 /// The variant and the recipe, and that one follows from the other. Shipped recipes never change under their name.
-fn check_recipe(folder: &Path, result: &ResultFile, ground: &Ground) -> Result<Recipe, Fault> {
+fn check_recipe(folder: &Path, result: &ResultFile, task: &Task) -> Result<Recipe, Fault> {
     let variant_bytes = yaml::read(&folder.join(VARIANT_FILE), VARIANT_CAP)?;
     digest(VARIANT_FILE, sha256_hex(&variant_bytes), result.variant.variant_sha256)?;
     let recipe_bytes = yaml::read(&folder.join(RECIPE_FILE), VARIANT_CAP)?;
     digest(RECIPE_FILE, sha256_hex(&recipe_bytes), result.variant.recipe_sha256)?;
     let recipe: Recipe = yaml::parse_canonical(&recipe_bytes, RECIPE_FILE)?.ok_or(Fault::NotCanonical(RECIPE_FILE))?;
-    if recipe.track != ground.track.id {
+    if recipe.track != task.track.id {
         return contradiction("track", result.track.to_string(), "the recipe is for another track");
     }
-    recipe.check(ground.terms())?;
+    recipe.check(task.terms())?;
     let variant = Variant::parse(&variant_bytes, VARIANT_FILE)?;
     check_header(result, &variant.header)?;
     digest("recipe in `extends`", variant::digest(&variant.base()?), result.variant.base_recipe_sha256)?;
     digest(
         "recipe resolved from the variant",
-        variant::digest(&variant.resolve(ground.terms())?),
+        variant::digest(&variant.resolve(task.terms())?),
         result.variant.recipe_sha256,
     )?;
     Ok(recipe)
@@ -217,35 +217,35 @@ fn check_versions(result: &ResultFile) -> Result<(), Fault> {
 }
 
 /// Track, target and data set against what this program ships, or against the manifest in the entry.
-fn check_ground(folder: &Path, result: &ResultFile) -> Result<Ground, Fault> {
+fn check_ground(folder: &Path, result: &ResultFile) -> Result<Task, Fault> {
     let track = match track::by_id(result.track.as_str()) {
         Ok(track) => track,
         Err(unknown) => return contradiction("track", result.track.to_string(), &unknown.to_string()),
     };
     let own = folder.join(MANIFEST_FILE);
-    let ground = match (result.dataset.published, own.exists()) {
-        (true, false) => Ground::published(track),
-        (false, true) => Ground::own(track, Manifest::own(&yaml::read(&own, VARIANT_CAP)?, MANIFEST_FILE)?)?,
+    let task = match (result.dataset.published, own.exists()) {
+        (true, false) => Task::published(track),
+        (false, true) => Task::own(track, Manifest::own(&yaml::read(&own, VARIANT_CAP)?, MANIFEST_FILE)?)?,
         (published, _) => {
             let problem =
                 format!("and a `{MANIFEST_FILE}` belongs to an entry on a data set of one's own, and to no other");
             return contradiction("dataset.published", published.to_string(), &problem);
         }
     };
-    check_dataset(result, &ground)?;
-    if result.target == ground.track.target {
-        return Ok(ground);
+    check_dataset(result, &task)?;
+    if result.target == task.track.target {
+        return Ok(task);
     }
     contradiction("target.correct", result.target.correct.to_string(), "the track's target is another")
 }
 
-fn check_dataset(result: &ResultFile, ground: &Ground) -> Result<(), Fault> {
-    let (stated, manifest) = (&result.dataset, &ground.manifest);
+fn check_dataset(result: &ResultFile, task: &Task) -> Result<(), Fault> {
+    let (stated, manifest) = (&result.dataset, &task.manifest);
     if stated.id != manifest.id {
         return contradiction("dataset.id", stated.id.to_string(), "the track's data set is another");
     }
     digest("data set manifest", manifest.digest(), stated.manifest_sha256)?;
-    if stated.resize != ground.track.resize {
+    if stated.resize != task.track.resize {
         return contradiction("dataset.resize", format!("{:?}", stated.resize), "the track resizes otherwise");
     }
     if stated.decoder.is_some() != stated.resize.is_some() {
@@ -325,24 +325,24 @@ fn digest_or_null(digest: Option<Sha256Hex>) -> String {
 }
 
 /// The paired recipe of the session: the track's reference, which never changes under its name.
-fn reference(result: &ResultFile, ground: &Ground) -> Result<Option<Recipe>, Fault> {
+fn reference(result: &ResultFile, task: &Task) -> Result<Option<Recipe>, Fault> {
     let Some(stated) = &result.reference else { return Ok(None) };
-    if stated.name != ground.track.reference {
+    if stated.name != task.track.reference {
         return contradiction("reference.name", stated.name.clone(), "the track's reference is another");
     }
-    let recipe = ground.reference();
+    let recipe = task.reference();
     digest("recipe of the reference", variant::digest(&recipe), stated.recipe_sha256)?;
-    recipe.check(ground.terms())?;
+    recipe.check(task.terms())?;
     Ok(Some(recipe))
 }
 
 /// Epochs and steps of the run log against the recipes, and the whole evaluation split against the data set.
-fn check_schedule(ground: &Ground, (recipe, reference): (&Recipe, Option<&Recipe>), log: &RunLog) -> Result<(), Fault> {
-    check_length(ground, recipe, log.start.recipe)?;
+fn check_schedule(task: &Task, (recipe, reference): (&Recipe, Option<&Recipe>), log: &RunLog) -> Result<(), Fault> {
+    check_length(task, recipe, log.start.recipe)?;
     if let Some((recipe, logged)) = reference.zip(log.start.reference) {
-        check_length(ground, recipe, logged)?;
+        check_length(task, recipe, logged)?;
     }
-    let evaluation = ground.shapes.evaluation;
+    let evaluation = task.shapes.evaluation;
     let runs = log.runs.iter().chain(&log.reference).chain(&log.abandoned);
     let mut totals = runs.flat_map(|run| &run.epochs).map(|epoch| epoch.accuracy.total);
     match totals.find(|total| *total != evaluation) {
@@ -353,8 +353,8 @@ fn check_schedule(ground: &Ground, (recipe, reference): (&Recipe, Option<&Recipe
     }
 }
 
-fn check_length(ground: &Ground, recipe: &Recipe, logged: TrainingLength) -> Result<(), Fault> {
-    let (logged, length) = (logged.length(), recipe.length(ground.shapes.train));
+fn check_length(task: &Task, recipe: &Recipe, logged: TrainingLength) -> Result<(), Fault> {
+    let (logged, length) = (logged.length(), recipe.length(task.shapes.train));
     if logged == length {
         return Ok(());
     }

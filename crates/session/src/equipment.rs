@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use hlb_core::artifact::{Sha256Hex, sha256_file};
-use hlb_data as dataset;
-use hlb_data::task::Ground;
+use hlb_data::task::Task;
 use hlb_machine::Machine;
 use hlb_recipe::Recipe;
 use hlb_result::HarnessFacts;
@@ -21,7 +20,7 @@ use hlb_protocol::job::DeviceChoice;
 /// What every run needs.
 pub struct Equipment {
     /// The data set.
-    pub data: dataset::Prepared,
+    pub data: hlb_data::Prepared,
     /// The trainer program.
     pub trainer: PathBuf,
     /// What it says of itself.
@@ -35,12 +34,12 @@ pub struct Equipment {
 impl Equipment {
     /// Verifies the data set, whose files lie in `folder` where the user says so, and finds trainer
     /// and libtorch. `commit` is what this program was built from.
-    pub fn find(task: &Ground, folder: Option<&Path>, commit: Option<&str>, watch: &dyn dataset::Watch) -> Result<Self, SessionError> {
+    pub fn find(task: &Task, folder: Option<&Path>, commit: Option<&str>, watch: &dyn hlb_data::Watch) -> Result<Self, SessionError> {
         let trainer = find_trainer()?;
         // In parallel, since each takes most of a second.
         let (data, libtorch) = thread::scope(|scope| {
             let libtorch = scope.spawn(|| libtorch(&trainer));
-            let data = dataset::prepare(&task.manifest, task.track.resize, folder, watch);
+            let data = hlb_data::prepare(&task.manifest, task.track.resize, folder, watch);
             (data, libtorch.join())
         });
         let data = data?;

@@ -1,7 +1,6 @@
 //! Who watches a session. The session prints nothing: terminals and logs are observers.
 
-use hlb_data as dataset;
-use hlb_data::task::Ground;
+use hlb_data::task::Task;
 use hlb_recipe::Recipe;
 use crate::note::Note;
 use hlb_protocol::run_log::LogLine;
@@ -9,7 +8,7 @@ use hlb_protocol::run_log::LogLine;
 /// Sees everything of a session as it happens.
 pub trait Observer {
     /// Told how far the data set is.
-    fn data_set(&self) -> &dyn dataset::Watch {
+    fn data_set(&self) -> &dyn hlb_data::Watch {
         &()
     }
 
@@ -31,7 +30,7 @@ pub trait Observer {
 #[derive(Debug, Clone, Copy)]
 pub struct Outline<'a> {
     /// The task.
-    pub task: &'a Ground,
+    pub task: &'a Task,
     /// The variant's recipe.
     pub recipe: &'a Recipe,
     /// The reference's recipe, if it is trained too.

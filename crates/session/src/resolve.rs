@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use hlb_data::Manifest;
-use hlb_data::task::Ground;
+use hlb_data::task::Task;
 use hlb_recipe::Recipe;
 use crate::error::SessionError;
 use hlb_core::text::show;
@@ -19,7 +19,7 @@ pub struct ResolvedVariant {
     /// Its file.
     pub bytes: Vec<u8>,
     /// The track and the data set that it is trained on.
-    pub task: Ground,
+    pub task: Task,
     /// What it trains.
     pub recipe: Recipe,
 }
@@ -51,10 +51,10 @@ impl ResolvedVariant {
 }
 
 /// A track on its own data set, or on that of a user's manifest.
-pub fn task(track: &str, manifest: Option<&Path>) -> Result<Ground, SessionError> {
+pub fn task(track: &str, manifest: Option<&Path>) -> Result<Task, SessionError> {
     let track = track::by_id(track)?;
     Ok(match manifest {
-        Some(path) => Ground::own(track, Manifest::read(path)?)?,
-        None => Ground::published(track),
+        Some(path) => Task::own(track, Manifest::read(path)?)?,
+        None => Task::published(track),
     })
 }

@@ -85,7 +85,7 @@ fn runs_of<'a>(plan: &StudyPlan, records: &'a Records, name: &str) -> Vec<&'a Ru
 fn of_variant(plan: &StudyPlan, name: &str, all: &[&RunRecord], against: Option<PairedComparison>) -> VariantFigures {
     let counted: Vec<&RunRecord> = all.iter().copied().filter(|run| run.counts()).collect();
     let count = |outcome| counted.iter().filter(|run| run.outcome == outcome).count();
-    let target = plan.ground.track.target;
+    let target = plan.task.track.target;
     let times: Vec<Option<f64>> = counted.iter().map(|run| run.time_to_accuracy_seconds(target)).collect();
     let seconds: Vec<Option<f64>> = counted.iter().filter_map(|run| run.train_seconds()).map(Some).collect();
     let accuracies: Vec<f64> = counted.iter().filter_map(|run| run.final_accuracy()).map(Accuracy::percent).collect();
@@ -143,7 +143,7 @@ pub(super) mod tests {
             schema: STUDY_SCHEMA.to_owned(),
             study_sha256: plan.file.digest(),
             track: plan.track().to_owned(),
-            target: plan.ground.track.target,
+            target: plan.task.track.target,
             recipes: plan.variants.iter().map(|variant| (variant.name.clone(), variant.course)).collect(),
             content_sha256: sha256_hex(b"data"),
             machine: MachineFacts {
@@ -165,7 +165,7 @@ pub(super) mod tests {
             accuracy: Accuracy { correct, total: 1000 },
             loss: 1.0,
         };
-        let reached = plan.ground.track.target.is_met_by(Accuracy { correct, total: 1000 });
+        let reached = plan.task.track.target.is_met_by(Accuracy { correct, total: 1000 });
         RunRecord {
             variant: plan.variants[variant].name.clone(),
             run,

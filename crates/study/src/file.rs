@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use hlb_core::artifact::{Sha256Hex, sha256_hex};
-use hlb_data::task::Ground;
+use hlb_data::task::Task;
 use hlb_recipe::Recipe;
 use crate::error::StudyError;
 use hlb_core::text::{Id, SafeText, show};
@@ -168,18 +168,18 @@ impl StudyFile {
     }
 
     /// The recipe of a variant on a track, resolved as that of a variant file is.
-    pub fn resolve(&self, index: usize, ground: &Ground) -> Result<Recipe, StudyError> {
+    pub fn resolve(&self, index: usize, task: &Task) -> Result<Recipe, StudyError> {
         let entry = &self.body.variants[index];
         let named =
             |source: VariantError| StudyError::Variant { variant: entry.name.to_string(), source: Box::new(source) };
-        let variant = self.variant(index, &ground.track.id, &ground.track.reference);
+        let variant = self.variant(index, &task.track.id, &task.track.reference);
         let base = variant.base().map_err(named)?;
-        if base.track != ground.track.id {
+        if base.track != task.track.id {
             let problem =
-                format!("is a recipe of track `{}`, but the study is run on `{}`", base.track, ground.track.id);
+                format!("is a recipe of track `{}`, but the study is run on `{}`", base.track, task.track.id);
             return Err(self.rule(&format!("variants[{index}]"), "extends", problem));
         }
-        variant.resolve(ground.terms()).map_err(named)
+        variant.resolve(task.terms()).map_err(named)
     }
 
     fn variant(&self, index: usize, track: &str, reference: &str) -> Variant {
@@ -286,17 +286,17 @@ mod tests {
 
     const HEAD: &str = "name: s\ntitle: T\ndescription: D\ntracks: [shapes]\nruns: 2\nreference: a\n";
 
-    fn ground() -> Ground {
-        Ground::published(track::by_id("shapes").expect("shipped"))
+    fn task() -> Task {
+        Task::published(track::by_id("shapes").expect("shipped"))
     }
 
     fn refusal(text: &str) -> String {
-        let ground = ground();
+        let task = task();
         let file = match StudyFile::parse(text.as_bytes(), "s.yaml") {
             Err(error) => return error.to_string(),
             Ok(file) => file,
         };
-        let errors = (0..file.variants().len()).filter_map(|index| file.resolve(index, &ground).err());
+        let errors = (0..file.variants().len()).filter_map(|index| file.resolve(index, &task).err());
         errors.map(|error| error.to_string()).next().expect("an error")
     }
 
@@ -361,9 +361,9 @@ mod tests {
             "{HEAD}variants:\n  - {{name: a}}\n  - name: b\n    changes: {{stem: {{kind: conv, width: 32}}, epochs: 3}}\n    changes_on: {{shapes: {{stem: {{width: 16}}}}}}\n"
         );
         let file = StudyFile::parse(text.as_bytes(), "s.yaml").expect("good");
-        let recipe = file.resolve(1, &ground()).expect("a recipe");
+        let recipe = file.resolve(1, &task()).expect("a recipe");
         assert_eq!((recipe.stem, recipe.epochs), (hlb_recipe::Stem::Conv { width: 16 }, 3_u32.into()));
-        assert_eq!(file.resolve(0, &ground()).expect("a recipe"), ground().reference());
+        assert_eq!(file.resolve(0, &task()).expect("a recipe"), task().reference());
     }
 
     #[test]
@@ -377,9 +377,9 @@ mod tests {
             let bytes = std::fs::read(&path).expect("readable");
             let file = StudyFile::parse(&bytes, &path.to_string_lossy()).unwrap_or_else(|error| panic!("{error}"));
             for id in &file.body.tracks {
-                let ground = Ground::published(track::by_id(id).expect("checked"));
+                let task = Task::published(track::by_id(id).expect("checked"));
                 for index in 0..file.variants().len() {
-                    file.resolve(index, &ground).unwrap_or_else(|error| panic!("{id}: {error}"));
+                    file.resolve(index, &task).unwrap_or_else(|error| panic!("{id}: {error}"));
                 }
             }
         }

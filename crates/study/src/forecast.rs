@@ -85,7 +85,7 @@ impl Forecast {
 
     #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
     fn run_seconds(&self, plan: &StudyPlan, variant: &PlannedVariant) -> f64 {
-        let work = Work::of(&variant.recipe, plan.ground.shapes);
+        let work = Work::of(&variant.recipe, plan.task.shapes);
         let flop = plan.images_per_run(variant) as f64 * work.training_flop_per_image as f64;
         self.start_seconds + flop / self.flop_per_second * (1.0 + self.evaluation)
     }
@@ -104,7 +104,7 @@ fn result(folder: &Path) -> Option<ResultFile> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hlb_data::task::Ground;
+    use hlb_data::task::Task;
     use crate::file::StudyFile;
     use hlb_data::track;
 
@@ -112,7 +112,7 @@ mod tests {
     fn shipped() -> (ResultFile, StudyPlan) {
         let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join("submissions/shapes/2026-11-23-reference");
         let file = StudyFile::parse(include_bytes!("../../../studies/ablation.yaml"), "ablation.yaml").unwrap();
-        let plan = StudyPlan::new(file, Ground::published(track::by_id("shapes").unwrap()), Some(10)).unwrap();
+        let plan = StudyPlan::new(file, Task::published(track::by_id("shapes").unwrap()), Some(10)).unwrap();
         (result(&folder).unwrap(), plan)
     }
 

@@ -1,7 +1,6 @@
 //! Who watches a study, and what is kept of a run that its trainer tells of.
 
 use hlb_core::clock::PhaseSeconds;
-use hlb_data as dataset;
 use hlb_session::{Note, Observer};
 use crate::plan::{PlannedRun, StudyPlan};
 use crate::record::{EpochRecord, RunRecord};
@@ -11,7 +10,7 @@ use hlb_protocol::run_log::{Event, LogLine, Outcome, RunStop};
 /// Sees a study as it happens. The study prints nothing.
 pub trait StudyObserver {
     /// Told how far the data set is.
-    fn data_set(&self) -> &dyn dataset::Watch {
+    fn data_set(&self) -> &dyn hlb_data::Watch {
         &()
     }
 

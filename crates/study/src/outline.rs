@@ -11,7 +11,7 @@ use hlb_core::units::human_seconds;
 
 /// The plan as text; before the first record `forecast` says how long it would take.
 pub fn outline(plan: &StudyPlan, records: Option<&Records>, forecast: Option<&Forecast>) -> String {
-    let track = &plan.ground.track;
+    let track = &plan.task.track;
     let mut text = format!(
         "study {} on track {}, target {:.2} %: {} variants, {} runs each\n",
         plan.file.name(),

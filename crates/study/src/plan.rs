@@ -1,7 +1,7 @@
 //! A study on one track: what each variant trains, with which seeds, in which order.
 
 use hlb_core::artifact::{Sha256Hex, sha256_hex};
-use hlb_data::task::Ground;
+use hlb_data::task::Task;
 use hlb_recipe::Recipe;
 use hlb_protocol::run_log::TrainingLength;
 use hlb_core::seed::{self, Seed};
@@ -17,7 +17,7 @@ pub struct StudyPlan {
     /// The study.
     pub file: StudyFile,
     /// The track, and the data set.
-    pub ground: Ground,
+    pub task: Task,
     /// Runs of each variant.
     pub runs: u32,
     /// The variants, in the order in which they take turns.
@@ -50,24 +50,24 @@ pub struct PlannedRun {
 
 impl StudyPlan {
     /// A study on one of its tracks; `runs` replaces the number in the file.
-    pub fn new(file: StudyFile, ground: Ground, runs: Option<u32>) -> Result<Self, StudyError> {
-        let resolve = |index| file.resolve(index, &ground);
+    pub fn new(file: StudyFile, task: Task, runs: Option<u32>) -> Result<Self, StudyError> {
+        let resolve = |index| file.resolve(index, &task);
         let recipes = (0..file.variants().len()).map(resolve).collect::<Result<Vec<Recipe>, _>>()?;
         let named = |entry: &VariantEntry| entry.name == *file.reference();
         let reference = file.variants().iter().position(named).expect("a study file has its reference");
         let variant = |(index, recipe): (usize, &Recipe)| PlannedVariant {
             name: file.variants()[index].name.to_string(),
-            course: course(recipe, &ground),
+            course: course(recipe, &task),
             changes: variant::differences(&recipes[reference], recipe),
             recipe: recipe.clone(),
         };
         let variants = recipes.iter().enumerate().map(variant).collect();
-        Ok(Self { runs: runs.unwrap_or(file.runs()), file, ground, variants, reference })
+        Ok(Self { runs: runs.unwrap_or(file.runs()), file, task, variants, reference })
     }
 
     /// Id of the track.
     pub fn track(&self) -> &str {
-        &self.ground.track.id
+        &self.task.track.id
     }
 
     /// The runs in their order: each round has one of every variant, so that what drifts on a machine
@@ -89,7 +89,7 @@ impl StudyPlan {
 
     /// Floating-point operations of one run, evaluations included.
     pub fn flop_per_run(&self, variant: usize) -> u128 {
-        let (variant, shapes) = (&self.variants[variant], self.ground.shapes);
+        let (variant, shapes) = (&self.variants[variant], self.task.shapes);
         let work = Work::of(&variant.recipe, shapes);
         let evaluated = u128::from(variant.course.epochs) * u128::from(shapes.evaluation);
         u128::from(self.images_per_run(variant)) * u128::from(work.training_flop_per_image)
@@ -114,8 +114,8 @@ impl PlannedVariant {
     }
 }
 
-fn course(recipe: &Recipe, ground: &Ground) -> TrainingLength {
-    TrainingLength::new(variant::digest(recipe), recipe.length(ground.shapes.train))
+fn course(recipe: &Recipe, task: &Task) -> TrainingLength {
+    TrainingLength::new(variant::digest(recipe), recipe.length(task.shapes.train))
 }
 
 #[cfg(test)]
@@ -128,8 +128,8 @@ pub(super) mod tests {
 
     pub(in crate) fn plan() -> StudyPlan {
         let text = STUDY.replace("epochs: 2", "epochs: 2, average: null, evaluate: {weights: trained}");
-        let ground = Ground::published(hlb_data::track::by_id("shapes").expect("shipped"));
-        StudyPlan::new(StudyFile::parse(text.as_bytes(), "s.yaml").expect("good"), ground, None).expect("good")
+        let task = Task::published(hlb_data::track::by_id("shapes").expect("shipped"));
+        StudyPlan::new(StudyFile::parse(text.as_bytes(), "s.yaml").expect("good"), task, None).expect("good")
     }
 
     #[test]

@@ -74,7 +74,7 @@ impl Records {
         let recipes: Vec<_> = plan.variants.iter().map(|variant| (variant.name.clone(), variant.course)).collect();
         let same = [
             ("the track is", self.start.track == plan.track()),
-            ("the target is", self.start.target == plan.ground.track.target),
+            ("the target is", self.start.target == plan.task.track.target),
             (
                 "the variants are",
                 self.start.recipes.iter().map(|(name, _)| name).eq(recipes.iter().map(|(name, _)| name)),

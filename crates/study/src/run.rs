@@ -54,7 +54,7 @@ pub fn prepare<'a>(
     // A folder of another study is refused before a data set is prepared for it.
     folder.read(plan)?;
     let machine = Machine::read();
-    let equipment = Equipment::find(&plan.ground, options.data.as_deref(), None, observer.data_set())?;
+    let equipment = Equipment::find(&plan.task, options.data.as_deref(), None, observer.data_set())?;
     let recipes = plan.variants.iter().map(|variant| &variant.recipe);
     if let Some(note) = equipment.check_device(recipes, options.device)? {
         observer.note(&note);
@@ -73,7 +73,7 @@ fn start(plan: &StudyPlan, equipment: &Equipment, machine: &Machine, device: Dev
         schema: STUDY_SCHEMA.to_owned(),
         study_sha256: plan.file.digest(),
         track: plan.track().to_owned(),
-        target: plan.ground.track.target,
+        target: plan.task.track.target,
         recipes: plan.variants.iter().map(|variant| (variant.name.clone(), variant.course)).collect(),
         content_sha256: equipment.data.content_sha256,
         machine: MachineFacts {
@@ -155,7 +155,7 @@ impl PreparedStudy<'_> {
             job: Job {
                 recipe: self.plan.variants[planned.variant].recipe.clone(),
                 reference: None,
-                target: self.plan.ground.track.target,
+                target: self.plan.task.track.target,
                 runs: vec![RunStart { arm: Arm::Variant, run, seed }],
                 warmup_seed: self.plan.seed(0),
                 stop_at_target: false,

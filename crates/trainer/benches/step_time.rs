@@ -10,7 +10,6 @@ use std::path::Path;
 use hlb_data::arrays::Arrays;
 use hlb_core::artifact::write_atomic;
 use hlb_core::clock::{Clock as _, MonotonicClock};
-use hlb_data as dataset;
 use hlb_protocol::job::DeviceChoice;
 use hlb_recipe::Recipe;
 use hlb_core::seed::Seed;
@@ -23,7 +22,7 @@ type Failure = Box<dyn std::error::Error>;
 fn main() -> Result<(), Failure> {
     // `cargo bench` adds `--bench` of its own.
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    let arrays = dataset::prepare(&dataset::by_id("shapes")?, None, None, &())?.arrays;
+    let arrays = hlb_data::prepare(&hlb_data::by_id("shapes")?, None, None, &())?.arrays;
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["dump", folder] => dump(&arrays, Path::new(folder)),
         ["time", recipe, steps, threads] => time(&arrays, recipe, steps.parse()?, threads.parse()?),

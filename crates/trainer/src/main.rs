@@ -13,7 +13,7 @@ use hlb_core::clock::{Clock as _, MonotonicClock};
 use hlb_protocol::job::{Job, TrainerInfo};
 use hlb_protocol::protocol::{self, Plan};
 use hlb_recipe::Recipe;
-use hlb_protocol::determinism as repeat;
+use hlb_protocol::determinism;
 use hlb_protocol::run_log::{Arm, Event, TrainerStart};
 use hlb_protocol::trainer::TrainError;
 
@@ -149,7 +149,7 @@ fn run_all(job: &Job, workers: &mut [Worker], heartbeat: &Heartbeat) -> Result<(
     }
     if let (true, Some(worker)) = (job.deterministic, workers.last_mut()) {
         let steps = worker.plan.length.steps();
-        let parted = guarded(worker.batch_size, || repeat::check(&mut worker.trainer, job.warmup_seed, steps))?;
+        let parted = guarded(worker.batch_size, || determinism::check(&mut worker.trainer, job.warmup_seed, steps))?;
         emit(Event::Repeat { steps, parted })?;
     }
     for start in &job.runs {

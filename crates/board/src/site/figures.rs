@@ -118,7 +118,7 @@ pub fn ratio_to_reference(entry: &Entry) -> Estimated {
 }
 
 fn no_ratio(entry: &Entry) -> Figure {
-    if variant::shipped(&entry.ground.track.reference).as_ref() == Some(&entry.recipe) {
+    if variant::shipped(&entry.task.track.reference).as_ref() == Some(&entry.recipe) {
         return Figure::missing("the reference", "its recipe is that of the reference");
     }
     Figure::missing("no reference", "the session has no paired reference")

@@ -5,7 +5,7 @@ use minijinja::value::{Serde, Value};
 use minijinja::{Environment, Error, ErrorKind, HtmlEscape};
 use serde::Deserialize as _;
 
-use crate::external as history;
+use crate::external;
 use crate::site::figure::{
     bytes, day, dollars, foreign, human_interval, joules, percentage, ratio, scaled,
 };
@@ -46,7 +46,7 @@ pub fn add_to(environment: &mut Environment<'static>) {
     environment.add_filter("written", written);
     environment.add_filter("interval", interval);
     environment.add_filter("accuracy", |of: Option<Serde<Accuracy>>| of.map(|of| percentage(of.percent())));
-    environment.add_filter("published_seconds", |row: Serde<history::Row>| {
+    environment.add_filter("published_seconds", |row: Serde<external::Row>| {
         row.seconds.map(|seconds| published_seconds(&row, seconds))
     });
     environment.add_filter("yes_no", |value: Option<bool>| value.map(|yes| if yes { "yes" } else { "no" }));

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::external as history;
+use crate::external;
 use hlb_data::track::Track;
 
 /// An external result in one line, and the board that it is from.
@@ -30,8 +30,8 @@ impl Published {
 
     /// The fastest external result to a track's target: not a row of the track, but a line to compare it with.
     pub fn fastest(track: &Track) -> Option<Self> {
-        let boards = history::shipped();
-        let same = |board: &&history::History| {
+        let boards = external::shipped();
+        let same = |board: &&external::ExternalResults| {
             let target = Some(track.target.percent());
             board.track.as_ref().is_some_and(|own| own.as_str() == track.id) && board.target_percent == target
         };
@@ -49,7 +49,7 @@ impl Published {
 }
 
 /// Seconds as they were published, with what stood before them: nothing is rounded here.
-pub fn published_seconds(row: &history::Row, seconds: f64) -> String {
+pub fn published_seconds(row: &external::Row, seconds: f64) -> String {
     let sign = row.qualifier.map_or_else(String::new, |qualifier| format!("{} ", qualifier.sign()));
     let end = row.seconds_up_to.map_or_else(String::new, |end| format!(" – {end}"));
     format!("{sign}{seconds}{end} s")

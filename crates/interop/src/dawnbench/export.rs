@@ -73,7 +73,7 @@ pub fn export(entry: &Entry, (run, figures): (&LoggedRun, &RunFigures)) -> Resul
     if figures.time_to_accuracy_seconds.is_none() {
         return Err(ExportError::NotReached { run: run.run });
     }
-    let task = Task::of_track(&entry.ground.track);
+    let task = Task::of_track(&entry.task.track);
     let stem = stem(entry);
     let mut json = serde_json::to_string_pretty(&facts(entry, figures))?;
     json.push('\n');

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use hlb_core::hint::Hint;
-use hlb_board::external::{History, Row};
+use hlb_board::external::{ExternalResults, Row};
 use crate::dawnbench::curve::{Curve, CurveError, Point};
 use crate::dawnbench::facts::{Facts, FactsError};
 use crate::dawnbench::filename;
@@ -24,7 +24,7 @@ const MOST_NOTES: usize = 40;
 #[derive(Debug)]
 pub struct Imported {
     /// The entries that could be read, fastest first; `None` if none could.
-    pub history: Option<History>,
+    pub history: Option<ExternalResults>,
     /// What is odd about them, for a summary.
     pub irregularities: Vec<Irregularity>,
     /// Those that could not be read, in the order of their names.
@@ -239,7 +239,7 @@ fn note_two_prices(entries: &mut [Entry]) {
     }
 }
 
-fn history(task: &Task, rows: Vec<Row>) -> History {
+fn history(task: &Task, rows: Vec<Row>) -> ExternalResults {
     let target = task.target.percent();
     let title = format!("Entries in the form of DAWNBench, {}", task.folder);
     let about = format!(
@@ -247,7 +247,7 @@ fn history(task: &Task, rows: Vec<Row>) -> History {
         task.column, task.clock
     );
     let id = format!("dawnbench-{}", task.folder.to_ascii_lowercase());
-    History {
+    ExternalResults {
         id: id.parse().expect("a task's name is made of letters, digits and hyphens"),
         title: SafeText::cleaned(&title).expect("it is not blank"),
         about: SafeText::cleaned(&about).expect("it is not blank"),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use hlb_machine::peak::{self, Peak};
 use crate::derive::basis::Basis;
 use crate::derive::energy::trained_gpu;
-use hlb_data::flops::{self as work, Work};
+use hlb_data::flops::{self, Work};
 
 /// FLOPs and throughput, against the peak of the device.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,6 +49,6 @@ pub(super) fn of(basis: Basis, seconds_per_step: Option<f64>) -> Effort {
 pub(in crate) fn floor_seconds_of_epochs(basis: Basis) -> Option<Vec<f64>> {
     let cuda = basis.log.trainer.as_ref().is_some_and(|trainer| trainer.device == "cuda");
     let bound = if cuda { peak_of(basis)?.flop_per_second } else { peak::cpu_bound(basis.machine.host.logical_cpus) };
-    let least = work::least_training_flop_of_epochs(basis.recipe, basis.shapes);
+    let least = flops::least_training_flop_of_epochs(basis.recipe, basis.shapes);
     Some(least.into_iter().map(|flop| peak::floor_seconds(flop, bound)).collect())
 }

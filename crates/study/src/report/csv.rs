@@ -19,7 +19,7 @@ const COLUMNS: [&str; 9] = [
 
 /// One row for each run, in the order in which they ran.
 pub(super) fn text(plan: &StudyPlan, records: &Records) -> String {
-    let target = plan.ground.track.target;
+    let target = plan.task.track.target;
     let rows = records.runs.iter().filter(|run| run.run <= plan.runs).map(|run| row(run, target));
     let mut table = csv::Writer::from_writer(Vec::new());
     for row in [COLUMNS.map(str::to_owned)].into_iter().chain(rows) {

@@ -54,7 +54,7 @@ fn rate_points(variant: &PlannedVariant) -> Vec<(f64, f64)> {
 /// Mean accuracy over mean seconds of training of each variant; `None` before there is anything to draw.
 pub(super) fn accuracy(plan: &StudyPlan, records: &Records) -> Option<LineDrawing> {
     let curves = mean_curves(plan, records);
-    let target = plan.ground.track.target.percent();
+    let target = plan.task.track.target.percent();
     let (low, high) = extent(all(&curves).map(|(_, percent)| percent))?;
     let (_, end) = extent(all(&curves).map(|(seconds, _)| seconds))?;
     let y = Scale::around(low.min(target), high.max(target), 6, FRAME.bottom, FRAME.top).capped(100.0);
@@ -75,7 +75,7 @@ pub(super) fn accuracy_close(plan: &StudyPlan, records: &Records) -> Option<Line
     }
     let y = Scale::exact(low, (highest + 0.25).min(100.0), 6, FRAME.bottom, FRAME.top);
     let x = Scale::exact(begin, end, 8, FRAME.left, FRAME.right);
-    let target = plan.ground.track.target.percent();
+    let target = plan.task.track.target.percent();
     Some(LineDrawing::new(
         FRAME,
         &curves,

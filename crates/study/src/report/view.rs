@@ -116,7 +116,7 @@ impl View {
     /// What follows from the runs so far.
     pub(super) fn new(plan: &StudyPlan, records: &Records) -> Self {
         let figures = figures(plan, records);
-        let target = plan.ground.track.target;
+        let target = plan.task.track.target;
         let planned = plan.order().count();
         let finished = planned - records.missing(plan).len();
         let published = plan.file.published().map(|published| {
@@ -128,7 +128,7 @@ impl View {
             name: plan.file.name().to_string(),
             description: plan.file.description().to_owned(),
             track: plan.track().to_owned(),
-            track_title: plan.ground.track.title.clone(),
+            track_title: plan.task.track.title.clone(),
             target: percentage(target.percent()),
             reference: plan.variants[plan.reference].name.clone(),
             progress: format!("{finished} of {planned} runs"),
@@ -150,7 +150,7 @@ fn facts(plan: &StudyPlan, records: &Records) -> Vec<[String; 2]> {
     let threads = if machine.device == "cpu" { format!(", {} threads", machine.threads) } else { String::new() };
     let short = |digest: hlb_core::artifact::Sha256Hex| digest.to_string()[..16].to_owned();
     let facts = [
-        ("Track", format!("{} ({})", plan.track(), plan.ground.track.title)),
+        ("Track", format!("{} ({})", plan.track(), plan.task.track.title)),
         ("Data set", data_set(plan)),
         ("Target", percentage(start.target.percent())),
         ("Runs of each variant", plan.runs.to_string()),
@@ -166,7 +166,7 @@ fn facts(plan: &StudyPlan, records: &Records) -> Vec<[String; 2]> {
 }
 
 fn data_set(plan: &StudyPlan) -> String {
-    let manifest = &plan.ground.manifest;
+    let manifest = &plan.task.manifest;
     let whose = if manifest.is_published() { "" } else { ", not the track's published one" };
     format!("{}{whose}", manifest.id)
 }

@@ -2,7 +2,7 @@
 
 use hlb_data::arrays::Arrays;
 use hlb_recipe::Recipe;
-use hlb_protocol::determinism::{self as repeat, Divergence};
+use hlb_protocol::determinism::{self, Divergence};
 use hlb_core::seed::Seed;
 use hlb_protocol::trainer::{Fingerprint, TrainError, Trainer};
 use hlb_core::units::Accuracy;
@@ -49,7 +49,7 @@ fn one_seed_trained_twice_is_bit_identical_over_its_whole_schedule() {
     tch::set_num_threads(2);
     hlb_trainer::ask_for_deterministic_algorithms().unwrap();
     let mut trainer = tiny::trainer(&averaged(), Kind::Float);
-    assert_eq!(repeat::check(&mut trainer, Seed::from_number(1), 16).unwrap(), None);
+    assert_eq!(determinism::check(&mut trainer, Seed::from_number(1), 16).unwrap(), None);
 }
 
 /// Picks a tensor of a model.
@@ -115,7 +115,7 @@ fn a_training_that_is_disturbed_parts_at_that_step_and_tensor() {
     ];
     for (nudged, after, tensor) in cases {
         let mut trainer = Disturbed { inner: tiny::trainer(&averaged(), Kind::Float), lives: 0, nudged, after };
-        let parted = repeat::check(&mut trainer, Seed::from_number(1), 16).unwrap();
+        let parted = determinism::check(&mut trainer, Seed::from_number(1), 16).unwrap();
         assert_eq!(parted, Some(Divergence { step: after, tensor: tensor.to_owned() }));
     }
 }

@@ -104,6 +104,6 @@ fn ghost_batches_normalise_each_part_alone() {
     let layout = Layout::new(&recipe, 3, 10);
     let state = State::fresh(&recipe, &layout, Engine::cpu(Kind::Float), Seed::from_number(5));
     let parted = Network::new(&recipe, layout, Engine::cpu(Kind::Float)).forward(&state, &images, Mode::Train);
-    // Parts {0, 2} and {1, 3} hold the same pictures as the whole batch, so their statistics are the same.
+    // Parts {0, 2} and {1, 3} hold the same images as the whole batch, so their statistics are the same.
     assert!((whole - parted).abs().max().double_value(&[]) < 1e-4);
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::external::{self as history, History};
+use crate::external::{self, ExternalResults};
 use crate::board::Board;
 use crate::site::shell::Shell;
 
@@ -10,11 +10,11 @@ use crate::site::shell::Shell;
 #[derive(Debug, Serialize)]
 pub struct ExternalPage {
     shell: Shell,
-    boards: Vec<History>,
+    boards: Vec<ExternalResults>,
 }
 
 impl ExternalPage {
     pub fn new(board: &Board) -> Self {
-        Self { shell: Shell::new(board, 0), boards: history::shipped() }
+        Self { shell: Shell::new(board, 0), boards: external::shipped() }
     }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use hlb_data::Source;
-use hlb_data::task::Ground;
+use hlb_data::task::Task;
 use crate::site::figure::percentage;
 use hlb_data::track::Track;
 
@@ -27,7 +27,7 @@ pub struct TrackFacts {
 
 impl TrackFacts {
     pub fn new(track: &Track) -> Self {
-        let Ground { manifest, shapes, .. } = Ground::published(track.clone());
+        let Task { manifest, shapes, .. } = Task::published(track.clone());
         let how = track.resize.map_or_else(String::new, |resize| format!(", {resize}"));
         Self {
             id: track.id.clone(),

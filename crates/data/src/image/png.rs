@@ -8,14 +8,14 @@ use std::io::{Cursor, ErrorKind};
 
 use png::{BitDepth, ColorType, DecodeOptions, Decoder, DecodingError, InterlaceInfo, Limits, Reader};
 
-use super::{PIXEL, Picture, PictureError, room};
+use super::{PIXEL, DecodedImage, ImageError, room};
 use hlb_core::text;
 
 /// Most bytes that the crate may keep for itself: one row of the widest image, and whatever describes it.
 const LIMIT: usize = 1 << 30;
 
 /// The image in the bytes of a PNG file, the signature of which has been seen.
-pub(super) fn decode(bytes: &[u8]) -> Result<Picture, PictureError> {
+pub(super) fn decode(bytes: &[u8]) -> Result<DecodedImage, ImageError> {
     let refused = |error| refusal(error, bytes.len());
     let mut checked = decoder(bytes, false);
     let (width, height) = checked.read_header_info().map_err(refused)?.size();
@@ -24,11 +24,11 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Picture, PictureError> {
     let mut reader = decoder(bytes, true).read_info().map_err(refused)?;
     // The first frame of an animation may say that it is smaller.
     if reader.info().frame_control.is_some_and(|frame| (frame.width, frame.height) != (width, height)) {
-        return Err(PictureError::Header { why: "its first frame has another size" });
+        return Err(ImageError::Header { why: "its first frame has another size" });
     }
     let mut pixels = vec![u8::MAX; room];
     place(&mut reader, &mut pixels).map_err(refused)?;
-    Ok(Picture::from_pixels(width, height, pixels))
+    Ok(DecodedImage::from_pixels(width, height, pixels))
 }
 
 fn decoder(bytes: &[u8], ignores_checksums: bool) -> Decoder<Cursor<&[u8]>> {
@@ -43,10 +43,10 @@ fn decoder(bytes: &[u8], ignores_checksums: bool) -> Decoder<Cursor<&[u8]>> {
     decoder
 }
 
-fn refusal(error: DecodingError, length: usize) -> PictureError {
+fn refusal(error: DecodingError, length: usize) -> ImageError {
     match error {
-        DecodingError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => PictureError::Truncated { length },
-        other => PictureError::Damaged { message: text::show(&other.to_string()) },
+        DecodingError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => ImageError::Truncated { length },
+        other => ImageError::Damaged { message: text::show(&other.to_string()) },
     }
 }
 
@@ -156,16 +156,16 @@ mod tests {
         assert!(decode(&good).is_ok());
         assert!(decode(&good[..good.len() - 12]).is_ok(), "a missing end is no fault");
         let short = png(&head(2, 3, 8, 0), b"", &[0, 1, 2, 0, 3, 4]);
-        assert!(matches!(decode(&short), Err(PictureError::Damaged { .. })));
+        assert!(matches!(decode(&short), Err(ImageError::Damaged { .. })));
         let cut = &good[..good.len() - 26];
-        assert_eq!(decode(cut), Err(PictureError::Truncated { length: cut.len() }));
+        assert_eq!(decode(cut), Err(ImageError::Truncated { length: cut.len() }));
         let filter = png(&head(2, 1, 8, 0), b"", &[9, 1, 2]);
-        assert!(matches!(decode(&filter), Err(PictureError::Damaged { .. })));
+        assert!(matches!(decode(&filter), Err(ImageError::Damaged { .. })));
         let mut checksum = good.clone();
         checksum[29] ^= 1;
         assert!(decode(&checksum).unwrap_err().to_string().contains("CRC error"));
         let bomb = png(&head(u32::MAX, 9, 8, 0), b"", &[0]);
-        assert_eq!(decode(&bomb), Err(PictureError::TooLarge { width: u32::MAX, height: 9 }));
+        assert_eq!(decode(&bomb), Err(ImageError::TooLarge { width: u32::MAX, height: 9 }));
     }
 
     #[test]
@@ -174,6 +174,6 @@ mod tests {
         let frame =
             chunk(b"fcTL", &[[0; 4], [0, 0, 0, 1], [0, 0, 0, 1], [0; 4], [0; 4], [0, 1, 0, 1], [0; 4]].concat()[..26]);
         let error = decode(&png(&head(2, 1, 8, 0), &[control, frame].concat(), &[0, 1, 2])).unwrap_err();
-        assert!(matches!(error, PictureError::Header { .. } | PictureError::Damaged { .. }), "{error}");
+        assert!(matches!(error, ImageError::Header { .. } | ImageError::Damaged { .. }), "{error}");
     }
 }

@@ -19,20 +19,20 @@ pub(super) const DECODER: &str = "mozjpeg-sys 2.2.3, png 1, fast_image_resize 6.
 /// Most pixels of an image: a bomb of a few bytes that says it is larger fills no memory.
 pub const MOST_PIXELS: u64 = 64_000_000;
 
-/// Bytes of a pixel of a [`Picture`].
+/// Bytes of a pixel of a [`Image`].
 const PIXEL: usize = 4;
 
 /// A decoded image: rows from the top, columns from the left.
 ///
 /// A pixel is kept as Pillow keeps it, in four bytes: red, green, blue and 255. Vectors like that better than three.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Picture {
+pub struct DecodedImage {
     width: u32,
     height: u32,
     pixels: Vec<u8>,
 }
 
-impl Picture {
+impl DecodedImage {
     /// An image of the given bytes: row, column, and then red, green, blue.
     ///
     /// # Panics
@@ -79,7 +79,7 @@ impl Picture {
 /// Why bytes are no image. The messages follow the name of a file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum PictureError {
+pub enum ImageError {
     /// No bytes at all.
     #[error("is empty")]
     Empty,
@@ -120,7 +120,7 @@ pub enum PictureError {
     },
 }
 
-impl Hint for PictureError {
+impl Hint for ImageError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Format { .. } => Some("convert it to JPEG or PNG first".to_owned()),
@@ -134,17 +134,17 @@ impl Hint for PictureError {
 /// The image in the bytes of a file.
 ///
 /// At most [`MOST_PIXELS`] pixels are decoded, and the memory needed is bounded by them whatever the bytes say.
-pub fn decode(bytes: &[u8]) -> Result<Picture, PictureError> {
+pub fn decode(bytes: &[u8]) -> Result<DecodedImage, ImageError> {
     decode_with(bytes, Vec::new())
 }
 
 /// [`decode`] in memory that is there already. What is in it does not matter.
-pub(super) fn decode_with(bytes: &[u8], spare: Vec<u8>) -> Result<Picture, PictureError> {
+pub(super) fn decode_with(bytes: &[u8], spare: Vec<u8>) -> Result<DecodedImage, ImageError> {
     match bytes {
-        [] => Err(PictureError::Empty),
+        [] => Err(ImageError::Empty),
         [0xff, 0xd8, 0xff, ..] => jpeg::decode(bytes, spare),
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => png::decode(bytes),
-        _ => Err(other_format(bytes).map_or(PictureError::Unknown, |format| PictureError::Format { format })),
+        _ => Err(other_format(bytes).map_or(ImageError::Unknown, |format| ImageError::Format { format })),
     }
 }
 
@@ -161,15 +161,15 @@ fn other_format(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// The number of bytes of a [`Picture`]'s pixels, unless it has too many pixels or none.
-fn room(width: u32, height: u32) -> Result<usize, PictureError> {
+/// The number of bytes of a [`Image`]'s pixels, unless it has too many pixels or none.
+fn room(width: u32, height: u32) -> Result<usize, ImageError> {
     let pixels = u64::from(width) * u64::from(height);
     if pixels > MOST_PIXELS {
-        return Err(PictureError::TooLarge { width, height });
+        return Err(ImageError::TooLarge { width, height });
     }
     match usize::try_from(pixels * PIXEL as u64) {
         Ok(bytes) if bytes > 0 => Ok(bytes),
-        _ => Err(PictureError::Header { why: "the image has no pixels" }),
+        _ => Err(ImageError::Header { why: "the image has no pixels" }),
     }
 }
 
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn no_pixels_and_too_many_are_refused_before_memory_is_asked_for() {
         assert_eq!(room(8000, 8000), Ok(256_000_000));
-        assert_eq!(room(8001, 8000), Err(PictureError::TooLarge { width: 8001, height: 8000 }));
+        assert_eq!(room(8001, 8000), Err(ImageError::TooLarge { width: 8001, height: 8000 }));
         assert!(room(u32::MAX, u32::MAX).is_err());
         assert!(room(0, 5).is_err());
     }

@@ -12,7 +12,7 @@ use std::ptr;
 use mozjpeg_sys as sys;
 use sys::{c_int, c_long, jpeg_common_struct, jpeg_decompress_struct};
 
-use super::PictureError;
+use super::ImageError;
 use hlb_core::text;
 
 /// The colors to decode to.
@@ -67,7 +67,7 @@ const AHEAD: usize = 10 * 8 * 64;
 ///
 /// A small file is half its length from its end, and libjpeg goes slowly near the end. So a file that ends as it should is
 /// given some zeros after its end. They are no marker and come after one, so whatever is read of them is not an image.
-pub(super) fn decode(bytes: &[u8], size: (u32, u32), colors: Colors, spare: Vec<u8>) -> Result<Vec<u8>, PictureError> {
+pub(super) fn decode(bytes: &[u8], size: (u32, u32), colors: Colors, spare: Vec<u8>) -> Result<Vec<u8>, ImageError> {
     let work = move |bytes: &[u8]| {
         let work = AssertUnwindSafe(|| Session::new(bytes).decode(size, colors, spare));
         catch_unwind(work).unwrap_or_else(|payload| Err(refusal(payload)))
@@ -76,15 +76,15 @@ pub(super) fn decode(bytes: &[u8], size: (u32, u32), colors: Colors, spare: Vec<
         return work(bytes);
     }
     match work(&[bytes, &[0; AHEAD]].concat()) {
-        Err(PictureError::Truncated { .. }) => Err(PictureError::Truncated { length: bytes.len() }),
+        Err(ImageError::Truncated { .. }) => Err(ImageError::Truncated { length: bytes.len() }),
         other => other,
     }
 }
 
 /// The error in the payload of our own unwinding; any other unwinding goes on.
-fn refusal(payload: Box<dyn Any + Send>) -> PictureError {
+fn refusal(payload: Box<dyn Any + Send>) -> ImageError {
     match payload.downcast::<GaveUp>() {
-        Ok(gave_up) => PictureError::Damaged { message: gave_up.0 },
+        Ok(gave_up) => ImageError::Damaged { message: gave_up.0 },
         Err(other) => resume_unwind(other),
     }
 }
@@ -140,8 +140,8 @@ impl<'a> Session<'a> {
     }
 
     /// Gives libjpeg the next piece. An error once there is none.
-    fn more(&mut self) -> Result<(), PictureError> {
-        let truncated = PictureError::Truncated { length: self.bytes.len() };
+    fn more(&mut self) -> Result<(), ImageError> {
+        let truncated = ImageError::Truncated { length: self.bytes.len() };
         // SAFETY: the source is a part of the state, and libjpeg is not running.
         let source = unsafe { &mut (*self.state).source };
         while self.given < self.bytes.len() {
@@ -160,7 +160,7 @@ impl<'a> Session<'a> {
     }
 
     /// Repeats a step that stops whenever the input runs dry.
-    fn finish<T>(&mut self, mut step: impl FnMut(&mut Self) -> Option<T>) -> Result<T, PictureError> {
+    fn finish<T>(&mut self, mut step: impl FnMut(&mut Self) -> Option<T>) -> Result<T, ImageError> {
         loop {
             if let Some(done) = step(self) {
                 return Ok(done);
@@ -169,19 +169,19 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn decode(mut self, size: (u32, u32), colors: Colors, mut pixels: Vec<u8>) -> Result<Vec<u8>, PictureError> {
+    fn decode(mut self, size: (u32, u32), colors: Colors, mut pixels: Vec<u8>) -> Result<Vec<u8>, ImageError> {
         let (width, height) = size;
         self.more()?;
         self.finish(Self::header)?;
         if (self.info().image_width, self.info().image_height) != size {
-            return Err(PictureError::Header { why: "it describes two images" });
+            return Err(ImageError::Header { why: "it describes two images" });
         }
         self.info().out_color_space = colors.space();
         // SAFETY: the header has been read.
         self.finish(|session| (unsafe { sys::jpeg_start_decompress(session.info()) } != 0).then_some(()))?;
         let channels = usize::try_from(self.info().output_components).unwrap_or(0);
         if channels != colors.channels() || self.info().output_width != width {
-            return Err(PictureError::Header { why: "it describes two images" });
+            return Err(ImageError::Header { why: "it describes two images" });
         }
         pixels.resize(width as usize * height as usize * channels, 0);
         let mut rows: Vec<*mut u8> =

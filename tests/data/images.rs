@@ -1,13 +1,13 @@
 //! Images of every kind, decoded and resized like Pillow and torchvision, or refused like Pillow.
 //!
-//! `tests/parity/pictures.py` makes them and says what Pillow makes of them. It needs a Python with the packages of
+//! `tests/parity/images.py` makes them and says what Pillow makes of them. It needs a Python with the packages of
 //! `requirements/images.txt`: the one in `HLB_BENCH_PYTHON`, or `python3`. Without them the test is skipped by name;
 //! with `CI` set it fails instead.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use hlb_data::{PictureError, Resize, Resizer, decode_picture};
+use hlb_data::{ImageError, Resize, Resizer, decode_image};
 use serde_json::Value;
 
 /// Runs the Python that has Pillow.
@@ -58,7 +58,7 @@ impl Comparison {
     fn image(&mut self, row: &Value) {
         let file = self.folder.join(row["file"].as_str().expect("a name"));
         let bytes = std::fs::read(&file).expect("an image");
-        match (decode_picture(&bytes), row["refused"].as_str()) {
+        match (decode_image(&bytes), row["refused"].as_str()) {
             (Ok(image), None) => {
                 self.accepted += 1;
                 for (resize, name) in self.resizes {
@@ -74,7 +74,7 @@ impl Comparison {
         }
     }
 
-    fn refusal(&mut self, file: &Path, error: &PictureError, format: Option<&str>) {
+    fn refusal(&mut self, file: &Path, error: &ImageError, format: Option<&str>) {
         if format.is_some_and(|format| !error.to_string().contains(&format!("in the format {format};"))) {
             self.wrong.push(format!("{}: should name its format: {error}", file.display()));
         }
@@ -89,7 +89,7 @@ fn pictures_of_every_kind_are_what_pillow_and_torchvision_make_of_them() {
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity/pictures.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity/images.py");
     let made = python(&[&script.display().to_string(), &folder.path().display().to_string()]).expect("Python starts");
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let table = std::fs::read(folder.path().join("table.json")).expect("a table");
@@ -104,7 +104,7 @@ fn pictures_of_every_kind_are_what_pillow_and_torchvision_make_of_them() {
         accepted: 0,
         wrong: Vec::new(),
     };
-    for row in table["pictures"].as_array().expect("rows") {
+    for row in table["images"].as_array().expect("rows") {
         comparison.image(row);
     }
     let Comparison { differences, accepted, wrong, .. } = comparison;

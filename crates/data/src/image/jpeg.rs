@@ -2,7 +2,7 @@
 //! own account, then libjpeg, then its conversion to RGB. Nothing here is unsafe; that is next door.
 
 use super::libjpeg::{self, Colors};
-use super::{Picture, PictureError, room};
+use super::{DecodedImage, ImageError, room};
 
 /// What the header says of the image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,7 +13,7 @@ struct Frame {
 }
 
 /// The image in the bytes of a JPEG file, in the memory of `spare`.
-pub(super) fn decode(bytes: &[u8], spare: Vec<u8>) -> Result<Picture, PictureError> {
+pub(super) fn decode(bytes: &[u8], spare: Vec<u8>) -> Result<DecodedImage, ImageError> {
     let frame = Walk::new(bytes).frame()?;
     room(frame.width, frame.height)?;
     let colors = match frame.layers {
@@ -27,7 +27,7 @@ pub(super) fn decode(bytes: &[u8], spare: Vec<u8>) -> Result<Picture, PictureErr
         Colors::Gray => pixels = pixels.iter().flat_map(|&gray| [gray, gray, gray, u8::MAX]).collect(),
         Colors::Cmyk => pixels.as_chunks_mut().0.iter_mut().for_each(|pixel| *pixel = from_cmyk(*pixel)),
     }
-    Ok(Picture::from_pixels(frame.width, frame.height, pixels))
+    Ok(DecodedImage::from_pixels(frame.width, frame.height, pixels))
 }
 
 /// Red, green and blue of the four inks, as Pillow mixes them. It takes every file to hold the inks inverted, as
@@ -42,11 +42,11 @@ fn from_cmyk(inverted: [u8; 4]) -> [u8; 4] {
     [red, green, blue, u8::MAX]
 }
 
-const fn bad(why: &'static str) -> PictureError {
-    PictureError::Header { why }
+const fn bad(why: &'static str) -> ImageError {
+    ImageError::Header { why }
 }
 
-const CUT: PictureError = bad("a segment is cut short");
+const CUT: ImageError = bad("a segment is cut short");
 
 /// The walk over the markers up to the first scan.
 struct Walk<'a> {
@@ -64,7 +64,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The frame in force when the first scan begins.
-    fn frame(mut self) -> Result<Frame, PictureError> {
+    fn frame(mut self) -> Result<Frame, ImageError> {
         loop {
             match self.marker()? {
                 0xda => {
@@ -82,7 +82,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The next marker's second byte. Bytes other than 0xff before it, fill bytes and escaped ones are passed over.
-    fn marker(&mut self) -> Result<u8, PictureError> {
+    fn marker(&mut self) -> Result<u8, ImageError> {
         loop {
             let rest = self.bytes.get(self.place..).unwrap_or_default();
             match rest {
@@ -93,14 +93,14 @@ impl<'a> Walk<'a> {
                     return Ok(*marker);
                 }
                 [_, _, ..] => self.place += 1,
-                _ => return Err(PictureError::Truncated { length: self.bytes.len() }),
+                _ => return Err(ImageError::Truncated { length: self.bytes.len() }),
             }
         }
     }
 
     /// The body of the segment that begins here. A length under two counts as two, as it does for Pillow.
-    fn segment(&mut self) -> Result<&'a [u8], PictureError> {
-        let truncated = PictureError::Truncated { length: self.bytes.len() };
+    fn segment(&mut self) -> Result<&'a [u8], ImageError> {
+        let truncated = ImageError::Truncated { length: self.bytes.len() };
         let rest = self.bytes.get(self.place..).unwrap_or_default();
         let [high, low, body @ ..] = rest else { return Err(truncated) };
         let length = usize::from(u16::from_be_bytes([*high, *low])).saturating_sub(2);
@@ -108,7 +108,7 @@ impl<'a> Walk<'a> {
         body.get(..length).ok_or(truncated)
     }
 
-    fn described(&mut self) -> Result<(), PictureError> {
+    fn described(&mut self) -> Result<(), ImageError> {
         let [bits, h0, h1, w0, w1, layers, components @ ..] = self.segment()? else { return Err(CUT) };
         if *bits != 8 {
             return Err(bad("the image has not 8 bits a channel"));
@@ -125,7 +125,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Descriptions change no pixel, but Pillow stumbles over some that are cut short.
-    fn application(&mut self, marker: u8) -> Result<(), PictureError> {
+    fn application(&mut self, marker: u8) -> Result<(), ImageError> {
         let body = self.segment()?;
         let cut = match marker {
             0xe0 => body.starts_with(b"JFIF") && body.len() < 7,
@@ -153,7 +153,7 @@ fn resources_cut(mut body: &[u8]) -> bool {
 }
 
 /// Quantization tables have 64 entries of one or two bytes each.
-fn tables(mut body: &[u8]) -> Result<(), PictureError> {
+fn tables(mut body: &[u8]) -> Result<(), ImageError> {
     while let Some(first) = body.first() {
         let length = if *first < 16 { 65 } else { 129 };
         body = body.get(length..).ok_or(bad("a quantization table is cut short"))?;
@@ -165,7 +165,7 @@ fn tables(mut body: &[u8]) -> Result<(), PictureError> {
 mod tests {
     use super::*;
 
-    fn decode(bytes: &[u8]) -> Result<Picture, PictureError> {
+    fn decode(bytes: &[u8]) -> Result<DecodedImage, ImageError> {
         super::decode(bytes, vec![3; 99])
     }
 
@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn a_picture_is_decoded_and_a_description_changes_nothing() {
         let plain = decode(&gray()).unwrap();
-        assert_eq!(plain, Picture::new(8, 8, &[128; 192]));
+        assert_eq!(plain, DecodedImage::new(8, 8, &[128; 192]));
         let mut described = gray();
         described.splice(2..2, b"\xff\xe1\0\x04ab".iter().copied());
         assert_eq!(decode(&described).unwrap(), plain);
@@ -197,10 +197,10 @@ mod tests {
         let whole = gray();
         for length in 3..whole.len() - 2 {
             let error = decode(&whole[..length]).expect_err("cut");
-            assert!(!matches!(error, PictureError::Damaged { .. }), "{length}: {error:?}");
+            assert!(!matches!(error, ImageError::Damaged { .. }), "{length}: {error:?}");
         }
         let truncated = decode(&whole[..whole.len() - 3]).unwrap_err();
-        assert_eq!(truncated, PictureError::Truncated { length: whole.len() - 3 });
+        assert_eq!(truncated, ImageError::Truncated { length: whole.len() - 3 });
     }
 
     #[test]
@@ -217,7 +217,7 @@ mod tests {
         let mut bytes = gray();
         let frame = bytes.windows(2).position(|pair| pair == b"\xff\xc0").unwrap();
         bytes[frame + 5..frame + 9].copy_from_slice(&[0xff; 4]);
-        assert_eq!(decode(&bytes), Err(PictureError::TooLarge { width: 65535, height: 65535 }));
+        assert_eq!(decode(&bytes), Err(ImageError::TooLarge { width: 65535, height: 65535 }));
     }
 
     /// The gray image as a progressive one, of that many scans of the mean values.
