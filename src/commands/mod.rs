@@ -30,7 +30,7 @@ use crate::terminal::print_failure;
 use exit::Exit;
 
 /// Runs the program. `clock` started with the process.
-pub fn main(clock: &MonotonicClock) -> ExitCode {
+pub(crate) fn main(clock: &MonotonicClock) -> ExitCode {
     match run(Arguments::parse().command, clock) {
         Ok(exit) => exit.into(),
         Err(failure) => {

@@ -102,7 +102,7 @@ impl Row {
         self.entry.result.derived.summary.time_to_accuracy_seconds.median.unwrap_or(f64::INFINITY)
     }
 
-    pub fn is_ranked(&self) -> bool {
+    pub(crate) fn is_ranked(&self) -> bool {
         self.unranked_because.is_empty()
     }
 
@@ -119,11 +119,11 @@ impl Board {
 }
 
 /// The day of a time, YYYY-MM-DD.
-pub fn day(at: DateTime<Utc>) -> String {
+pub(crate) fn day(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d").to_string()
 }
 
 /// A time in the form of RFC 3339, to the second.
-pub fn second(at: DateTime<Utc>) -> String {
+pub(crate) fn second(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

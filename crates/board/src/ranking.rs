@@ -15,7 +15,7 @@ use hlb_data::track::Track;
 const SIGNIFICANCE: f64 = 0.01;
 
 /// Rows by hardware class and median time-to-accuracy, then the others by date; ties by path, so that the order is total.
-pub fn rank(mut rows: Vec<Row>, track: &Track, now: DateTime<Utc>) -> Vec<Row> {
+pub(crate) fn rank(mut rows: Vec<Row>, track: &Track, now: DateTime<Utc>) -> Vec<Row> {
     for row in &mut rows {
         row.unranked_because = row.retraction.iter().map(ToString::to_string).collect();
         row.unranked_because.extend(ineligible_because(&row.entry, track));

@@ -49,7 +49,7 @@ pub fn records(track: &RankedTrack) -> Vec<Record<'_>> {
 }
 
 /// The records of all tracks, in the order of the board.
-pub fn all_records(board: &Board) -> impl Iterator<Item = (&Track, Record<'_>)> {
+pub(crate) fn all_records(board: &Board) -> impl Iterator<Item = (&Track, Record<'_>)> {
     board.tracks.iter().flat_map(|track| records(track).into_iter().map(|record| (&track.track, record)))
 }
 

@@ -87,7 +87,7 @@ pub fn retractions_schema() -> Value {
 }
 
 /// The list of a board; a missing file is an empty one.
-pub fn read(submissions: &Path) -> Result<Vec<Retraction>, RetractionError> {
+pub(crate) fn read(submissions: &Path) -> Result<Vec<Retraction>, RetractionError> {
     let path = submissions.join(RETRACTIONS_FILE);
     if !path.exists() {
         return Ok(Vec::new());

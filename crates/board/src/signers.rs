@@ -16,7 +16,7 @@ pub fn read_signers(path: &Path) -> Result<AllowedSigners, BoardError> {
 }
 
 /// The text of a file; `None` if there is none.
-pub fn text_of(path: &Path) -> Result<Option<String>, BoardError> {
+pub(crate) fn text_of(path: &Path) -> Result<Option<String>, BoardError> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

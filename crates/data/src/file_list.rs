@@ -37,7 +37,7 @@ struct Header {
 /// The two splits of a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Split {
+pub(crate) enum Split {
     /// What is trained on.
     Train,
     /// What accuracy is measured on.
@@ -47,7 +47,7 @@ pub enum Split {
 /// One image: a line of the list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ListedFile {
+pub(crate) struct ListedFile {
     /// Path in the archive, with `/` between its parts.
     pub path: String,
     /// Length.
@@ -62,7 +62,7 @@ pub struct ListedFile {
 
 /// The list: training images first, then by label, then by name, whatever the order in the archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileList {
+pub(crate) struct FileList {
     header: Header,
     files: Vec<ListedFile>,
 }
@@ -136,7 +136,7 @@ pub(super) fn list_name(source: &ImageSource) -> String {
 
 impl FileList {
     /// Lists what was unpacked from the archive, once every class has as many images as the manifest says.
-    pub fn of_unpacked(
+    pub(crate) fn of_unpacked(
         manifest: &Manifest,
         source: &ImageSource,
         unpacked: Vec<Unpacked>,
@@ -152,12 +152,12 @@ impl FileList {
     }
 
     /// The images.
-    pub fn files(&self) -> &[ListedFile] {
+    pub(crate) fn files(&self) -> &[ListedFile] {
         &self.files
     }
 
     /// Writes the list: a JSON object a line, the first of which describes the rest.
-    pub fn write(&self, path: &Path) -> Result<(), ArtifactError> {
+    pub(crate) fn write(&self, path: &Path) -> Result<(), ArtifactError> {
         let line = |text: serde_json::Result<String>| text.expect("strings and numbers are JSON") + "\n";
         let mut text = line(serde_json::to_string(&self.header));
         self.files.iter().for_each(|file| text += &line(serde_json::to_string(file)));
@@ -165,7 +165,7 @@ impl FileList {
     }
 
     /// Reads the list and refuses one that was not made from the manifest's archive.
-    pub fn read(path: &Path, manifest: &Manifest, source: &ImageSource) -> Result<Self, ListError> {
+    pub(crate) fn read(path: &Path, manifest: &Manifest, source: &ImageSource) -> Result<Self, ListError> {
         let list = parse(path)?;
         let wrong = |problem: String| Err(ListError::Header { path: path.to_owned(), problem });
         for file in &list.files {
@@ -188,7 +188,7 @@ impl FileList {
     }
 
     /// Compares every image below `folder`, which holds the root of the archive, with the list.
-    pub fn differences(&self, folder: &Path, source: &ImageSource) -> io::Result<Vec<Difference>> {
+    pub(crate) fn differences(&self, folder: &Path, source: &ImageSource) -> io::Result<Vec<Difference>> {
         let listed: BTreeMap<&str, &ListedFile> = self.files.iter().map(|file| (file.path.as_str(), file)).collect();
         let by_digest: HashMap<Sha256Hex, &ListedFile> = self.files.iter().map(|file| (file.sha256, file)).collect();
         let mut found = images_below(folder, &source.root, &source.extension)?;

@@ -47,6 +47,6 @@ use crate::arrays::Arrays;
 use hlb_core::artifact::{Sha256Hex, sha256_hex};
 
 /// SHA-256 over the decoded arrays: what was trained on, whatever files it came from.
-pub fn content_digest(arrays: &Arrays) -> Sha256Hex {
+pub(crate) fn content_digest(arrays: &Arrays) -> Sha256Hex {
     sha256_hex(arrays.bytes())
 }

@@ -21,7 +21,7 @@ pub struct Plan {
 }
 
 /// Where events go. An error ends the session, since a run that is not logged cannot be verified.
-pub type Emit<'a> = &'a mut dyn FnMut(Event) -> Result<(), TrainError>;
+pub(crate) type Emit<'a> = &'a mut dyn FnMut(Event) -> Result<(), TrainError>;
 
 /// The warmup run of a recipe, untimed in every run's account.
 pub fn warm_up(

@@ -12,7 +12,7 @@ pub struct RecipeError {
 }
 
 /// The result of a check.
-pub type Checked = Result<(), RecipeError>;
+pub(crate) type Checked = Result<(), RecipeError>;
 
 fn quoted(paths: &[String]) -> String {
     paths.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(" and ")
@@ -23,7 +23,7 @@ pub fn refuse(paths: &[&str], problem: &str) -> Checked {
 }
 
 /// Refuses where `wrong`; `paths` contradict each other.
-pub fn refuse_if(wrong: bool, paths: &[&str], problem: &str) -> Checked {
+pub(crate) fn refuse_if(wrong: bool, paths: &[&str], problem: &str) -> Checked {
     if wrong { refuse(paths, problem) } else { Ok(()) }
 }
 

@@ -39,7 +39,6 @@ pub use child::{SpawnError, describe, find_trainer};
 pub use equipment::{Equipment, default_threads};
 pub use error::SessionError;
 pub use folder::started_at;
-pub use libtorch::libtorch_digest;
 pub use note::Note;
 pub use observer::{Observer, Outline};
 pub use plan::{LocalOptions, Original, PriceChoice, ReferenceRuns, SessionPlan};

@@ -12,7 +12,7 @@ use crate::records::Records;
 use crate::report::{REPORT_FILES, Report};
 
 /// The log of a study, in its folder.
-pub const RECORDS_FILE: &str = "runs.jsonl";
+pub(crate) const RECORDS_FILE: &str = "runs.jsonl";
 
 /// Where studies are kept unless the user says otherwise.
 const OUT: &str = "studies/out";

@@ -83,12 +83,12 @@ impl StudyPlan {
     }
 
     /// Place of a variant.
-    pub fn variant_index(&self, name: &str) -> Option<usize> {
+    pub(crate) fn variant_index(&self, name: &str) -> Option<usize> {
         self.variants.iter().position(|variant| variant.name == name)
     }
 
     /// Floating-point operations of one run, evaluations included.
-    pub fn flop_per_run(&self, variant: usize) -> u128 {
+    pub(crate) fn flop_per_run(&self, variant: usize) -> u128 {
         let (variant, shapes) = (&self.variants[variant], self.task.shapes);
         let work = Work::of(&variant.recipe, shapes);
         let evaluated = u128::from(variant.course.epochs) * u128::from(shapes.evaluation);
@@ -97,7 +97,7 @@ impl StudyPlan {
     }
 
     /// Images that one run trains on, counted as often as they are seen.
-    pub fn images_per_run(&self, variant: &PlannedVariant) -> u64 {
+    pub(crate) fn images_per_run(&self, variant: &PlannedVariant) -> u64 {
         variant.steps() * u64::from(variant.recipe.batch_size)
     }
 }

@@ -7,7 +7,7 @@ use crate::file::{PublishedFigure, PublishedFigures};
 
 /// Published figures next to ours.
 #[derive(Debug, Clone, PartialEq)]
-pub struct PublishedComparison {
+pub(crate) struct PublishedComparison {
     /// Variants that both have figures of, in the published order: best accuracy first.
     pub rows: Vec<ComparedVariant>,
     /// Names of those with a figure of ours, best published accuracy first.
@@ -20,7 +20,7 @@ pub struct PublishedComparison {
 
 /// A variant in both.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ComparedVariant {
+pub(crate) struct ComparedVariant {
     /// Its name.
     pub name: String,
     /// Published accuracy in percent.
@@ -35,13 +35,13 @@ pub struct ComparedVariant {
 
 impl PublishedComparison {
     /// Whether both put the variants in the same order; `None` with fewer than two of them.
-    pub fn same_order(&self) -> Option<bool> {
+    pub(crate) fn same_order(&self) -> Option<bool> {
         (self.published_order.len() >= 2).then(|| self.published_order == self.our_order)
     }
 }
 
 /// Puts our figures next to published ones.
-pub fn compare_with_published(published: &PublishedFigures, figures: &[VariantFigures]) -> PublishedComparison {
+pub(crate) fn compare_with_published(published: &PublishedFigures, figures: &[VariantFigures]) -> PublishedComparison {
     let row = |figure: &PublishedFigure| {
         let ours = figures.iter().find(|ours| ours.name == figure.variant.as_str());
         ComparedVariant {

@@ -9,7 +9,7 @@ use hlb_core::seed::Seed;
 use hlb_core::units::{Accuracy, Target};
 
 /// Format of the logs that this program writes and reads.
-pub const STUDY_SCHEMA: &str = "hlb-bench/study-log/v1";
+pub(crate) const STUDY_SCHEMA: &str = "hlb-bench/study-log/v1";
 
 /// First line: what the study set out to do, and on what.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

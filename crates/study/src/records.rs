@@ -70,7 +70,7 @@ impl Records {
     }
 
     /// Refuses records that are not those of a plan; its number of runs may have changed.
-    pub fn check_plan(&self, plan: &StudyPlan) -> Result<(), StudyError> {
+    pub(crate) fn check_plan(&self, plan: &StudyPlan) -> Result<(), StudyError> {
         let recipes: Vec<_> = plan.variants.iter().map(|variant| (variant.name.clone(), variant.course)).collect();
         let same = [
             ("the track is", self.start.track == plan.track()),
@@ -85,7 +85,7 @@ impl Records {
     }
 
     /// Refuses records that were made with other data, by other programs or on another machine than `now` says.
-    pub fn check_start(&self, now: &StudyStart) -> Result<(), StudyError> {
+    pub(crate) fn check_start(&self, now: &StudyStart) -> Result<(), StudyError> {
         let (then, here) = (&self.start.machine, &now.machine);
         let same = [
             ("the data set is", self.start.content_sha256 == now.content_sha256),

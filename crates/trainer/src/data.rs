@@ -64,17 +64,17 @@ impl DeviceData {
     }
 
     /// Images `from..to` of the evaluation split.
-    pub fn evaluation_images(&self, from: i64, to: i64) -> Tensor {
+    pub(crate) fn evaluation_images(&self, from: i64, to: i64) -> Tensor {
         self.eval_images.i(from..to).permute([0, 3, 1, 2])
     }
 
     /// These images of the evaluation split.
-    pub fn chosen_evaluation_images(&self, chosen: &Tensor) -> Tensor {
+    pub(crate) fn chosen_evaluation_images(&self, chosen: &Tensor) -> Tensor {
         self.eval_images.index_select(0, chosen).permute([0, 3, 1, 2])
     }
 
     /// Labels of the evaluation split.
-    pub fn evaluation_labels(&self) -> &Tensor {
+    pub(crate) fn evaluation_labels(&self) -> &Tensor {
         &self.eval_labels
     }
 
@@ -147,7 +147,7 @@ impl DeviceData {
 
 /// The augmentation draws of one epoch, on the device.
 #[derive(Debug)]
-pub struct EpochPlan {
+pub(crate) struct EpochPlan {
     order: Tensor,
     crops: Squares,
     flips: Tensor,

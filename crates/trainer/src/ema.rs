@@ -11,7 +11,7 @@ use hlb_recipe::Average;
 
 /// An EMA of the model's state; copied back into the model it is Lookahead.
 #[derive(Debug)]
-pub struct Ema {
+pub(crate) struct Ema {
     settings: Average,
     first_step: u64,
     steps: u64,
@@ -26,7 +26,7 @@ impl Ema {
     }
 
     /// Adds `state` after optimizer step `step` (counted from 1) to the average, where it is due.
-    pub fn observe(&mut self, step: u64, state: &mut State) {
+    pub(crate) fn observe(&mut self, step: u64, state: &mut State) {
         if step <= self.first_step || !step.is_multiple_of(u64::from(self.settings.every_steps)) {
             return;
         }
@@ -52,7 +52,7 @@ impl Ema {
     }
 
     /// The average, once it has begun.
-    pub fn so_far_mut(&mut self) -> Option<&mut State> {
+    pub(crate) fn so_far_mut(&mut self) -> Option<&mut State> {
         self.average.as_mut()
     }
 }

@@ -49,7 +49,7 @@ impl Weight {
 
 /// The frozen whitening in front of everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Whitening {
+pub(crate) struct Whitening {
     /// Its filters.
     pub outputs: i64,
     /// Numbers of a patch.
@@ -108,7 +108,7 @@ impl Layout {
     }
 
     /// The weights of these parameters among [`Layout::weights`]; none where they are no weights.
-    pub fn weights_of(&self, parameters: Parameters) -> Range<usize> {
+    pub(crate) fn weights_of(&self, parameters: Parameters) -> Range<usize> {
         let (stem, head) = (usize::from(self.has_stem), self.weights.len() - 1);
         match parameters {
             Parameters::Stem => 0..stem,
@@ -119,7 +119,7 @@ impl Layout {
     }
 
     /// Where convolution `index` of [`Layout::weights`] stands in its block, counted from 0; the stem stands in none.
-    pub fn place_in_block(&self, index: usize) -> Option<usize> {
+    pub(crate) fn place_in_block(&self, index: usize) -> Option<usize> {
         let first = usize::from(self.has_stem);
         (first..self.weights.len() - 1).contains(&index).then(|| (index - first) % self.convs_per_block)
     }
@@ -140,7 +140,7 @@ impl Layout {
     }
 
     /// Whether a trained layer stands in front of the blocks.
-    pub fn has_stem(&self) -> bool {
+    pub(crate) fn has_stem(&self) -> bool {
         self.has_stem
     }
 
@@ -150,14 +150,14 @@ impl Layout {
     }
 
     /// Names of the weights, in the order of the layers.
-    pub fn weight_names(&self) -> Vec<String> {
+    pub(crate) fn weight_names(&self) -> Vec<String> {
         let stem = self.has_stem.then(|| "stem.weight".to_owned());
         let convolutions = self.in_blocks().map(|(block, place)| format!("blocks[{block}].conv{place}.weight"));
         stem.into_iter().chain(convolutions).chain(["head.weight".to_owned()]).collect()
     }
 
     /// Names of the normalizations, in the order of the layers.
-    pub fn norm_names(&self) -> Vec<String> {
+    pub(crate) fn norm_names(&self) -> Vec<String> {
         let stem = self.has_stem.then(|| "stem.norm".to_owned());
         stem.into_iter().chain(self.in_blocks().map(|(block, place)| format!("blocks[{block}].norm{place}"))).collect()
     }
@@ -183,7 +183,7 @@ impl Layout {
     }
 
     /// Biases of the normalizations by name.
-    pub fn named_biases(&self, biases: &Tensor) -> Vec<(String, Tensor)> {
+    pub(crate) fn named_biases(&self, biases: &Tensor) -> Vec<(String, Tensor)> {
         let names = self.norm_names().into_iter().map(|name| format!("{name}.bias"));
         zip(names, self.bias_views(biases)).collect()
     }
@@ -196,12 +196,12 @@ impl Layout {
     }
 
     /// Views of the biases, in the order of the layers.
-    pub fn bias_views(&self, flat: &Tensor) -> Vec<Tensor> {
+    pub(crate) fn bias_views(&self, flat: &Tensor) -> Vec<Tensor> {
         flat.split_with_sizes(self.norms.as_slice(), 0)
     }
 
     /// Views of running mean and running variance, in the order of the layers.
-    pub fn stat_views(&self, flat: &Tensor) -> Vec<(Tensor, Tensor)> {
+    pub(crate) fn stat_views(&self, flat: &Tensor) -> Vec<(Tensor, Tensor)> {
         let mut offset = 0;
         let mut views = Vec::with_capacity(self.norms.len());
         for (index, width) in self.norms.iter().enumerate() {
@@ -213,12 +213,12 @@ impl Layout {
     }
 
     /// Channels of the normalizations, in the order of the layers.
-    pub fn norm_widths(&self) -> &[i64] {
+    pub(crate) fn norm_widths(&self) -> &[i64] {
         &self.norms
     }
 
     /// Numbers of all running statistics.
-    pub fn stat_count(&self) -> i64 {
+    pub(crate) fn stat_count(&self) -> i64 {
         self.norms.iter().enumerate().map(|(index, width)| 2 * width * self.ghosts(index)).sum()
     }
 }

@@ -32,7 +32,7 @@ pub struct Network {
 }
 
 /// Is shown each tensor of a pass by its name; tests look there.
-pub type Probe<'a> = &'a mut dyn FnMut(&str, &Tensor);
+pub(crate) type Probe<'a> = &'a mut dyn FnMut(&str, &Tensor);
 
 /// What the layers of one pass draw from, in turn.
 struct Pass<'a, 'p> {
@@ -100,7 +100,7 @@ impl Network {
     }
 
     /// Evens the statistics of the parts of a batch out for an evaluation: their mean, put into every part.
-    pub fn collate_statistics(&self, state: &mut State) {
+    pub(crate) fn collate_statistics(&self, state: &mut State) {
         for (index, (mean, variance)) in self.layout.stat_views(&state.stats).into_iter().enumerate() {
             let ghosts = self.layout.ghosts(index);
             if ghosts == 1 {

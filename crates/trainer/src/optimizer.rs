@@ -14,7 +14,7 @@ const TINY: f64 = 1e-7;
 
 /// The optimizer of a run: one [`ParameterGroup`] for each segment of parameters with the same rule.
 #[derive(Debug)]
-pub struct GroupedOptimizer {
+pub(crate) struct GroupedOptimizer {
     groups: Vec<ParameterGroup>,
 }
 
@@ -58,7 +58,7 @@ impl GroupedOptimizer {
     }
 
     /// First step at which these parameters are frozen.
-    pub fn frozen_from(&self, parameters: Parameters) -> Option<u64> {
+    pub(crate) fn frozen_from(&self, parameters: Parameters) -> Option<u64> {
         self.groups.iter().find(|group_state| group_state.parameters == parameters).and_then(|group_state| group_state.frozen_from)
     }
 

@@ -39,7 +39,7 @@ impl State {
     }
 
     /// A detached copy.
-    pub fn frozen_copy(&self) -> Self {
+    pub(crate) fn frozen_copy(&self) -> Self {
         Self {
             weights: self.weights.detach().copy(),
             biases: self.biases.detach().copy(),

@@ -6,7 +6,7 @@ use crate::{DeviceData, Mode, Network, State};
 use hlb_recipe::Evaluate;
 
 /// Images evaluated at once. The last batch is smaller; none is dropped.
-pub const EVALUATION_BATCH: i64 = 250;
+pub(crate) const EVALUATION_BATCH: i64 = 250;
 
 /// Logits of all images of the evaluation split, `[images, classes]`, with the recipe's test-time augmentation.
 pub fn logits(network: &Network, state: &State, data: &DeviceData, evaluate: Evaluate) -> Tensor {
@@ -30,7 +30,7 @@ pub fn logits(network: &Network, state: &State, data: &DeviceData, evaluate: Eva
 ///
 /// *Why shifts:* the network sees padded crops in training; a shift by a pixel is another image of the same thing, and the
 /// mean over images errs less (airbench).
-pub fn batch_logits(network: &Network, state: &State, images: &Tensor, evaluate: Evaluate) -> Tensor {
+pub(crate) fn batch_logits(network: &Network, state: &State, images: &Tensor, evaluate: Evaluate) -> Tensor {
     let plain = |images: &Tensor| network.forward(state, images, Mode::Evaluate);
     if !evaluate.mirror {
         return plain(images);

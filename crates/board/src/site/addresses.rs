@@ -4,18 +4,18 @@ use hlb_core::artifact::sha256_hex;
 use crate::board::Row;
 
 /// The file that makes a folder a site of ours.
-pub const MARKER: &str = ".hlb-bench-site";
+pub(crate) const MARKER: &str = ".hlb-bench-site";
 
 /// Longest readable part of an address.
 const SLUG_CAP: usize = 40;
 
 /// The folder of an entry's page and files.
-pub fn entry_folder(row: &Row) -> String {
+pub(crate) fn entry_folder(row: &Row) -> String {
     format!("entries/{}", row.path)
 }
 
 /// The page of an entry.
-pub fn entry_page(row: &Row) -> String {
+pub(crate) fn entry_page(row: &Row) -> String {
     format!("{}/index.html", entry_folder(row))
 }
 
@@ -23,7 +23,7 @@ pub fn entry_page(row: &Row) -> String {
 ///
 /// A name is anything that a person may be called, an address is plain ASCII: letters and digits are kept, and the
 /// beginning of the name's digest keeps apart what would fall together.
-pub fn author_page(name: &str) -> String {
+pub(crate) fn author_page(name: &str) -> String {
     let lower = name.to_lowercase();
     let plain: String = lower.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' }).collect();
     let words: Vec<&str> = plain.split('-').filter(|word| !word.is_empty()).collect();

@@ -30,7 +30,7 @@ const INDEX: &str = "index.html";
 
 /// Hands over every file of the site: what is linked to before what links to it, so that nothing is listed whose page a build
 /// that failed halfway did not write.
-pub fn put_all(board: &Board, once: &Once, workers: Workers, put: &Put) -> Result<(), SiteError> {
+pub(super) fn put_all(board: &Board, once: &Once, workers: Workers, put: &Put) -> Result<(), SiteError> {
     let entries = EntrySites::new(board);
     let rows: Vec<(&RankedTrack, &Row)> = rows(board).collect();
     workers.map(&rows, |(track, row)| entries.put(track, row, put)).into_iter().collect::<Result<(), _>>()?;
@@ -42,13 +42,13 @@ pub fn put_all(board: &Board, once: &Once, workers: Workers, put: &Put) -> Resul
 }
 
 /// The paths of all files of the site.
-pub fn paths(board: &Board, once: &Once) -> BTreeSet<String> {
+pub(super) fn paths(board: &Board, once: &Once) -> BTreeSet<String> {
     let of_entries = rows(board).flat_map(|(_, row)| entry_site::paths(row));
     once.pages.keys().chain(once.reports.keys()).cloned().chain(of_entries).collect()
 }
 
 /// What the site has once, by its path in it.
-pub struct Once {
+pub(super) struct Once {
     /// What comes out of templates or is compiled in.
     pages: BTreeMap<String, String>,
     /// What belongs to reports of studies, and where it is read from.
@@ -56,7 +56,7 @@ pub struct Once {
 }
 
 impl Once {
-    pub fn new(board: &Board, options: &SiteOptions, workers: Workers) -> Result<Self, SiteError> {
+    pub(super) fn new(board: &Board, options: &SiteOptions, workers: Workers) -> Result<Self, SiteError> {
         let studies = options.studies.as_deref().map(studies::find).transpose()?.unwrap_or_default();
         let templates = Pages::new();
         let mut pages = rendered(board, options, &studies, workers, &templates)?;

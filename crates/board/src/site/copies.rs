@@ -11,7 +11,7 @@ use hlb_protocol::run_log::LOG_CAP;
 use hlb_core::yaml;
 
 /// A file of an entry, to be copied only if it is still the one that was verified.
-pub struct Copy {
+pub(super) struct Copy {
     /// Its path in the site.
     pub path: String,
     from: PathBuf,
@@ -21,7 +21,7 @@ pub struct Copy {
 
 impl Copy {
     /// Reads the file again.
-    pub fn bytes(&self) -> Result<Vec<u8>, SiteError> {
+    pub(super) fn bytes(&self) -> Result<Vec<u8>, SiteError> {
         let bytes = yaml::read(&self.from, LOG_CAP)?;
         match self.sha256 {
             Some(verified) if sha256_hex(&bytes) != verified => Err(SiteError::Changed { path: self.from.clone() }),
@@ -31,7 +31,7 @@ impl Copy {
 }
 
 /// The files of a row's entry, and then those of the sessions that reproduced it.
-pub fn of_row(row: &Row) -> Vec<Copy> {
+pub(crate) fn of_row(row: &Row) -> Vec<Copy> {
     let folder = entry_folder(row);
     let mut found: Vec<Copy> = of_entry(&row.entry, &folder).collect();
     for again in &row.entry.reproductions {
@@ -51,7 +51,7 @@ fn of_entry(entry: &Entry, folder: &str) -> impl Iterator<Item = Copy> {
 
 /// The folder of a reproduction below its entry's `reproductions`, and whether it is the name that it has in the submissions:
 /// one that is not fit for paths and commands is replaced by the beginning of its result's digest.
-pub fn reproduction_folder(again: &Reproduction) -> (String, bool) {
+pub(crate) fn reproduction_folder(again: &Reproduction) -> (String, bool) {
     let name = again.entry.folder.file_name().unwrap_or_default().to_string_lossy();
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if name.starts_with(|first: char| first.is_ascii_alphanumeric()) && name.bytes().all(plain) {

@@ -13,27 +13,27 @@ use hlb_machine::price::Table;
 const DEPTH: usize = 3;
 
 /// Takes each file of a site: its path in it, and its bytes.
-pub type Put<'a> = dyn Fn(&str, &[u8]) -> Result<(), SiteError> + Sync + 'a;
+pub(crate) type Put<'a> = dyn Fn(&str, &[u8]) -> Result<(), SiteError> + Sync + 'a;
 
 /// The paths of an entry's files in the site.
-pub fn paths(row: &Row) -> impl Iterator<Item = String> {
+pub(super) fn paths(row: &Row) -> impl Iterator<Item = String> {
     copies::of_row(row).into_iter().map(|copy| copy.path).chain([entry_page(row)])
 }
 
 /// What the pages of all entries have in common.
-pub struct EntrySites {
+pub(crate) struct EntrySites {
     pages: Pages,
     prices: Table,
     shell: Shell,
 }
 
 impl EntrySites {
-    pub fn new(board: &Board) -> Self {
+    pub(super) fn new(board: &Board) -> Self {
         Self { pages: Pages::new(), prices: Table::shipped(), shell: Shell::new(board, DEPTH) }
     }
 
     /// Hands over an entry's files and its page.
-    pub fn put(&self, track: &RankedTrack, row: &Row, put: &Put) -> Result<(), SiteError> {
+    pub(super) fn put(&self, track: &RankedTrack, row: &Row, put: &Put) -> Result<(), SiteError> {
         for copy in copies::of_row(row) {
             put(&copy.path, &copy.bytes()?)?;
         }

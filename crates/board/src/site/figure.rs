@@ -10,7 +10,7 @@ const FOREIGN_CAP: usize = 240;
 
 /// A value as it is shown.
 #[derive(Debug, Clone, Serialize)]
-pub struct Figure {
+pub(super) struct Figure {
     /// The value, or the word for its absence.
     pub text: String,
     /// Why it is absent; `None` for a value.
@@ -19,50 +19,50 @@ pub struct Figure {
 
 impl Figure {
     /// A value.
-    pub fn known(text: impl Into<String>) -> Self {
+    pub(super) fn known(text: impl Into<String>) -> Self {
         Self { text: text.into(), missing: None }
     }
 
     /// An unknown value, and why it is unknown.
-    pub fn unknown(why: &str) -> Self {
+    pub(super) fn unknown(why: &str) -> Self {
         Self::missing("unknown", why)
     }
 
     /// A word for the absence of a value, and why.
-    pub fn missing(word: &str, why: &str) -> Self {
+    pub(super) fn missing(word: &str, why: &str) -> Self {
         Self { text: word.to_owned(), missing: Some(foreign(why)) }
     }
 
     /// A place in a table where there can be no value, and why.
-    pub fn none(why: &str) -> Self {
+    pub(super) fn none(why: &str) -> Self {
         Self::missing("—", why)
     }
 
     /// In one line: the value, or the word for its absence with the reason.
-    pub fn in_words(&self) -> String {
+    pub(crate) fn in_words(&self) -> String {
         self.missing.as_ref().map_or_else(|| self.text.clone(), |why| format!("{} ({why})", self.text))
     }
 
     /// Seconds, or a dash.
-    pub fn seconds(seconds: Option<f64>, why_not: &str) -> Self {
+    pub(super) fn seconds(seconds: Option<f64>, why_not: &str) -> Self {
         seconds.map_or_else(|| Self::none(why_not), |seconds| Self::known(human_seconds(seconds)))
     }
 
     /// A percentage, or a dash.
-    pub fn percent(percent: Option<f64>, why_not: &str) -> Self {
+    pub(super) fn percent(percent: Option<f64>, why_not: &str) -> Self {
         percent.map_or_else(|| Self::none(why_not), |percent| Self::known(percentage(percent)))
     }
 }
 
 /// A named value.
 #[derive(Debug, Serialize)]
-pub struct Fact {
+pub(crate) struct Fact {
     pub name: &'static str,
     pub value: Figure,
 }
 
 impl Fact {
-    pub fn new(name: &'static str, value: Figure) -> Self {
+    pub(super) fn new(name: &'static str, value: Figure) -> Self {
         Self { name, value }
     }
 }
@@ -78,7 +78,7 @@ pub fn ratio(value: f64) -> String {
 }
 
 /// A p-value that was rounded up to four decimals; one of four zeros is not stated.
-pub fn p_value(p: f64) -> String {
+pub(super) fn p_value(p: f64) -> String {
     format!("p = {p:.4}")
 }
 
@@ -93,7 +93,7 @@ pub fn human_interval(low: Option<f64>, high: Option<f64>, words: impl Fn(f64) -
 }
 
 /// Joules in the largest decimal unit that leaves at least one.
-pub fn joules(joules: f64) -> String {
+pub(super) fn joules(joules: f64) -> String {
     scaled(joules, "J")
 }
 
@@ -110,17 +110,17 @@ pub fn scaled(value: f64, unit: &str) -> String {
 }
 
 /// The day of an RFC 3339 time.
-pub fn day(time: &str) -> String {
+pub(super) fn day(time: &str) -> String {
     foreign(time.get(..10).unwrap_or(time))
 }
 
 /// A foreign string without hidden characters and of a bearable length. Markup in it is the templates' to escape.
-pub fn foreign(text: &str) -> String {
+pub(super) fn foreign(text: &str) -> String {
     show_capped(text, FOREIGN_CAP)
 }
 
 /// US dollars: cents from one dollar on, three digits that count below.
-pub fn dollars(usd: f64) -> String {
+pub(super) fn dollars(usd: f64) -> String {
     if usd >= 1.0 || usd <= 0.0 || !usd.is_finite() {
         return format!("${usd:.2}");
     }
@@ -130,7 +130,7 @@ pub fn dollars(usd: f64) -> String {
 }
 
 /// Bytes in the largest binary unit that leaves at least one.
-pub fn bytes(count: u64) -> String {
+pub(super) fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["bytes", "KiB", "MiB", "GiB", "TiB"];
     let unit = (1..UNITS.len()).rev().find(|unit| count >> (10 * unit) > 0).unwrap_or(0);
     if unit == 0 {
@@ -142,7 +142,7 @@ pub fn bytes(count: u64) -> String {
 }
 
 /// A count with its noun.
-pub fn counted(count: u32, one: &str, many: &str) -> String {
+pub(super) fn counted(count: u32, one: &str, many: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
 }
 

@@ -10,11 +10,11 @@ use hlb_core::units::human_seconds;
 use hlb_recipe::variant;
 
 /// Why a figure of the median run is missing.
-pub const MEDIAN_MISSED: &str = "the median run did not reach the target";
+pub(crate) const MEDIAN_MISSED: &str = "the median run did not reach the target";
 
 /// A figure with its interval as text.
 #[derive(Debug, Serialize)]
-pub struct Estimated {
+pub(crate) struct Estimated {
     pub value: Figure,
     /// Its 95 % interval; `None` where there is no figure.
     pub interval: Option<String>,
@@ -22,7 +22,7 @@ pub struct Estimated {
 
 impl Estimated {
     /// A ratio, or why there is none.
-    pub fn ratio(estimate: Option<Estimate>, why_not: &str) -> Self {
+    pub(super) fn ratio(estimate: Option<Estimate>, why_not: &str) -> Self {
         let Some(Estimate { value, low, high }) = estimate else {
             return Self { value: Figure::none(why_not), interval: None };
         };
@@ -32,7 +32,7 @@ impl Estimated {
 
 /// The figures of an entry that have a reason where they are missing, for a row and for the entry's own page.
 #[derive(Debug, Serialize)]
-pub struct Figures {
+pub(super) struct Figures {
     time: Figure,
     ratio: Estimated,
     cost: Figure,
@@ -41,7 +41,7 @@ pub struct Figures {
 }
 
 impl Figures {
-    pub fn new(entry: &Entry) -> Self {
+    pub(super) fn new(entry: &Entry) -> Self {
         Self {
             time: time_to_target(entry),
             ratio: ratio_to_reference(entry),
@@ -54,14 +54,14 @@ impl Figures {
 
 /// Energy until the target was met, and of what.
 #[derive(Debug, Serialize)]
-pub struct Energy {
+pub(super) struct Energy {
     pub value: Figure,
     pub of: &'static str,
 }
 
 /// A warning as a short label and as a sentence.
 #[derive(Debug, Serialize)]
-pub struct WarningView {
+pub(crate) struct WarningView {
     word: &'static str,
     sentence: String,
 }
@@ -72,12 +72,12 @@ impl WarningView {
     }
 }
 
-pub fn warnings(entry: &Entry) -> Vec<WarningView> {
+pub(super) fn warnings(entry: &Entry) -> Vec<WarningView> {
     entry.result.derived.warnings.iter().map(WarningView::new).collect()
 }
 
 /// That a row is tied with the one below it.
-pub fn tied(row: &Row) -> Option<String> {
+pub(super) fn tied(row: &Row) -> Option<String> {
     let with = row.tied_with_next.as_ref()?;
     let differ = |p| format!("not significantly different ({})", p_value(rounded_up_p(p)));
     let how_sure = with.p.map_or_else(|| "too few runs to tell".to_owned(), differ);
@@ -85,32 +85,32 @@ pub fn tied(row: &Row) -> Option<String> {
 }
 
 /// Names of the authors of an entry.
-pub fn author_names(entry: &Entry) -> Vec<String> {
+pub(crate) fn author_names(entry: &Entry) -> Vec<String> {
     entry.result.variant.authors.iter().map(ToString::to_string).collect()
 }
 
-pub fn spread(entry: &Entry) -> &Spread {
+pub(super) fn spread(entry: &Entry) -> &Spread {
     &entry.result.derived.summary.time_to_accuracy_seconds
 }
 
-pub fn time_to_target(entry: &Entry) -> Figure {
+pub(crate) fn time_to_target(entry: &Entry) -> Figure {
     Figure::seconds(spread(entry).median, MEDIAN_MISSED)
 }
 
 /// The 95 % interval of the median time; `None` where there is no median.
-pub fn median_interval(entry: &Entry) -> Option<String> {
+pub(super) fn median_interval(entry: &Entry) -> Option<String> {
     let interval = entry.result.derived.summary.median_interval_seconds;
     spread(entry).median.map(|_| human_interval(interval.low, interval.high, human_seconds))
 }
 
 /// The middle half of the runs; `None` where a quartile lies among those that did not reach.
-pub fn quartiles(spread: &Spread) -> Option<String> {
+pub(crate) fn quartiles(spread: &Spread) -> Option<String> {
     let (low, high) = spread.quartile_1.zip(spread.quartile_3)?;
     Some(format!("{} – {}", human_seconds(low), human_seconds(high)))
 }
 
 /// Time to target over that of the paired reference.
-pub fn ratio_to_reference(entry: &Entry) -> Estimated {
+pub(super) fn ratio_to_reference(entry: &Entry) -> Estimated {
     match &entry.result.derived.calibration {
         Some(calibration) => Estimated::ratio(calibration.time_ratio, MEDIAN_MISSED),
         None => Estimated { value: no_ratio(entry), interval: None },
@@ -124,7 +124,7 @@ fn no_ratio(entry: &Entry) -> Figure {
     Figure::missing("no reference", "the session has no paired reference")
 }
 
-pub fn cost(entry: &Entry) -> Figure {
+pub(super) fn cost(entry: &Entry) -> Figure {
     let (result, summary) = (&entry.result, &entry.result.derived.summary);
     match (&result.price, summary.cost) {
         (_, Some(cost)) => Figure::known(dollars(cost.prorated_usd)),
@@ -134,7 +134,7 @@ pub fn cost(entry: &Entry) -> Figure {
 }
 
 /// Energy of what trained: of the GPU, or of the processor's packages.
-pub fn energy(entry: &Entry) -> Energy {
+pub(super) fn energy(entry: &Entry) -> Energy {
     if entry.result.session.device == "cuda" {
         Energy { value: gpu_energy(entry), of: "GPU" }
     } else {
@@ -142,12 +142,12 @@ pub fn energy(entry: &Entry) -> Energy {
     }
 }
 
-pub fn gpu_energy(entry: &Entry) -> Figure {
+pub(crate) fn gpu_energy(entry: &Entry) -> Figure {
     let energy: &EnergySummary = &entry.result.derived.summary.energy;
     joules_or(entry, energy.gpu_joules, energy.gpu_unknown.as_deref())
 }
 
-pub fn cpu_energy(entry: &Entry) -> Figure {
+pub(crate) fn cpu_energy(entry: &Entry) -> Figure {
     let energy: &EnergySummary = &entry.result.derived.summary.energy;
     joules_or(entry, energy.cpu_joules, energy.cpu_unknown.as_deref())
 }
@@ -158,13 +158,13 @@ fn joules_or(entry: &Entry, known: Option<f64>, unknown: Option<&str>) -> Figure
     known.map_or_else(|| Figure::unknown(unknown.unwrap_or(uncovered)), |known| Figure::known(joules(known)))
 }
 
-pub fn final_accuracy(entry: &Entry) -> Figure {
+pub(super) fn final_accuracy(entry: &Entry) -> Figure {
     let mean = entry.result.derived.summary.mean_final_accuracy_percent;
     Figure::percent(mean, "not every run came to the end of its schedule")
 }
 
 /// Whether a session counts as a second witness: another person with another key signed it.
-pub fn is_independent(entry: &Entry, again: &Reproduction) -> bool {
+pub(crate) fn is_independent(entry: &Entry, again: &Reproduction) -> bool {
     entry
         .trust
         .signer()
@@ -173,7 +173,7 @@ pub fn is_independent(entry: &Entry, again: &Reproduction) -> bool {
 }
 
 /// Who reproduced an entry, by name; empty if nobody did.
-pub fn reproducers(entry: &Entry) -> String {
+pub(crate) fn reproducers(entry: &Entry) -> String {
     let agree = entry.reproductions.iter().filter(|again| again.agreement.agrees() && is_independent(entry, again));
     let mut names: Vec<String> = agree.map(|again| principal(&again.entry)).collect();
     names.sort_unstable();
@@ -181,6 +181,6 @@ pub fn reproducers(entry: &Entry) -> String {
     names.join(", ")
 }
 
-pub fn principal(entry: &Entry) -> String {
+pub(super) fn principal(entry: &Entry) -> String {
     entry.trust.signer().map_or_else(|| "nobody".to_owned(), |signer| foreign(&signer.principal))
 }

@@ -39,7 +39,7 @@ const FORMS: [(&str, Form); 19] = [
 ];
 
 /// Gives an environment the filters and functions of the site.
-pub fn add_to(environment: &mut Environment<'static>) {
+pub(crate) fn add_to(environment: &mut Environment<'static>) {
     for (name, form) in FORMS {
         environment.add_filter(name, move |number: Option<f64>| number.map(form));
     }

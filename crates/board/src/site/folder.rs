@@ -16,7 +16,7 @@ const MARKER_HEAD: &str = "# Written by `hlb-bench leaderboard`, which may repla
 
 /// An open site.
 #[derive(Debug)]
-pub struct SiteFolder {
+pub(crate) struct SiteFolder {
     root: PathBuf,
     before: BTreeSet<String>,
     planned: BTreeSet<String>,
@@ -25,7 +25,7 @@ pub struct SiteFolder {
 impl SiteFolder {
     /// Opens a new, empty or marked folder. From here on the marker lists old and new files, so that a build that is
     /// cut short leaves nothing that the next one would not know.
-    pub fn open(root: &Path, planned: BTreeSet<String>) -> Result<Self, SiteError> {
+    pub(super) fn open(root: &Path, planned: BTreeSet<String>) -> Result<Self, SiteError> {
         if let Some(path) = planned.iter().find(|path| !is_plain(path)) {
             return Err(SiteError::Path { path: path.clone() });
         }
@@ -37,7 +37,7 @@ impl SiteFolder {
     }
 
     /// Removes what only the build before had, and notes what there is now.
-    pub fn close(self) -> Result<(), SiteError> {
+    pub(super) fn close(self) -> Result<(), SiteError> {
         for stale in self.before.difference(&self.planned) {
             self.remove(stale)?;
         }
@@ -45,7 +45,7 @@ impl SiteFolder {
     }
 
     /// Writes a file of the site, unless it holds these bytes already.
-    pub fn put(&self, path: &str, bytes: &[u8]) -> Result<(), SiteError> {
+    pub(super) fn put(&self, path: &str, bytes: &[u8]) -> Result<(), SiteError> {
         debug_assert!(self.planned.contains(path), "only planned files are remembered");
         let file = self.root.join(path);
         if self.before.contains(path) && fs::read(&file).is_ok_and(|found| found == bytes) {
@@ -83,17 +83,17 @@ impl SiteFolder {
 }
 
 /// The marker of a site that has these files.
-pub fn marker_text<'a>(paths: impl Iterator<Item = &'a String>) -> String {
+pub(crate) fn marker_text<'a>(paths: impl Iterator<Item = &'a String>) -> String {
     let lines = paths.flat_map(|path| [path.as_str(), "\n"]);
     std::iter::once(MARKER_HEAD).chain(lines).collect()
 }
 
-pub fn failed<'a>(step: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> SiteError + use<'a> {
+pub(super) fn failed<'a>(step: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> SiteError + use<'a> {
     move |source| SiteError::Folder { step, path: path.to_owned(), source }
 }
 
 /// The files that the previous build wrote. A folder with files but without a marker is not ours.
-pub fn listed(root: &Path) -> Result<BTreeSet<String>, SiteError> {
+pub(super) fn listed(root: &Path) -> Result<BTreeSet<String>, SiteError> {
     let marker = root.join(MARKER);
     match fs::read_to_string(&marker) {
         // A line that leads out of the site was not written by us.

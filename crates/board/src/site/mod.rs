@@ -67,7 +67,7 @@ pub fn write_with(board: &Board, out: &Path, options: &SiteOptions) -> Result<()
 }
 
 /// The same on so many threads.
-pub fn write_on(board: &Board, out: &Path, options: &SiteOptions, workers: Workers) -> Result<(), SiteError> {
+pub(crate) fn write_on(board: &Board, out: &Path, options: &SiteOptions, workers: Workers) -> Result<(), SiteError> {
     let once = Once::new(board, options, workers)?;
     let folder = SiteFolder::open(out, paths(board, &once))?;
     put_all(board, &once, workers, &|path, bytes| folder.put(path, bytes))?;

@@ -7,7 +7,7 @@ use hlb_data::track::Track;
 
 /// An external result in one line, and the board that it is from.
 #[derive(Debug, Serialize)]
-pub struct Published {
+pub(super) struct Published {
     seconds: String,
     name: String,
     by: Option<String>,
@@ -18,18 +18,18 @@ pub struct Published {
 
 impl Published {
     /// Its seconds.
-    pub fn seconds(&self) -> f64 {
+    pub(super) fn seconds(&self) -> f64 {
         self.number
     }
 
     /// In one line.
-    pub fn words(&self) -> String {
+    pub(super) fn words(&self) -> String {
         let by = self.by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
         format!("external result: {}, {}{by}", self.seconds, self.name)
     }
 
     /// The fastest external result to a track's target: not a row of the track, but a line to compare it with.
-    pub fn fastest(track: &Track) -> Option<Self> {
+    pub(super) fn fastest(track: &Track) -> Option<Self> {
         let boards = external::shipped();
         let same = |board: &&external::ExternalResults| {
             let target = Some(track.target.percent());
@@ -49,7 +49,7 @@ impl Published {
 }
 
 /// Seconds as they were published, with what stood before them: nothing is rounded here.
-pub fn published_seconds(row: &external::Row, seconds: f64) -> String {
+pub(super) fn published_seconds(row: &external::Row, seconds: f64) -> String {
     let sign = row.qualifier.map_or_else(String::new, |qualifier| format!("{} ", qualifier.sign()));
     let end = row.seconds_up_to.map_or_else(String::new, |end| format!(" – {end}"));
     format!("{sign}{seconds}{end} s")

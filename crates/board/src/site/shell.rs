@@ -7,7 +7,7 @@ use hlb_core::rules::RULES_VERSION;
 
 /// Around the content of a page.
 #[derive(Debug, Clone, Serialize)]
-pub struct Shell {
+pub(crate) struct Shell {
     /// Path back to the site's root.
     root: String,
     rules_version: &'static str,
@@ -24,7 +24,7 @@ struct Destination {
 
 impl Shell {
     /// For a page so many folders below the root.
-    pub fn new(board: &Board, depth: usize) -> Self {
+    pub(super) fn new(board: &Board, depth: usize) -> Self {
         let destination = |track: &crate::board::RankedTrack| Destination {
             id: track.track.id.clone(),
             title: track.track.title.clone(),

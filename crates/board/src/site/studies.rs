@@ -31,7 +31,7 @@ const WAY_BACK: &str = "<header class=\"top\"><div class=\"frame\"><a class=\"ma
 
 /// A study's report.
 #[derive(Debug, Clone, Serialize)]
-pub struct Study {
+pub(super) struct Study {
     /// Its page, from the site's root.
     page: String,
     title: String,
@@ -45,7 +45,7 @@ pub struct Study {
 }
 
 /// The reports in a folder, by name; a folder that is not there has none.
-pub fn find(reports: &Path) -> Result<Vec<Study>, SiteError> {
+pub(super) fn find(reports: &Path) -> Result<Vec<Study>, SiteError> {
     if !reports.is_dir() {
         return Ok(Vec::new());
     }
@@ -89,12 +89,12 @@ impl Study {
     }
 
     /// Its page by its path in the site.
-    pub fn page(&self) -> (String, String) {
+    pub(super) fn page(&self) -> (String, String) {
         (self.page.clone(), self.text.clone())
     }
 
     /// Its other files by their paths in the site, and where they are.
-    pub fn files(&self) -> BTreeMap<String, PathBuf> {
+    pub(super) fn files(&self) -> BTreeMap<String, PathBuf> {
         let there = FILES.iter().filter(|file| self.folder.join(file).is_file());
         there.map(|file| (format!("{}/{file}", self.below), self.folder.join(file))).collect()
     }

@@ -28,7 +28,7 @@ const TEMPLATES: [(&str, &str); 15] = [
 ];
 
 /// Files that every page looks the way it does by, under their paths in the site.
-pub const LOOK_FILES: [(&str, &str); 3] = [
+pub(crate) const LOOK_FILES: [(&str, &str); 3] = [
     ("style.css", include_str!("../../../../leaderboard/style.css")),
     ("board.js", include_str!("../../../../leaderboard/board.js")),
     ("icon.svg", include_str!("../../../../leaderboard/icon.svg")),

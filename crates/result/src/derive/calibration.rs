@@ -41,7 +41,7 @@ pub struct Drift {
 
 impl Drift {
     /// Whether the halves differ significantly and by more than the rules allow.
-    pub fn is_notable(&self) -> bool {
+    pub(crate) fn is_notable(&self) -> bool {
         let beyond_chance = self.p_same_speed.is_some_and(|p| p < SIGNIFICANCE);
         beyond_chance && (self.second_half_over_first.value - 1.0).abs() > SPEED_DRIFT_SHARE
     }

@@ -17,7 +17,7 @@ use hlb_core::hint::Hint;
 use crate::signing::key_type::{KeyType, UnsupportedKey};
 
 /// The largest signature file that is looked at, in bytes. Real ones have 295 to about 600.
-pub const MAX_BYTES: usize = 4096;
+pub(crate) const MAX_BYTES: usize = 4096;
 
 /// Characters of base64 in every full line, as `ssh-keygen` writes them.
 const COLUMNS: usize = 70;
@@ -114,7 +114,7 @@ pub struct Decoded {
 
 impl Decoded {
     /// The kind of key that it claims to be made with.
-    pub fn key_type(&self) -> KeyType {
+    pub(crate) fn key_type(&self) -> KeyType {
         self.key_type
     }
 

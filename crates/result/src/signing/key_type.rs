@@ -59,7 +59,7 @@ impl KeyType {
     }
 
     /// The kind with this SSH name, exactly spelled.
-    pub fn from_name(name: &str) -> Result<Self, UnsupportedKey> {
+    pub(crate) fn from_name(name: &str) -> Result<Self, UnsupportedKey> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name).ok_or_else(|| UnsupportedKey { found: show(name) })
     }
 

@@ -34,14 +34,15 @@ mod signer;
 mod tools;
 mod verify;
 
-pub use allowed_line::{LineProblem, WhyNot, line_for};
+pub use allowed_line::{LineProblem, WhyNot};
 pub use allowed_signers::{AllowedSigners, AllowedSignersError};
 pub use armor::ArmorError;
 pub use git::GitError;
 pub use key_type::{KeyType, UnsupportedKey, fingerprint};
 pub use keygen::{KeygenError, keygen};
 pub use namespace::{RERUN_NAMESPACE, RESULT_NAMESPACE};
-pub use signer::{AskPassphrase, KeyChoice, SignError, Signer};
+pub use signer::{KeyChoice, SignError, Signer};
+pub(crate) use signer::{AskPassphrase};
 pub use ssh_key::PublicKey;
 pub use tools::{ToolError, Tools};
 pub use verify::{SignatureError, SomeSigner, Verified, verify, verify_any_signer};

@@ -31,7 +31,7 @@ const PASSPHRASE_ATTEMPTS: usize = 3;
 
 /// Asks the user for the passphrase of the key file with this path. Called for encrypted Ed25519
 /// files only, up to three times. An empty answer gives up.
-pub type AskPassphrase<'a> = dyn FnMut(&Path) -> io::Result<Zeroizing<String>> + 'a;
+pub(crate) type AskPassphrase<'a> = dyn FnMut(&Path) -> io::Result<Zeroizing<String>> + 'a;
 
 /// Which key to sign with.
 #[derive(Clone, Debug, PartialEq, Eq)]

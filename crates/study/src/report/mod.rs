@@ -23,7 +23,7 @@ use crate::records::Records;
 use view::View;
 
 /// The files of a report: the page, the text, the table.
-pub const REPORT_FILES: [&str; 3] = ["index.html", "report.md", "runs.csv"];
+pub(crate) const REPORT_FILES: [&str; 3] = ["index.html", "report.md", "runs.csv"];
 
 /// A report, ready to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,10 +7,10 @@ const COLORS: usize = 8;
 
 /// The hardware classes of a track's ranked rows, in the order of the board.
 #[derive(Debug)]
-pub struct ClassColors<'a>(Vec<&'a str>);
+pub(crate) struct ClassColors<'a>(Vec<&'a str>);
 
 impl<'a> ClassColors<'a> {
-    pub fn new(track: &'a RankedTrack) -> Self {
+    pub(crate) fn new(track: &'a RankedTrack) -> Self {
         let ranked = track.rows.iter().filter(|row| row.rank.is_some());
         let mut classes: Vec<&str> = ranked.map(|row| row.class.as_str()).collect();
         classes.dedup();
@@ -18,17 +18,17 @@ impl<'a> ClassColors<'a> {
     }
 
     /// The color of a class, from 1.
-    pub fn color(&self, class: &str) -> usize {
+    pub(crate) fn color(&self, class: &str) -> usize {
         self.place(class) % COLORS + 1
     }
 
     /// The dash pattern that distinguishes lines of one color, from 0.
-    pub fn pattern(&self, class: &str) -> usize {
+    pub(crate) fn pattern(&self, class: &str) -> usize {
         self.place(class) / COLORS
     }
 
     /// Those of the classes that `is_drawn`, in the order of the board.
-    pub fn of(&self, is_drawn: impl Fn(&str) -> bool) -> Vec<&'a str> {
+    pub(crate) fn of(&self, is_drawn: impl Fn(&str) -> bool) -> Vec<&'a str> {
         self.0.iter().copied().filter(|class| is_drawn(class)).collect()
     }
 

@@ -1,10 +1,10 @@
 //! What the drawings show: coordinates that a template writes down.
 
-pub mod class_colors;
-pub mod pareto;
+pub(crate) mod class_colors;
+pub(crate) mod pareto;
 pub mod plot;
-pub mod race;
-pub mod records;
-pub mod runs;
-pub mod sensors;
-pub mod spread;
+pub(super) mod race;
+pub(super) mod records;
+pub(super) mod runs;
+pub(super) mod sensors;
+pub(super) mod spread;

@@ -13,7 +13,7 @@ const FRAME: Frame = Frame::SMALL;
 
 /// A drawing of points, of which a line joins the best.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ParetoChart {
+pub(crate) struct ParetoChart {
     axes: Axes,
     /// `x,y` pairs of a polyline through the rows that no other beats in both; empty with fewer than two.
     front: String,
@@ -58,7 +58,7 @@ impl<'a> Priced<'a> {
 }
 
 /// The drawing; `None` where fewer than two rows have a cost, which is no comparison.
-pub fn draw(track: &RankedTrack) -> Option<ParetoChart> {
+pub(crate) fn draw(track: &RankedTrack) -> Option<ParetoChart> {
     let ranked: Vec<&Row> = track.rows.iter().filter(|row| row.rank.is_some()).collect();
     let priced: Vec<Priced> = ranked.iter().copied().filter_map(Priced::new).collect();
     if priced.len() < 2 {

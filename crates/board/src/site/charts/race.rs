@@ -13,7 +13,7 @@ const MOST_ROWS: usize = 6;
 
 /// The curves of the median runs; `None` where nothing is ranked. Only rows of the class that the fastest row is of are drawn:
 /// seconds compare on equal hardware only.
-pub fn draw(track: &RankedTrack) -> Option<LineDrawing> {
+pub(crate) fn draw(track: &RankedTrack) -> Option<LineDrawing> {
     let reference = variant::shipped(&track.track.reference).map(|reference| variant::digest(&reference));
     let curves: Vec<Curve> = chosen(track, reference).into_iter().map(|row| curve(row, reference)).collect();
     let points = || curves.iter().flat_map(|curve| curve.points.iter().copied());

@@ -22,7 +22,7 @@ const TICKS: i64 = 4;
 
 /// A drawing of steps.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct RecordChart {
+pub(crate) struct RecordChart {
     axes: Axes,
     lines: Vec<Line>,
     points: Vec<Mark>,
@@ -57,7 +57,7 @@ struct Mark {
 type Dated<'a> = (i64, &'a Record<'a>);
 
 /// The drawing; `None` while all records are of one day, which is no history.
-pub fn draw(track: &RankedTrack) -> Option<RecordChart> {
+pub(crate) fn draw(track: &RankedTrack) -> Option<RecordChart> {
     let all = records(track);
     let dated: Vec<Dated> = all.iter().map(|record| (day(record), record)).collect();
     let (first, last) = (dated.iter().map(|(day, _)| *day).min()?, dated.iter().map(|(day, _)| *day).max()?);

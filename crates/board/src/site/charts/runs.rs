@@ -13,7 +13,7 @@ const NEAR_POINTS: f64 = 3.0;
 
 /// A drawing of one curve per run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct RunChart {
+pub(crate) struct RunChart {
     axes: Axes,
     /// Height of the target line.
     target: f64,
@@ -38,13 +38,13 @@ struct Point {
 
 /// Accuracy over time of one run: (seconds, percent) after each epoch.
 #[derive(Debug, Clone)]
-pub struct Curve {
+pub(crate) struct Curve {
     points: Vec<(f64, f64)>,
     reached: Option<usize>,
 }
 
 /// The curves of a session.
-pub fn curves(log: &RunLog) -> Vec<Curve> {
+pub(crate) fn curves(log: &RunLog) -> Vec<Curve> {
     let target = log.start.target;
     let curve = |run: &hlb_protocol::run_log::LoggedRun| {
         let whole = run.stop.as_ref().is_some_and(|stop| stop.outcome == Outcome::Reached);
@@ -56,7 +56,7 @@ pub fn curves(log: &RunLog) -> Vec<Curve> {
 }
 
 /// The whole of all curves; `None` if nothing was ever evaluated.
-pub fn whole(curves: &[Curve], target: f64) -> Option<RunChart> {
+pub(crate) fn whole(curves: &[Curve], target: f64) -> Option<RunChart> {
     let (low, high) = extent(points(curves).map(|(_, percent)| percent))?;
     let (_, end) = extent(points(curves).map(|(seconds, _)| seconds))?;
     let y = Scale::around(low.min(target), high.max(target), 6, FRAME.bottom, FRAME.top).capped(100.0);
@@ -65,7 +65,7 @@ pub fn whole(curves: &[Curve], target: f64) -> Option<RunChart> {
 }
 
 /// The range around the target; `None` where the whole shows it as well, or no curve comes near.
-pub fn near_target(curves: &[Curve], target: f64) -> Option<RunChart> {
+pub(crate) fn near_target(curves: &[Curve], target: f64) -> Option<RunChart> {
     let low = target - NEAR_POINTS;
     let (lowest, highest) = extent(points(curves).map(|(_, percent)| percent))?;
     if highest < low || lowest > low - 4.0 {

@@ -19,7 +19,7 @@ const GAP_INTERVALS: f64 = 4.0;
 
 /// A drawing of readings over the seconds of a session.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct SensorChart {
+pub(crate) struct SensorChart {
     axes: Axes,
     bands: Vec<Band>,
     lines: Vec<SensorLine>,
@@ -44,14 +44,14 @@ struct SensorLine {
 
 /// When a run ran, in seconds since the start of the session.
 #[derive(Debug, Clone, Copy)]
-pub struct RunSegment {
+pub(crate) struct RunSegment {
     pub begin: f64,
     pub end: f64,
     pub reference: bool,
 }
 
 /// Draws lines over the session's seconds up to `end`, from zero to `high` or to the highest reading. `None` without any.
-pub fn draw(lines: &[Vec<Reading>], runs: &[RunSegment], end: f64, high: f64) -> Option<SensorChart> {
+pub(crate) fn draw(lines: &[Vec<Reading>], runs: &[RunSegment], end: f64, high: f64) -> Option<SensorChart> {
     let known = || lines.iter().flatten().filter_map(|(_, value)| usable(*value));
     let highest = known().reduce(f64::max)?;
     let lowest = known().fold(0.0, f64::min);

@@ -11,7 +11,7 @@ const FRAME: Frame = Frame::ROWS;
 
 /// A drawing with a row for the variant and, if it is calibrated, one for the reference.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct SpreadChart {
+pub(crate) struct SpreadChart {
     axes: Axes,
     rows: Vec<SpreadRow>,
 }
@@ -34,7 +34,7 @@ struct Mark {
 }
 
 /// The drawing; `None` with fewer than two runs that reached.
-pub fn draw(entry: &Entry) -> Option<SpreadChart> {
+pub(crate) fn draw(entry: &Entry) -> Option<SpreadChart> {
     let derived = &entry.result.derived;
     let mut rows = vec![(derived.runs.as_slice(), &derived.summary.time_to_accuracy_seconds)];
     rows.extend(derived.calibration.as_ref().map(|found| (found.runs.as_slice(), &found.reference_seconds)));

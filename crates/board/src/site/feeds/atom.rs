@@ -20,7 +20,7 @@ use hlb_data::track::Track;
 use hlb_core::units::human_seconds;
 
 /// Path of the file.
-pub const FILE: &str = "feed.xml";
+pub(super) const FILE: &str = "feed.xml";
 
 /// What ids begin with: this program and the year from which on it gives them.
 const AUTHORITY: &str = "tag:hlb-bench,2026";
@@ -76,7 +76,7 @@ fn summary(track: &Track, record: &Record<'_>) -> String {
 }
 
 /// The feed. One without records was last updated at the Unix epoch.
-pub fn feed(board: &Board, options: &SiteOptions, pages: &Pages) -> Result<String, SiteError> {
+pub(super) fn feed(board: &Board, options: &SiteOptions, pages: &Pages) -> Result<String, SiteError> {
     let mut records: Vec<(&Track, Record<'_>)> = all_records(board).collect();
     records.sort_by_key(|(_, record)| (Reverse(record.at), &record.row.path));
     let updated = records.first().map_or(DateTime::UNIX_EPOCH, |(_, newest)| newest.at);

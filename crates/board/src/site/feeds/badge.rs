@@ -51,12 +51,12 @@ fn text_width(text: &str) -> u32 {
 }
 
 /// Path of a track's badge.
-pub fn path(track: &Track) -> String {
+pub(super) fn path(track: &Track) -> String {
     format!("badges/{}.svg", track.id)
 }
 
 /// The time of the fastest ranked entry of a track, on whatever hardware.
-pub fn svg(track: &RankedTrack, pages: &Pages) -> Result<String, SiteError> {
+pub(super) fn svg(track: &RankedTrack, pages: &Pages) -> Result<String, SiteError> {
     // Rows stand with the class of the fastest first, and within it fastest first.
     let best = track.rows.iter().find(|row| row.rank.is_some());
     let label = format!("{} to {}", track.track.id, percentage(track.track.target.percent()));

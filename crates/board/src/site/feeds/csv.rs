@@ -4,7 +4,7 @@
 const FORMULA: [char; 7] = ['=', '+', '-', '@', '\t', '\r', '\''];
 
 /// One line of a table, its line break included.
-pub fn line(cells: impl IntoIterator<Item = String>) -> String {
+pub(super) fn line(cells: impl IntoIterator<Item = String>) -> String {
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     writer.write_record(cells.into_iter().map(String::into_bytes)).expect("memory takes every line");
     String::from_utf8(writer.into_inner().expect("memory takes every line")).expect("texts are UTF-8")
@@ -12,7 +12,7 @@ pub fn line(cells: impl IntoIterator<Item = String>) -> String {
 
 /// A text as a cell. One that a spreadsheet would compute, or that begins with the mark against that, gets the mark in front,
 /// so that a reader who removes one mark from the front of a cell has the text again.
-pub fn text(text: &str) -> String {
+pub(super) fn text(text: &str) -> String {
     if text.starts_with(FORMULA) { format!("'{text}") } else { text.to_owned() }
 }
 

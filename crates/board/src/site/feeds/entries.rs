@@ -10,9 +10,9 @@ use crate::site::feeds::field::{FIELDS, Standing};
 use hlb_core::text::{show, show_capped};
 
 /// Path of the JSON file.
-pub const JSON_FILE: &str = "entries.json";
+pub(crate) const JSON_FILE: &str = "entries.json";
 /// Path of the CSV file.
-pub const CSV_FILE: &str = "entries.csv";
+pub(crate) const CSV_FILE: &str = "entries.csv";
 
 /// Version of the keys; what may change within it is in `docs/reference/feeds.md`.
 const SCHEMA: u32 = 1;
@@ -48,7 +48,7 @@ impl Refused {
 }
 
 /// All entries, and those that failed verification, as one object.
-pub fn json(board: &Board) -> String {
+pub(super) fn json(board: &Board) -> String {
     let document = Document {
         schema: SCHEMA,
         rules_version: RULES_VERSION,
@@ -60,7 +60,7 @@ pub fn json(board: &Board) -> String {
 }
 
 /// All entries, one per line; the first line has the keys.
-pub fn csv(board: &Board) -> String {
+pub(super) fn csv(board: &Board) -> String {
     let head = csv::line(FIELDS.iter().map(|(key, _)| (*key).to_owned()));
     let line = |standing: Standing<'_>| csv::line(FIELDS.iter().map(|(_, value)| cell(&value(&standing))));
     head + &standings(board).map(line).collect::<String>()

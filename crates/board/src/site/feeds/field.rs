@@ -18,7 +18,7 @@ use hlb_data::track::Track;
 
 /// An entry on its track.
 #[derive(Clone, Copy)]
-pub struct Standing<'a> {
+pub(super) struct Standing<'a> {
     pub track: &'a Track,
     pub row: &'a Row,
 }
@@ -27,7 +27,7 @@ pub struct Standing<'a> {
 type Reading = fn(&Standing<'_>) -> Value;
 
 /// Every key in its order, which is that of the table's columns. A new one goes to the end.
-pub const FIELDS: &[(&str, Reading)] = &[
+pub(crate) const FIELDS: &[(&str, Reading)] = &[
     ("path", |of| Value::from(of.row.path.as_str())),
     ("url", |of| Value::from(entry_page(of.row))),
     ("track", |of| Value::from(of.track.id.as_str())),

@@ -8,13 +8,13 @@ use crate::site::figures::author_names;
 use hlb_data::track::Track;
 
 /// Path of the file.
-pub const FILE: &str = "history.csv";
+pub(super) const FILE: &str = "history.csv";
 
 const COLUMNS: [&str; 9] =
     ["track", "class", "date", "seconds", "name", "authors", "path", "previous_seconds", "factor"];
 
 /// Every entry that was a record of its track and hardware class, one per line; the first line has the names of the columns.
-pub fn csv(board: &Board) -> String {
+pub(super) fn csv(board: &Board) -> String {
     let head = csv::line(COLUMNS.map(str::to_owned));
     head + &all_records(board).map(|(track, record)| csv::line(cells(track, &record))).collect::<String>()
 }

@@ -26,7 +26,7 @@ use crate::site::options::SiteOptions;
 use crate::site::templates::Pages;
 
 /// Every file for programs, by its path in the site.
-pub fn files(
+pub(super) fn files(
     board: &Board,
     options: &SiteOptions,
     pages: &Pages,

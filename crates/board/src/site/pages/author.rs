@@ -12,7 +12,7 @@ use hlb_data::track::Track;
 
 /// The page of an author.
 #[derive(Debug, Serialize)]
-pub struct AuthorPage<'a> {
+pub(crate) struct AuthorPage<'a> {
     shell: Shell,
     name: String,
     count: String,
@@ -29,7 +29,7 @@ struct AuthorTrack<'a> {
 }
 
 /// All authors in the order of their names, with their rows.
-pub fn authors(board: &Board) -> BTreeMap<&str, Vec<&Row>> {
+pub(crate) fn authors(board: &Board) -> BTreeMap<&str, Vec<&Row>> {
     let mut found: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
     for row in board.tracks.iter().flat_map(|track| &track.rows) {
         for author in &row.entry.result.variant.authors {
@@ -40,7 +40,7 @@ pub fn authors(board: &Board) -> BTreeMap<&str, Vec<&Row>> {
 }
 
 impl<'a> AuthorPage<'a> {
-    pub fn new(board: &'a Board, name: &str, rows: &[&'a Row]) -> Self {
+    pub(crate) fn new(board: &'a Board, name: &str, rows: &[&'a Row]) -> Self {
         let count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
         Self {
             shell: Shell::new(board, 2),

@@ -46,7 +46,7 @@ const LABELS: [&str; 15] = [
 
 /// The page.
 #[derive(Debug, Serialize)]
-pub struct ComparePage {
+pub(crate) struct ComparePage {
     shell: Shell,
     facts: TrackFacts,
     labels: [&'static str; 15],
@@ -72,7 +72,7 @@ struct Side {
 
 impl ComparePage {
     /// `None` where there are no two entries to compare.
-    pub fn new(board: &Board, track: &RankedTrack) -> Option<Self> {
+    pub(crate) fn new(board: &Board, track: &RankedTrack) -> Option<Self> {
         let sides: Vec<Side> = track.rows.iter().take(MOST_ENTRIES).map(|row| Side::new(row, track)).collect();
         let [one, other, ..] = sides.as_slice() else { return None };
         Some(Self {

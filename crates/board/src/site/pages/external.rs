@@ -8,13 +8,13 @@ use crate::site::shell::Shell;
 
 /// The page of external results.
 #[derive(Debug, Serialize)]
-pub struct ExternalPage {
+pub(crate) struct ExternalPage {
     shell: Shell,
     boards: Vec<ExternalResults>,
 }
 
 impl ExternalPage {
-    pub fn new(board: &Board) -> Self {
+    pub(crate) fn new(board: &Board) -> Self {
         Self { shell: Shell::new(board, 0), boards: external::shipped() }
     }
 }

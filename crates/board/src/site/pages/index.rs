@@ -13,7 +13,7 @@ const MOST_ROWS: usize = 25;
 
 /// The front page.
 #[derive(Debug, Serialize)]
-pub struct IndexPage<'a> {
+pub(crate) struct IndexPage<'a> {
     shell: Shell,
     entries: String,
     tracks: Vec<TrackView<'a>>,
@@ -22,7 +22,7 @@ pub struct IndexPage<'a> {
 }
 
 impl<'a> IndexPage<'a> {
-    pub fn new(board: &'a Board, studies: &'a [Study]) -> Self {
+    pub(crate) fn new(board: &'a Board, studies: &'a [Study]) -> Self {
         let entries = u32::try_from(board.entry_count()).unwrap_or(u32::MAX);
         Self {
             shell: Shell::new(board, 0),

@@ -1,11 +1,11 @@
 //! Data of each template.
 
-pub mod about;
-pub mod author;
-pub mod compare;
-pub mod entry;
-pub mod external;
-pub mod index;
-pub mod rows;
-pub mod track;
-pub mod track_facts;
+pub(super) mod about;
+pub(super) mod author;
+pub(super) mod compare;
+pub(super) mod entry;
+pub(super) mod external;
+pub(super) mod index;
+pub(super) mod rows;
+pub(super) mod track;
+pub(crate) mod track_facts;

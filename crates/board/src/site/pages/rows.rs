@@ -11,7 +11,7 @@ use hlb_core::stats::Spread;
 
 /// Rows that stand together.
 #[derive(Debug, Serialize)]
-pub struct GroupView<'a> {
+pub(crate) struct GroupView<'a> {
     /// The hardware that they are ranked on; `None` for unranked ones.
     class: Option<&'a str>,
     /// How many there are, or are shown of how many.
@@ -21,7 +21,7 @@ pub struct GroupView<'a> {
 
 /// One row of a table.
 #[derive(Debug, Serialize)]
-pub struct RowView<'a> {
+pub(crate) struct RowView<'a> {
     rank: Option<usize>,
     page: String,
     variant_file: String,
@@ -45,20 +45,20 @@ pub struct RowView<'a> {
 
 /// An author and the page of all entries under that name.
 #[derive(Debug, Clone, Serialize)]
-pub struct AuthorLink {
+pub(crate) struct AuthorLink {
     name: String,
     page: String,
 }
 
 /// The authors of an entry.
-pub fn author_links(entry: &Entry) -> Vec<AuthorLink> {
+pub(crate) fn author_links(entry: &Entry) -> Vec<AuthorLink> {
     let link = |name: &str| AuthorLink { name: foreign(name), page: author_page(name) };
     entry.result.variant.authors.iter().map(|author| link(author.as_str())).collect()
 }
 
 /// A trust level and who answers for it.
 #[derive(Debug, Serialize)]
-pub struct TrustView {
+pub(crate) struct TrustView {
     level: u8,
     words: &'static str,
     principal: Option<String>,
@@ -67,7 +67,7 @@ pub struct TrustView {
 }
 
 impl TrustView {
-    pub fn new(entry: &Entry) -> Self {
+    pub(crate) fn new(entry: &Entry) -> Self {
         let trust = &entry.trust;
         let principal = trust.signer().map(|signer| foreign(&signer.principal));
         let reproducers = Some(reproducers(entry)).filter(|names| !names.is_empty());
@@ -77,7 +77,7 @@ impl TrustView {
     }
 
     /// In one line.
-    pub fn in_words(&self) -> String {
+    pub(crate) fn in_words(&self) -> String {
         let by = self.principal.as_ref().map_or_else(String::new, |principal| format!(", {principal}"));
         let again = self.reproducers.as_ref().map_or_else(String::new, |names| format!(", reproduced by {names}"));
         format!("{}{by}{again}", self.words)
@@ -111,7 +111,7 @@ impl Strip {
 
 impl<'a> GroupView<'a> {
     /// The rows, on one time axis; `all` counts those that are not shown, too.
-    pub fn new(class: Option<&'a str>, rows: &[&'a Row], all: usize) -> Self {
+    pub(crate) fn new(class: Option<&'a str>, rows: &[&'a Row], all: usize) -> Self {
         let times = rows.iter().map(|row| spread(&row.entry));
         let longest = times.filter_map(|spread| spread.max.or(spread.quartile_3).or(spread.median)).fold(0.0, f64::max);
         let all_words = counted(u32::try_from(all).unwrap_or(u32::MAX), "entry", "entries");

@@ -15,7 +15,7 @@ use crate::site::shell::Shell;
 
 /// A track, its tables and its drawings.
 #[derive(Debug, Serialize)]
-pub struct TrackView<'a> {
+pub(crate) struct TrackView<'a> {
     facts: TrackFacts,
     /// One for each hardware class.
     ranked: Vec<GroupView<'a>>,
@@ -36,7 +36,7 @@ pub struct TrackView<'a> {
 
 /// The page of a track.
 #[derive(Debug, Serialize)]
-pub struct TrackPage<'a> {
+pub(crate) struct TrackPage<'a> {
     shell: Shell,
     track: TrackView<'a>,
     /// The fastest external result of the same task.
@@ -44,7 +44,7 @@ pub struct TrackPage<'a> {
 }
 
 impl<'a> TrackPage<'a> {
-    pub fn new(board: &Board, track: &'a RankedTrack) -> Self {
+    pub(crate) fn new(board: &Board, track: &'a RankedTrack) -> Self {
         Self {
             shell: Shell::new(board, 2),
             track: TrackView::new(track, usize::MAX),
@@ -55,7 +55,7 @@ impl<'a> TrackPage<'a> {
 
 impl<'a> TrackView<'a> {
     /// With so many rows of each hardware class at most, the fastest, and so many unranked ones, the newest.
-    pub fn new(track: &'a RankedTrack, most: usize) -> Self {
+    pub(crate) fn new(track: &'a RankedTrack, most: usize) -> Self {
         let (ranked, unranked): (Vec<&'a Row>, Vec<&'a Row>) = track.rows.iter().partition(|row| row.rank.is_some());
         let of_class: Vec<&[&'a Row]> = ranked.chunk_by(|above, below| above.class == below.class).collect();
         let fastest = |rows: &&[&'a Row]| rows.len().min(most);

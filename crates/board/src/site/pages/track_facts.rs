@@ -9,7 +9,7 @@ use hlb_data::track::Track;
 
 /// A track as text, for every page about it.
 #[derive(Debug, Serialize)]
-pub struct TrackFacts {
+pub(crate) struct TrackFacts {
     id: String,
     title: String,
     target: String,
@@ -26,7 +26,7 @@ pub struct TrackFacts {
 }
 
 impl TrackFacts {
-    pub fn new(track: &Track) -> Self {
+    pub(crate) fn new(track: &Track) -> Self {
         let Task { manifest, shapes, .. } = Task::published(track.clone());
         let how = track.resize.map_or_else(String::new, |resize| format!(", {resize}"));
         Self {

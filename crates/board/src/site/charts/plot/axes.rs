@@ -29,17 +29,17 @@ impl Frame {
         Self { width: 480.0, height: 300.0, left: 58.0, right: 464.0, top: 18.0, bottom: 248.0 };
 
     /// A reading of a sensor.
-    pub const SENSOR: Self =
+    pub(crate) const SENSOR: Self =
         Self { width: 480.0, height: 196.0, left: 50.0, right: 468.0, top: 14.0, bottom: 152.0 };
 
     /// Rows of marks along one axis.
-    pub const ROWS: Self =
+    pub(crate) const ROWS: Self =
         Self { width: 480.0, height: 140.0, left: 78.0, right: 464.0, top: 12.0, bottom: 88.0 };
 }
 
 /// The frame, its ticks and titles.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Axes {
+pub(crate) struct Axes {
     #[serde(flatten)]
     frame: Frame,
     x_title: String,
@@ -50,29 +50,29 @@ pub struct Axes {
 
 impl Axes {
     /// Axes with the ticks of two scales.
-    pub fn new(frame: Frame, (x, x_title): (&Scale, &str), (y, y_title): (&Scale, &str)) -> Self {
+    pub(crate) fn new(frame: Frame, (x, x_title): (&Scale, &str), (y, y_title): (&Scale, &str)) -> Self {
         Self { frame, x_title: x_title.to_owned(), y_title: y_title.to_owned(), x_ticks: x.ticks(), y_ticks: y.ticks() }
     }
 
     /// The same with other marks along the bottom.
-    pub fn with_x_ticks(self, x_ticks: Vec<Tick>) -> Self {
+    pub(crate) fn with_x_ticks(self, x_ticks: Vec<Tick>) -> Self {
         Self { x_ticks, ..self }
     }
 
     /// The same with other marks along the left.
-    pub fn with_y_ticks(self, y_ticks: Vec<Tick>) -> Self {
+    pub(crate) fn with_y_ticks(self, y_ticks: Vec<Tick>) -> Self {
         Self { y_ticks, ..self }
     }
 
     /// Marks along the bottom.
     #[cfg(test)]
-    pub fn x_ticks(&self) -> &[Tick] {
+    pub(crate) fn x_ticks(&self) -> &[Tick] {
         &self.x_ticks
     }
 
     /// Marks along the left.
     #[cfg(test)]
-    pub fn y_ticks(&self) -> &[Tick] {
+    pub(crate) fn y_ticks(&self) -> &[Tick] {
         &self.y_ticks
     }
 }

@@ -62,7 +62,7 @@ impl LineDrawing {
     }
 
     /// The same with other marks along the bottom.
-    pub fn with_x_ticks(self, x_ticks: Vec<Tick>) -> Self {
+    pub(crate) fn with_x_ticks(self, x_ticks: Vec<Tick>) -> Self {
         Self { axes: self.axes.with_x_ticks(x_ticks), ..self }
     }
 }

@@ -4,6 +4,7 @@ mod axes;
 mod lines;
 mod scale;
 
-pub use axes::{Axes, Frame};
+pub use axes::{Frame};
+pub(crate) use axes::{Axes};
 pub use lines::{Curve, LineDrawing, extent, polyline};
 pub use scale::{Scale, Tick};

@@ -44,7 +44,7 @@ impl Scale {
     }
 
     /// Equal ratios get equal lengths; some room is left at both ends. Both values are above zero.
-    pub fn logarithmic(low: f64, high: f64, from: f64, to: f64) -> Self {
+    pub(crate) fn logarithmic(low: f64, high: f64, from: f64, to: f64) -> Self {
         let room = (high / low).powf(0.06).max(1.12);
         Self { low: low / room, high: high * room, step: 0.0, from, to, logarithmic: true }
     }

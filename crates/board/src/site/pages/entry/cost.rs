@@ -9,7 +9,7 @@ use hlb_result::Entry;
 
 /// What an hour of the machine and the median time to target cost.
 #[derive(Debug, Serialize)]
-pub struct CostView {
+pub(crate) struct CostView {
     rows: Vec<CostRow>,
     /// Why there is no newer price.
     not_repriced: Option<&'static str>,
@@ -25,7 +25,7 @@ struct CostRow {
 
 impl CostView {
     /// `None` where no price was given.
-    pub fn new(entry: &Entry, prices: &Table) -> Option<Self> {
+    pub(super) fn new(entry: &Entry, prices: &Table) -> Option<Self> {
         let price = entry.result.price.as_ref()?;
         let newest_day = prices.newest_day();
         let row = |as_of: String, price: Price| {

@@ -4,7 +4,7 @@ use crate::site::figure::{Fact, Figure};
 use hlb_result::Entry;
 
 /// The data set, how its images were decoded, and duplicates among them.
-pub fn facts(entry: &Entry) -> Vec<Fact> {
+pub(super) fn facts(entry: &Entry) -> Vec<Fact> {
     let (facts, task) = (&entry.result.dataset, &entry.task);
     let manifest = &task.manifest;
     let known = |name, value: String| Fact::new(name, Figure::known(value));

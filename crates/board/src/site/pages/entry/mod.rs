@@ -27,7 +27,7 @@ use hlb_recipe::variant;
 
 /// The page of an entry.
 #[derive(Debug, Serialize)]
-pub struct EntryPage<'a> {
+pub(crate) struct EntryPage<'a> {
     shell: &'a Shell,
     track: TrackFacts,
     path: &'a str,
@@ -150,7 +150,7 @@ fn reproduce(entry: &Entry) -> String {
 }
 
 impl<'a> EntryPage<'a> {
-    pub fn new(shell: &'a Shell, track: &RankedTrack, row: &'a Row, prices: &Table) -> Self {
+    pub(crate) fn new(shell: &'a Shell, track: &RankedTrack, row: &'a Row, prices: &Table) -> Self {
         let (entry, result) = (&row.entry, &row.entry.result);
         let (curves, target) = (runs::curves(&entry.log), result.target.percent());
         let reference = variant::shipped(&track.track.reference);

@@ -12,7 +12,7 @@ use hlb_result::{Entry, REPRODUCTIONS_FOLDER, Reproduction, Verdict};
 
 /// One session that repeated an entry.
 #[derive(Debug, Serialize)]
-pub struct ReproductionView {
+pub(crate) struct ReproductionView {
     principal: String,
     fingerprint: String,
     date: String,
@@ -39,7 +39,7 @@ struct FileView {
 }
 
 /// All sessions that repeated the entry at `path` below the submissions.
-pub fn all(entry: &Entry, path: &str) -> Vec<ReproductionView> {
+pub(super) fn all(entry: &Entry, path: &str) -> Vec<ReproductionView> {
     entry.reproductions.iter().map(|again| ReproductionView::new(entry, again, path)).collect()
 }
 

@@ -11,7 +11,7 @@ use hlb_core::stats::Spread;
 
 /// Sensors over the session.
 #[derive(Debug, Serialize)]
-pub struct TelemetryView {
+pub(crate) struct TelemetryView {
     /// Samples taken during runs.
     samples: u32,
     /// Samples of the whole session.
@@ -57,7 +57,7 @@ struct Drawn {
 }
 
 impl TelemetryView {
-    pub fn new(entry: &Entry, sensors: &Sensors) -> Self {
+    pub(super) fn new(entry: &Entry, sensors: &Sensors) -> Self {
         let (telemetry, log) = (&entry.result.derived.telemetry, &entry.log);
         let segments = run_segments(log);
         let drawn = telemetry.gpu.as_ref().map_or_else(|| vec![frequency()], |gpu| of_gpu(gpu.index));
