@@ -2,7 +2,7 @@
 """Prints the promised ratios, measured side by side in one run.
 
 1. Seconds per training step at batch 512: hlb-bench-trainer against the same model in PyTorch eager
-   (tests/parity/twin.py) on the same libtorch. Processes alternate A B A B, so that both see the same machine.
+   (tests/parity/reference.py) on the same libtorch. Processes alternate A B A B, so that both see the same machine.
 2. The share of a session's wall time that is neither training nor evaluation.
    The cost of sampling the sensors once a second: processor time of a sample, and step times with and without it.
 3. Images decoded and resized a second, against Pillow in a PyTorch data loader (scripts/bench_decode.py).
@@ -26,7 +26,7 @@ import bench_decode
 import bench_prepare
 from bench_common import PROGRAM, ROOT, bench_program, run, spread
 
-REFERENCE = ROOT / "tests" / "parity" / "twin.py"
+REFERENCE = ROOT / "tests" / "parity" / "reference.py"
 
 
 def step_ratio(pairs, steps, threads):

@@ -1,10 +1,10 @@
 """The trainer once more, in plain PyTorch.
 
-An independent twin of `hlb-bench-trainer`: same recipe (as JSON), same data, written as an ordinary good PyTorch
+An independent implementation of `hlb-bench-trainer`: same recipe (as JSON), same data, written as an ordinary good PyTorch
 user would write it, eagerly and without tricks. Tests compare numbers with it, the benchmark compares seconds per step.
 
-    twin.py train     --recipe R.json --data DIR --seed S
-    twin.py step-time --recipe R.json --data DIR --steps N --warmup W --threads T
+    reference.py train     --recipe R.json --data DIR --seed S
+    reference.py step-time --recipe R.json --data DIR --steps N --warmup W --threads T
 
 DIR holds raw bytes: {train,eval}-images.u8 (picture, row, column, channel), {train,eval}-labels.u8 and shape.json.
 The model is the SpeedyResNet of hlb-CIFAR10 v0.4.0 (Tysam Balsbaugh); the tricks are those of its later versions, of
