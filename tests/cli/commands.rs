@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::support::context::{Context, VARIANT};
+use crate::support::trainer::real_trainer;
 
 #[test]
 fn the_version_is_there_at_once() {
@@ -129,13 +130,13 @@ fn missing_things_are_named_with_what_to_do() {
     assert!(said(&["run", "--track", "fashion-mnist", "--data", "home"]).contains("train-images-idx3-ubyte"));
 }
 
-#[cfg(feature = "torch")]
 #[test]
 fn a_device_that_is_not_there_is_refused_before_anything_is_written() {
+    let Some(trainer) = real_trainer() else { return };
     let context = Context::new();
     let run = |arguments: &[&str]| {
         let mut command = context.command();
-        command.env("HLB_BENCH_TRAINER", env!("CARGO_BIN_EXE_hlb-bench-trainer"));
+        command.env("HLB_BENCH_TRAINER", &trainer);
         crate::support::context::answer(&command.arg("run").args(arguments).output().unwrap())
     };
     context.write("v.yaml", format!("{VARIANT}precision: fp16\n"));

@@ -12,8 +12,6 @@ mod resume;
 mod session;
 mod starved;
 mod study;
-#[cfg(feature = "torch")]
 mod submit;
 mod telemetry;
-#[cfg(feature = "torch")]
 mod trainer;

@@ -273,10 +273,9 @@ fn a_calibrated_session_killed_at_any_moment_goes_on() {
 }
 
 /// One epoch does not reach the target, which is what the exit code says.
-#[cfg(feature = "torch")]
 #[test]
 fn a_session_of_the_real_trainer_killed_at_any_moment_goes_on() {
-    let stage = Stage::real();
+    let Some(stage) = Stage::real() else { return };
     let cases = cases(10, &["--runs", "4"], 1);
     check_tally(&run_all(&stage, &cases, 1), cases.len());
 }
@@ -359,7 +358,7 @@ fn a_session_that_runs_is_left_alone() {
     stage.wait_for("sessions", "\"run\":2,\"epoch\":1");
     let answer = stage.run("run", "sessions", &["--resume"]);
     assert_eq!(answer.code, Some(2), "{}", answer.stderr);
-    assert!(answer.stderr.contains("is still running in another process"), "{}", answer.stderr);
+    assert!(answer.stderr.contains("another process is still writing"), "{}", answer.stderr);
     assert!(answer.stderr.contains("hint: wait for it to end"), "{}", answer.stderr);
     go(&stage);
     assert_eq!(child.wait().unwrap().code(), Some(0));

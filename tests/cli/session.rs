@@ -8,6 +8,7 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use crate::support::context::{Answer, Context, VARIANT, answer};
+use crate::support::trainer::real_trainer;
 
 /// What a trainer says before it goes wrong: it starts, warms up, begins run 1 and finishes an epoch.
 const BEGINNING: &str = r#"
@@ -193,14 +194,14 @@ fn the_death_of_hlb_bench_leaves_a_log_that_says_so_and_no_result_and_no_orphan(
 }
 
 /// The real trainer, killed from above in the middle of training: no orphan is left.
-#[cfg(feature = "torch")]
 #[test]
 fn the_real_trainer_dies_with_hlb_bench() {
+    let Some(trainer) = real_trainer() else { return };
     let context = Context::new();
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_hlb-bench"));
     command.args(["run", "--runs", "1"]).current_dir(context.root()).env("HOME", context.path("home"));
     let mut child = command
-        .env("HLB_BENCH_TRAINER", env!("CARGO_BIN_EXE_hlb-bench-trainer"))
+        .env("HLB_BENCH_TRAINER", trainer)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
@@ -217,7 +218,6 @@ fn the_real_trainer_dies_with_hlb_bench() {
     assert!(kept(&context, "result.yaml").is_none());
 }
 
-#[cfg(feature = "torch")]
 fn children_of(pid: u32) -> Vec<u32> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
     text.split_whitespace().filter_map(|child| child.parse().ok()).collect()

@@ -182,7 +182,7 @@ fn a_log_has_one_writer() {
     let mut child = under_way(&stage);
     let second = run(&stage, &[]);
     assert_eq!(second.code, Some(2), "{}", second.stderr);
-    assert!(second.stderr.contains("is still running in another process"), "{}", second.stderr);
+    assert!(second.stderr.contains("another process is still writing"), "{}", second.stderr);
     stage.context.write("go", "");
     assert!(child.wait().unwrap().success());
     assert_eq!(ended(&stage), order(3));

@@ -7,3 +7,4 @@ pub(crate) mod fixture;
 pub(crate) mod server;
 pub(crate) mod simulated;
 pub(crate) mod sources;
+pub(crate) mod trainer;

@@ -10,6 +10,7 @@ use hlb_result::{LOG_FILE, RESULT_FILE};
 
 use crate::support::archive::cifar;
 use crate::support::context::{Answer, Context, VARIANT, answer};
+use crate::support::trainer::real_trainer;
 
 /// What it does. `@HOOK@` is run after each epoch, with `$arm`, `$run` and `$epoch` set, and `@BEFORE@` before the data is read.
 const SCRIPT: &str = r#"#!/bin/bash
@@ -111,9 +112,8 @@ impl Stage {
     }
 
     /// The same with the trainer that trains.
-    #[cfg(feature = "torch")]
-    pub(crate) fn real() -> Self {
-        Self { trainer: PathBuf::from(env!("CARGO_BIN_EXE_hlb-bench-trainer")), ..Self::shapes() }
+    pub(crate) fn real() -> Option<Self> {
+        Some(Self { trainer: real_trainer()?, ..Self::shapes() })
     }
 
     /// Has the trainer do these things too, in the language of the shell.

@@ -168,20 +168,6 @@ impl Layout {
         (0..count).map(|index| (index / self.convs_per_block, index % self.convs_per_block + 1))
     }
 
-    /// Every tensor of a state by its name, in the order of the layers.
-    pub fn named(&self, state: &crate::State) -> Vec<(String, Tensor)> {
-        let mut found: Vec<(String, Tensor)> =
-            state.whitening.iter().map(|filters| ("whitening.weight".to_owned(), filters.shallow_clone())).collect();
-        found.extend(state.whitening_bias.iter().map(|bias| ("whitening.bias".to_owned(), bias.shallow_clone())));
-        found.extend(zip(self.weight_names(), self.weight_views(&state.weights)));
-        found.extend(self.named_biases(&state.biases));
-        for (name, (mean, variance)) in zip(self.norm_names(), self.stat_views(&state.stats)) {
-            found.push((format!("{name}.running_mean"), mean));
-            found.push((format!("{name}.running_variance"), variance));
-        }
-        found
-    }
-
     /// Biases of the normalizations by name.
     pub(crate) fn named_biases(&self, biases: &Tensor) -> Vec<(String, Tensor)> {
         let names = self.norm_names().into_iter().map(|name| format!("{name}.bias"));

@@ -259,10 +259,10 @@ impl Trainer for TorchTrainer<'_> {
     fn fingerprint(&self) -> Fingerprint {
         let Some(run) = &self.run else { return Vec::new() };
         let layout = self.network.layout();
-        let mut tensors = layout.named(&run.state);
+        let mut tensors = run.state.named(layout);
         tensors.extend(run.optimizer.named(layout));
         let average = run.ema.as_ref().and_then(Ema::so_far);
-        let averaged = average.into_iter().flat_map(|state| layout.named(state));
+        let averaged = average.into_iter().flat_map(|state| state.named(layout));
         tensors.extend(averaged.map(|(name, tensor)| (format!("average of {name}"), tensor)));
         tch::no_grad(|| tensors.into_iter().map(|(name, tensor)| (name, digest(&tensor))).collect())
     }

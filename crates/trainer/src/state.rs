@@ -1,5 +1,7 @@
 //! Parameters and buffers of a model, and their initialization.
 
+use std::iter::zip;
+
 use tch::{Device, Kind, Tensor};
 
 use crate::layout::Weight;
@@ -36,6 +38,20 @@ impl State {
             whitening: None,
             whitening_bias: initial_whitening_bias(recipe, layout, seed).map(placed),
         }
+    }
+
+    /// All tensors by name, each a view.
+    pub fn named(&self, layout: &Layout) -> Vec<(String, Tensor)> {
+        let mut found: Vec<(String, Tensor)> =
+            self.whitening.iter().map(|filters| ("whitening.weight".to_owned(), filters.shallow_clone())).collect();
+        found.extend(self.whitening_bias.iter().map(|bias| ("whitening.bias".to_owned(), bias.shallow_clone())));
+        found.extend(zip(layout.weight_names(), layout.weight_views(&self.weights)));
+        found.extend(layout.named_biases(&self.biases));
+        for (name, (mean, variance)) in zip(layout.norm_names(), layout.stat_views(&self.stats)) {
+            found.push((format!("{name}.running_mean"), mean));
+            found.push((format!("{name}.running_variance"), variance));
+        }
+        found
     }
 
     /// A detached copy.

@@ -84,7 +84,7 @@ fn set_weights(recipe: &Recipe, layout: &Layout, state: &State) {
 }
 
 fn compare_state(name: &str, layout: &Layout, state: &State, expected: &Value, relative: f64) {
-    let found = layout.named(state);
+    let found = state.named(layout);
     assert_eq!(found.len(), expected.as_object().unwrap().len(), "{name}");
     for (tensor, value) in found {
         let summary = expected.get(&tensor).unwrap_or_else(|| panic!("{name}: the reference has no {tensor}"));
