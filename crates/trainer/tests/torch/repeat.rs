@@ -152,7 +152,7 @@ fn names_cover_every_number_of_the_model_once() {
             *tensor = Tensor::arange_start(next, next + count, (Kind::Double, Device::Cpu));
             next += count;
         }
-        let named: Vec<Tensor> = state.named(layout).iter().map(|(_, tensor)| tensor.reshape(-1)).collect();
+        let named: Vec<Tensor> = state.named(&layout).iter().map(|(_, tensor)| tensor.reshape(-1)).collect();
         let (numbers, _) = Tensor::cat(&named, 0).sort(0, false);
         assert_eq!(numbers, Tensor::arange(next, (Kind::Double, Device::Cpu)));
     }
