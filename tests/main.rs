@@ -12,4 +12,5 @@ mod cli;
 mod data;
 mod repository;
 mod signing;
+mod snapshots;
 mod support;

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use crate::args::RecipeCommand;
 use crate::commands::exit::Exit;
-use hlb_core::hint::Result;
+use hlb_core::hint::{Result, bail};
 use crate::schema;
 use crate::terminal::{answer, answer_text, note};
+use hlb_core::text;
 use hlb_core::tree::Change;
 use hlb_recipe::variant::{self, Resolved};
 use hlb_session::ResolvedVariant;
@@ -49,6 +50,10 @@ fn resolve(named: &str) -> Result<Resolved> {
     if let Some(resolved) = Resolved::shipped(named) {
         return Ok(resolved);
     }
-    let resolved = ResolvedVariant::read(Path::new(named), None)?;
+    let path = Path::new(named);
+    if !path.exists() {
+        bail!("`{}` is neither a file nor a shipped recipe; `hlb-bench recipe list` prints those", text::show(named));
+    }
+    let resolved = ResolvedVariant::read(path, None)?;
     Ok(Resolved::variant(&resolved.variant, resolved.recipe))
 }

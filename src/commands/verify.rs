@@ -40,7 +40,7 @@ fn print(verdict: &Verdict, arguments: &Verify) {
 
 /// The entry itself, or the entries below.
 fn folders(path: &Path) -> Result<Vec<PathBuf>> {
-    let kind = std::fs::symlink_metadata(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let kind = std::fs::symlink_metadata(path).with_context(|| format!("`{}` cannot be read; name an entry, or a folder of entries", path.display()))?;
     if kind.is_file() {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         return Ok(vec![parent.unwrap_or(Path::new(".")).to_owned()]);

@@ -82,8 +82,9 @@ impl Training {
             format!(", each paired with one of `{}` ({} epochs)", track.reference, reference.epochs.number())
         });
         note(&format!(
-            "track {}: {runs} runs of {} epochs{paired}, target {:.2} %",
+            "track {}: {runs} {} of {} epochs{paired}, target {:.2} %",
             track.id,
+            if runs == 1 { "run" } else { "runs" },
             recipe.epochs.number(),
             target.percent()
         ));

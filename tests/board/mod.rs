@@ -5,5 +5,5 @@ mod builds;
 mod feeds;
 mod history;
 mod hostile_words;
-mod site;
+pub(crate) mod site;
 mod withdrawn;

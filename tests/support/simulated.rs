@@ -72,7 +72,7 @@ done
 "#;
 
 /// Two epochs of a narrow network on some hundred made images.
-const MADE: &str = "name: made\nauthors: [Ada Lovelace]\ndescription: on made data\nextends: hlb-cifar10\n\
+pub(crate) const MADE: &str = "name: made\nauthors: [Ada Lovelace]\ndescription: on made data\nextends: hlb-cifar10\n\
     epochs: 2\nbatch_size: 64\nstem: {images: 64, width: 8}\nblocks: {widths: [8, 16]}\naverage: null\n";
 
 /// A folder in which sessions are run with the simulated trainer.

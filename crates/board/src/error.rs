@@ -13,7 +13,7 @@ use hlb_core::text::show;
 #[non_exhaustive]
 pub enum BoardError {
     /// A folder cannot be listed.
-    #[error("{path} cannot be read: {source}")]
+    #[error("`{path}` cannot be read: {source}")]
     Folder {
         /// Folder.
         path: PathBuf,
@@ -39,7 +39,8 @@ impl Hint for BoardError {
         match self {
             Self::Signers(error) => error.hint(),
             Self::Retractions(error) => error.hint(),
-            Self::Folder { .. } | Self::NothingToRetract { .. } => None,
+            Self::Folder { .. } => Some("name the folder of entries with --submissions".to_owned()),
+            Self::NothingToRetract { .. } => Some("write the entry as TRACK/DATE-NAME, as its folder is called".to_owned()),
         }
     }
 }

@@ -60,6 +60,7 @@ impl Hint for ArtifactError {
         match self {
             Self::Exists { .. } => Some("choose another name, or move it away first".to_owned()),
             Self::Io { source, .. } => match source.kind() {
+                io::ErrorKind::NotFound => Some("check the spelling of the path".to_owned()),
                 io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                     Some("choose a folder that you may write to".to_owned())
                 }

@@ -110,10 +110,10 @@ impl Hint for DatasetError {
             Self::Content { .. } => "please report this with the version of hlb-bench and the machine".to_owned(),
             Self::Unfit { .. } => "use a manifest of the kind that the track's own data set has".to_owned(),
             Self::Read { id, .. } | Self::Idx { id, .. } | Self::Cifar { id, .. } | Self::Digest { id, .. } => {
-                format!("delete the file and run {} for the right bytes; nothing was trained", fetch(id))
+                format!("delete the file and run {} for the right bytes", fetch(id))
             }
             Self::Image { id, .. } | Self::List { id, .. } | Self::Differs { id, .. } => {
-                format!("run {} for the right bytes; nothing was trained", fetch(id))
+                format!("run {} for the right bytes", fetch(id))
             }
         })
     }

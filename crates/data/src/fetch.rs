@@ -94,7 +94,7 @@ impl Hint for FetchError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Unconfirmed { .. } => {
-                Some("add --accept-unconfirmed to use it all the same; no track rests on it".to_owned())
+                Some("add --accept-unconfirmed to use it anyway; no track uses this data set".to_owned())
             }
             Self::Mistaken { id, .. } | Self::Dataset(DatasetError::NoList { id, .. }) => {
                 Some(format!("run `hlb-bench data fetch {id}` for the right archive, or name it with --from"))

@@ -266,6 +266,7 @@ impl Hint for EntryError {
                 Some("the files were changed after the session; restore them from git, or measure again".to_owned())
             }
             Fault::Unfinished(_) => Some("its run log shows what it did; measure again for a result".to_owned()),
+            Fault::Stranger(_) => Some("remove it; an entry holds only what its session wrote".to_owned()),
             Fault::NoResult => Some("name the folder of an entry, or a folder of entries".to_owned()),
             _ => None,
         }

@@ -175,9 +175,13 @@ impl Hint for SessionError {
             Self::Read(error) => error.hint(),
             Self::Yaml(error) => error.hint(),
             Self::Variant(error) => error.hint(),
+            Self::Manifest(error) => error.hint(),
             Self::Dataset(error) => error.hint(),
             Self::Price(error) => error.hint(),
             Self::Artifact(error) => error.hint(),
+            Self::NeverBegan { .. } => {
+                Some("see whether `hlb-bench hardware` finds it in order; if not, rebuild with `make build`".to_owned())
+            }
             _ => None,
         }
     }

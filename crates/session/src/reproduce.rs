@@ -31,7 +31,7 @@ pub enum NotReproducible {
         reason: String,
     },
     /// One run has no spread.
-    #[error("the entry has a single run, which nothing can agree with; two are the least")]
+    #[error("the entry has a single run, which nothing can agree with; at least two are needed")]
     SingleRun,
 }
 

@@ -68,6 +68,9 @@ impl Hint for KeygenError {
             Self::Exists { .. } => Some("use that key, or choose another path for the new one".to_owned()),
             Self::Comment { .. } => Some(format!("use printable text of one line and at most {MAX_COMMENT} bytes")),
             Self::EmptyPassphrase => Some("give a passphrase, or ask for a key without one".to_owned()),
+            Self::Write { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Some("make its folder first, or choose another path".to_owned())
+            }
             _ => None,
         }
     }
