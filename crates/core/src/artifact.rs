@@ -23,29 +23,17 @@ use crate::text;
 /// What could not be done with a file or folder.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ArtifactError {
     /// The system refused a step.
     #[error("cannot {step} `{path}`", path = shown(path))]
-    Io {
-        /// What was tried, as a verb that the path follows.
-        step: &'static str,
-        /// The file or folder it was tried on.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    Io { step: &'static str, path: PathBuf, source: io::Error },
     /// The place is taken, and nothing here is ever replaced.
     #[error("`{path}` exists already", path = shown(path))]
-    Exists {
-        /// The place.
-        path: PathBuf,
-    },
+    Exists { path: PathBuf },
     /// A folder, pipe or device where a file was asked for.
     #[error("`{path}` is not a regular file", path = shown(path))]
-    NotAFile {
-        /// The place.
-        path: PathBuf,
-    },
+    NotAFile { path: PathBuf },
 }
 
 impl ArtifactError {

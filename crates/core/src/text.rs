@@ -89,32 +89,20 @@ fn escaped(character: char) -> impl Iterator<Item = char> {
 /// Why a string is neither a [`SafeText`] nor an [`Id`].
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum TextError {
     /// Nothing in it that can be seen.
     #[error("the text is empty or blank")]
     Blank,
     /// More characters than the field takes.
     #[error("the text has more than {limit} characters")]
-    TooLong {
-        /// Most characters allowed.
-        limit: usize,
-    },
+    TooLong { limit: usize },
     /// A control, bidirectional or zero-width character.
     #[error("the text holds the hidden character U+{code:04X} at place {place}")]
-    Hidden {
-        /// Its code point.
-        code: u32,
-        /// Its place in the text, counted in characters from 1.
-        place: usize,
-    },
+    Hidden { code: u32, place: usize },
     /// Not of the form of an [`Id`].
     #[error("`{shown}` is not an id: {why}")]
-    NotAnId {
-        /// The text, made fit to be shown.
-        shown: String,
-        /// The rule it breaks.
-        why: &'static str,
-    },
+    NotAnId { shown: String, why: &'static str },
 }
 
 impl Hint for TextError {}

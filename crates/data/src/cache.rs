@@ -83,12 +83,7 @@ pub(super) enum Unusable {
     Absent,
     /// They are not what was stored.
     #[error("the preprocessed arrays in {} are damaged: {problem}", path.display())]
-    Damaged {
-        /// File.
-        path: PathBuf,
-        /// What is wrong.
-        problem: String,
-    },
+    Damaged { path: PathBuf, problem: String },
 }
 
 impl Recipe<'_> {

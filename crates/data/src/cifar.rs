@@ -19,27 +19,14 @@ const RECORD: usize = 1 + 3 * PLANE;
 /// A file that is not the CIFAR file it should be.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum CifarError {
     /// More or fewer bytes than the records take.
     #[error("is {found} bytes long, {records} records of {RECORD} bytes take {expected}")]
-    Length {
-        /// Length in bytes.
-        found: usize,
-        /// Records that it should hold.
-        records: u32,
-        /// Their length in bytes.
-        expected: u64,
-    },
+    Length { found: usize, records: u32, expected: u64 },
     /// A label that is no class.
     #[error("has the label {label} at record {record} (counted from 0); labels go to {most}")]
-    Label {
-        /// The label.
-        label: u8,
-        /// Record, from 0.
-        record: usize,
-        /// Largest label.
-        most: u32,
-    },
+    Label { label: u8, record: usize, most: u32 },
 }
 
 impl Hint for CifarError {

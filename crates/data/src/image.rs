@@ -79,45 +79,29 @@ impl DecodedImage {
 /// Why bytes are no image. The messages follow the name of a file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ImageError {
     /// No bytes at all.
     #[error("is empty")]
     Empty,
     /// An image of a format that is not read.
     #[error("is an image in the format {format}; only JPEG and PNG are read")]
-    Format {
-        /// The format.
-        format: &'static str,
-    },
+    Format { format: &'static str },
     /// Not the first bytes of any image.
     #[error("is neither a JPEG nor a PNG image")]
     Unknown,
     /// The bytes end before the image does.
     #[error("is truncated: its {length} bytes end before the image does")]
-    Truncated {
-        /// Length in bytes.
-        length: usize,
-    },
+    Truncated { length: usize },
     /// A header that cannot be followed.
     #[error("has a header that cannot be read: {why}")]
-    Header {
-        /// The rule it breaks.
-        why: &'static str,
-    },
+    Header { why: &'static str },
     /// The decoder gave up.
     #[error("cannot be decoded: {message}")]
-    Damaged {
-        /// What the decoder said, fit to be shown.
-        message: String,
-    },
+    Damaged { message: String },
     /// More pixels than [`MOST_PIXELS`].
     #[error("says it is {width} x {height} pixels large; at most {most} pixels are decoded", most = MOST_PIXELS)]
-    TooLarge {
-        /// Columns.
-        width: u32,
-        /// Rows.
-        height: u32,
-    },
+    TooLarge { width: u32, height: u32 },
 }
 
 impl Hint for ImageError {

@@ -219,6 +219,7 @@ pub struct UnknownDataset {
 /// A manifest that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ManifestError {
     /// The file cannot be read.
     #[error(transparent)]
@@ -228,14 +229,7 @@ pub enum ManifestError {
     Yaml(#[from] YamlError),
     /// Keys that contradict each other, or a value out of range.
     #[error("{}: `{key}` {problem}", show(.name))]
-    Wrong {
-        /// File.
-        name: String,
-        /// Key.
-        key: &'static str,
-        /// What is wrong with it.
-        problem: String,
-    },
+    Wrong { name: String, key: &'static str, problem: String },
 }
 
 impl Hint for UnknownDataset {}

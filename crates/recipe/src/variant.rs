@@ -106,44 +106,23 @@ pub struct Header {
 /// A variant that cannot be turned into a recipe.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum VariantError {
     /// Not YAML that we accept, or a header key is wrong.
     #[error(transparent)]
     Yaml(#[from] YamlError),
     /// `extends` names no shipped recipe.
     #[error("{shown_name}: `extends`: there is no recipe `{}`; there are {known}", show(.extends))]
-    UnknownRecipe {
-        /// File, as shown.
-        shown_name: String,
-        /// The unknown name.
-        extends: String,
-        /// The known names.
-        known: String,
-    },
+    UnknownRecipe { shown_name: String, extends: String, known: String },
     /// A variant has to name at least one author and at most 20.
     #[error("{shown_name}: `authors` lists {count} names, has to list 1 to 20")]
-    Authors {
-        /// File, as shown.
-        shown_name: String,
-        /// Names listed.
-        count: usize,
-    },
+    Authors { shown_name: String, count: usize },
     /// `track` is the recipe's.
     #[error("{shown_name}: `track` comes with the recipe in `extends` and cannot be changed")]
-    FixedTrack {
-        /// File, as shown.
-        shown_name: String,
-    },
+    FixedTrack { shown_name: String },
     /// A value out of range or a contradiction.
     #[error("{shown_name}:{place} {source}")]
-    Recipe {
-        /// File, as shown.
-        shown_name: String,
-        /// Line and column in it, with a colon, if the key stands there; else empty.
-        place: String,
-        /// Key path and problem.
-        source: RecipeError,
-    },
+    Recipe { shown_name: String, place: String, source: RecipeError },
 }
 
 impl Hint for VariantError {

@@ -30,13 +30,11 @@ const KEY_LIMIT: usize = 64;
 /// A rule of the guard that a text breaks.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum Refusal {
     /// Larger than any file we read.
     #[error("{bytes} bytes of YAML, over the limit of {limit}", limit = RESULT_CAP.0)]
-    TooLarge {
-        /// The size in bytes.
-        bytes: usize,
-    },
+    TooLarge { bytes: usize },
     /// Nothing, or only comments.
     #[error("the file holds no value")]
     Empty,
@@ -51,10 +49,7 @@ pub enum Refusal {
     CarriageReturn,
     /// A control, bidirectional or zero-width character, written out or as an escape.
     #[error("hidden character U+{code:04X}")]
-    Hidden {
-        /// Its code point.
-        code: u32,
-    },
+    Hidden { code: u32 },
     /// `%YAML`, `%TAG` and the like.
     #[error("`%` directive")]
     Directive,
@@ -81,24 +76,13 @@ pub enum Refusal {
     EmptyKey,
     /// The same key twice in one mapping.
     #[error("key `{key}` is given twice, first on line {first_line}")]
-    DuplicateKey {
-        /// The key, fit to be shown.
-        key: String,
-        /// Line of its first use, from 1.
-        first_line: usize,
-    },
+    DuplicateKey { key: String, first_line: usize },
     /// A key over the limit.
     #[error("key of {bytes} bytes, over the limit of {KEY_LIMIT}")]
-    LongKey {
-        /// Its length in bytes.
-        bytes: usize,
-    },
+    LongKey { bytes: usize },
     /// A scalar over the limit.
     #[error("text of {bytes} bytes, over the limit of {SCALAR_LIMIT}")]
-    LongScalar {
-        /// Its length in bytes.
-        bytes: usize,
-    },
+    LongScalar { bytes: usize },
     /// Too many levels.
     #[error("nested more than {DEPTH_LIMIT} levels deep")]
     TooDeep,
@@ -110,22 +94,13 @@ pub enum Refusal {
     TooMuchPunctuation,
     /// A plain scalar that starts like a mark of structure, which parsers tell apart differently.
     #[error("`{value}` may be text or structure")]
-    Ambiguous {
-        /// The scalar, fit to be shown.
-        value: String,
-    },
+    Ambiguous { value: String },
     /// `.nan` or an infinity.
     #[error("`{value}` is not a finite number")]
-    NotFinite {
-        /// The scalar.
-        value: String,
-    },
+    NotFinite { value: String },
     /// Not YAML.
     #[error("not valid YAML: {message}")]
-    Syntax {
-        /// What the parser says, fit to be shown.
-        message: String,
-    },
+    Syntax { message: String },
 }
 
 impl Hint for Refusal {

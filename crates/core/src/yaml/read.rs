@@ -24,33 +24,17 @@ pub const RESULT_CAP: ByteCap = ByteCap(1024 * 1024);
 /// Why no bytes came from a file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ReadError {
     /// The system did not open or read it.
     #[error("cannot read `{path}`", path = shown(path))]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    Io { path: PathBuf, source: io::Error },
     /// Something else than a regular file has that name.
     #[error("`{path}` is {kind}, not a regular file", path = shown(path))]
-    NotAFile {
-        /// The name.
-        path: PathBuf,
-        /// What it is, with its article.
-        kind: &'static str,
-    },
+    NotAFile { path: PathBuf, kind: &'static str },
     /// More bytes than the cap; none was kept.
     #[error("`{path}` has {size} bytes, over the limit of {cap} bytes", path = shown(path), cap = cap.0)]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-        /// Its size in bytes, as the system tells it; one over the cap if it grew while it was read.
-        size: u64,
-        /// The limit.
-        cap: ByteCap,
-    },
+    TooLarge { path: PathBuf, size: u64, cap: ByteCap },
 }
 
 impl Hint for ReadError {

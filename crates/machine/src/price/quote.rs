@@ -56,24 +56,17 @@ pub struct Cost {
 /// A price that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum PriceError {
     /// No such row.
     #[error("there is no price `{}` in the table", show(.asked))]
-    Unknown {
-        /// What was asked for.
-        asked: String,
-        /// Rows whose name contains a part of it.
-        near: Vec<String>,
-    },
+    Unknown { asked: String, near: Vec<String> },
     /// Not a positive number of dollars.
     #[error("a price is a number of US dollars per hour above 0 and at most 100000")]
     Range,
     /// Not a day of the calendar.
     #[error("`{}` is not a day written as YYYY-MM-DD", show(.given))]
-    Day {
-        /// What was given.
-        given: String,
-    },
+    Day { given: String },
     /// The user's table cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),

@@ -13,27 +13,17 @@ use crate::run_log::line::whole_lines;
 /// The run log cannot be written. The session ends, since a run that is not logged cannot be verified.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum LogError {
     /// The operating system refused.
     #[error("the run log {path} cannot be written: {source}")]
-    Write {
-        /// File.
-        path: PathBuf,
-        /// Cause.
-        source: io::Error,
-    },
+    Write { path: PathBuf, source: io::Error },
     /// Somebody removed it while it was written.
     #[error("the run log {path} was removed while the session was running")]
-    Vanished {
-        /// File.
-        path: PathBuf,
-    },
+    Vanished { path: PathBuf },
     /// Another process writes it.
     #[error("another process is still writing {path}")]
-    InUse {
-        /// File.
-        path: PathBuf,
-    },
+    InUse { path: PathBuf },
 }
 
 impl Hint for LogError {
