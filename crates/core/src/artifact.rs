@@ -37,7 +37,7 @@ pub enum ArtifactError {
 }
 
 impl ArtifactError {
-    /// Whether the folder is missing that a file was to be written to.
+    /// Whether the folder for a new file does not exist.
     pub fn is_of_no_folder(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
@@ -85,7 +85,7 @@ fn sync_dir(folder: &Path) -> Result<(), ArtifactError> {
     File::open(folder).and_then(|opened| opened.sync_all()).map_err(failed("sync the folder", folder))
 }
 
-/// Names of files that [`write_atomic`] has not finished begin with this; a process that was killed leaves one behind.
+/// Names of files that [`write_atomic`] has not finished begin with this; a killed process leaves one.
 pub const DRAFT_PREFIX: &str = ".draft-";
 
 /// Writes a file so that its name always leads to all of the old bytes or all of the new ones.
@@ -143,7 +143,7 @@ fn claim_and_rename(staging: &Path, target: &Path) -> Result<(), ArtifactError> 
         _ => failed("create", target)(error),
     })?;
     fs::rename(staging, target).map_err(|error| {
-        // Fails only if somebody filled the folder meanwhile, and then it is theirs to keep.
+        // This fails only if another process has put files into the folder, which then stay.
         let _kept = fs::remove_dir(target);
         failed("create", target)(error)
     })

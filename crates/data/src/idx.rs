@@ -19,7 +19,7 @@ pub enum IdxError {
     /// Body shorter or longer than its header says.
     #[error("is {found} bytes long, its header asks for {expected}")]
     Length { found: usize, expected: usize },
-    /// A label that is no class.
+    /// A label without a class; items are counted from 0.
     #[error("has the label {label} at item {item}; labels go to {most}")]
     Label { label: u8, item: usize, most: u32 },
 }

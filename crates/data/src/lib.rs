@@ -46,7 +46,7 @@ pub use watch::Watch;
 use crate::arrays::Arrays;
 use hlb_core::artifact::{Sha256Hex, sha256_hex};
 
-/// SHA-256 over the decoded arrays: what was trained on, whatever files it came from.
+/// SHA-256 over the decoded arrays, which identifies what was trained on independently of the files.
 pub(crate) fn content_digest(arrays: &Arrays) -> Sha256Hex {
     sha256_hex(arrays.bytes())
 }

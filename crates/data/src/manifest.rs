@@ -300,7 +300,7 @@ impl Manifest {
         Self::own(&yaml::read(path, VARIANT_CAP)?, &path.display().to_string())
     }
 
-    /// A user's own manifest from its bytes. It cannot pass for a published data set.
+    /// A user's own manifest from its bytes; it cannot have the id of a published data set.
     pub fn own(bytes: &[u8], name: &str) -> Result<Self, ManifestError> {
         let manifest = Self::parse(bytes, name)?;
         if is_shipped(manifest.id.as_str()) {
@@ -332,7 +332,7 @@ impl Manifest {
         sha256_hex(self.text.as_bytes())
     }
 
-    /// Shapes of the arrays; `None` where images have to be resized and nobody says how, or the other way round.
+    /// Shapes of the arrays; `None` if images need a resize that is not given, or the other way round.
     pub fn shapes(&self, resize: Option<Resize>) -> Option<ArrayShapes> {
         let size = match (self.size, resize) {
             (Some(size), None) => size,
@@ -349,7 +349,7 @@ impl Manifest {
         })
     }
 
-    /// What the arrays are known to hold once they are resized so.
+    /// The known content of the arrays with this resize.
     pub fn content(&self, resize: Option<Resize>) -> Option<&KnownContent> {
         self.contents.iter().find(|content| content.resize == resize)
     }
@@ -368,7 +368,7 @@ impl Manifest {
         self.archive().is_none_or(|archive| archive.confirmed)
     }
 
-    /// Refuses what would lead outside a folder, or cannot be one data set.
+    /// Refuses names that lead outside a folder, and values that contradict each other.
     fn check(&self) -> Result<(), (&'static str, String)> {
         in_range("train", self.train, 1, 10_000_000)?;
         in_range("evaluation", self.evaluation, 1, 10_000_000)?;
@@ -392,7 +392,7 @@ impl Manifest {
 }
 
 impl Manifest {
-    /// Arrays that no machine has the memory for are a slip of the pen, or a trap.
+    /// Refuses arrays that are larger than the memory of any machine.
     fn check_memory(&self) -> Result<(), (&'static str, String)> {
         const MOST: u64 = 64 << 30;
         let Some(ImageShape { height, width, channels }) = self.size else { return Ok(()) };

@@ -1,4 +1,4 @@
-//! From verified files to the arrays that are trained on. Nothing unverified ever leaves this module.
+//! From verified files to the arrays that are trained on.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -30,14 +30,14 @@ pub struct Prepared {
     pub arrays: Arrays,
     /// SHA-256 over the arrays.
     pub content_sha256: Sha256Hex,
-    /// Copies among the images.
+    /// Exact duplicates among the images.
     pub duplicates: Duplicates,
-    /// What decoded and resized the images; `None` where nothing had to.
+    /// Decoder and resizer of the images; `None` without either.
     pub decoder: Option<&'static str>,
 }
 
-/// Prepares the arrays of a data set. Images come out of the cache if they are there; all else is read, verified and
-/// decoded every time, since that takes no longer. `given` is the user's folder for the files, if there is one.
+/// Prepares the arrays of a data set. Images come from the cache if possible; other formats are read, verified and
+/// decoded every time, which takes no longer. `given` is the user's folder for the files, if there is one.
 pub fn prepare(
     manifest: &Manifest,
     resize: Option<Resize>,
@@ -59,12 +59,12 @@ pub fn prepare(
 }
 
 fn shapes_of(manifest: &Manifest, resize: Option<Resize>) -> Result<ArrayShapes, DatasetError> {
-    let problem = if resize.is_some() { "has images of one size already" } else { "has images that nobody resizes" };
+    let problem = if resize.is_some() { "has images of one size already" } else { "has images that are not resized" };
     let unfit = || DatasetError::Unfit { id: manifest.id.to_string(), problem: problem.to_owned() };
     manifest.shapes(resize).ok_or_else(unfit)
 }
 
-/// Digest and copies; those of published content need not be counted again.
+/// With digest and duplicates; those of published content are known.
 fn of_arrays(manifest: &Manifest, resize: Option<Resize>, arrays: Arrays) -> Stored {
     let sha256 = content_digest(&arrays);
     let known = manifest.content(resize).filter(|known| known.sha256 == sha256 && manifest.is_published());
@@ -105,7 +105,7 @@ fn read_idx(
     Ok(source.files.iter().enumerate().map(part).collect::<Result<Vec<_>, _>>()?.concat())
 }
 
-/// One file: header and counts first, since they say more than a digest, then the digest of every byte.
+/// One file: first its header and counts, whose errors explain more, then its digest.
 fn read_idx_file(
     manifest: &Manifest,
     shapes: ArrayShapes,
@@ -150,7 +150,7 @@ fn plain(path: &Path, expected: u64) -> io::Result<Vec<u8>> {
     capped(File::open(path)?, expected)
 }
 
-/// Never more than one byte over what it should be, so that a bomb fills no memory.
+/// Reads at most one byte over `expected`, since a small compressed file may decompress to any size.
 fn capped(reader: impl io::Read, expected: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     reader.take(expected.saturating_add(1)).read_to_end(&mut bytes)?;

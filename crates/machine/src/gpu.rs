@@ -17,7 +17,7 @@ use crate::{Unknown, nvml, salt};
 pub struct Gpu {
     /// Product name.
     pub name: Option<String>,
-    /// Digest of the GPU's UUID with a salt that never leaves this machine: the same GPU again, for the same person.
+    /// Digest of the GPU's UUID with a salt that never leaves this machine, so that its owner recognizes it.
     pub device_tag: Option<String>,
     /// Compute capability, such as `9.0`.
     pub compute_capability: Option<String>,
@@ -50,7 +50,7 @@ pub struct Gpu {
 }
 
 impl Gpu {
-    /// A GPU that says nothing.
+    /// A GPU without values, with a reason for each.
     pub(super) fn unread(reason: &str) -> Self {
         let mut gpu = Self::default();
         let tree = hlb_core::tree::of(&gpu);
@@ -68,7 +68,7 @@ pub(super) struct Gpus {
     pub(super) nvml_version: Option<String>,
     /// Each GPU, by NVML's number.
     pub(super) list: Vec<Gpu>,
-    /// Who each of them is.
+    /// Their identities, in the same order.
     pub(super) identities: Vec<Identity>,
 }
 
@@ -101,7 +101,7 @@ fn read_one(nvml: &Nvml, index: u32) -> (Gpu, Identity) {
             let identity = identity(&device, gpu.mig_enabled);
             (gpu, identity)
         }
-        // It keeps its place: samples and the number of the one that trains go by it.
+        // It keeps its index, which samples and `trained_gpu` use.
         Err(error) => (Gpu::unread(&nvml::reason(error)), Identity::default()),
     }
 }

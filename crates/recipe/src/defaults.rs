@@ -1,4 +1,4 @@
-//! Keys that were added later: their defaults mean what was done before, and are not written.
+//! Defaults of keys that were added later: they keep the earlier behavior and are not written.
 
 pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
@@ -8,7 +8,7 @@ pub(super) fn yes() -> bool {
     true
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it so")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 pub(super) fn is_true(switch: &bool) -> bool {
     *switch
 }

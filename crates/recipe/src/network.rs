@@ -27,7 +27,7 @@ fn two() -> u32 {
     2
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it so")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_two(count: &u32) -> bool {
     *count == 2
 }

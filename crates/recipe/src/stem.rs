@@ -68,20 +68,20 @@ fn two() -> u32 {
     2
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it so")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_two(kernel: &u32) -> bool {
     *kernel == 2
 }
 
 impl Whiten {
-    /// Channels behind the whitening of images with `channels` channels.
+    /// Channels after the whitening of images with `channels` channels.
     pub fn patch_channels(self, channels: u32) -> u32 {
         channels * self.kernel * self.kernel * if self.sign_pairs { 2 } else { 1 }
     }
 }
 
 impl Stem {
-    /// Channels handed to the first block.
+    /// Channels of the first block's input.
     pub fn width(self) -> u32 {
         match self {
             Self::Whiten(Whiten { width, .. }) | Self::Conv { width } => width,

@@ -1,4 +1,4 @@
-//! Variants: a YAML overlay on a shipped recipe. Data, never code, so a stranger's variant is safe to run.
+//! Variants: a YAML overlay on a shipped recipe. It is data without code, so an untrusted variant is safe to run.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -239,7 +239,7 @@ pub fn differences(before: &Recipe, after: &Recipe) -> Vec<Change> {
     tree::differences(&tree::of(before), &tree::of(after))
 }
 
-/// A recipe, and who set each of its values.
+/// A recipe, and the origin of each of its values.
 #[derive(Debug, Clone)]
 pub struct Resolved {
     /// The recipe.
@@ -268,7 +268,7 @@ impl Resolved {
         leaves.into_iter().map(|(path, value)| (path.clone(), value, self.origin(&path))).collect()
     }
 
-    /// Who set the value under `path`: a place in the variant's file, a shipped recipe, or a default.
+    /// The origin of the value under `path`: a place in the variant's file, a shipped recipe, or a default.
     pub fn origin(&self, path: &str) -> String {
         let sets = |(_, changes): &&(String, Value)| tree::leaves(changes).contains_key(path);
         let Some((layer, _)) = self.layers.iter().rev().find(sets) else { return "default".to_owned() };

@@ -1,7 +1,7 @@
 //! Seconds per training step of a recipe on the built-in data set, for `scripts/bench.py`, which pairs them with PyTorch's.
 //!
 //! ```text
-//! step_time dump DIR                         writes the data set for the PyTorch twin
+//! step_time dump DIR                         writes the data set for the PyTorch reference
 //! step_time time RECIPE.json STEPS THREADS   prints the median seconds of a step as JSON
 //! ```
 

@@ -9,7 +9,7 @@ use crate::layout::Weight;
 use crate::{Layout, State};
 use hlb_recipe::{Freeze, Group, Muon, Optimizer, Parameters, Recipe, Rule};
 
-/// Keeps a norm from being divided by when it is zero.
+/// Added to norms, so that none is zero in a division.
 const TINY: f64 = 1e-7;
 
 /// The optimizer of a run: one [`ParameterGroup`] for each segment of parameters with the same rule.

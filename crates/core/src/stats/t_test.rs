@@ -5,8 +5,8 @@ use statrs::distribution::{ContinuousCDF as _, StudentsT};
 
 use crate::units::{Accuracy, Target};
 
-/// One-sided p-value of a one-sample t-test: how likely a mean accuracy this far over `target` would be if the true
-/// mean were the target.
+/// One-sided p-value of a one-sample t-test: the probability of a mean accuracy this far over `target` if the true mean
+/// is the target.
 ///
 /// `None` with fewer than two runs, where they were not evaluated on one split, or for a target of no images. Equal
 /// counts show no spread: they give 0 where they are over the target, else 1.
@@ -23,8 +23,8 @@ pub fn p_mean_over_target(finals: &[Accuracy], target: Target) -> Option<f64> {
 
 /// Two-sided p-value of Welch's test that the mean accuracies of `a` and `b` differ; their spreads may.
 ///
-/// `None` where either has fewer than two runs, or where not all were evaluated on one split. Without any spread the
-/// means are what they are: 1 where they are equal, else 0.
+/// `None` where either has fewer than two runs, or where not all were evaluated on one split. Without any
+/// spread it is 1 for equal means, else 0.
 pub fn p_means_differ(a: &[Accuracy], b: &[Accuracy]) -> Option<f64> {
     if one_split(a)? != one_split(b)? {
         return None;

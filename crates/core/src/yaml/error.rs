@@ -1,6 +1,6 @@
 //! What went wrong with a YAML text: the file, the line and column, the key, and what to do.
 //!
-//! A message is one line, however many the file has, and holds no hidden character.
+//! A message is one line without hidden characters.
 
 use crate::hint::Hint;
 use crate::yaml::guard::Refusal;
@@ -14,7 +14,7 @@ pub enum YamlError {
     /// Not UTF-8.
     #[error("{name}:{at}: not UTF-8 text from byte {offset} on")]
     NotUtf8 { name: String, at: Position, offset: usize, utf16: bool },
-    /// The guard refuses it, whatever the types are.
+    /// It breaks a rule of the guard.
     #[error("{name}:{at}: {refusal}")]
     Refused { name: String, at: Position, refusal: Refusal },
     /// It is YAML, but not of the wanted form: unknown or missing field, wrong type, value out of its range.

@@ -1,10 +1,9 @@
 //! A pre-scan that refuses hostile or ambiguous YAML before the YAML crate sees it.
 //!
-//! It takes time and memory proportional to the text, whatever the text says: it walks the events of an independent
-//! parser and stops at the first broken rule. It builds no values and knows no types. What it refuses is either costly
-//! behind it (aliases, nesting, directives), read differently by different readers (duplicate and merge keys, tags,
-//! tabs, not-a-number), or invisible to a person who reviews the file (controls, bidirectional and zero-width
-//! characters).
+//! Its time and memory are proportional to the size of the text: it walks the events of an independent parser and stops
+//! at the first broken rule. It builds no values and knows no types. It refuses what is costly for the YAML crate
+//! (aliases, nesting, directives), read differently by different readers (duplicate and merge keys, tags, tabs,
+//! not-a-number), or invisible to a reviewer (control, bidirectional and zero-width characters).
 
 use crate::hint::Hint;
 use std::collections::HashMap;
@@ -92,7 +91,7 @@ pub enum Refusal {
     /// Too many brackets, commas, colons, quotes and the like.
     #[error("more than {INDICATOR_LIMIT} punctuation marks")]
     TooMuchPunctuation,
-    /// A plain scalar that starts like a mark of structure, which parsers tell apart differently.
+    /// A plain scalar that starts like structure, which parsers read differently.
     #[error("`{value}` may be text or structure")]
     Ambiguous { value: String },
     /// `.nan` or an infinity.

@@ -1,6 +1,4 @@
-//! Bytes of a file, a bounded number of them, from regular files only.
-//!
-//! Never waits: a pipe, a device or a folder is refused, not read.
+//! A bounded number of bytes from a regular file. Pipes, devices and folders are refused, since they may block.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -15,10 +13,10 @@ use crate::text;
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct ByteCap(pub u64);
 
-/// For what people write by hand: variants, tracks, prices. 64 KiB.
+/// Limit for files written by hand (variants, tracks, prices): 64 KiB.
 pub const VARIANT_CAP: ByteCap = ByteCap(64 * 1024);
 
-/// For what the program writes: results. 1 MiB, which is also the most that the guard lets through.
+/// Limit for results: 1 MiB, also the most that the guard accepts.
 pub const RESULT_CAP: ByteCap = ByteCap(1024 * 1024);
 
 /// Why no bytes came from a file.
@@ -61,7 +59,7 @@ fn shown(path: &Path) -> String {
 /// All bytes of a regular file of at most `cap` bytes.
 ///
 /// A larger file is refused by its size before anything is read. A symbolic link is not followed (only the last part of
-/// the path counts): in a tree that strangers fill, it could name any file of this machine.
+/// the path counts): in an untrusted folder it could lead to any file of this machine.
 pub fn read(path: &Path, cap: ByteCap) -> Result<Vec<u8>, ReadError> {
     let failed = |source: io::Error| ReadError::Io { path: path.to_owned(), source };
     let file = open(path)?;
@@ -71,7 +69,7 @@ pub fn read(path: &Path, cap: ByteCap) -> Result<Vec<u8>, ReadError> {
     }
     // Room for one more byte, so that a file of its stated size is read at once and not in pieces.
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0).saturating_add(1));
-    // One more than the cap: a file may grow between the two calls, or lie about its size as those in /proc do.
+    // One more than the cap: a file may grow between the two calls, and files in /proc state a wrong size.
     file.take(cap.0.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > cap.0 {
         return Err(too_large(path, bytes.len() as u64, cap));

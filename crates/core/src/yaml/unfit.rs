@@ -70,7 +70,7 @@ fn joined(segments: &[&Segment]) -> String {
     path
 }
 
-/// The YAML crate's message without its own path before it and its own place behind it: ours are better.
+/// The YAML crate's message without its own path and place, which ours replace.
 fn bare_message(path: &serde_path_to_error::Path, full: &str, ends_with_place: bool) -> String {
     let tail = full.rfind(" at line ").filter(|_| ends_with_place);
     let mut message = &full[..tail.unwrap_or(full.len())];
@@ -85,15 +85,15 @@ fn bare_message(path: &serde_path_to_error::Path, full: &str, ends_with_place: b
     message.to_owned()
 }
 
-/// The word in backticks right behind a phrase of serde's.
+/// The word in backticks after a phrase of serde's.
 fn unknown_word<'a>(message: &'a str, phrase: &str) -> Option<&'a str> {
     let rest = message.strip_prefix(phrase)?.strip_prefix(" `")?;
-    // The word is the stranger's and may hold backticks; what follows it is ours.
+    // The word is from the file and may contain backticks; what follows it is serde's.
     let end = rest.find("`, ")?;
     Some(&rest[..end])
 }
 
-/// What serde calls by the names of Rust, in words of the file.
+/// Plain words for serde's names of Rust types.
 const PLAIN_WORDS: [(&str, &str); 12] = [
     ("expected u8", "expected a whole number from 0 to 255"),
     ("expected u16", "expected a whole number from 0 to 65535"),

@@ -10,7 +10,7 @@ use crate::run_log::line::{LOG_SCHEMA, LogLine, read_line, whole_lines};
 use crate::run_log::log::{LoggedRun, Repeat, RunLog, Segment, TimedSample, slack};
 use hlb_core::seed;
 
-/// A run log that cannot be believed.
+/// A run log that is malformed or contradicts itself.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("line {line}: {problem}")]
 pub struct RunLogError {
@@ -48,7 +48,7 @@ struct Reader {
     open: bool,
     /// Arm of the run that was begun last.
     arm: Arm,
-    /// Whether the process at hand has told what it trains on.
+    /// Whether the current process has logged `trainer_start`.
     trainer_started: bool,
 }
 
@@ -172,7 +172,7 @@ impl Reader {
             return Err("a run starts before the trainer or inside another run".to_owned());
         }
         let (planned, runs) = (self.planned(arm)?, self.log.start.runs);
-        self.set_aside(arm);
+        self.abandon_unfinished(arm);
         if run as usize != self.log.runs_of(arm).len() + 1 || run > runs {
             return Err(format!("run {run} is out of order, or more than the {runs} runs asked for"));
         }
@@ -199,8 +199,8 @@ impl Reader {
         Ok(())
     }
 
-    /// A run that an earlier process did not finish is run again from the start.
-    fn set_aside(&mut self, arm: Arm) {
+    /// Abandons a run that an earlier process did not finish; it is run again from the start.
+    fn abandon_unfinished(&mut self, arm: Arm) {
         let current = self.log.segments.len() - 1;
         let left_behind = |run: &LoggedRun| run.segment < current && !run.is_finished();
         if self.log.runs_of(arm).last().is_some_and(left_behind) {
@@ -264,7 +264,7 @@ impl Reader {
         self.check_not_a_copy()
     }
 
-    /// Two runs of a machine never take the same nanoseconds: equal times were copied.
+    /// Refuses two runs with the same nanoseconds, which are copies.
     fn check_not_a_copy(&self) -> Result<(), String> {
         let times = |run: &LoggedRun| run.epochs.iter().map(|epoch| epoch.train_seconds.to_bits()).collect::<Vec<_>>();
         let runs = self.log.runs_of(self.arm);

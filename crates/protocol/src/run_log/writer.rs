@@ -18,10 +18,10 @@ pub enum LogError {
     /// The operating system refused.
     #[error("the run log {path} cannot be written: {source}")]
     Write { path: PathBuf, source: io::Error },
-    /// Somebody removed it while it was written.
+    /// It was removed while it was written.
     #[error("the run log {path} was removed while the session was running")]
     Vanished { path: PathBuf },
-    /// Another process writes it.
+    /// Another process is writing it.
     #[error("another process is still writing {path}")]
     InUse { path: PathBuf },
 }
@@ -98,8 +98,8 @@ impl LogWriter {
         self.length
     }
 
-    /// Writes a line and hands it to the operating system, so that it outlives this process. A line that does not fit leaves
-    /// nothing behind.
+    /// Writes a line to the operating system, which keeps it if this process is killed. A line that does not fit on the disk
+    /// is removed.
     pub fn write(&mut self, line: &impl Serialize) -> Result<(), LogError> {
         self.append(line).map_err(|source| LogError::Write { path: self.path.clone(), source })?;
         if self.is_gone() {
@@ -121,7 +121,7 @@ impl LogWriter {
         written
     }
 
-    /// Whether the file was removed: it can still be written, but nobody can read it.
+    /// Whether the file was removed: it can still be written, but no longer read.
     fn is_gone(&self) -> bool {
         self.file.metadata().is_ok_and(|facts| facts.nlink() == 0) && !self.path.exists()
     }

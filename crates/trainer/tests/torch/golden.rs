@@ -1,7 +1,7 @@
-//! Step for step against numbers that the PyTorch twin computed: the first forward pass, whitening, 50 losses, weights,
+//! Step for step against numbers that the PyTorch reference computed: the first forward pass, whitening, 50 losses, weights,
 //! statistics, averages, evaluation, schedules and augmented batches.
 //!
-//! The twin computes in double precision. Here every case is trained twice: in double precision, where rounding is too small
+//! The reference computes in double precision. Here every case is trained twice: in double precision, where rounding is too small
 //! to blur a comparison, and in single precision, as recipes are. There rounding grows from update to update, and a maximum
 //! that falls on another pixel makes a step of it: 10 losses agree to 1e-4, all 50 in most cases to 1e-4 and in all to 5e-3, and
 //! final tensors are not compared.
@@ -19,7 +19,7 @@ use tch::{Kind, Tensor};
 
 use crate::tiny::{self, Numbers};
 
-/// How far numbers may be from the twin's, relative to the largest of their tensor.
+/// How far numbers may be from the reference's, relative to the largest of their tensor.
 #[derive(Clone, Copy)]
 struct Tolerance {
     kind: Kind,
@@ -49,16 +49,16 @@ fn numbers(value: &Value) -> Vec<f64> {
 fn close(name: &str, found: &[f64], expected: &[f64], allowed: f64) {
     assert_eq!(found.len(), expected.len(), "{name}");
     for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
-        assert!((found - expected).abs() <= allowed, "{name}[{index}]: {found}, the twin has {expected}");
+        assert!((found - expected).abs() <= allowed, "{name}[{index}]: {found}, the reference has {expected}");
     }
 }
 
-/// A tensor against the twin's summary of its own: the sum of its magnitudes, and 16 numbers out of it.
+/// A tensor against the reference's summary of its own: the sum of its magnitudes, and 16 numbers out of it.
 fn same(name: &str, tensor: &Tensor, summary: &Value, relative: f64) {
     let flat = tensor.detach().to_kind(Kind::Double).contiguous().view(-1);
     let (count, size) = (flat.numel(), flat.abs().sum(Kind::Double).double_value(&[]));
     let expected = summary["abs"].as_f64().unwrap();
-    assert!((size - expected).abs() <= relative * expected.max(1e-3), "{name}: {size}, the twin has {expected}");
+    assert!((size - expected).abs() <= relative * expected.max(1e-3), "{name}: {size}, the reference has {expected}");
     let found: Vec<f64> = (0..16).map(|index| flat.double_value(&[(index * 997 % count) as i64])).collect();
     let mean = expected / count as f64;
     let samples = numbers(&summary["samples"]);
@@ -66,7 +66,7 @@ fn same(name: &str, tensor: &Tensor, summary: &Value, relative: f64) {
     close(name, &found, &samples, relative * largest.max(1e-6));
 }
 
-/// The same initial weights as the twin's, in the order of the layers; what the recipe starts from is made of them.
+/// The same initial weights as the reference's, in the order of the layers; what the recipe starts from is made of them.
 fn set_weights(recipe: &Recipe, layout: &Layout, state: &State) {
     let mut numbers = Numbers(2);
     let mut set = |mut view: Tensor, fan_in: i64| {
@@ -87,7 +87,7 @@ fn compare_state(name: &str, layout: &Layout, state: &State, expected: &Value, r
     let found = layout.named(state);
     assert_eq!(found.len(), expected.as_object().unwrap().len(), "{name}");
     for (tensor, value) in found {
-        let summary = expected.get(&tensor).unwrap_or_else(|| panic!("{name}: the twin has no {tensor}"));
+        let summary = expected.get(&tensor).unwrap_or_else(|| panic!("{name}: the reference has no {tensor}"));
         same(&format!("{name} {tensor}"), &value, summary, relative);
     }
 }
@@ -149,7 +149,7 @@ fn compare_forward(name: &str, case: &Value, tolerance: Tolerance) {
     }
 }
 
-/// Returns how far a loss is from the twin's at most, relative to the largest.
+/// Returns how far a loss is from the reference's at most, relative to the largest.
 fn compare_training(name: &str, case: &Value, tolerance: Tolerance) -> f64 {
     let (mut trainer, layout, recipe) = begin(case, tolerance.kind);
     trainer.fit_whitening_in(&in_order().order);
@@ -191,21 +191,21 @@ fn all_cases(compare: impl Fn(&str, &Value)) -> usize {
 }
 
 #[test]
-fn the_first_forward_pass_agrees_with_the_twin() {
+fn the_first_forward_pass_agrees_with_the_reference() {
     for tolerance in [DOUBLE, SINGLE] {
         all_cases(|name, case| compare_forward(name, case, tolerance));
     }
 }
 
 #[test]
-fn fifty_steps_in_double_precision_agree_with_the_twin() {
+fn fifty_steps_in_double_precision_agree_with_the_reference() {
     all_cases(|name, case| {
         compare_training(name, case, DOUBLE);
     });
 }
 
 #[test]
-fn fifty_steps_in_single_precision_agree_with_the_twin() {
+fn fifty_steps_in_single_precision_agree_with_the_reference() {
     let near = Cell::new(0);
     let cases = all_cases(|name, case| {
         let farthest = compare_training(name, case, SINGLE);
@@ -242,16 +242,16 @@ fn corners(choices: &Value, top: &str, left: &str) -> Option<Corners> {
     Some(Corners { top: whole_numbers(top), left: whole_numbers(&choices[left]) })
 }
 
-/// The same choices of crops, mirror images, squares and brightness make the same batch.
+/// The same draws of crops, mirror images, squares and brightness make the same batch.
 #[test]
-fn augmented_batches_agree_with_the_twin() {
+fn augmented_batches_agree_with_the_reference() {
     let document = document();
     for (name, case) in document["augment"].as_object().unwrap() {
         let augment: Augment = serde_json::from_value(case["augment"].clone()).unwrap();
         let given = &case["choices"];
         let single =
             |key: &str| given.get(key).map(|value| numbers(value).iter().map(|v| *v as f32).collect::<Vec<_>>());
-        let choices = AugmentationDraws {
+        let draws = AugmentationDraws {
             order: whole_numbers(&given["order"]),
             crops: corners(given, "top", "left").unwrap(),
             flips: given["flips"]
@@ -263,7 +263,7 @@ fn augmented_batches_agree_with_the_twin() {
         };
         let data = DeviceData::upload(&tiny::arrays(), augment, Engine::cpu(Kind::Double));
         let side = case["side"].as_i64().unwrap_or(i64::from(augment.crop));
-        let batch = data.batch(&data.plan(&choices), 0, choices.order.len() as i64, side);
+        let batch = data.batch(&data.plan(&draws), 0, draws.order.len() as i64, side);
         // Brightness and contrast are drawn in single precision.
         same(name, &batch.images, &case["images"], 1e-6);
         let labels = Vec::<i64>::try_from(&batch.labels).unwrap();

@@ -1,4 +1,4 @@
-//! Numerics on the real libtorch: the trainer against the plain PyTorch twin, and against itself.
+//! Numerics on the real libtorch: the trainer against the PyTorch reference, and against itself.
 
 #![expect(
     clippy::cast_possible_truncation,
