@@ -108,7 +108,7 @@ impl Hint for TextError {}
 ///
 /// It may contain HTML or shell syntax, so it still has to be escaped where it is written.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "String")]
 pub struct SafeText<const N: usize>(String);
 
 impl<const N: usize> SafeText<N> {
@@ -132,9 +132,8 @@ impl<const N: usize> TryFrom<String> for SafeText<N> {
         if text.chars().nth(N).is_some() {
             return Err(TextError::TooLong { limit: N });
         }
-        if let Some((index, found)) = text.chars().enumerate().find(|&(_, c)| is_hidden(c)) {
-            let (code, place) = (u32::from(found), index + 1);
-            return Err(TextError::Hidden { code, place });
+        if let Some((place, found)) = (1..).zip(text.chars()).find(|&(_, c)| is_hidden(c)) {
+            return Err(TextError::Hidden { code: u32::from(found), place });
         }
         if text.trim().is_empty() {
             return Err(TextError::Blank);
@@ -148,18 +147,6 @@ impl<const N: usize> FromStr for SafeText<N> {
 
     fn from_str(text: &str) -> Result<Self, TextError> {
         Self::try_from(text.to_owned())
-    }
-}
-
-impl<const N: usize> From<SafeText<N>> for String {
-    fn from(text: SafeText<N>) -> Self {
-        text.0
-    }
-}
-
-impl<const N: usize> AsRef<str> for SafeText<N> {
-    fn as_ref(&self) -> &str {
-        &self.0
     }
 }
 
@@ -186,7 +173,7 @@ impl<const N: usize> JsonSchema for SafeText<N> {
 /// A name that is also a file name, a part of a URL and a key: `^[a-z0-9](-?[a-z0-9]){0,62}$`, and no name that Windows
 /// keeps for a device.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "String")]
 pub struct Id(String);
 
 impl Id {
@@ -240,18 +227,6 @@ impl FromStr for Id {
 
     fn from_str(text: &str) -> Result<Self, TextError> {
         Self::try_from(text.to_owned())
-    }
-}
-
-impl From<Id> for String {
-    fn from(id: Id) -> Self {
-        id.0
-    }
-}
-
-impl AsRef<str> for Id {
-    fn as_ref(&self) -> &str {
-        &self.0
     }
 }
 

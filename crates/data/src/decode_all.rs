@@ -3,7 +3,7 @@
 //! The array and the error depend on the images and their order alone, never on the number of threads or on which of
 //! them was faster.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::image::{self, ImageError};
@@ -60,7 +60,6 @@ type Jobs<'a, T> = Mutex<Box<dyn Iterator<Item = (usize, (&'a T, &'a mut [u8]))>
 struct Queue<'a, T, E> {
     jobs: Jobs<'a, T>,
     done: AtomicUsize,
-    stopped: AtomicBool,
     error: Mutex<Option<(usize, E)>>,
 }
 
@@ -70,13 +69,12 @@ impl<'a, T: Sync, E: Send> Queue<'a, T, E> {
         Self {
             jobs: Mutex::new(Box::new(items.iter().zip(places).enumerate())),
             done: AtomicUsize::new(0),
-            stopped: AtomicBool::new(false),
             error: Mutex::new(None),
         }
     }
 
     fn next(&self) -> Option<(usize, (&'a T, &'a mut [u8]))> {
-        if self.stopped.load(Ordering::Acquire) {
+        if self.error.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
             return None;
         }
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner).next()
@@ -94,7 +92,6 @@ impl<'a, T: Sync, E: Send> Queue<'a, T, E> {
     }
 
     fn fail(&self, index: usize, error: E) {
-        self.stopped.store(true, Ordering::Release);
         let mut first = self.error.lock().unwrap_or_else(PoisonError::into_inner);
         if first.as_ref().is_none_or(|(other, _)| index < *other) {
             *first = Some((index, error));

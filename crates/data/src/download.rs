@@ -150,16 +150,6 @@ fn failed<'a>(step: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> D
     move |source| DownloadError::Io { step, path: path.to_owned(), source }
 }
 
-/// [`download_with`] the patience that suits the public internet.
-pub fn download(
-    url: &str,
-    published: &Published<'_>,
-    target: &Path,
-    progress: &mut dyn FnMut(u64),
-) -> Result<(), DownloadError> {
-    download_with(url, published, target, progress, &Patience::default())
-}
-
 /// Downloads a published file from a web address to `target`, whose folder must exist. `progress` is called
 /// with the number of bytes received so far.
 ///
@@ -170,7 +160,7 @@ pub fn download(
 ///
 /// Proxies are those of the environment: the first valid one of `ALL_PROXY`, `HTTPS_PROXY` and `HTTP_PROXY`, in either
 /// case, for both kinds of addresses, except for the hosts in `NO_PROXY`.
-pub fn download_with(
+pub fn download(
     url: &str,
     published: &Published<'_>,
     target: &Path,
@@ -248,7 +238,7 @@ impl Part {
     }
 }
 
-/// One call of [`download_with`].
+/// One call of [`download`].
 struct Download<'a> {
     url: &'a str,
     published: &'a Published<'a>,

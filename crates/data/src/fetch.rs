@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use hlb_core::artifact::{ArtifactError, Sha256Hex, publish_dir, sha256_file};
 use hlb_core::clock;
 use crate::cifar;
-use crate::download::{DownloadError, Published, download};
+use crate::download::{DownloadError, Patience, Published, download};
 use crate::error::DatasetError;
 use crate::file_list::{FileList, ListError, list_name, place_of};
 use crate::manifest::{self, Archive, CifarSource, IdxSource, Manifest, ImageSource, Source};
@@ -277,7 +277,7 @@ impl Fetch<'_> {
         fs::create_dir_all(&waiting).map_err(io_at(&waiting))?;
         let path = waiting.join(published.file);
         let mut progress = |bytes| self.watch.progress(published.file, bytes, published.bytes);
-        download(url, published, &path, &mut progress).map_err(|error| self.recognized(error, url))?;
+        download(url, published, &path, &mut progress, &Patience::default()).map_err(|error| self.recognized(error, url))?;
         Ok(path)
     }
 

@@ -29,7 +29,7 @@ mod watch;
 pub use cache::{Held, cache_folder, held, prune};
 pub use cifar::{CifarError, decode as decode_cifar};
 pub use decode_all::decode_all;
-pub use download::{DownloadError, Patience, Published, download, download_with};
+pub use download::{DownloadError, Patience, Published, download};
 pub use duplicates::{Duplicates, count_duplicates};
 pub use error::DatasetError;
 pub use fetch::{Fetch, FetchError, Place, prune_downloads};

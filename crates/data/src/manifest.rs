@@ -474,42 +474,34 @@ fn wrong<T>(key: &'static str, problem: &str) -> Result<T, (&'static str, String
     Err((key, problem.to_owned()))
 }
 
+fn unless(good: bool, key: &'static str, problem: impl FnOnce() -> String) -> Result<(), (&'static str, String)> {
+    if good { Ok(()) } else { Err((key, problem())) }
+}
+
 fn count<T>(items: &[T]) -> u32 {
     u32::try_from(items.len()).unwrap_or(u32::MAX)
 }
 
 fn in_range(key: &'static str, value: u32, least: u32, most: u32) -> Result<(), (&'static str, String)> {
-    if (least..=most).contains(&value) {
-        return Ok(());
-    }
-    Err((key, format!("counts {value}, has to be {least} to {most}")))
+    unless((least..=most).contains(&value), key, || format!("counts {value}, has to be {least} to {most}"))
 }
 
 fn adds_up(key: &'static str, sum: u64, stated: u32) -> Result<(), (&'static str, String)> {
-    if sum == u64::from(stated) {
-        return Ok(());
-    }
-    Err((key, format!("adds up to {sum} images, the split has {stated}")))
+    unless(sum == u64::from(stated), key, || format!("adds up to {sum} images, the split has {stated}"))
 }
 
 /// A name that is one step of a path and nothing else.
 fn plain(key: &'static str, name: &str) -> Result<(), (&'static str, String)> {
     let fit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     let good = (1..=100).contains(&name.len()) && name.bytes().all(fit) && !name.starts_with('.');
-    if good {
-        return Ok(());
-    }
-    Err((
-        key,
-        format!("holds the name `{}`; letters, digits, `-`, `_` and `.` make one, and no dot at its start", show(name)),
-    ))
+    unless(good, key, || {
+        format!("holds the name `{}`; letters, digits, `-`, `_` and `.` make one, and no dot at its start", show(name))
+    })
 }
 
 fn address(key: &'static str, url: &str) -> Result<(), (&'static str, String)> {
-    if ["http://", "https://"].iter().any(|scheme| url.starts_with(scheme)) {
-        return Ok(());
-    }
-    Err((key, format!("is `{}`, has to begin with https:// or http://", show(url))))
+    let good = ["http://", "https://"].iter().any(|scheme| url.starts_with(scheme));
+    unless(good, key, || format!("is `{}`, has to begin with https:// or http://", show(url)))
 }
 
 #[cfg(test)]

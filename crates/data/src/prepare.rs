@@ -119,18 +119,18 @@ fn read_idx_file(
         let name = if file.sha256.is_some() { format!("{}` or `{compressed}", file.name) } else { compressed.clone() };
         DatasetError::NoFile { id: id(), name, folder: folder.to_owned() }
     })?;
-    let failed = |source| DatasetError::Read { id: id(), path: path.clone(), source };
-    let bytes = inflated(&path, idx::file_bytes(part, shapes)).map_err(failed)?;
-    let body = idx::decode(&bytes, part, shapes).map_err(|source| DatasetError::Idx {
-        id: id(),
-        path: path.clone(),
-        source,
-    })?;
+    let bytes = inflated(&path, idx::file_bytes(part, shapes)).map_err(unreadable(manifest, &path))?;
+    let damaged = |source| DatasetError::Idx { id: id(), path: path.clone(), source };
+    let body = idx::decode(&bytes, part, shapes).map_err(damaged)?;
     let (found, expected) = match file.sha256 {
         Some(expected) => (sha256_hex(&bytes), expected),
-        None => (sha256_hex(&fs::read(&path).map_err(failed)?), file.compressed_sha256),
+        None => (sha256_hex(&fs::read(&path).map_err(unreadable(manifest, &path))?), file.compressed_sha256),
     };
     same(found, expected, manifest, path).map(|()| body)
+}
+
+fn unreadable<'a>(manifest: &'a Manifest, path: &'a Path) -> impl FnOnce(io::Error) -> DatasetError + use<'a> {
+    |source| DatasetError::Read { id: manifest.id.to_string(), path: path.to_owned(), source }
 }
 
 fn same(found: Sha256Hex, expected: Sha256Hex, manifest: &Manifest, path: PathBuf) -> Result<(), DatasetError> {
@@ -182,17 +182,10 @@ fn read_cifar_file(
         name: file.name.clone(),
         folder: folder.to_owned(),
     })?;
-    let bytes = plain(&path, cifar::file_bytes(file.records)).map_err(|source| DatasetError::Read {
-        id: id(),
-        path: path.clone(),
-        source,
-    })?;
+    let bytes = plain(&path, cifar::file_bytes(file.records)).map_err(unreadable(manifest, &path))?;
     let classes = u32::try_from(manifest.classes.len()).unwrap_or(u32::MAX);
-    let decoded = cifar::decode(&bytes, file.records, classes).map_err(|source| DatasetError::Cifar {
-        id: id(),
-        path: path.clone(),
-        source,
-    })?;
+    let damaged = |source| DatasetError::Cifar { id: id(), path: path.clone(), source };
+    let decoded = cifar::decode(&bytes, file.records, classes).map_err(damaged)?;
     same(sha256_hex(&bytes), file.sha256, manifest, path).map(|()| decoded)
 }
 
@@ -211,17 +204,13 @@ pub(super) fn list_of(manifest: &Manifest, source: &ImageSource, folder: &Path) 
 }
 
 fn verify_images(manifest: &Manifest, source: &ImageSource, folder: &Path) -> Result<(), DatasetError> {
-    let id = || manifest.id.to_string();
     let list = list_of(manifest, source, folder)?;
-    let differences = list.differences(folder, source).map_err(|error| DatasetError::Read {
-        id: id(),
-        path: folder.join(&source.root),
-        source: error,
-    })?;
+    let root = folder.join(&source.root);
+    let differences = list.differences(folder, source).map_err(unreadable(manifest, &root))?;
     if differences.is_empty() {
         return Ok(());
     }
-    Err(DatasetError::Differs { id: id(), folder: folder.join(&source.root), differences })
+    Err(DatasetError::Differs { id: manifest.id.to_string(), folder: root, differences })
 }
 
 /// Images from the cache, else decoded and put there.
@@ -263,11 +252,7 @@ fn decode(
     let path_of = |file: &ListedFile| folder.join(&file.path);
     let read = |file: &ListedFile| {
         let path = path_of(file);
-        let bytes = plain(&path, file.bytes).map_err(|error| DatasetError::Read {
-            id: manifest.id.to_string(),
-            path: path.clone(),
-            source: error,
-        })?;
+        let bytes = plain(&path, file.bytes).map_err(unreadable(manifest, &path))?;
         same(sha256_hex(&bytes), file.sha256, manifest, path).map(|()| bytes)
     };
     let refused = |file: &ListedFile, source| {

@@ -9,19 +9,6 @@ use crate::kernel::Kernel;
 use crate::nvml;
 use crate::{GpuSample, ThrottleReason, Unknown};
 
-/// Keys of a GPU's sample.
-const KEYS: [&str; 9] = [
-    "sm_clock_mhz",
-    "memory_clock_mhz",
-    "power_milliwatts",
-    "temperature_celsius",
-    "utilization_percent",
-    "memory_used_bytes",
-    "energy_millijoules",
-    "throttle_reasons",
-    "other_processes",
-];
-
 /// All GPUs, or why there are none.
 pub(super) struct Sensors {
     nvml: Result<(Nvml, u32), String>,
@@ -52,11 +39,11 @@ impl Sensors {
         match nvml.device_by_index(index) {
             Ok(device) => self.read(&device, ours, &mut Noting { index, unknown }),
             Err(error) => {
-                let reason = nvml::reason(error);
-                for key in KEYS {
+                let (reason, sample) = (nvml::reason(error), GpuSample::default());
+                for key in hlb_core::tree::leaves(&hlb_core::tree::of(&sample)).keys() {
                     unknown.note::<(), _>(&key_of(index, key), Err(&reason));
                 }
-                GpuSample::default()
+                sample
             }
         }
     }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::defaults::{is_default, is_true, yes};
+use crate::defaults::{is_default, is_true, is_two, two, yes};
 use crate::range::{Checked, above, refuse_if, whole};
 
 /// The layers in front of the blocks.
@@ -62,15 +62,6 @@ pub enum BiasStart {
     Zero,
     /// PyTorch's default: uniform in plus and minus 1/sqrt(fan-in).
     Uniform,
-}
-
-fn two() -> u32 {
-    2
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_two(kernel: &u32) -> bool {
-    *kernel == 2
 }
 
 impl Whiten {

@@ -12,9 +12,8 @@ pub fn mann_whitney(a: &[Option<f64>], b: &[Option<f64>]) -> Option<RankTest> {
     if a.is_empty() || b.is_empty() {
         return None;
     }
-    let with_sample = |times: &[Option<f64>], is_a| times.iter().map(move |time| (comparable(*time), is_a)).collect();
-    let mut pooled: Vec<(f64, bool)> = with_sample(a, true);
-    pooled.append(&mut with_sample(b, false));
+    let both = a.iter().map(|time| (time, true)).chain(b.iter().map(|time| (time, false)));
+    let mut pooled: Vec<(f64, bool)> = both.map(|(time, is_a)| (comparable(*time), is_a)).collect();
     let standing = Standing::of(&mut pooled);
     Some(RankTest { p_two_sided: standing.p_two_sided(), a_is_faster: standing.a_is_faster() })
 }

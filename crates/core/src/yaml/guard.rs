@@ -134,9 +134,7 @@ pub(super) fn check_size(bytes: &[u8]) -> Result<(), Fault> {
     if bytes.len() as u64 <= RESULT_CAP.0 {
         return Ok(());
     }
-    let refusal = Refusal::TooLarge { bytes: bytes.len() };
-    let at = Position::START;
-    Err(Fault { at, refusal })
+    Err(Fault { at: Position::START, refusal: Refusal::TooLarge { bytes: bytes.len() } })
 }
 
 /// Checks all rules; the text is at most [`RESULT_CAP`] bytes long.
@@ -162,8 +160,7 @@ fn check_characters(text: &str) -> Result<(), Fault> {
                 refused_character(character, index == 0)
             };
             if let Some(refusal) = refusal {
-                let at = Position::new(row + 1, index + 1);
-                return Err(Fault { at, refusal });
+                return Err(Fault { at: Position::new(row + 1, index + 1), refusal });
             }
         }
     }
@@ -240,8 +237,7 @@ impl Walk {
             }
             Event::MappingStart(anchor, tag) => {
                 plain_node(*anchor, tag.is_some())?;
-                let (keys, at_key) = (HashMap::new(), true);
-                self.open(Frame::Mapping { keys, at_key })
+                self.open(Frame::Mapping { keys: HashMap::new(), at_key: true })
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 self.frames.pop();
@@ -257,17 +253,12 @@ impl Walk {
         if self.filled {
             return Ok(());
         }
-        let refusal = Refusal::Empty;
-        let at = Position::START;
-        Err(Fault { at, refusal })
+        Err(Fault { at: Position::START, refusal: Refusal::Empty })
     }
 
     fn document(&mut self) -> Result<(), Refusal> {
         self.documents += 1;
-        if self.documents > 1 {
-            return Err(Refusal::SecondDocument);
-        }
-        Ok(())
+        if self.documents > 1 { Err(Refusal::SecondDocument) } else { Ok(()) }
     }
 
     fn open(&mut self, frame: Frame) -> Result<(), Refusal> {
@@ -286,8 +277,7 @@ impl Walk {
         check_content(value)?;
         let plain = style == ScalarStyle::Plain;
         if plain && is_ambiguous(value) {
-            let value = text::show(value);
-            return Err(Refusal::Ambiguous { value });
+            return Err(Refusal::Ambiguous { value: text::show(value) });
         }
         if let Some(Frame::Mapping { keys, at_key }) = self.frames.last_mut()
             && *at_key
@@ -296,8 +286,7 @@ impl Walk {
             return check_key(keys, value, mark.line());
         }
         if plain && is_not_finite(value) {
-            let value = value.to_owned();
-            return Err(Refusal::NotFinite { value });
+            return Err(Refusal::NotFinite { value: value.to_owned() });
         }
         self.filled |= !(plain && matches!(value, "" | "~" | "null"));
         self.value_done();

@@ -104,8 +104,7 @@ fn size_of_regular(file: &File, path: &Path) -> Result<u64, ReadError> {
     } else {
         "a socket or device"
     };
-    let path = path.to_owned();
-    Err(ReadError::NotAFile { path, kind })
+    Err(ReadError::NotAFile { path: path.to_owned(), kind })
 }
 
 /// The refusal of a file for its size.
