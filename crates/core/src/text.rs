@@ -150,6 +150,12 @@ impl<const N: usize> FromStr for SafeText<N> {
     }
 }
 
+impl<const N: usize> AsRef<str> for SafeText<N> {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
 impl<const N: usize> fmt::Display for SafeText<N> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(&self.0)

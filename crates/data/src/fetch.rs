@@ -1,17 +1,18 @@
 //! Fetches a data set into the user's data folder: from its publisher, from mirrors, or from local files. A folder gets its
 //! name only when everything in it is verified.
 
+mod lock;
+mod prune;
+
 use std::fmt;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use tempfile::TempDir;
 
 use hlb_core::artifact::{ArtifactError, Sha256Hex, publish_dir, sha256_file};
-use hlb_core::clock;
 use crate::cifar;
 use crate::download::{DownloadError, Patience, Published, download};
 use crate::error::DatasetError;
@@ -22,6 +23,9 @@ use crate::store::{self, Folder};
 use crate::unpack::{Limits, UnpackError, Unpacked, unpack};
 use crate::watch::Watch;
 use hlb_core::hint::Hint;
+use lock::{FetchLock, lock_file};
+
+pub use prune::prune_downloads;
 
 /// Where to take a data set from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -277,8 +281,8 @@ impl Fetch<'_> {
         fs::create_dir_all(&waiting).map_err(io_at(&waiting))?;
         let path = waiting.join(published.file);
         let mut progress = |bytes| self.watch.progress(published.file, bytes, published.bytes);
-        download(url, published, &path, &mut progress, &Patience::default()).map_err(|error| self.recognized(error, url))?;
-        Ok(path)
+        let outcome = download(url, published, &path, &mut progress, &Patience::default());
+        outcome.map(|()| path).map_err(|error| self.recognized(error, url))
     }
 
     /// Names a wrong download if it is a known archive.
@@ -414,58 +418,6 @@ struct Least {
     total_bytes: u64,
 }
 
-/// The file that a process locks while it fetches a data set.
-fn lock_file(data: &Path, id: &str) -> PathBuf {
-    data.join(format!(".{id}.lock"))
-}
-
-/// Whether another process fetches the data set now.
-fn is_being_fetched(data: &Path, id: &str) -> bool {
-    File::open(lock_file(data, id)).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
-}
-
-/// Lock for fetching a data set; dropping it removes the file. On a file system without locks it has no effect.
-struct FetchLock {
-    file: File,
-    path: PathBuf,
-}
-
-impl FetchLock {
-    /// Locks the file; calls `waits` first if another process has locked it.
-    fn wait(path: &Path, waits: &dyn Fn()) -> io::Result<Self> {
-        loop {
-            let file = File::options().create(true).append(true).open(path)?;
-            if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
-                waits();
-                file.lock()?;
-            }
-            let lock = Self { file, path: path.to_owned() };
-            if lock.has_its_name() {
-                return Ok(lock);
-            }
-            // The previous owner has removed the file, so the next process will lock another one.
-            lock.let_go();
-        }
-    }
-
-    /// Unlocks without removing the file, which may be another process's.
-    fn let_go(mut self) {
-        self.path = PathBuf::new();
-    }
-
-    fn has_its_name(&self) -> bool {
-        let (named, locked) = (fs::metadata(&self.path), self.file.metadata());
-        named.is_ok_and(|named| locked.is_ok_and(|locked| (named.dev(), named.ino()) == (locked.dev(), locked.ino())))
-    }
-}
-
-impl Drop for FetchLock {
-    fn drop(&mut self) {
-        // Removed while still locked; a waiting process then checks whether the file still has its name.
-        let _ = fs::remove_file(&self.path);
-    }
-}
-
 /// A folder without the archive in it.
 fn unpacked_at<'a>(place: &'a Place, archive: &Archive) -> Option<&'a Path> {
     match place {
@@ -498,37 +450,4 @@ fn identify(manifest: &Manifest, is_it: impl Fn(u64, Sha256Hex) -> bool) -> Opti
     let all = manifest::all();
     let found = all.iter().find(|other| other.archive().is_some_and(|archive| is_it(archive.bytes, archive.sha256)))?;
     Some(format!("this is the archive of `{}`", found.id))
-}
-
-/// Removes incomplete downloads of one data set or of all, unless a process is fetching, and staging folders that a killed
-/// process left an hour ago or more. Returns the bytes freed.
-pub fn prune_downloads(data: &Path, id: Option<&str>) -> io::Result<u64> {
-    let mut freed = 0;
-    for item in fs::read_dir(data).into_iter().flatten() {
-        let item = item?;
-        let name = item.file_name().to_string_lossy().into_owned();
-        let download = name.strip_prefix('.').and_then(|name| name.strip_suffix(".downloads"));
-        let staging = id.is_none() && name.starts_with(".staging-") && is_old(&item.path());
-        let chosen = |of: &str| id.is_none_or(|id| id == of) && !is_being_fetched(data, of);
-        if staging || download.is_some_and(chosen) {
-            freed += size_of(&item.path())?;
-            fs::remove_dir_all(item.path())?;
-        }
-    }
-    Ok(freed)
-}
-
-/// Whether the folder was last changed more than an hour ago.
-fn is_old(folder: &Path) -> bool {
-    let now = std::time::SystemTime::from(clock::calendar());
-    let changed = fs::metadata(folder).and_then(|facts| facts.modified());
-    changed.is_ok_and(|changed| now.duration_since(changed).is_ok_and(|age| age.as_secs() > 3600))
-}
-
-fn size_of(path: &Path) -> io::Result<u64> {
-    let facts = fs::symlink_metadata(path)?;
-    if !facts.is_dir() {
-        return Ok(facts.len());
-    }
-    fs::read_dir(path)?.map(|item| size_of(&item?.path())).sum()
 }

@@ -8,7 +8,7 @@ use crate::yaml::outline;
 use crate::yaml::position::Position;
 use crate::yaml::source::Source;
 
-/// The error for text that is no value of the wanted type.
+/// The error for text that is not a value of the wanted type.
 ///
 /// `own` is the place that the reader itself names, with which its message then ends.
 pub(super) fn unfit(
@@ -111,10 +111,8 @@ const PLAIN_WORDS: [(&str, &str); 12] = [
 
 /// Swaps the end of a message for plain words.
 fn plain_words(message: &str) -> String {
-    if let Some((head, _)) = message.split_once(", expected struct ") {
-        return format!("{head}, expected a mapping of keys");
-    }
-    if let Some((head, _)) = message.split_once(", expected internally tagged enum ") {
+    let mappings = [", expected struct ", ", expected internally tagged enum "];
+    if let Some((head, _)) = mappings.iter().find_map(|expected| message.split_once(expected)) {
         return format!("{head}, expected a mapping of keys");
     }
     let known = PLAIN_WORDS.iter().find_map(|(rust, plain)| Some(format!("{}{plain}", message.strip_suffix(rust)?)));

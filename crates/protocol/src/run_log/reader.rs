@@ -23,13 +23,13 @@ pub struct RunLogError {
 impl RunLog {
     /// Reads a run log and checks that steps, epochs, seeds and times add up.
     pub fn parse(bytes: &[u8]) -> Result<Self, RunLogError> {
-        let text =
-            str::from_utf8(bytes).map_err(|error| RunLogError { line: 1, problem: format!("not UTF-8: {error}") })?;
-        let mut lines = text.lines().enumerate();
-        let first = lines.next().ok_or(RunLogError { line: 1, problem: "the run log is empty".to_owned() })?;
-        let mut reader = Reader::begin(first.1).map_err(|problem| RunLogError { line: 1, problem })?;
-        for (index, line) in lines {
-            reader.take(line).map_err(|problem| RunLogError { line: index + 1, problem })?;
+        let wrong = |line| move |problem| RunLogError { line, problem };
+        let text = str::from_utf8(bytes).map_err(|error| wrong(1)(format!("not UTF-8: {error}")))?;
+        let mut lines = text.lines();
+        let first = lines.next().ok_or_else(|| wrong(1)("the run log is empty".to_owned()))?;
+        let mut reader = Reader::begin(first).map_err(wrong(1))?;
+        for (number, line) in (2..).zip(lines) {
+            reader.take(line).map_err(wrong(number))?;
         }
         Ok(reader.log)
     }
@@ -281,8 +281,7 @@ impl Reader {
             return Err("a session that completed was resumed".to_owned());
         }
         positive("dataset_seconds", resume.dataset_seconds)?;
-        let began_at_seconds = self.at_seconds;
-        let dataset_seconds = resume.dataset_seconds;
+        let (began_at_seconds, dataset_seconds) = (self.at_seconds, resume.dataset_seconds);
         self.log.segments.push(Segment { began_at_seconds, dataset_seconds, ..Segment::default() });
         (self.open, self.trainer_started, self.log.stop_reason) = (false, false, None);
         Ok(())

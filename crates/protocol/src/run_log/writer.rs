@@ -42,6 +42,10 @@ impl Hint for LogError {
     }
 }
 
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> LogError + use<'_> {
+    |source| LogError::Write { path: path.to_owned(), source }
+}
+
 fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
@@ -58,17 +62,15 @@ pub struct LogWriter {
 impl LogWriter {
     /// Creates a new run log and never overwrites an old one.
     pub fn create(path: &Path) -> Result<Self, LogError> {
-        let failed = |source| LogError::Write { path: path.to_owned(), source };
-        let file = File::options().write(true).create_new(true).open(path).map_err(failed)?;
+        let file = File::options().write(true).create_new(true).open(path).map_err(failed(path))?;
         Self { file, path: path.to_owned(), length: 0 }.alone()
     }
 
     /// Continues the log of a session that ended early, without a last line that was cut off.
     pub fn resume(path: &Path) -> Result<Self, LogError> {
-        let failed = |source| LogError::Write { path: path.to_owned(), source };
-        let file = File::options().read(true).write(true).open(path).map_err(failed)?;
+        let file = File::options().read(true).write(true).open(path).map_err(failed(path))?;
         let mut writer = Self { file, path: path.to_owned(), length: 0 }.alone()?;
-        writer.cut_torn_line().map_err(failed)?;
+        writer.cut_torn_line().map_err(failed(path))?;
         Ok(writer)
     }
 
@@ -101,7 +103,7 @@ impl LogWriter {
     /// Writes a line to the operating system, which keeps it if this process is killed. A line that does not fit on the disk
     /// is removed.
     pub fn write(&mut self, line: &impl Serialize) -> Result<(), LogError> {
-        self.append(line).map_err(|source| LogError::Write { path: self.path.clone(), source })?;
+        self.append(line).map_err(failed(&self.path))?;
         if self.is_gone() {
             return Err(LogError::Vanished { path: self.path.clone() });
         }
@@ -128,7 +130,7 @@ impl LogWriter {
 
     /// Waits until the disk has every line.
     pub fn finish(self) -> Result<(), LogError> {
-        self.file.sync_all().map_err(|source| LogError::Write { path: self.path, source })
+        self.file.sync_all().map_err(failed(&self.path))
     }
 }
 
