@@ -47,7 +47,7 @@ fn an_archive_is_unpacked_listed_and_verified() {
 }
 
 #[test]
-fn a_missing_extra_altered_or_mislabelled_file_is_named() {
+fn a_missing_extra_altered_or_mislabeled_file_is_named() {
     let context = fetched();
     let root = context.path(FOLDER).join("imagenette2-160");
     let [tench, springer] = ["train/n01440764/n01440764_1.JPEG", "val/n02102040/n02102040_0.JPEG"];
@@ -75,12 +75,12 @@ fn a_missing_extra_altered_or_mislabelled_file_is_named() {
     });
     assert!(extra.contains("`imagenette2-160/train/n01440764/more.JPEG` does not belong to it"), "{extra}");
     fs::remove_file(root.join("train/n01440764/more.JPEG")).unwrap();
-    let mislabelled = said(&|| {
+    let mislabeled = said(&|| {
         let springer = fs::read(root.join(springer)).unwrap();
         context.write(&format!("{FOLDER}/imagenette2-160/{tench}"), springer);
     });
-    let expected = format!("`imagenette2-160/{tench}` is mislabelled: it is `imagenette2-160/{springer}`");
-    assert!(mislabelled.contains(&expected), "{mislabelled}");
+    let expected = format!("`imagenette2-160/{tench}` is mislabeled: it is `imagenette2-160/{springer}`");
+    assert!(mislabeled.contains(&expected), "{mislabeled}");
     let prepared = context.run(["data", "prepare", "imagenette-64", "--manifest", "made-imagenette.yaml"]);
     assert_eq!(prepared.code, Some(2));
     assert!(prepared.stderr.contains(tench) && prepared.stderr.contains("has SHA-256"), "{}", prepared.stderr);
@@ -130,7 +130,7 @@ fn an_unpacked_folder_is_taken_with_its_list_and_refused_without() {
     fs::remove_file(&list).unwrap();
     let refused = fetch(&context, "made-imagenette.yaml", "unpacked/imagenette2-160");
     assert_eq!(refused.code, Some(2));
-    assert!(refused.stderr.contains("has no imagenette2-160.files.jsonl beside it"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("has no imagenette2-160.files.jsonl next to it"), "{}", refused.stderr);
     assert!(!unpacked.exists());
 }
 

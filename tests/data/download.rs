@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hlb_core::artifact::{Sha256Hex, sha256_hex};
-use hlb_data::{DownloadError, Patience, Published, download_with};
+use hlb_data::{DownloadError, Patience, Published, download};
 use hlb_core::hint::Hint as _;
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -57,7 +57,7 @@ impl Place {
     fn get(&mut self, url: &str) -> Result<(), DownloadError> {
         let published = Published { file: "file.tgz", bytes: BYTES as u64, sha256: self.sha256 };
         let target = self.target();
-        download_with(url, &published, &target, &mut |bytes| self.progress.push(bytes), &self.patience)
+        download(url, &published, &target, &mut |bytes| self.progress.push(bytes), &self.patience)
     }
 
     /// Downloads, and asserts that nothing but the published file is there afterwards.
@@ -294,7 +294,7 @@ fn a_download_that_breaks_off_is_resumed_while_it_progresses() {
 }
 
 #[test]
-fn a_download_without_progress_is_given_up_and_what_came_is_kept() {
+fn a_downloadout_progress_is_given_up_and_what_came_is_kept() {
     let file = published();
     let server =
         Server::start(move |request| Answer::file(&file, request).cut(if request.from.is_none() { 700 } else { 0 }));
@@ -368,7 +368,7 @@ fn many_at_once_leave_one_right_file() {
         for _ in 0..8 {
             scope.spawn(|| {
                 let published = Published { file: "file.tgz", bytes: BYTES as u64, sha256: place.sha256 };
-                let outcome = download_with(&url, &published, &target, &mut |_| {}, &place.patience);
+                let outcome = download(&url, &published, &target, &mut |_| {}, &place.patience);
                 assert!(matches!(outcome, Ok(()) | Err(DownloadError::Busy { .. })), "{outcome:?}");
             });
         }

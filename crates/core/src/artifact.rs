@@ -23,33 +23,21 @@ use crate::text;
 /// What could not be done with a file or folder.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ArtifactError {
     /// The system refused a step.
     #[error("cannot {step} `{path}`", path = shown(path))]
-    Io {
-        /// What was tried, as a verb that the path follows.
-        step: &'static str,
-        /// The file or folder it was tried on.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    Io { step: &'static str, path: PathBuf, source: io::Error },
     /// The place is taken, and nothing here is ever replaced.
     #[error("`{path}` exists already", path = shown(path))]
-    Exists {
-        /// The place.
-        path: PathBuf,
-    },
+    Exists { path: PathBuf },
     /// A folder, pipe or device where a file was asked for.
     #[error("`{path}` is not a regular file", path = shown(path))]
-    NotAFile {
-        /// The place.
-        path: PathBuf,
-    },
+    NotAFile { path: PathBuf },
 }
 
 impl ArtifactError {
-    /// Whether the folder is missing that a file was to be written to.
+    /// Whether the folder for a new file does not exist.
     pub fn is_of_no_folder(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
@@ -98,7 +86,7 @@ fn sync_dir(folder: &Path) -> Result<(), ArtifactError> {
     File::open(folder).and_then(|opened| opened.sync_all()).map_err(failed("sync the folder", folder))
 }
 
-/// Names of files that [`write_atomic`] has not finished begin with this; a process that was killed leaves one behind.
+/// Names of files that [`write_atomic`] has not finished begin with this; a killed process leaves one.
 pub const DRAFT_PREFIX: &str = ".draft-";
 
 /// Writes a file so that its name always leads to all of the old bytes or all of the new ones.
@@ -156,7 +144,7 @@ fn claim_and_rename(staging: &Path, target: &Path) -> Result<(), ArtifactError> 
         _ => failed("create", target)(error),
     })?;
     fs::rename(staging, target).map_err(|error| {
-        // Fails only if somebody filled the folder meanwhile, and then it is theirs to keep.
+        // This fails only if another process has put files into the folder, which then stay.
         let _kept = fs::remove_dir(target);
         failed("create", target)(error)
     })

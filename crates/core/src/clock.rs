@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// A clock that never goes back.
 pub trait Clock {
-    /// Time since some fixed moment.
+    /// Time since a fixed start.
     fn now(&self) -> Duration;
 }
 
@@ -24,7 +24,7 @@ impl MonotonicClock {
         Self(Instant::now())
     }
 
-    /// The same clock without a time that is not to be counted.
+    /// The same clock, with `uncounted` left out of its time.
     #[must_use]
     pub fn without(self, uncounted: Duration) -> Self {
         Self(self.0 + uncounted)

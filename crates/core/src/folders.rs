@@ -1,4 +1,4 @@
-//! The program's folders among the user's, as the platform names them; `None` where it knows no home folder.
+//! The program's folders below the user's, as the platform names them; `None` without a home folder.
 
 use std::path::PathBuf;
 
@@ -6,17 +6,17 @@ use etcetera::BaseStrategy as _;
 
 const NAME: &str = "hlb-bench";
 
-/// For what can be made again.
+/// Folder for files that can be made again.
 pub fn cache() -> Option<PathBuf> {
     Some(etcetera::choose_base_strategy().ok()?.cache_dir().join(NAME))
 }
 
-/// For what this machine keeps to itself.
+/// Folder for files that stay on this machine.
 pub fn config() -> Option<PathBuf> {
     Some(etcetera::choose_base_strategy().ok()?.config_dir().join(NAME))
 }
 
-/// For data sets.
+/// Folder for data sets.
 pub fn data() -> Option<PathBuf> {
     Some(etcetera::choose_base_strategy().ok()?.data_dir().join(NAME))
 }

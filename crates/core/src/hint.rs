@@ -5,10 +5,10 @@ use std::fmt::{self, Debug, Display, Formatter};
 
 pub use crate::bail;
 
-/// An error that may know what to do next. Each of our errors is one, so that it converts into
-/// [`Failure`].
+/// An error with an optional hint. Every error of this program implements it, so that it converts
+/// into [`Failure`].
 pub trait Hint: Error + Send + Sync + 'static {
-    /// What to do next, where there is something.
+    /// What to do next, if known.
     fn hint(&self) -> Option<String> {
         None
     }
@@ -36,7 +36,7 @@ impl Failure {
         Self { error: anyhow::Error::msg(message), hint: None }
     }
 
-    /// What to do next, where there is something.
+    /// What to do next, if known.
     pub fn hint(&self) -> Option<&str> {
         self.hint.as_deref()
     }

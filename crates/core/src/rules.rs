@@ -7,19 +7,19 @@ pub const RULES_VERSION: &str = "1.0";
 /// Runs of a session unless another number is asked for.
 pub const DEFAULT_RUNS: u32 = 5;
 /// Runs that a session may have of each recipe.
-pub(crate) const MAX_RUNS: u32 = 500;
+pub const MAX_RUNS: u32 = 500;
 /// Epochs that a session may have in all its runs, so that its run log can be read back.
-pub(crate) const MAX_EPOCHS: u32 = 60_000;
+pub const MAX_EPOCHS: u32 = 60_000;
 
 /// p-value under which two rows, two mean accuracies, or a mean accuracy and the target are significantly different.
 pub const SIGNIFICANCE: f64 = 0.01;
-/// Chance of finding a true gain significant that runs are planned for.
-pub(crate) const WANTED_POWER: f64 = 0.9;
+/// Statistical power that runs are planned for: the chance of finding a true gain significant.
+pub const WANTED_POWER: f64 = 0.9;
 
 /// Share of the runs that reach the target in a ranked row.
-pub(crate) const REACHED_SHARE: f64 = 0.9;
+pub const REACHED_SHARE: f64 = 0.9;
 /// Days by which a session may start in the future: clocks may be wrong.
-pub(crate) const MAX_DAYS_AHEAD: i64 = 1;
+pub const MAX_DAYS_AHEAD: i64 = 1;
 
 /// Seconds that the clocks of the two programs may differ by on any run, since a line can arrive late ...
 pub const CLOCK_TOLERANCE_SECONDS: f64 = 0.05;
@@ -27,7 +27,7 @@ pub const CLOCK_TOLERANCE_SECONDS: f64 = 0.05;
 pub const CLOCK_TOLERANCE_SHARE: f64 = 0.005;
 /// Seconds by which the seconds booked to a run may exceed those that passed until a line arrived ...
 pub const BOOKED_TOLERANCE_SECONDS: f64 = 1.0;
-/// ... plus this share of those that passed. More is impossible, whatever the clocks do.
+/// ... plus this share of those that passed. No clock error explains more.
 pub const BOOKED_TOLERANCE_SHARE: f64 = 0.05;
 /// Relative difference up to which a figure counts as computed again: machines round logarithms differently.
 pub const FIGURE_TOLERANCE: f64 = 1e-11;

@@ -53,9 +53,8 @@ impl TryFrom<String> for Seed {
     type Error = BadSeed;
 
     fn try_from(text: String) -> Result<Self, BadSeed> {
-        let number = u64::from_str_radix(&text, 16).map_err(|_| BadSeed)?;
-        let seed = Self(number);
-        if seed.to_string() == text { Ok(seed) } else { Err(BadSeed) }
+        let seed = u64::from_str_radix(&text, 16).ok().map(Self);
+        seed.filter(|seed| seed.to_string() == text).ok_or(BadSeed)
     }
 }
 
@@ -63,9 +62,7 @@ impl TryFrom<String> for Seed {
 pub fn derive(recipe_sha256: Sha256Hex, nonce: &str, index: u32) -> Seed {
     let text = format!("hlb-bench seed v1\n{recipe_sha256}\n{nonce}\n{index}\n");
     let digest = Sha256::digest(text.as_bytes());
-    let mut first = [0; 8];
-    first.copy_from_slice(&digest[..8]);
-    Seed(u64::from_be_bytes(first))
+    Seed(u64::from_be_bytes(*digest.first_chunk().expect("a digest has 32 bytes")))
 }
 
 /// A fresh session nonce: 16 random bytes of the operating system, in hexadecimal.

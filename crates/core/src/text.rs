@@ -1,8 +1,8 @@
-//! Words and sentences that come from strangers: what may be kept, and how the rest is shown.
+//! Untrusted text: what is accepted, and how it is shown.
 //!
-//! Nothing here reads or prints. Every foreign string goes through [`show`] before it reaches a terminal, a log or an
-//! error message, and every free text or name of a file format is one of [`SafeText`] and [`Id`], so that a string
-//! that could move a cursor, turn the direction of writing or hide characters never gets past reading.
+//! Every untrusted string goes through [`show`] before it reaches a terminal, a log or an error message. Every free text
+//! or name in a file is a [`SafeText`] or an [`Id`], so reading refuses strings that could move a cursor, change the
+//! direction of writing or hide characters.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,7 +16,7 @@ use crate::hint::Hint;
 /// Most characters that [`show`] returns, the dots of a cut included.
 const SHOW_CAP: usize = 240;
 
-/// The ranges of characters that draw nothing or change how their neighbors are drawn, controls excepted.
+/// Ranges of characters that are invisible or change how adjacent ones are drawn, without control characters.
 ///
 /// Source: Unicode's `Default_Ignorable_Code_Point`, the bidirectional controls, the line and paragraph separators,
 /// interlinear annotations and the noncharacters of the basic plane.
@@ -43,28 +43,25 @@ const HIDDEN: [(char, char); 20] = [
     ('\u{10fffe}', '\u{10ffff}'),
 ];
 
-/// Whether a character is a control, draws nothing, or changes the direction of writing.
-///
-/// Line feed and tab are controls too; who allows them says so.
+/// Whether a character is a control character (line feed and tab included), is invisible, or changes the direction of
+/// writing.
 pub fn is_hidden(character: char) -> bool {
     character.is_control()
         || (!character.is_ascii() && HIDDEN.iter().any(|&(first, last)| (first..=last).contains(&character)))
 }
 
-/// A foreign string made fit for a terminal or an error message: hidden characters become escapes such as `\u{202e}`,
-/// and at most 240 characters are returned, the last three of them dots when something was cut.
-///
-/// Showing what was shown changes nothing.
-pub fn show(foreign: &str) -> String {
-    show_capped(foreign, SHOW_CAP)
+/// Untrusted text for a terminal or an error message: hidden characters become escapes such as `\u{202e}`, and at most
+/// 240 characters are returned, the last three of them dots if the text was cut. Showing the result again changes nothing.
+pub fn show(untrusted: &str) -> String {
+    show_capped(untrusted, SHOW_CAP)
 }
 
 /// [`show`] with another cap, in characters; a cap under three returns dots only.
-pub fn show_capped(foreign: &str, cap: usize) -> String {
+pub fn show_capped(untrusted: &str, cap: usize) -> String {
     let mut shown = String::new();
     let mut count = 0_usize;
     let mut fitting = 0_usize;
-    for character in foreign.chars().flat_map(escaped) {
+    for character in untrusted.chars().flat_map(escaped) {
         if count == cap {
             shown.truncate(fitting);
             shown.push_str(&"..."[..cap.min(3)]);
@@ -89,41 +86,29 @@ fn escaped(character: char) -> impl Iterator<Item = char> {
 /// Why a string is neither a [`SafeText`] nor an [`Id`].
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum TextError {
-    /// Nothing in it that can be seen.
+    /// No visible character.
     #[error("the text is empty or blank")]
     Blank,
     /// More characters than the field takes.
     #[error("the text has more than {limit} characters")]
-    TooLong {
-        /// Most characters allowed.
-        limit: usize,
-    },
-    /// A control, bidirectional or zero-width character.
+    TooLong { limit: usize },
+    /// A control, bidirectional or zero-width character; `place` counts characters from 1.
     #[error("the text holds the hidden character U+{code:04X} at place {place}")]
-    Hidden {
-        /// Its code point.
-        code: u32,
-        /// Its place in the text, counted in characters from 1.
-        place: usize,
-    },
-    /// Not of the form of an [`Id`].
+    Hidden { code: u32, place: usize },
+    /// Not an [`Id`]; `why` is the rule that it breaks.
     #[error("`{shown}` is not an id: {why}")]
-    NotAnId {
-        /// The text, made fit to be shown.
-        shown: String,
-        /// The rule it breaks.
-        why: &'static str,
-    },
+    NotAnId { shown: String, why: &'static str },
 }
 
 impl Hint for TextError {}
 
 /// One line of free text from a file: 1 to `N` characters, not blank, none of them hidden (see [`is_hidden`]).
 ///
-/// It may still hold markup of HTML or of a shell: who writes it elsewhere escapes it there.
+/// It may contain HTML or shell syntax, so it still has to be escaped where it is written.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "String")]
 pub struct SafeText<const N: usize>(String);
 
 impl<const N: usize> SafeText<N> {
@@ -132,11 +117,11 @@ impl<const N: usize> SafeText<N> {
         &self.0
     }
 
-    /// Whatever of a foreign string can be kept: [`show`]n, trimmed and cut at `N` characters; `None` if nothing is left.
+    /// Untrusted text as [`show`] gives it, trimmed and cut at `N` characters; `None` if nothing is left.
     ///
-    /// For strings that the machine gives (a device's name, a system's message), where refusing would lose the rest.
-    pub fn cleaned(foreign: &str) -> Option<Self> {
-        Self::try_from(show_capped(foreign.trim(), N)).ok()
+    /// For text that the machine gives, such as a device's name, where an error would lose the rest of the record.
+    pub fn cleaned(untrusted: &str) -> Option<Self> {
+        Self::try_from(show_capped(untrusted.trim(), N)).ok()
     }
 }
 
@@ -147,9 +132,8 @@ impl<const N: usize> TryFrom<String> for SafeText<N> {
         if text.chars().nth(N).is_some() {
             return Err(TextError::TooLong { limit: N });
         }
-        if let Some((index, found)) = text.chars().enumerate().find(|&(_, c)| is_hidden(c)) {
-            let (code, place) = (u32::from(found), index + 1);
-            return Err(TextError::Hidden { code, place });
+        if let Some((place, found)) = (1..).zip(text.chars()).find(|&(_, c)| is_hidden(c)) {
+            return Err(TextError::Hidden { code: u32::from(found), place });
         }
         if text.trim().is_empty() {
             return Err(TextError::Blank);
@@ -163,12 +147,6 @@ impl<const N: usize> FromStr for SafeText<N> {
 
     fn from_str(text: &str) -> Result<Self, TextError> {
         Self::try_from(text.to_owned())
-    }
-}
-
-impl<const N: usize> From<SafeText<N>> for String {
-    fn from(text: SafeText<N>) -> Self {
-        text.0
     }
 }
 
@@ -201,7 +179,7 @@ impl<const N: usize> JsonSchema for SafeText<N> {
 /// A name that is also a file name, a part of a URL and a key: `^[a-z0-9](-?[a-z0-9]){0,62}$`, and no name that Windows
 /// keeps for a device.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "String")]
 pub struct Id(String);
 
 impl Id {
@@ -255,18 +233,6 @@ impl FromStr for Id {
 
     fn from_str(text: &str) -> Result<Self, TextError> {
         Self::try_from(text.to_owned())
-    }
-}
-
-impl From<Id> for String {
-    fn from(id: Id) -> Self {
-        id.0
-    }
-}
-
-impl AsRef<str> for Id {
-    fn as_ref(&self) -> &str {
-        &self.0
     }
 }
 

@@ -1,5 +1,5 @@
-//! Preprocessed arrays on disk: stored once, found by the digest of everything that shapes them, checked when opened, mapped
-//! into memory. They can be thrown away at any time: a missing or damaged one is made again.
+//! Preprocessed arrays on disk. Their name is the digest of everything that determines them; their content is verified when
+//! they are opened and mapped into memory. Missing or damaged arrays are made again, so the cache can be deleted any time.
 
 use std::fs::{self, File};
 use std::io;
@@ -16,7 +16,7 @@ use hlb_core::folders;
 /// Format of the cache; part of every key.
 const CACHE_FORMAT: u32 = 1;
 
-/// Everything that shapes preprocessed arrays. Its digest is their name.
+/// Everything that determines preprocessed arrays. Its digest is their name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Recipe<'a> {
     /// Data set.
@@ -31,7 +31,7 @@ pub(super) struct Recipe<'a> {
     pub(super) decoder: &'a str,
 }
 
-/// What is known of prepared arrays: a small file next to them.
+/// Metadata of preprocessed arrays, in a small file next to them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Label {
@@ -51,7 +51,7 @@ pub(super) struct Stored {
     pub(super) arrays: Arrays,
     /// SHA-256 over them.
     pub(super) sha256: Sha256Hex,
-    /// Copies among the images.
+    /// Exact duplicates among the images.
     pub(super) duplicates: Duplicates,
 }
 
@@ -83,16 +83,11 @@ pub(super) enum Unusable {
     Absent,
     /// They are not what was stored.
     #[error("the preprocessed arrays in {} are damaged: {problem}", path.display())]
-    Damaged {
-        /// File.
-        path: PathBuf,
-        /// What is wrong.
-        problem: String,
-    },
+    Damaged { path: PathBuf, problem: String },
 }
 
 impl Recipe<'_> {
-    /// SHA-256 of everything that shapes the arrays.
+    /// SHA-256 of everything that determines the arrays.
     pub(super) fn key(&self) -> Sha256Hex {
         let text = serde_json::to_string(&(CACHE_FORMAT, self)).expect("strings and numbers are JSON");
         sha256_hex(text.as_bytes())
@@ -119,7 +114,7 @@ impl Recipe<'_> {
         Ok(Stored { arrays, sha256: found, duplicates: label.duplicates })
     }
 
-    /// Stores arrays under this recipe. The label is written last, so that it never speaks of arrays that are not there.
+    /// Stores arrays under this recipe. The label is written last, so that a label always has its arrays.
     pub(super) fn store(&self, folder: &Path, stored: &Stored) -> Result<(), ArtifactError> {
         let (label_path, path) = self.paths(folder);
         fs::create_dir_all(folder).map_err(|source| ArtifactError::Io {
@@ -143,23 +138,23 @@ impl Recipe<'_> {
     }
 }
 
-/// Most bytes that the cache holds: `$HLB_BENCH_CACHE_GIB`, else 20 GiB.
+/// Most bytes of the cache: `$HLB_BENCH_CACHE_GIB`, else 20 GiB.
 fn limit() -> u64 {
     let given = std::env::var("HLB_BENCH_CACHE_GIB").ok().and_then(|text| text.parse::<u64>().ok());
     given.unwrap_or(20).saturating_mul(1 << 30)
 }
 
-/// Removes the arrays that were stored longest ago until the rest fits; never those just stored. What cannot be removed stays.
+/// Removes the oldest arrays until the rest is within `limit`, but not `newest`. What cannot be removed stays.
 fn keep_within(folder: &Path, limit: u64, newest: &Path) {
-    let stored = |held: &Held| fs::metadata(&held.path).and_then(|facts| facts.modified()).ok();
+    let stored = |item: &Held| fs::metadata(&item.path).and_then(|facts| facts.modified()).ok();
     let mut all = held(folder);
     all.sort_by_key(stored);
-    let mut total: u64 = all.iter().map(|held| held.bytes).sum();
+    let mut total: u64 = all.iter().map(|item| item.bytes).sum();
     for old in all.iter().filter(|old| old.path != newest) {
         if total <= limit {
             return;
         }
-        // The label goes first, so that it never speaks of arrays that are not there.
+        // The label is removed first, so that a label always has its arrays.
         let gone = fs::remove_file(&old.path).and_then(|()| fs::remove_file(old.path.with_extension("arrays")));
         total = total.saturating_sub(if gone.is_ok() { old.bytes } else { 0 });
     }
@@ -273,7 +268,7 @@ mod tests {
         for name in ["note.txt", "package.json", "mine-lock.json"] {
             write_atomic(&folder.path().join(name), b"the user's").expect("writable");
         }
-        assert_eq!(held(folder.path()).iter().map(|held| held.bytes).collect::<Vec<_>>(), [65, 65]);
+        assert_eq!(held(folder.path()).iter().map(|item| item.bytes).collect::<Vec<_>>(), [65, 65]);
         assert!(prune(folder.path(), Some("mine")).expect("writable") > 65);
         assert!(other.open(folder.path()).is_ok() && recipe("d").open(folder.path()).is_err());
         prune(folder.path(), None).expect("writable");

@@ -1,7 +1,6 @@
 //! The binary version of CIFAR-10: records of one label and three color planes, and nothing else in the file.
 //!
-//! The format has no header, so only the length and the labels can tell a wrong file from a right one. Nothing here
-//! reads files, and no label that is not a class ever comes out.
+//! The format has no header, so only the length and the labels show that a file is wrong.
 
 use hlb_core::hint::Hint;
 
@@ -19,27 +18,14 @@ const RECORD: usize = 1 + 3 * PLANE;
 /// A file that is not the CIFAR file it should be.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum CifarError {
     /// More or fewer bytes than the records take.
     #[error("is {found} bytes long, {records} records of {RECORD} bytes take {expected}")]
-    Length {
-        /// Length in bytes.
-        found: usize,
-        /// Records that it should hold.
-        records: u32,
-        /// Their length in bytes.
-        expected: u64,
-    },
-    /// A label that is no class.
+    Length { found: usize, records: u32, expected: u64 },
+    /// A label without a class; records are counted from 0.
     #[error("has the label {label} at record {record} (counted from 0); labels go to {most}")]
-    Label {
-        /// The label.
-        label: u8,
-        /// Record, from 0.
-        record: usize,
-        /// Largest label.
-        most: u32,
-    },
+    Label { label: u8, record: usize, most: u32 },
 }
 
 impl Hint for CifarError {
@@ -124,13 +110,13 @@ mod tests {
     #[test]
     fn each_wrong_thing_is_named() {
         let message = |bytes: &[u8], records| decode(bytes, records, 10).expect_err("wrong").to_string();
-        let mut labelled = vec![0; 3 * RECORD];
-        labelled[2 * RECORD] = 10;
+        let mut wrong_label = vec![0; 3 * RECORD];
+        wrong_label[2 * RECORD] = 10;
         let cases = [
             (message(&[0; 3072], 1), "is 3072 bytes long, 1 records of 3073 bytes take 3073"),
             (message(&[0; 3074], 1), "is 3074 bytes long, 1 records of 3073 bytes take 3073"),
             (message(&[], u32::MAX), "is 0 bytes long, 4294967295 records of 3073 bytes take 13198434497535"),
-            (message(&labelled, 3), "has the label 10 at record 2 (counted from 0); labels go to 9"),
+            (message(&wrong_label, 3), "has the label 10 at record 2 (counted from 0); labels go to 9"),
         ];
         for (found, expected) in cases {
             assert_eq!(found, expected);

@@ -3,7 +3,7 @@
 //! The array and the error depend on the images and their order alone, never on the number of threads or on which of
 //! them was faster.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::image::{self, ImageError};
@@ -11,8 +11,8 @@ use super::resize::{Resize, Resizer};
 
 /// The images of all items, one after the other in the order of the items, [`Resize::bytes`] each.
 ///
-/// `read` gets the bytes of an item's file, `refused` makes an error of an image that is none, and should name the
-/// file. `progress` is told, by whichever thread, how many items are done. At least one thread works.
+/// `read` gets the bytes of an item's file. `refused` makes an error that names the file if the bytes are not an image.
+/// `progress` is called from any thread with the number of finished items. At least one thread works.
 ///
 /// On an error no further items are begun; of the items that fail, the error is that of the first in order.
 pub fn decode_all<T: Sync, E: Send>(
@@ -44,7 +44,7 @@ pub fn decode_all<T: Sync, E: Send>(
     }
 }
 
-/// What a thread keeps from one image to the next.
+/// Buffers that a thread reuses for the next image.
 #[derive(Default)]
 struct Tools {
     resizer: Resizer,
@@ -53,14 +53,13 @@ struct Tools {
 
 type Jobs<'a, T> = Mutex<Box<dyn Iterator<Item = (usize, (&'a T, &'a mut [u8]))> + Send + 'a>>;
 
-/// The items not yet begun, each with its place in the array, and what came of the others.
+/// The items that remain, each with its place in the array, and the first error.
 ///
 /// Items are given out in order. So when one fails, all before it have been given out and will be finished, and the first
 /// error in order is known in the end.
 struct Queue<'a, T, E> {
     jobs: Jobs<'a, T>,
     done: AtomicUsize,
-    stopped: AtomicBool,
     error: Mutex<Option<(usize, E)>>,
 }
 
@@ -70,13 +69,12 @@ impl<'a, T: Sync, E: Send> Queue<'a, T, E> {
         Self {
             jobs: Mutex::new(Box::new(items.iter().zip(places).enumerate())),
             done: AtomicUsize::new(0),
-            stopped: AtomicBool::new(false),
             error: Mutex::new(None),
         }
     }
 
     fn next(&self) -> Option<(usize, (&'a T, &'a mut [u8]))> {
-        if self.stopped.load(Ordering::Acquire) {
+        if self.error.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
             return None;
         }
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner).next()
@@ -94,7 +92,6 @@ impl<'a, T: Sync, E: Send> Queue<'a, T, E> {
     }
 
     fn fail(&self, index: usize, error: E) {
-        self.stopped.store(true, Ordering::Release);
         let mut first = self.error.lock().unwrap_or_else(PoisonError::into_inner);
         if first.as_ref().is_none_or(|(other, _)| index < *other) {
             *first = Some((index, error));

@@ -1,7 +1,7 @@
-//! Downloads of files whose length and digest are known: whole and right under their name, or not under it at all.
+//! Downloads of files whose length and digest are known. A file gets its name only when it is complete and verified.
 //!
-//! The bytes go to `<file>.part` next to the target. What a broken download left there is taken up by the next one. A
-//! server's lengths and ranges only decide what is tried next; the publisher's digest decides what is right.
+//! The bytes go to `<file>.part` next to the target, where the next download resumes. A server's lengths and ranges only
+//! decide what is tried next; the publisher's digest decides whether the file is right.
 
 use hlb_core::hint::Hint;
 use std::fs::{self, File};
@@ -34,14 +34,14 @@ pub struct Published<'a> {
     pub sha256: Sha256Hex,
 }
 
-/// How long a server is waited for, and how often it is asked again.
+/// Timeouts and retries.
 #[derive(Debug, Clone)]
 pub struct Patience {
     /// To find the host, and again to connect to it.
     pub connect: Duration,
-    /// Longest silence, before the answer and in it.
+    /// Longest wait for the answer, and between two of its parts.
     pub silence: Duration,
-    /// The body of one answer, however well it flows.
+    /// Longest time for the body of one answer.
     pub answer: Duration,
     /// Requests in a row that may fail without progress, beyond the first.
     pub retries: u32,
@@ -73,7 +73,7 @@ pub enum DownloadError {
     /// The file came, and could not get its name.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
-    /// Another process holds the part.
+    /// Another process has locked the part.
     #[error("`{path}` is being downloaded by another process", path = text::show(&path.to_string_lossy()))]
     Busy { path: PathBuf },
     /// No answer, or a redirect that is not followed.
@@ -91,7 +91,7 @@ pub enum DownloadError {
         url = text::show(url), file = text::show(file)
     )]
     Length { url: String, file: String, found: u64, expected: u64 },
-    /// Whole, and not the published file; it was removed.
+    /// Complete but not the published file; it was removed.
     #[error(
         "{file} from `{url}` has SHA-256 {found}, the publisher's has {expected}",
         url = text::show(url), file = text::show(file)
@@ -150,27 +150,17 @@ fn failed<'a>(step: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> D
     move |source| DownloadError::Io { step, path: path.to_owned(), source }
 }
 
-/// [`download_with`] the patience that suits the public internet.
-pub fn download(
-    url: &str,
-    published: &Published<'_>,
-    target: &Path,
-    progress: &mut dyn FnMut(u64),
-) -> Result<(), DownloadError> {
-    download_with(url, published, target, progress, &Patience::default())
-}
-
-/// Downloads a published file from a web address to `target`, whose folder must exist. `progress` is told how many
-/// bytes of the file are there.
+/// Downloads a published file from a web address to `target`, whose folder must exist. `progress` is called
+/// with the number of bytes received so far.
 ///
 /// The target appears when the file is whole, right and on the disk, and replaces what had its name; if that is the
-/// right file already, nothing is asked. Any other outcome leaves at most `<target>.part`, which the next call takes
-/// up, and never a whole file with another digest. Only one process at a time downloads to a target; another is
+/// right file already, nothing is asked. Any other outcome leaves at most `<target>.part`, which the next call
+/// resumes. Only one process at a time downloads to a target; another is
 /// refused.
 ///
 /// Proxies are those of the environment: the first valid one of `ALL_PROXY`, `HTTPS_PROXY` and `HTTP_PROXY`, in either
 /// case, for both kinds of addresses, except for the hosts in `NO_PROXY`.
-pub fn download_with(
+pub fn download(
     url: &str,
     published: &Published<'_>,
     target: &Path,
@@ -193,7 +183,7 @@ pub fn download_with(
     }
 }
 
-/// The file that the bytes come to, locked for as long as this lives.
+/// The file that receives the bytes; locked until it is dropped.
 struct Part {
     path: PathBuf,
     file: File,
@@ -221,7 +211,7 @@ impl Part {
             Err(fs::TryLockError::WouldBlock) => return Err(busy()),
             Err(fs::TryLockError::Error(source)) => return Err(failed("lock", &path)(source)),
         }
-        // The process that held the lock may have published or removed the file just now.
+        // The previous owner of the lock may have renamed or removed the file.
         let named = fs::symlink_metadata(&path);
         if !named.is_ok_and(|named| (named.dev(), named.ino()) == (facts.dev(), facts.ino())) {
             return Err(busy());
@@ -230,7 +220,7 @@ impl Part {
         Ok(Self { path, file, length })
     }
 
-    /// Throws everything away.
+    /// Discards everything received.
     fn restart(&mut self) -> Result<(), DownloadError> {
         self.file.set_len(0).map_err(failed("empty", &self.path))?;
         self.length = 0;
@@ -248,14 +238,14 @@ impl Part {
     }
 }
 
-/// One call of [`download_with`].
+/// One call of [`download`].
 struct Download<'a> {
     url: &'a str,
     published: &'a Published<'a>,
     progress: &'a mut dyn FnMut(u64),
     patience: &'a Patience,
     agent: Agent,
-    /// Whether this call received anything: then the network worked a moment ago.
+    /// Whether this call received anything, so the network worked.
     is_under_way: bool,
 }
 
@@ -359,8 +349,8 @@ impl Download<'_> {
     }
 
     /// Refuses a file of another length before anything of it is read.
-    fn check_length(&self, told: Option<u64>) -> Result<(), DownloadError> {
-        match told {
+    fn check_length(&self, stated: Option<u64>) -> Result<(), DownloadError> {
+        match stated {
             Some(found) if found != self.published.bytes => {
                 let (url, file) = self.names();
                 Err(DownloadError::Length { url, file, found, expected: self.published.bytes })
@@ -404,7 +394,7 @@ impl Download<'_> {
     }
 }
 
-/// What asks. A redirect from an encrypted address leads to encrypted ones only.
+/// The HTTP client. It follows redirects from an encrypted address to encrypted ones only.
 fn agent(url: &str, patience: &Patience) -> Agent {
     let config = Agent::config_builder()
         .https_only(url.to_ascii_lowercase().starts_with("https:"))
@@ -421,8 +411,7 @@ fn agent(url: &str, patience: &Patience) -> Agent {
     config.build().into()
 }
 
-/// Whether a request without an answer is worth repeating. A host that is not found or refuses is, if it was there
-/// before.
+/// Whether a request without an answer is repeated. Errors of a missing host are temporary only if it answered before.
 fn may_pass(error: &ureq::Error, is_under_way: bool) -> bool {
     match error {
         ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect)
@@ -438,7 +427,7 @@ fn number(headers: &HeaderMap, name: &header::HeaderName) -> Option<u64> {
     headers.get(name)?.to_str().ok()?.trim().parse().ok()
 }
 
-/// The first byte and the length of the whole file, if it is told, of `bytes FIRST-LAST/TOTAL`.
+/// The first byte, and the length of the whole file if given, of `bytes FIRST-LAST/TOTAL`.
 fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
     let said = headers.get(header::CONTENT_RANGE)?.to_str().ok()?;
     let (range, total) = said.trim().strip_prefix("bytes ")?.split_once('/')?;

@@ -17,7 +17,7 @@ use hlb_core::text::show;
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum DatasetError {
-    /// Nowhere to be found.
+    /// Not found on this machine.
     #[error("data set `{id}` is not on this machine; looked in {looked}")]
     Missing { id: String, looked: String, package: Option<String> },
     /// A file of it is missing.
@@ -32,14 +32,14 @@ pub enum DatasetError {
     /// Length or labels of a CIFAR file are wrong.
     #[error("data set `{id}`: {path} {source}")]
     Cifar { id: String, path: PathBuf, source: CifarError },
-    /// An image that is none.
+    /// A file that is not an image.
     #[error("data set `{id}`: {} {source}", show(&.path.to_string_lossy()))]
     Image { id: String, path: PathBuf, source: ImageError },
-    /// The bytes are others.
+    /// Wrong bytes.
     #[error("data set `{id}`: {} has SHA-256 {found}, expected {expected}", show(&.path.to_string_lossy()))]
     Digest { id: String, path: PathBuf, found: Sha256Hex, expected: Sha256Hex },
-    /// An unpacked folder that nobody listed the files of.
-    #[error("data set `{id}`: {folder} has no {list} beside it, so its files cannot be verified")]
+    /// An unpacked folder without the list of its files.
+    #[error("data set `{id}`: {folder} has no {list} next to it, so its files cannot be verified")]
     NoList { id: String, folder: PathBuf, list: String },
     /// The list of files.
     #[error("data set `{id}`: {source}")]
@@ -47,10 +47,10 @@ pub enum DatasetError {
     /// Files that are not those of the list.
     #[error("data set `{id}`: {folder} is not what was unpacked from the archive: {}", first_few(.differences))]
     Differs { id: String, folder: PathBuf, differences: Vec<Difference> },
-    /// The arrays are others than those known: a defect of this program, or images decoded differently.
+    /// Wrong arrays: a defect of this program, or a decoder that gives other pixels.
     #[error("data set `{id}`: the decoded arrays have SHA-256 {found}, expected {expected}")]
     Content { id: String, found: Sha256Hex, expected: Sha256Hex },
-    /// Images of many sizes that nobody resizes, or images of one size that somebody resizes.
+    /// Images of many sizes on a track that does not resize, or images of one size on a track that does.
     #[error("data set `{id}` does not fit the track: it {problem}")]
     Unfit { id: String, problem: String },
 }
@@ -67,7 +67,7 @@ fn first_few(differences: &[Difference]) -> String {
     text
 }
 
-/// What a damaged compressed file is to its reader.
+/// Errors that reading a damaged compressed file gives.
 const DAMAGE: [io::ErrorKind; 3] =
     [io::ErrorKind::InvalidData, io::ErrorKind::InvalidInput, io::ErrorKind::UnexpectedEof];
 

@@ -1,19 +1,20 @@
-//! Brings a data set to the user's data folder: from its publisher, from mirrors, or from what is already there. A folder
-//! takes its name only when everything in it is verified.
+//! Fetches a data set into the user's data folder: from its publisher, from mirrors, or from local files. A folder gets its
+//! name only when everything in it is verified.
+
+mod lock;
+mod prune;
 
 use std::fmt;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use tempfile::TempDir;
 
 use hlb_core::artifact::{ArtifactError, Sha256Hex, publish_dir, sha256_file};
-use hlb_core::clock;
 use crate::cifar;
-use crate::download::{DownloadError, Published, download};
+use crate::download::{DownloadError, Patience, Published, download};
 use crate::error::DatasetError;
 use crate::file_list::{FileList, ListError, list_name, place_of};
 use crate::manifest::{self, Archive, CifarSource, IdxSource, Manifest, ImageSource, Source};
@@ -22,6 +23,9 @@ use crate::store::{self, Folder};
 use crate::unpack::{Limits, UnpackError, Unpacked, unpack};
 use crate::watch::Watch;
 use hlb_core::hint::Hint;
+use lock::{FetchLock, lock_file};
+
+pub use prune::prune_downloads;
 
 /// Where to take a data set from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +59,7 @@ impl fmt::Display for Place {
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum FetchError {
-    /// Nobody confirms its digests.
+    /// No second source confirms its digests.
     #[error("data set `{id}`: no second source confirms the digest of its archive")]
     Unconfirmed { id: String },
     /// No publisher's address in the manifest.
@@ -64,10 +68,10 @@ pub enum FetchError {
     /// No answer, or not the file.
     #[error(transparent)]
     Download(#[from] DownloadError),
-    /// Another archive, and a known one.
+    /// Another, known archive.
     #[error("{place} is not the archive of `{id}`: {is}")]
     Mistaken { place: String, id: String, is: String },
-    /// Another archive that nobody knows.
+    /// Another, unknown archive.
     #[error("{path} has SHA-256 {found}, the publisher's {file} has {expected}")]
     Digest { path: PathBuf, file: String, found: Sha256Hex, expected: Sha256Hex },
     /// The archive holds what it should not.
@@ -124,17 +128,17 @@ pub struct Fetch<'a> {
     pub manifest: &'a Manifest,
     /// Where it may be, in the order to try; empty for the publisher's address.
     pub places: &'a [Place],
-    /// Take an archive whose digest nobody confirms.
+    /// Accept an archive whose digest no second source confirms.
     pub accept_unconfirmed: bool,
     /// Folder of the user's data sets; a folder named after this one comes to lie in it.
     pub into: &'a Path,
-    /// Told how far it is.
+    /// Receives progress and notes.
     pub watch: &'a dyn Watch,
 }
 
 impl Fetch<'_> {
-    /// Brings the data set, unless it is there already, and returns its folder. A folder of that name whose files are not
-    /// the right ones is moved aside, never deleted. One process brings a data set at a time; a second one waits.
+    /// Fetches the data set unless it is there, and returns its folder. A folder of that name with wrong files is moved
+    /// aside, not deleted. Only one process fetches a data set at a time; others wait.
     pub fn run(&self) -> Result<PathBuf, FetchError> {
         let target = self.into.join(self.manifest.id.as_str());
         if self.is_there(&target) {
@@ -151,7 +155,7 @@ impl Fetch<'_> {
         let staging = self.staged_from_any()?;
         self.move_aside(&target)?;
         publish_dir(staging.path(), &target)?;
-        // The folder now has another name; nothing is left to be removed.
+        // The folder was renamed, so its removal is switched off.
         let _ = staging.keep();
         self.forget_downloads();
         Ok(target)
@@ -167,7 +171,7 @@ impl Fetch<'_> {
         FetchLock::wait(&path, &waits).map_err(io_at(&path))
     }
 
-    /// The data set from the first place that has it, verified; the last error is the one that counts.
+    /// The data set from the first place that has it, verified; otherwise the last error.
     fn staged_from_any(&self) -> Result<TempDir, FetchError> {
         let own: Vec<Place> = self.publisher().into_iter().collect();
         let places = if self.places.is_empty() { &own[..] } else { self.places };
@@ -216,7 +220,7 @@ impl Fetch<'_> {
         }
     }
 
-    /// Where a broken download waits to be resumed.
+    /// Folder of downloads that can be resumed.
     fn downloads(&self) -> PathBuf {
         self.into.join(format!(".{}.downloads", self.manifest.id))
     }
@@ -260,7 +264,7 @@ impl Fetch<'_> {
         })
     }
 
-    /// Verified where they lie, so that an error names the user's file.
+    /// Verified in place, so that an error names the user's file.
     fn copy_idx(&self, source: &IdxSource, folder: &Path, staging: &Path) -> Result<(), FetchError> {
         let files: Vec<Option<PathBuf>> = source.files.iter().map(|file| store::idx_file(folder, file)).collect();
         if let Some((missing, _)) = source.files.iter().zip(&files).find(|(_, found)| found.is_none()) {
@@ -271,17 +275,17 @@ impl Fetch<'_> {
         files.iter().flatten().try_for_each(|path| copy(path, &staging.join(path.file_name().unwrap_or_default())))
     }
 
-    /// Downloads next to the staging folder, where a broken download outlives this process.
+    /// Downloads to a folder that stays if this process ends, so that the download can be resumed.
     fn downloaded(&self, url: &str, published: &Published) -> Result<PathBuf, FetchError> {
         let waiting = self.downloads();
         fs::create_dir_all(&waiting).map_err(io_at(&waiting))?;
         let path = waiting.join(published.file);
         let mut progress = |bytes| self.watch.progress(published.file, bytes, published.bytes);
-        download(url, published, &path, &mut progress).map_err(|error| self.recognized(error, url))?;
-        Ok(path)
+        let outcome = download(url, published, &path, &mut progress, &Patience::default());
+        outcome.map(|()| path).map_err(|error| self.recognized(error, url))
     }
 
-    /// Says what a wrong download is, if it is known.
+    /// Names a wrong download if it is a known archive.
     fn recognized(&self, error: DownloadError, url: &str) -> FetchError {
         let is = match &error {
             DownloadError::Length { found, .. } => {
@@ -311,7 +315,7 @@ impl Fetch<'_> {
         self.unpack(&archive, staging, &wanted, least).map(|_| ())
     }
 
-    /// Verified where they lie, so that an error names the user's file.
+    /// Verified in place, so that an error names the user's file.
     fn copy_cifar(&self, source: &CifarSource, folder: &Path, staging: &Path) -> Result<(), FetchError> {
         let has = |name: &str| store::cifar_file(folder, &source.root, name);
         if source.files().any(|file| has(&file.name).is_none()) {
@@ -414,59 +418,7 @@ struct Least {
     total_bytes: u64,
 }
 
-/// A process that brings a data set holds a lock on this file.
-fn lock_file(data: &Path, id: &str) -> PathBuf {
-    data.join(format!(".{id}.lock"))
-}
-
-/// Whether another process brings a data set at this moment.
-fn is_being_fetched(data: &Path, id: &str) -> bool {
-    File::open(lock_file(data, id)).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
-}
-
-/// Held while a data set is brought; the file is gone afterwards. A file system without locks has none.
-struct FetchLock {
-    file: File,
-    path: PathBuf,
-}
-
-impl FetchLock {
-    /// Locks the file, once whoever holds it has let go; `waits` is told if that takes waiting.
-    fn wait(path: &Path, waits: &dyn Fn()) -> io::Result<Self> {
-        loop {
-            let file = File::options().create(true).append(true).open(path)?;
-            if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
-                waits();
-                file.lock()?;
-            }
-            let held = Self { file, path: path.to_owned() };
-            if held.has_its_name() {
-                return Ok(held);
-            }
-            // Whoever held it has removed it; the lock on a file without a name keeps nobody out.
-            held.let_go();
-        }
-    }
-
-    /// Ends without removing the file, which is another's.
-    fn let_go(mut self) {
-        self.path = PathBuf::new();
-    }
-
-    fn has_its_name(&self) -> bool {
-        let (named, held) = (fs::metadata(&self.path), self.file.metadata());
-        named.is_ok_and(|named| held.is_ok_and(|held| (named.dev(), named.ino()) == (held.dev(), held.ino())))
-    }
-}
-
-impl Drop for FetchLock {
-    fn drop(&mut self) {
-        // Before the lock ends with the file; whoever waits for it looks whether the file still has its name.
-        let _ = fs::remove_file(&self.path);
-    }
-}
-
-/// A folder that has no archive in it.
+/// A folder without the archive in it.
 fn unpacked_at<'a>(place: &'a Place, archive: &Archive) -> Option<&'a Path> {
     match place {
         Place::Path(path) if path.is_dir() && !path.join(&archive.file).is_file() => Some(path),
@@ -481,7 +433,7 @@ fn not_there(folder: &Path, archive: &Archive, root: &str) -> FetchError {
     }
 }
 
-/// Copies into a staging folder of ours; nobody relies on the copy before the folder is verified and published.
+/// Copies into a staging folder, which is verified before it is published.
 fn copy(from: &Path, to: &Path) -> Result<(), FetchError> {
     if let Some(folder) = to.parent() {
         fs::create_dir_all(folder).map_err(io_at(folder))?;
@@ -489,7 +441,7 @@ fn copy(from: &Path, to: &Path) -> Result<(), FetchError> {
     fs::copy(from, to).map(|_| ()).map_err(io_at(from))
 }
 
-/// What an archive is that is not the one wanted: one that this data set is mistaken for, or another data set's.
+/// Describes a wrong archive: one that is easily mistaken for this one, or another data set's.
 fn identify(manifest: &Manifest, is_it: impl Fn(u64, Sha256Hex) -> bool) -> Option<String> {
     let mistaken = manifest.archive().into_iter().flat_map(|archive| &archive.mistaken_for);
     if let Some(known) = mistaken.into_iter().find(|other| is_it(other.bytes, other.sha256)) {
@@ -498,37 +450,4 @@ fn identify(manifest: &Manifest, is_it: impl Fn(u64, Sha256Hex) -> bool) -> Opti
     let all = manifest::all();
     let found = all.iter().find(|other| other.archive().is_some_and(|archive| is_it(archive.bytes, archive.sha256)))?;
     Some(format!("this is the archive of `{}`", found.id))
-}
-
-/// Removes broken downloads, of one data set or of all, unless a process is at them, and what a killed process left half unpacked an hour ago or more; the
-/// bytes that became free.
-pub fn prune_downloads(data: &Path, id: Option<&str>) -> io::Result<u64> {
-    let mut freed = 0;
-    for item in fs::read_dir(data).into_iter().flatten() {
-        let item = item?;
-        let name = item.file_name().to_string_lossy().into_owned();
-        let download = name.strip_prefix('.').and_then(|name| name.strip_suffix(".downloads"));
-        let staging = id.is_none() && name.starts_with(".staging-") && is_old(&item.path());
-        let chosen = |of: &str| id.is_none_or(|id| id == of) && !is_being_fetched(data, of);
-        if staging || download.is_some_and(chosen) {
-            freed += size_of(&item.path())?;
-            fs::remove_dir_all(item.path())?;
-        }
-    }
-    Ok(freed)
-}
-
-/// Whether nobody wrote to the folder for an hour.
-fn is_old(folder: &Path) -> bool {
-    let now = std::time::SystemTime::from(clock::calendar());
-    let changed = fs::metadata(folder).and_then(|facts| facts.modified());
-    changed.is_ok_and(|changed| now.duration_since(changed).is_ok_and(|age| age.as_secs() > 3600))
-}
-
-fn size_of(path: &Path) -> io::Result<u64> {
-    let facts = fs::symlink_metadata(path)?;
-    if !facts.is_dir() {
-        return Ok(facts.len());
-    }
-    fs::read_dir(path)?.map(|item| size_of(&item?.path())).sum()
 }

@@ -60,7 +60,7 @@ pub(crate) struct ListedFile {
     pub label: u8,
 }
 
-/// The list: training images first, then by label, then by name, whatever the order in the archive.
+/// The list: training images first, then by label, then by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FileList {
     header: Header,
@@ -78,7 +78,7 @@ pub enum Difference {
     /// Other bytes.
     Altered { path: String },
     /// A listed image in the folder of another split or class.
-    Mislabelled { path: String, belongs: String },
+    Mislabeled { path: String, belongs: String },
 }
 
 impl fmt::Display for Difference {
@@ -87,8 +87,8 @@ impl fmt::Display for Difference {
             Self::Missing { path } => write!(formatter, "`{}` is missing", show(path)),
             Self::Extra { path } => write!(formatter, "`{}` does not belong to it", show(path)),
             Self::Altered { path } => write!(formatter, "`{}` has other bytes", show(path)),
-            Self::Mislabelled { path, belongs } => {
-                write!(formatter, "`{}` is mislabelled: it is `{}`", show(path), show(belongs))
+            Self::Mislabeled { path, belongs } => {
+                write!(formatter, "`{}` is mislabeled: it is `{}`", show(path), show(belongs))
             }
         }
     }
@@ -113,7 +113,7 @@ pub enum ListError {
     Count { folder: String, found: usize, expected: u32 },
 }
 
-/// What a path in the archive is an image of: `root/split/class/name.extension`, and no hidden file.
+/// Split and label of an image by its path in the archive: `root/split/class/name.extension`, and no hidden file.
 pub(super) fn place_of(source: &ImageSource, path: &str) -> Option<(Split, u8)> {
     let parts: Vec<&str> = path.split('/').collect();
     let [root, split, folder, name] = parts[..] else { return None };
@@ -217,14 +217,14 @@ fn difference(path: &str, known: Option<&ListedFile>, listed: bool, source: &Ima
     let path = path.to_owned();
     match known {
         Some(file) if place_of(source, &path) != Some((file.split, file.label)) => {
-            Difference::Mislabelled { path, belongs: file.path.clone() }
+            Difference::Mislabeled { path, belongs: file.path.clone() }
         }
         _ if listed => Difference::Altered { path },
         _ => Difference::Extra { path },
     }
 }
 
-/// `None` for what is no regular file, a link included.
+/// `None` for anything but a regular file; links are not followed.
 fn digest_of(path: &Path) -> Option<Sha256Hex> {
     let regular = fs::symlink_metadata(path).is_ok_and(|facts| facts.is_file());
     if regular { sha256_file(path).ok() } else { None }

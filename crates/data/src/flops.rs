@@ -2,8 +2,8 @@
 //!
 //! A multiplication and the addition that follows it are two operations. Whole windows of convolutions count, those over
 //! the zero padding too, as is usual in the literature; normalization, activation and pooling do not, for they are under
-//! a hundredth of the whole. [`least_training_flop_of_epochs`] must never be more than an honest run needs, since results
-//! are rejected by it.
+//! a hundredth of the whole. [`least_training_flop_of_epochs`] must be a lower bound for every valid run, since
+//! results below it are rejected.
 
 use std::collections::BTreeMap;
 
@@ -114,7 +114,7 @@ impl Map {
     }
 
     /// After the stem.
-    fn behind(self, stem: Stem) -> Self {
+    fn after(self, stem: Stem) -> Self {
         // The only layer without padding is the whitening; no side is over 2^32 pixels.
         let lost = u64::from(stem.lost_pixels());
         Self { rows: self.rows.saturating_sub(lost), columns: self.columns.saturating_sub(lost) }
@@ -162,7 +162,7 @@ impl Layer {
 
 /// All layers, for images of one size.
 fn layers(recipe: &Recipe, shapes: ArrayShapes, image: Map) -> Vec<Layer> {
-    let mut map = image.behind(recipe.stem);
+    let mut map = image.after(recipe.stem);
     let mut width = u64::from(recipe.stem.width());
     let mut layers = stem_layers(recipe.stem, shapes.channels.into(), map);
     for output in recipe.blocks.widths.iter().copied().map(u64::from) {
@@ -189,7 +189,7 @@ fn stem_layers(stem: Stem, channels: u64, map: Map) -> Vec<Layer> {
     layers
 }
 
-/// Numbers of a patch, and channels behind the whitening.
+/// Values of a patch, and channels after the whitening.
 fn whitened(whiten: Whiten, channels: u64) -> (u64, u64) {
     let patch = channels * u64::from(whiten.kernel) * u64::from(whiten.kernel);
     (patch, if whiten.sign_pairs { 2 * patch } else { patch })
@@ -236,7 +236,7 @@ mod tests {
         assert!((found - published).abs() <= tolerance, "{found} is not {published}");
     }
 
-    /// Each layer of the reference at a 32x32 crop, in millions of operations; worked out by hand from the shapes.
+    /// Each layer of the reference at a 32x32 crop, in millions of operations; computed by hand from the shapes.
     #[test]
     fn every_layer_of_the_reference_is_counted() {
         let crop = Map { rows: 32, columns: 32 };

@@ -5,51 +5,23 @@ use crate::arrays::ArrayShapes;
 /// A file that is not the IDX file it should be.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum IdxError {
     /// Shorter than its header.
     #[error("is {length} bytes long, too short for an IDX header")]
-    NoHeader {
-        /// Length in bytes.
-        length: usize,
-    },
+    NoHeader { length: usize },
     /// Not the magic number of images or labels.
     #[error("begins with the number {found:#010x}, an IDX file of {kind} begins with {expected:#010x}")]
-    Magic {
-        /// `images` or `labels`.
-        kind: &'static str,
-        /// Found.
-        found: u32,
-        /// Expected.
-        expected: u32,
-    },
+    Magic { kind: &'static str, found: u32, expected: u32 },
     /// A count in the header is not the data set's.
     #[error("says it holds {found} {what}, this data set has {expected}")]
-    Count {
-        /// Items, rows or columns.
-        what: &'static str,
-        /// Found.
-        found: u32,
-        /// Expected.
-        expected: u32,
-    },
+    Count { what: &'static str, found: u32, expected: u32 },
     /// Body shorter or longer than its header says.
     #[error("is {found} bytes long, its header asks for {expected}")]
-    Length {
-        /// Found.
-        found: usize,
-        /// Expected.
-        expected: usize,
-    },
-    /// A label that is no class.
+    Length { found: usize, expected: usize },
+    /// A label without a class; items are counted from 0.
     #[error("has the label {label} at item {item}; labels go to {most}")]
-    Label {
-        /// The label.
-        label: u8,
-        /// Item, from 0.
-        item: usize,
-        /// Largest label.
-        most: u32,
-    },
+    Label { label: u8, item: usize, most: u32 },
 }
 
 const IMAGES: u32 = 0x0803;

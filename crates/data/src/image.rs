@@ -1,9 +1,9 @@
-//! Images as Pillow's `Image.open(file).convert("RGB")` gives them: JPEG and PNG, told apart by their first bytes
-//! and never by a name.
+//! Images as Pillow's `Image.open(file).convert("RGB")` gives them: JPEG and PNG, recognized by their
+//! first bytes and not by name.
 //!
-//! What Pillow refuses is refused here, and what it repairs is repaired the same way: the JPEGs are decoded by the same
-//! library from the same input handed over in the same pieces. Descriptions change nothing: orientation, profiles and
-//! transparency are dropped. Nothing in here knows files; a caller that reads one names it in its own error.
+//! What Pillow refuses is refused here, and what it repairs is repaired the same way: JPEGs are decoded by the same
+//! library from the same input in the same pieces. Orientation, color profiles and transparency are ignored. Callers name
+//! the file in their own errors.
 
 use hlb_core::hint::Hint;
 
@@ -13,18 +13,18 @@ mod png;
 
 /// What shapes the decoded and resized pixels, for the digests of caches and for results.
 ///
-/// Whoever changes a byte of what [`decode`] or the resizer gives changes this too.
+/// It has to change with any byte that [`decode`] or the resizer gives.
 pub(super) const DECODER: &str = "mozjpeg-sys 2.2.3, png 1, fast_image_resize 6.1 in the order of Pillow 13";
 
-/// Most pixels of an image: a bomb of a few bytes that says it is larger fills no memory.
+/// Most pixels of an image, since a file of a few bytes may state any size.
 pub const MOST_PIXELS: u64 = 64_000_000;
 
-/// Bytes of a pixel of a [`Image`].
+/// Bytes of a pixel of a [`DecodedImage`].
 const PIXEL: usize = 4;
 
 /// A decoded image: rows from the top, columns from the left.
 ///
-/// A pixel is kept as Pillow keeps it, in four bytes: red, green, blue and 255. Vectors like that better than three.
+/// A pixel has four bytes as in Pillow (red, green, blue and 255), which suits vector instructions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecodedImage {
     width: u32,
@@ -70,54 +70,38 @@ impl DecodedImage {
         &self.pixels
     }
 
-    /// The memory, for another image.
+    /// The memory, to be reused.
     pub(super) fn into_spare(self) -> Vec<u8> {
         self.pixels
     }
 }
 
-/// Why bytes are no image. The messages follow the name of a file.
+/// Why bytes are not an accepted image. The messages follow the name of a file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ImageError {
     /// No bytes at all.
     #[error("is empty")]
     Empty,
     /// An image of a format that is not read.
     #[error("is an image in the format {format}; only JPEG and PNG are read")]
-    Format {
-        /// The format.
-        format: &'static str,
-    },
+    Format { format: &'static str },
     /// Not the first bytes of any image.
     #[error("is neither a JPEG nor a PNG image")]
     Unknown,
     /// The bytes end before the image does.
     #[error("is truncated: its {length} bytes end before the image does")]
-    Truncated {
-        /// Length in bytes.
-        length: usize,
-    },
-    /// A header that cannot be followed.
+    Truncated { length: usize },
+    /// A header that breaks a rule.
     #[error("has a header that cannot be read: {why}")]
-    Header {
-        /// The rule it breaks.
-        why: &'static str,
-    },
-    /// The decoder gave up.
+    Header { why: &'static str },
+    /// The decoder failed.
     #[error("cannot be decoded: {message}")]
-    Damaged {
-        /// What the decoder said, fit to be shown.
-        message: String,
-    },
+    Damaged { message: String },
     /// More pixels than [`MOST_PIXELS`].
     #[error("says it is {width} x {height} pixels large; at most {most} pixels are decoded", most = MOST_PIXELS)]
-    TooLarge {
-        /// Columns.
-        width: u32,
-        /// Rows.
-        height: u32,
-    },
+    TooLarge { width: u32, height: u32 },
 }
 
 impl Hint for ImageError {
@@ -133,7 +117,7 @@ impl Hint for ImageError {
 
 /// The image in the bytes of a file.
 ///
-/// At most [`MOST_PIXELS`] pixels are decoded, and the memory needed is bounded by them whatever the bytes say.
+/// At most [`MOST_PIXELS`] pixels are decoded, which bounds the memory needed.
 pub fn decode(bytes: &[u8]) -> Result<DecodedImage, ImageError> {
     decode_with(bytes, Vec::new())
 }
@@ -161,7 +145,7 @@ fn other_format(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// The number of bytes of a [`Image`]'s pixels, unless it has too many pixels or none.
+/// Bytes of a [`DecodedImage`]'s pixels; an error for too many or none.
 fn room(width: u32, height: u32) -> Result<usize, ImageError> {
     let pixels = u64::from(width) * u64::from(height);
     if pixels > MOST_PIXELS {

@@ -29,7 +29,7 @@ mod watch;
 pub use cache::{Held, cache_folder, held, prune};
 pub use cifar::{CifarError, decode as decode_cifar};
 pub use decode_all::decode_all;
-pub use download::{DownloadError, Patience, Published, download, download_with};
+pub use download::{DownloadError, Patience, Published, download};
 pub use duplicates::{Duplicates, count_duplicates};
 pub use error::DatasetError;
 pub use fetch::{Fetch, FetchError, Place, prune_downloads};
@@ -46,7 +46,7 @@ pub use watch::Watch;
 use crate::arrays::Arrays;
 use hlb_core::artifact::{Sha256Hex, sha256_hex};
 
-/// SHA-256 over the decoded arrays: what was trained on, whatever files it came from.
+/// SHA-256 over the decoded arrays, which identifies what was trained on independently of the files.
 pub(crate) fn content_digest(arrays: &Arrays) -> Sha256Hex {
     sha256_hex(arrays.bytes())
 }

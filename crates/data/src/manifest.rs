@@ -1,6 +1,8 @@
 //! Manifests: what a data set is, to the byte. They ship as YAML in `datasets/`, compiled into the program; a user may
 //! bring one for a data set of their own, whose results are then marked and never ranked.
 
+mod check;
+
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -219,6 +221,7 @@ pub struct UnknownDataset {
 /// A manifest that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ManifestError {
     /// The file cannot be read.
     #[error(transparent)]
@@ -228,14 +231,7 @@ pub enum ManifestError {
     Yaml(#[from] YamlError),
     /// Keys that contradict each other, or a value out of range.
     #[error("{}: `{key}` {problem}", show(.name))]
-    Wrong {
-        /// File.
-        name: String,
-        /// Key.
-        key: &'static str,
-        /// What is wrong with it.
-        problem: String,
-    },
+    Wrong { name: String, key: &'static str, problem: String },
 }
 
 impl Hint for UnknownDataset {}
@@ -306,7 +302,7 @@ impl Manifest {
         Self::own(&yaml::read(path, VARIANT_CAP)?, &path.display().to_string())
     }
 
-    /// A user's own manifest from its bytes. It cannot pass for a published data set.
+    /// A user's own manifest from its bytes; it cannot have the id of a published data set.
     pub fn own(bytes: &[u8], name: &str) -> Result<Self, ManifestError> {
         let manifest = Self::parse(bytes, name)?;
         if is_shipped(manifest.id.as_str()) {
@@ -338,7 +334,7 @@ impl Manifest {
         sha256_hex(self.text.as_bytes())
     }
 
-    /// Shapes of the arrays; `None` where images have to be resized and nobody says how, or the other way round.
+    /// Shapes of the arrays; `None` if images need a resize that is not given, or the other way round.
     pub fn shapes(&self, resize: Option<Resize>) -> Option<ArrayShapes> {
         let size = match (self.size, resize) {
             (Some(size), None) => size,
@@ -355,7 +351,7 @@ impl Manifest {
         })
     }
 
-    /// What the arrays are known to hold once they are resized so.
+    /// The known content of the arrays with this resize.
     pub fn content(&self, resize: Option<Resize>) -> Option<&KnownContent> {
         self.contents.iter().find(|content| content.resize == resize)
     }
@@ -373,149 +369,13 @@ impl Manifest {
     pub fn is_confirmed(&self) -> bool {
         self.archive().is_none_or(|archive| archive.confirmed)
     }
-
-    /// Refuses what would lead outside a folder, or cannot be one data set.
-    fn check(&self) -> Result<(), (&'static str, String)> {
-        in_range("train", self.train, 1, 10_000_000)?;
-        in_range("evaluation", self.evaluation, 1, 10_000_000)?;
-        in_range("classes", count(&self.classes), 2, 256)?;
-        self.check_memory()?;
-        let is_images = matches!(self.source, Source::Images(_));
-        match self.size {
-            Some(_) if is_images => return wrong("size", "is given, but images come in many sizes"),
-            None if !is_images => return wrong("size", "is missing"),
-            Some(size) => size.check()?,
-            None => {}
-        }
-        match &self.source {
-            Source::BuiltIn if self.id.as_str() == "shapes" => Ok(()),
-            Source::BuiltIn => wrong("source.kind", "is built_in, which only `shapes` is"),
-            Source::Idx(source) => source.check(),
-            Source::Cifar(source) => source.check(self),
-            Source::Images(source) => source.check(self),
-        }
-    }
-}
-
-impl Manifest {
-    /// Arrays that no machine has the memory for are a slip of the pen, or a trap.
-    fn check_memory(&self) -> Result<(), (&'static str, String)> {
-        const MOST: u64 = 64 << 30;
-        let Some(ImageShape { height, width, channels }) = self.size else { return Ok(()) };
-        let image = u64::from(height) * u64::from(width) * u64::from(channels);
-        let bytes = (u64::from(self.train) + u64::from(self.evaluation)).saturating_mul(image);
-        if bytes <= MOST { Ok(()) } else { wrong("size", "makes arrays of more than 64 GiB of all these images") }
-    }
-}
-
-impl ImageShape {
-    fn check(self) -> Result<(), (&'static str, String)> {
-        in_range("size.height", self.height, 1, 1024)?;
-        in_range("size.width", self.width, 1, 1024)?;
-        if matches!(self.channels, 1 | 3) { Ok(()) } else { wrong("size.channels", "has to be 1 or 3") }
-    }
-}
-
-impl IdxSource {
-    fn check(&self) -> Result<(), (&'static str, String)> {
-        if self.files.len() != 4 {
-            return wrong("source.files", "has to list four files");
-        }
-        address("source.base_url", &self.base_url)?;
-        self.files.iter().try_for_each(|file| plain("source.files", &file.name))
-    }
 }
 
 impl CifarSource {
-    fn check(&self, manifest: &Manifest) -> Result<(), (&'static str, String)> {
-        self.archive.check()?;
-        plain("source.root", &self.root)?;
-        self.files().try_for_each(|file| plain("source.train", &file.name))?;
-        if manifest.size != Some(ImageShape { height: 32, width: 32, channels: 3 }) {
-            return wrong("size", "has to be 32 x 32 x 3 in this format");
-        }
-        let records = |files: &[CifarFile]| files.iter().map(|file| u64::from(file.records)).sum::<u64>();
-        adds_up("source.train", records(&self.train), manifest.train)?;
-        adds_up("source.evaluation", records(&self.evaluation), manifest.evaluation)
-    }
-
     /// All files, training first.
     pub fn files(&self) -> impl Iterator<Item = &CifarFile> {
         self.train.iter().chain(&self.evaluation)
     }
-}
-
-impl ImageSource {
-    fn check(&self, manifest: &Manifest) -> Result<(), (&'static str, String)> {
-        self.archive.check()?;
-        for (key, name) in
-            [("source.root", &self.root), ("source.train", &self.train), ("source.evaluation", &self.evaluation)]
-        {
-            plain(key, name)?;
-        }
-        if self.train == self.evaluation {
-            return wrong("source.evaluation", "is the folder of the training split");
-        }
-        if self.folders.len() != manifest.classes.len() {
-            return wrong("source.folders", "has to list a folder for each class");
-        }
-        self.folders.iter().try_for_each(|folder| plain("source.folders", &folder.name))?;
-        let sum = |of: fn(&ClassFolder) -> u32| self.folders.iter().map(|folder| u64::from(of(folder))).sum::<u64>();
-        adds_up("source.folders", sum(|folder| folder.train), manifest.train)?;
-        adds_up("source.folders", sum(|folder| folder.evaluation), manifest.evaluation)
-    }
-}
-
-impl Archive {
-    fn check(&self) -> Result<(), (&'static str, String)> {
-        plain("source.archive.file", &self.file)?;
-        if self.bytes == 0 {
-            return wrong("source.archive.bytes", "is 0");
-        }
-        self.url.iter().try_for_each(|url| address("source.archive.url", url))
-    }
-}
-
-fn wrong<T>(key: &'static str, problem: &str) -> Result<T, (&'static str, String)> {
-    Err((key, problem.to_owned()))
-}
-
-fn count<T>(items: &[T]) -> u32 {
-    u32::try_from(items.len()).unwrap_or(u32::MAX)
-}
-
-fn in_range(key: &'static str, value: u32, least: u32, most: u32) -> Result<(), (&'static str, String)> {
-    if (least..=most).contains(&value) {
-        return Ok(());
-    }
-    Err((key, format!("counts {value}, has to be {least} to {most}")))
-}
-
-fn adds_up(key: &'static str, sum: u64, stated: u32) -> Result<(), (&'static str, String)> {
-    if sum == u64::from(stated) {
-        return Ok(());
-    }
-    Err((key, format!("adds up to {sum} images, the split has {stated}")))
-}
-
-/// A name that is one step of a path and nothing else.
-fn plain(key: &'static str, name: &str) -> Result<(), (&'static str, String)> {
-    let fit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    let good = (1..=100).contains(&name.len()) && name.bytes().all(fit) && !name.starts_with('.');
-    if good {
-        return Ok(());
-    }
-    Err((
-        key,
-        format!("holds the name `{}`; letters, digits, `-`, `_` and `.` make one, and no dot at its start", show(name)),
-    ))
-}
-
-fn address(key: &'static str, url: &str) -> Result<(), (&'static str, String)> {
-    if ["http://", "https://"].iter().any(|scheme| url.starts_with(scheme)) {
-        return Ok(());
-    }
-    Err((key, format!("is `{}`, has to begin with https:// or http://", show(url))))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! From verified files to the arrays that are trained on. Nothing unverified ever leaves this module.
+//! From verified files to the arrays that are trained on.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -30,14 +30,14 @@ pub struct Prepared {
     pub arrays: Arrays,
     /// SHA-256 over the arrays.
     pub content_sha256: Sha256Hex,
-    /// Copies among the images.
+    /// Exact duplicates among the images.
     pub duplicates: Duplicates,
-    /// What decoded and resized the images; `None` where nothing had to.
+    /// Decoder and resizer of the images; `None` without either.
     pub decoder: Option<&'static str>,
 }
 
-/// Prepares the arrays of a data set. Images come out of the cache if they are there; all else is read, verified and
-/// decoded every time, since that takes no longer. `given` is the user's folder for the files, if there is one.
+/// Prepares the arrays of a data set. Images come from the cache if possible; other formats are read, verified and
+/// decoded every time, which takes no longer. `given` is the user's folder for the files, if there is one.
 pub fn prepare(
     manifest: &Manifest,
     resize: Option<Resize>,
@@ -59,12 +59,12 @@ pub fn prepare(
 }
 
 fn shapes_of(manifest: &Manifest, resize: Option<Resize>) -> Result<ArrayShapes, DatasetError> {
-    let problem = if resize.is_some() { "has images of one size already" } else { "has images that nobody resizes" };
+    let problem = if resize.is_some() { "has images of one size already" } else { "has images that are not resized" };
     let unfit = || DatasetError::Unfit { id: manifest.id.to_string(), problem: problem.to_owned() };
     manifest.shapes(resize).ok_or_else(unfit)
 }
 
-/// Digest and copies; those of published content need not be counted again.
+/// With digest and duplicates; those of published content are known.
 fn of_arrays(manifest: &Manifest, resize: Option<Resize>, arrays: Arrays) -> Stored {
     let sha256 = content_digest(&arrays);
     let known = manifest.content(resize).filter(|known| known.sha256 == sha256 && manifest.is_published());
@@ -105,7 +105,7 @@ fn read_idx(
     Ok(source.files.iter().enumerate().map(part).collect::<Result<Vec<_>, _>>()?.concat())
 }
 
-/// One file: header and counts first, since they say more than a digest, then the digest of every byte.
+/// One file: first its header and counts, whose errors explain more, then its digest.
 fn read_idx_file(
     manifest: &Manifest,
     shapes: ArrayShapes,
@@ -119,18 +119,18 @@ fn read_idx_file(
         let name = if file.sha256.is_some() { format!("{}` or `{compressed}", file.name) } else { compressed.clone() };
         DatasetError::NoFile { id: id(), name, folder: folder.to_owned() }
     })?;
-    let failed = |source| DatasetError::Read { id: id(), path: path.clone(), source };
-    let bytes = inflated(&path, idx::file_bytes(part, shapes)).map_err(failed)?;
-    let body = idx::decode(&bytes, part, shapes).map_err(|source| DatasetError::Idx {
-        id: id(),
-        path: path.clone(),
-        source,
-    })?;
+    let bytes = inflated(&path, idx::file_bytes(part, shapes)).map_err(unreadable(manifest, &path))?;
+    let damaged = |source| DatasetError::Idx { id: id(), path: path.clone(), source };
+    let body = idx::decode(&bytes, part, shapes).map_err(damaged)?;
     let (found, expected) = match file.sha256 {
         Some(expected) => (sha256_hex(&bytes), expected),
-        None => (sha256_hex(&fs::read(&path).map_err(failed)?), file.compressed_sha256),
+        None => (sha256_hex(&fs::read(&path).map_err(unreadable(manifest, &path))?), file.compressed_sha256),
     };
     same(found, expected, manifest, path).map(|()| body)
+}
+
+fn unreadable<'a>(manifest: &'a Manifest, path: &'a Path) -> impl FnOnce(io::Error) -> DatasetError + use<'a> {
+    |source| DatasetError::Read { id: manifest.id.to_string(), path: path.to_owned(), source }
 }
 
 fn same(found: Sha256Hex, expected: Sha256Hex, manifest: &Manifest, path: PathBuf) -> Result<(), DatasetError> {
@@ -150,7 +150,7 @@ fn plain(path: &Path, expected: u64) -> io::Result<Vec<u8>> {
     capped(File::open(path)?, expected)
 }
 
-/// Never more than one byte over what it should be, so that a bomb fills no memory.
+/// Reads at most one byte over `expected`, since a small compressed file may decompress to any size.
 fn capped(reader: impl io::Read, expected: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     reader.take(expected.saturating_add(1)).read_to_end(&mut bytes)?;
@@ -182,17 +182,10 @@ fn read_cifar_file(
         name: file.name.clone(),
         folder: folder.to_owned(),
     })?;
-    let bytes = plain(&path, cifar::file_bytes(file.records)).map_err(|source| DatasetError::Read {
-        id: id(),
-        path: path.clone(),
-        source,
-    })?;
+    let bytes = plain(&path, cifar::file_bytes(file.records)).map_err(unreadable(manifest, &path))?;
     let classes = u32::try_from(manifest.classes.len()).unwrap_or(u32::MAX);
-    let decoded = cifar::decode(&bytes, file.records, classes).map_err(|source| DatasetError::Cifar {
-        id: id(),
-        path: path.clone(),
-        source,
-    })?;
+    let damaged = |source| DatasetError::Cifar { id: id(), path: path.clone(), source };
+    let decoded = cifar::decode(&bytes, file.records, classes).map_err(damaged)?;
     same(sha256_hex(&bytes), file.sha256, manifest, path).map(|()| decoded)
 }
 
@@ -211,17 +204,13 @@ pub(super) fn list_of(manifest: &Manifest, source: &ImageSource, folder: &Path) 
 }
 
 fn verify_images(manifest: &Manifest, source: &ImageSource, folder: &Path) -> Result<(), DatasetError> {
-    let id = || manifest.id.to_string();
     let list = list_of(manifest, source, folder)?;
-    let differences = list.differences(folder, source).map_err(|error| DatasetError::Read {
-        id: id(),
-        path: folder.join(&source.root),
-        source: error,
-    })?;
+    let root = folder.join(&source.root);
+    let differences = list.differences(folder, source).map_err(unreadable(manifest, &root))?;
     if differences.is_empty() {
         return Ok(());
     }
-    Err(DatasetError::Differs { id: id(), folder: folder.join(&source.root), differences })
+    Err(DatasetError::Differs { id: manifest.id.to_string(), folder: root, differences })
 }
 
 /// Images from the cache, else decoded and put there.
@@ -263,11 +252,7 @@ fn decode(
     let path_of = |file: &ListedFile| folder.join(&file.path);
     let read = |file: &ListedFile| {
         let path = path_of(file);
-        let bytes = plain(&path, file.bytes).map_err(|error| DatasetError::Read {
-            id: manifest.id.to_string(),
-            path: path.clone(),
-            source: error,
-        })?;
+        let bytes = plain(&path, file.bytes).map_err(unreadable(manifest, &path))?;
         same(sha256_hex(&bytes), file.sha256, manifest, path).map(|()| bytes)
     };
     let refused = |file: &ListedFile, source| {

@@ -1,9 +1,9 @@
-//! Images made as large as a track wants them, like torchvision makes them of a Pillow image.
+//! Images resized to the size of a track, as torchvision resizes a Pillow image.
 //!
 //! The filter is Pillow's, a triangle as wide as the image shrinks, and so is the order of its two passes: rows and
 //! columns are resized one after the other, and between the two every value is rounded to a byte. The weights have fewer
-//! bits than Pillow's, which moves a few values in a thousand by one. The bytes are the same whatever instructions a
-//! machine has. Nothing here cuts out, flips or shifts at random: that is training.
+//! bits than Pillow's, which moves a few values in a thousand by one. The bytes do not depend on the instruction
+//! set of the machine. Random crops and flips are a part of training, not of this module.
 
 use std::fmt;
 use std::ops::Range;
@@ -111,7 +111,7 @@ fn real(pixels: u64) -> f64 {
     pixels as f64
 }
 
-/// A place towards zero, at least zero.
+/// A coordinate rounded toward zero, at least zero.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place in an image; below zero is zero")]
 fn truncated(place: f64) -> u32 {
     place as u32

@@ -1,13 +1,13 @@
 //! The built-in data set: ten classes of 32x32 color images that the program draws itself.
 //!
-//! Every image holds one figure under random pose, scale, color, clutter, occlusion and noise. Seven classes are
-//! told by outline (the figure is painted in one tone), three by texture (the outline is then any of three). Contrast
-//! has either sign and lighting differs more between images than figure and task do, so single pixels say little:
+//! Every image holds one figure under random pose, scale, color, clutter, occlusion and noise. Seven classes
+//! differ by outline (the figure is painted in one tone), three by texture (the outline is then any of three). Contrast
+//! has either sign and lighting differs more between images than figure and background do, so single pixels say little:
 //! a linear classifier stays far below what a small convolutional network learns.
 //!
 //! The bytes must be the same on every machine, so this module uses integers only: no floating point, no library
 //! function that may round differently, no generator whose algorithm may change. The digests are pinned in the tests.
-//! It must never change a byte without a new name for the data set.
+//! A change of any byte needs a new name for the data set.
 
 use std::num::NonZero;
 use std::ops::Range;
@@ -63,18 +63,18 @@ fn draw_split(key: &[u8; 32], count: usize) -> Split {
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
     let share = count.div_ceil(threads);
     let images = thread::scope(|scope| {
-        let draw = |first: usize| scope.spawn(move || draw_pictures(key, first..count.min(first + share)));
+        let draw = |first: usize| scope.spawn(move || draw_images(key, first..count.min(first + share)));
         let workers: Vec<_> = (0..count).step_by(share).map(draw).collect();
         workers.into_iter().flat_map(|worker| worker.join().expect("drawing does not panic")).collect()
     });
     Split { images, labels: (0..10).cycle().take(count).collect() }
 }
 
-fn draw_pictures(key: &[u8; 32], indices: Range<usize>) -> Vec<u8> {
+fn draw_images(key: &[u8; 32], indices: Range<usize>) -> Vec<u8> {
     let mut images = Vec::with_capacity(indices.len() * SIDE * SIDE * CHANNELS);
     for index in indices {
         let class = u8::try_from(index % CLASSES.len()).expect("there are ten classes");
-        draw_picture(class, &mut Dice::new(key, index)).write_to(&mut images);
+        draw_image(class, &mut Dice::new(key, index)).write_to(&mut images);
     }
     images
 }
@@ -93,9 +93,9 @@ impl Dice {
     ///
     /// No draw is rejected. The bias is below one in a million for the small ranges here.
     fn pick(&mut self, low: i32, high: i32) -> i32 {
-        let choices = i64::from(high - low + 1);
-        let offset = (i64::from(self.0.next_u32()) * choices) >> 32;
-        low + i32::try_from(offset).expect("the offset is less than the number of choices")
+        let count = i64::from(high - low + 1);
+        let offset = (i64::from(self.0.next_u32()) * count) >> 32;
+        low + i32::try_from(offset).expect("the offset is less than the count")
     }
 
     /// -1 or 1.
@@ -124,46 +124,46 @@ fn shifted(color: Color, by: Color) -> Color {
     [color[0] + by[0], color[1] + by[1], color[2] + by[2]]
 }
 
-/// Lays task, clutter, figure, occlusion and noise over one another.
-fn draw_picture(class: u8, dice: &mut Dice) -> Canvas {
-    let task = tinted(dice, 0, 32);
-    let task = shifted(task, [dice.pick(64, 192); CHANNELS]);
-    let mut canvas = Canvas::lit(task, dice);
+/// Draws background, clutter, figure, occlusion and noise over one another.
+fn draw_image(class: u8, dice: &mut Dice) -> Canvas {
+    let background = tinted(dice, 0, 32);
+    let background = shifted(background, [dice.pick(64, 192); CHANNELS]);
+    let mut canvas = Canvas::lit(background, dice);
     for _ in 0..dice.pick(1, 4) {
-        draw_clutter(&mut canvas, task, dice);
+        draw_clutter(&mut canvas, background, dice);
     }
     let frame = figure_frame(dice);
-    let figure = Figure { outline: outline_of(class, dice), texture: texture_of(class), tones: tones(task, dice) };
+    let figure = Figure { outline: outline_of(class, dice), texture: texture_of(class), tones: tones(background, dice) };
     canvas.paint(&frame, &figure);
-    draw_occlusion(&mut canvas, &frame, task, dice);
+    draw_occlusion(&mut canvas, &frame, background, dice);
     canvas.add_noise(dice);
     canvas
 }
 
-/// Two tones that differ from the task and from each other, one brighter and one darker.
-fn tones(task: Color, dice: &mut Dice) -> [Color; 2] {
+/// Two tones that differ from the background and from each other, one brighter and one darker.
+fn tones(background: Color, dice: &mut Dice) -> [Color; 2] {
     let sign = dice.sign();
     [sign, -sign].map(|sign| {
         let contrast = sign * dice.pick(28, 80);
-        shifted(task, tinted(dice, contrast, 28))
+        shifted(background, tinted(dice, contrast, 28))
     })
 }
 
 /// A small bar or disc that means nothing, anywhere in the image.
-fn draw_clutter(canvas: &mut Canvas, task: Color, dice: &mut Dice) {
+fn draw_clutter(canvas: &mut Canvas, background: Color, dice: &mut Dice) {
     let center = [dice.pick(0, SIDE_UNITS), dice.pick(0, SIDE_UNITS)];
     let radii = [dice.pick(2 * UNIT, 7 * UNIT), dice.pick(UNIT, 2 * UNIT)];
     let frame = Frame::new(center, dice.pick(0, 63), radii);
     let outline = if dice.sign() > 0 { Outline::Disc } else { Outline::Square };
-    let tones = tones(task, dice);
+    let tones = tones(background, dice);
     canvas.paint(&frame, &Figure { outline, texture: Texture::Plain, tones });
 }
 
 /// A bar across part of the figure, in a tone of its own.
-fn draw_occlusion(canvas: &mut Canvas, figure: &Frame, task: Color, dice: &mut Dice) {
+fn draw_occlusion(canvas: &mut Canvas, figure: &Frame, background: Color, dice: &mut Dice) {
     let center = figure.center.map(|middle| middle + dice.sign() * dice.pick(4 * UNIT, 9 * UNIT));
     let frame = Frame::new(center, dice.pick(0, 63), [dice.pick(4 * UNIT, 9 * UNIT), dice.pick(UNIT, 3 * UNIT)]);
-    let tones = tones(task, dice);
+    let tones = tones(background, dice);
     canvas.paint(&frame, &Figure { outline: Outline::Square, texture: Texture::Plain, tones });
 }
 
@@ -171,8 +171,8 @@ fn draw_occlusion(canvas: &mut Canvas, figure: &Frame, task: Color, dice: &mut D
 fn figure_frame(dice: &mut Dice) -> Frame {
     let center = [dice.pick(11 * UNIT, 21 * UNIT), dice.pick(11 * UNIT, 21 * UNIT)];
     let radius = dice.pick(7 * UNIT, 13 * UNIT);
-    let stretch = dice.pick(80, 125);
-    Frame::new(center, dice.pick(0, 63), [radius * stretch / 100, radius * 100 / stretch])
+    let aspect = dice.pick(80, 125);
+    Frame::new(center, dice.pick(0, 63), [radius * aspect / 100, radius * 100 / aspect])
 }
 
 /// Units of length per pixel.
@@ -340,18 +340,18 @@ fn half_planes(place: [i32; 2], normals: &[[i32; 2]], distance: i32) -> usize {
 struct Canvas([[Color; SIDE]; SIDE]);
 
 impl Canvas {
-    /// The task under a light that falls off across the image.
-    fn lit(task: Color, dice: &mut Dice) -> Self {
+    /// The background under a light that falls off across the image.
+    fn lit(background: Color, dice: &mut Dice) -> Self {
         let slopes = [(); 2].map(|()| {
             let light = dice.noise(72);
             tinted(dice, light, 16)
         });
-        let mut canvas = Self([[task; SIDE]; SIDE]);
+        let mut canvas = Self([[background; SIDE]; SIDE]);
         for (row, line) in (0_i32..).zip(&mut canvas.0) {
             for (column, pixel) in (0_i32..).zip(line) {
                 *pixel = std::array::from_fn(|channel| {
                     let rise = slopes[0][channel] * (2 * column - 31) + slopes[1][channel] * (2 * row - 31);
-                    task[channel] + (rise >> 6)
+                    background[channel] + (rise >> 6)
                 });
             }
         }

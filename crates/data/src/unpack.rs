@@ -1,4 +1,4 @@
-//! Unpacks a foreign `.tar.gz` archive into an empty folder.
+//! Unpacks an untrusted `.tar.gz` archive into an empty folder.
 //!
 //! The crate `tar` reads the format; what is accepted is decided here. An archive with one bad member is refused, even
 //! if that member is not wanted. Only files and folders with plain names are accepted, nothing is written outside the
@@ -50,7 +50,7 @@ pub struct Unpacked {
 ///
 /// Folders are made where a wanted file needs one, so an empty folder does not come out. The compressed stream is one
 /// gzip member, as `tar -z` writes it, with nothing after it; the stream inside ends with at least one block of zeros
-/// and nothing but zeros after that. `progress` is told the compressed bytes read so far, never fewer than before.
+/// and nothing but zeros after that. `progress` is called with the compressed bytes read so far.
 /// Nothing is synced to the disk. On an error the caller removes the folder.
 pub fn unpack(
     archive: impl Read,
@@ -78,7 +78,7 @@ pub fn unpack(
     Ok(unpacked)
 }
 
-/// Refuses a folder that somebody else may have put a link into.
+/// Refuses a folder with content, which could include a link.
 fn expect_empty(into: &Path) -> Result<(), UnpackError> {
     let empty = fs::read_dir(into).is_ok_and(|mut items| items.next().is_none());
     if empty { Ok(()) } else { Err(UnpackError::NotEmpty { folder: into.to_string_lossy().into_owned() }) }

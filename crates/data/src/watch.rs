@@ -1,13 +1,13 @@
-//! How far a data set is, for the caller to show. Nothing here prints.
+//! Progress of a data set, for the caller to show.
 
-/// Told how far a data set is. Every method does nothing unless it is written.
+/// Receives progress. The default methods do nothing.
 pub trait Watch: Sync {
     /// `done` of `of` bytes or images of `what`.
     fn progress(&self, what: &str, done: u64, of: u64) {
         let _ = (what, done, of);
     }
 
-    /// Something worth knowing that is no error.
+    /// A note that is not an error.
     fn note(&self, text: &str) {
         let _ = text;
     }

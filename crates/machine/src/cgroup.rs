@@ -1,8 +1,8 @@
-//! What the control groups of this process allow it, in version 2 of the kernel's interface. Where a controller is in
-//! version 1, which no system in support mounts any more, its limits are unknown.
+//! What the control groups of this process allow it, in version 2 of the kernel's interface. The limits of a
+//! controller in version 1, which supported systems no longer mount, are unknown.
 //!
 //! A limit holds for all groups below it, so the tightest from one's own group up to the root is the one that counts.
-//! Names of groups tell whose machine this is: they go into no reason and no record.
+//! Names of groups may identify the owner of the machine, so they appear in no reason and no record.
 
 use crate::kernel::{Kernel, words};
 
@@ -30,7 +30,7 @@ impl ControlGroups {
         memory_limit(kernel, self.memory.as_ref().map_err(String::clone)?)?.ok_or_else(no_memory_limit)
     }
 
-    /// Memory of that limit in use, in bytes, with the pages of files that can be had back.
+    /// Memory of that limit in use, in bytes, with file pages that can be reclaimed.
     pub(super) fn memory_used(&self, kernel: &Kernel) -> Result<u64, String> {
         let name = "memory.current";
         number(&file(kernel, self.memory.as_ref().map_err(String::clone)?, name)?, name)
@@ -106,7 +106,7 @@ fn groups(kernel: &Kernel, controller: &str) -> Result<Vec<String>, String> {
 
 fn ancestry(path: &str) -> Vec<String> {
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-    // A path that climbs out of what a container sees is of no use there.
+    // A path that leads outside what a container sees cannot be read there.
     let deepest = if parts.contains(&"..") { 0 } else { parts.len() };
     (0..=deepest).rev().map(|depth| [&[MOUNT], &parts[..depth]].concat().join("/")).collect()
 }

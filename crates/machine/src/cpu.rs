@@ -2,13 +2,13 @@
 
 use crate::kernel::Kernel;
 
-/// Ticks of all processors together under which a share says nothing: one tick of 10 ms may be booked to whoever is seen.
+/// Fewest ticks of all processors for a share: a tick of 10 ms is counted for the process that runs at its end.
 const FEWEST_TICKS: u64 = 10;
 
 /// Ticks of all processors since the machine started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Ticks {
-    /// Working or taken away by the hypervisor: time that was not to be had either way.
+    /// Working, or taken by the hypervisor: not available either way.
     busy: u64,
     total: u64,
 }
@@ -17,7 +17,7 @@ struct Ticks {
 #[derive(Debug, Clone, Copy)]
 struct Watched {
     pid: u32,
-    /// When it started, which tells it from a later process of the same number.
+    /// When it started, since a later process may have the same number.
     started: u64,
 }
 

@@ -1,4 +1,4 @@
-//! The rented instance that this machine is, by what its firmware says of itself (DMI). Serial numbers are never read.
+//! The cloud instance that this machine is, by the texts of its firmware (DMI). Serial numbers are never read.
 //!
 //! Sources: what Amazon documents for telling its instances (vendor on Nitro, the firmware's version on Xen), and what
 //! cloud-init's `ds-identify` goes by for Google's product name and Microsoft's chassis tag. The providers' names are those of
@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernel::Kernel;
 
-/// Folder of the firmware's words, from the root.
+/// Folder of the firmware's texts, from the root.
 const FOLDER: &str = "sys/class/dmi/id";
 
-/// Tag that all of Microsoft's virtual machines in Azure bear.
+/// Tag of all virtual machines in Azure.
 const AZURE_TAG: &str = "7783-7084-3265-9085-8269-3286-77";
 
 /// A rented machine.
@@ -25,7 +25,7 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// Reads the firmware's words. The reason says why no instance is recognized.
+    /// Reads the firmware's texts. The error says why no instance is recognized.
     pub(super) fn read(kernel: &Kernel) -> Result<Self, String> {
         kernel.names(FOLDER)?;
         let word = |name: &str| kernel.read(&format!("{FOLDER}/{name}")).unwrap_or_default().trim().to_owned();

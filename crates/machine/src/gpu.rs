@@ -17,7 +17,7 @@ use crate::{Unknown, nvml, salt};
 pub struct Gpu {
     /// Product name.
     pub name: Option<String>,
-    /// Digest of the GPU's UUID with a salt that never leaves this machine: the same GPU again, for the same person.
+    /// Digest of the GPU's UUID with a salt that never leaves this machine, so that its owner recognizes it.
     pub device_tag: Option<String>,
     /// Compute capability, such as `9.0`.
     pub compute_capability: Option<String>,
@@ -50,7 +50,7 @@ pub struct Gpu {
 }
 
 impl Gpu {
-    /// A GPU that says nothing.
+    /// A GPU without values, with a reason for each.
     pub(super) fn unread(reason: &str) -> Self {
         let mut gpu = Self::default();
         let tree = hlb_core::tree::of(&gpu);
@@ -68,7 +68,7 @@ pub(super) struct Gpus {
     pub(super) nvml_version: Option<String>,
     /// Each GPU, by NVML's number.
     pub(super) list: Vec<Gpu>,
-    /// Who each of them is.
+    /// Their identities, in the same order.
     pub(super) identities: Vec<Identity>,
 }
 
@@ -86,9 +86,9 @@ pub(super) fn read(unknown: &mut Unknown) -> Gpus {
     let count = unknown.note("gpus", nvml::count(&nvml)).unwrap_or(0);
     let (list, identities) = (0..count).map(|index| read_one(&nvml, index)).unzip();
     Gpus {
-        driver_version: unknown.note("driver_version", nvml.sys_driver_version().map_err(nvml::reason)),
-        cuda_driver_version: unknown.note("cuda_driver_version", cuda.map_err(nvml::reason)),
-        nvml_version: unknown.note("nvml_version", nvml.sys_nvml_version().map_err(nvml::reason)),
+        driver_version: unknown.note_nvml("driver_version", nvml.sys_driver_version()),
+        cuda_driver_version: unknown.note_nvml("cuda_driver_version", cuda),
+        nvml_version: unknown.note_nvml("nvml_version", nvml.sys_nvml_version()),
         list,
         identities,
     }
@@ -101,7 +101,7 @@ fn read_one(nvml: &Nvml, index: u32) -> (Gpu, Identity) {
             let identity = identity(&device, gpu.mig_enabled);
             (gpu, identity)
         }
-        // It keeps its place: samples and the number of the one that trains go by it.
+        // It keeps its index, which samples and `trained_gpu` use.
         Err(error) => (Gpu::unread(&nvml::reason(error)), Identity::default()),
     }
 }
@@ -112,39 +112,35 @@ fn identity(device: &Device, mig: Option<bool>) -> Identity {
 }
 
 fn describe(device: &Device) -> Gpu {
-    let mut unknown = Reasons::default();
+    let mut unknown = Unknown::default();
     let memory = device.memory_info().map_err(nvml::reason);
     let capability = device.cuda_compute_capability().map(|found| format!("{}.{}", found.major, found.minor));
     let mut gpu = Gpu {
-        name: unknown.of("name", device.name()),
-        device_tag: unknown.0.note("device_tag", tag(device)),
-        compute_capability: unknown.of("compute_capability", capability),
-        memory_bytes: unknown.0.note("memory_bytes", memory.as_ref().map(|memory| memory.total)),
-        memory_used_bytes: unknown.0.note("memory_used_bytes", memory.as_ref().map(|memory| memory.used)),
-        power_limit_milliwatts: unknown.of("power_limit_milliwatts", device.enforced_power_limit()),
+        name: unknown.note_nvml("name", device.name()),
+        device_tag: unknown.note("device_tag", tag(device)),
+        compute_capability: unknown.note_nvml("compute_capability", capability),
+        memory_bytes: unknown.note("memory_bytes", memory.as_ref().map(|memory| memory.total)),
+        memory_used_bytes: unknown.note("memory_used_bytes", memory.as_ref().map(|memory| memory.used)),
+        power_limit_milliwatts: unknown.note_nvml("power_limit_milliwatts", device.enforced_power_limit()),
         default_power_limit_milliwatts: unknown
-            .of("default_power_limit_milliwatts", device.power_management_limit_default()),
-        power_milliwatts: unknown.of("power_milliwatts", device.power_usage()),
-        max_sm_clock_mhz: unknown.of("max_sm_clock_mhz", device.max_clock_info(Clock::SM)),
-        sm_clock_mhz: unknown.of("sm_clock_mhz", device.clock_info(Clock::SM)),
-        memory_clock_mhz: unknown.of("memory_clock_mhz", device.clock_info(Clock::Memory)),
-        temperature_celsius: unknown.of("temperature_celsius", device.temperature(TemperatureSensor::Gpu)),
-        ecc_enabled: unknown.of("ecc_enabled", device.is_ecc_enabled().map(|state| state.currently_enabled)),
-        mig_enabled: unknown.of("mig_enabled", device.mig_mode().map(|mode| mode.current == 1)),
-        other_processes: unknown.of("other_processes", others(device)),
+            .note_nvml("default_power_limit_milliwatts", device.power_management_limit_default()),
+        power_milliwatts: unknown.note_nvml("power_milliwatts", device.power_usage()),
+        max_sm_clock_mhz: unknown.note_nvml("max_sm_clock_mhz", device.max_clock_info(Clock::SM)),
+        sm_clock_mhz: unknown.note_nvml("sm_clock_mhz", device.clock_info(Clock::SM)),
+        memory_clock_mhz: unknown.note_nvml("memory_clock_mhz", device.clock_info(Clock::Memory)),
+        temperature_celsius: unknown.note_nvml("temperature_celsius", device.temperature(TemperatureSensor::Gpu)),
+        ecc_enabled: unknown.note_nvml("ecc_enabled", device.is_ecc_enabled().map(|state| state.currently_enabled)),
+        mig_enabled: unknown.note_nvml("mig_enabled", device.mig_mode().map(|mode| mode.current == 1)),
+        other_processes: unknown.note_nvml("other_processes", others(device)),
         unknown: BTreeMap::new(),
     };
-    gpu.unknown = unknown.0.0;
+    gpu.unknown = unknown.0;
     gpu
 }
 
-/// Reasons for what NVML does not tell.
-#[derive(Default)]
-struct Reasons(Unknown);
-
-impl Reasons {
-    fn of<T>(&mut self, key: &str, reading: Result<T, NvmlError>) -> Option<T> {
-        self.0.note(key, reading.map_err(nvml::reason))
+impl Unknown {
+    fn note_nvml<T>(&mut self, key: &str, reading: Result<T, NvmlError>) -> Option<T> {
+        self.note(key, reading.map_err(nvml::reason))
     }
 }
 

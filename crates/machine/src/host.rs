@@ -75,7 +75,7 @@ fn cpu_name(system: Option<&System>) -> Result<String, &'static str> {
     name.filter(|name| !name.is_empty()).ok_or("the operating system names no processor")
 }
 
-/// A limit over what the machine has is none.
+/// A limit above the machine's memory does not count.
 fn memory_limit(memory_bytes: Option<u64>, groups: &ControlGroups, kernel: &Kernel) -> Result<u64, String> {
     let limit = groups.memory_limit(kernel)?;
     if memory_bytes.is_some_and(|bytes| limit >= bytes) {

@@ -1,7 +1,7 @@
-//! Small files by which the kernel tells of the machine. They are only read, and nobody waits for them.
+//! Small files of the kernel about the machine.
 //!
-//! Read directly, not through `sysinfo`, wherever a value is sampled: that crate scans all of `/proc` to tell one process
-//! from the others, and knows neither energy nor what a control group holds back.
+//! Sampled values are read directly, not through `sysinfo`: that crate scans all of `/proc` for one process, and knows
+//! neither energy nor the limits of control groups.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -20,7 +20,7 @@ impl Kernel {
         Self(PathBuf::from("/"))
     }
 
-    /// What a file says; `path` is relative to the root. The reason names the file.
+    /// The text of a file; `path` is relative to the root. The error names the file.
     pub(super) fn text(&self, path: &str) -> Result<String, String> {
         self.read(path).map_err(|error| format!("/{path}: {}", words(&error)))
     }
@@ -30,7 +30,7 @@ impl Kernel {
         self.text(path)?.trim().parse().map_err(|_| format!("/{path} holds no number"))
     }
 
-    /// What a file says, for those whose path is nobody's business.
+    /// The text of a file, with an error that does not name the path.
     pub(super) fn read(&self, path: &str) -> io::Result<String> {
         let mut text = String::new();
         File::open(self.0.join(path))?.take(CAP).read_to_string(&mut text)?;

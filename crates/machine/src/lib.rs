@@ -1,6 +1,7 @@
-//! The machine as it says of itself: read from the operating system and NVML, never from free text.
+//! The machine, read from the operating system and NVML.
 //!
-//! No host name and no serial numbers. What cannot be read is `null`, with the reason beside it; never 0.
+//! Host name and serial numbers are never recorded. A value that cannot be read is `null`, never 0, and `unknown` has the
+//! reason.
 
 pub mod price;
 pub mod peak;
@@ -47,7 +48,7 @@ pub struct Machine {
     pub gpus: Vec<Gpu>,
     /// Place in `gpus`, from 0, of the one that a trainer on CUDA uses: the first that CUDA shows it.
     pub trained_gpu: Option<u32>,
-    /// The rented instance that this machine is, where its firmware says so.
+    /// The cloud instance, where the firmware names one.
     pub instance: Option<Instance>,
     /// Why a value above is `null`, by its key.
     pub unknown: BTreeMap<String, String>,
@@ -81,7 +82,7 @@ impl Machine {
         self.host.class()
     }
 
-    /// Name of the GPU that trains. Where it is not known which one does, that of all if they bear the same.
+    /// Name of the GPU that trains; if that GPU is not known, the common name of all.
     fn trained_name(&self) -> Option<&str> {
         let trained = self.trained_gpu.and_then(|index| self.gpus.get(usize::try_from(index).ok()?));
         let first = trained.or(self.gpus.first())?.name.as_deref();

@@ -1,6 +1,6 @@
-//! Opens NVML, and puts its errors into words that may be published.
+//! Opens NVML, and turns its errors into texts that may be published.
 //!
-//! A library that is missing, too old or refuses costs the values that it would have told, and nothing else.
+//! If the library is missing, too old or refuses, only its values are lost.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -10,16 +10,16 @@ use nvml_wrapper::error::NvmlError;
 
 use hlb_core::text;
 
-/// Environment variable with the file of NVML, for drivers in odd places.
+/// Environment variable with the path of NVML, for drivers in unusual places.
 pub(super) const LIBRARY_VARIABLE: &str = "HLB_BENCH_NVML";
 
 /// The name under which the driver installs it.
 const LIBRARY: &str = "libnvidia-ml.so.1";
 
-/// GPUs looked at; no machine has more, and a library that claims so is not believed.
+/// Most GPUs that are read.
 const MOST_GPUS: u32 = 64;
 
-/// Opens NVML. The reason tells why it is not to be had.
+/// Opens NVML. The error is fit to be published.
 pub(super) fn open() -> Result<Nvml, String> {
     let library = std::env::var_os(LIBRARY_VARIABLE).filter(|file| !file.is_empty());
     let library = library.unwrap_or_else(|| OsString::from(LIBRARY));
@@ -40,18 +40,18 @@ pub(super) fn reason(error: NvmlError) -> String {
         NvmlError::UnexpectedVariant(code) => late_words(*code).to_owned(),
         other => text::show(&other.to_string()),
     };
-    let foreign = is_foreign(&error);
+    let from_wrapper = is_from_wrapper(&error);
     let code = u32::from(error);
     match name(code) {
-        // The wrapper gives 999 to its own troubles too.
-        _ if foreign => words,
+        // The wrapper uses 999 for its own errors too.
+        _ if from_wrapper => words,
         Some(name) => format!("{words} (NVML_ERROR_{name})"),
         None => format!("{words} (NVML error {code})"),
     }
 }
 
-/// Whether the trouble is the wrapper's, not told by NVML.
-fn is_foreign(error: &NvmlError) -> bool {
+/// Whether the error is the wrapper's, not NVML's.
+fn is_from_wrapper(error: &NvmlError) -> bool {
     matches!(
         error,
         NvmlError::Utf8Error(_)
@@ -62,13 +62,13 @@ fn is_foreign(error: &NvmlError) -> bool {
     )
 }
 
-/// The dynamic linker's complaint without the file that it is about.
+/// The dynamic linker's error without the file.
 fn too_old(complaint: &str) -> String {
     let symbol = complaint.rsplit(' ').next().filter(|word| word.starts_with("nvml"));
     format!("this NVML has no {}: it is too old or too new", text::show_capped(symbol.unwrap_or("such function"), 80))
 }
 
-/// The complaint about a library without the folder it lies in, which is the user's own.
+/// An error about a library without its folder, which may be private.
 fn without_folder(complaint: &str, library: &OsStr) -> String {
     let path = Path::new(library);
     match (path.parent().and_then(Path::to_str), path.file_name().and_then(OsStr::to_str)) {
@@ -94,42 +94,17 @@ fn late_words(code: u32) -> &'static str {
 
 /// NVML's name for an error. Source: `nvmlReturn_t` in `nvml.h` of NVML 13.
 fn name(code: u32) -> Option<&'static str> {
-    const NAMES: [&str; 30] = [
-        "UNINITIALIZED",
-        "INVALID_ARGUMENT",
-        "NOT_SUPPORTED",
-        "NO_PERMISSION",
-        "ALREADY_INITIALIZED",
-        "NOT_FOUND",
-        "INSUFFICIENT_SIZE",
-        "INSUFFICIENT_POWER",
-        "DRIVER_NOT_LOADED",
-        "TIMEOUT",
-        "IRQ_ISSUE",
-        "LIBRARY_NOT_FOUND",
-        "FUNCTION_NOT_FOUND",
-        "CORRUPTED_INFOROM",
-        "GPU_IS_LOST",
-        "RESET_REQUIRED",
-        "OPERATING_SYSTEM",
-        "LIB_RM_VERSION_MISMATCH",
-        "IN_USE",
-        "MEMORY",
-        "NO_DATA",
-        "VGPU_ECC_NOT_SUPPORTED",
-        "INSUFFICIENT_RESOURCES",
-        "FREQ_NOT_SUPPORTED",
-        "ARGUMENT_VERSION_MISMATCH",
-        "DEPRECATED",
-        "NOT_READY",
-        "GPU_NOT_FOUND",
-        "INVALID_STATE",
-        "RESET_TYPE_NOT_SUPPORTED",
-    ];
+    const NAMES: &str = "UNINITIALIZED INVALID_ARGUMENT NOT_SUPPORTED NO_PERMISSION ALREADY_INITIALIZED \
+        NOT_FOUND INSUFFICIENT_SIZE INSUFFICIENT_POWER DRIVER_NOT_LOADED TIMEOUT IRQ_ISSUE \
+        LIBRARY_NOT_FOUND FUNCTION_NOT_FOUND CORRUPTED_INFOROM GPU_IS_LOST RESET_REQUIRED \
+        OPERATING_SYSTEM LIB_RM_VERSION_MISMATCH IN_USE MEMORY NO_DATA \
+        VGPU_ECC_NOT_SUPPORTED INSUFFICIENT_RESOURCES FREQ_NOT_SUPPORTED \
+        ARGUMENT_VERSION_MISMATCH DEPRECATED NOT_READY GPU_NOT_FOUND INVALID_STATE \
+        RESET_TYPE_NOT_SUPPORTED";
     if code == 999 {
         return Some("UNKNOWN");
     }
-    NAMES.get(usize::try_from(code).ok()?.checked_sub(1)?).copied()
+    NAMES.split(' ').nth(usize::try_from(code).ok()?.checked_sub(1)?)
 }
 
 #[cfg(test)]

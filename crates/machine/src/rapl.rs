@@ -26,7 +26,7 @@ impl Rapl {
     /// Finds the packages and starts to count.
     pub(super) fn open(kernel: &Kernel) -> Self {
         let mut rapl = Self(packages(kernel));
-        // Counts from here; a counter that cannot be read says so with the first sample.
+        // Counting starts here; a counter that cannot be read is reported with the first sample.
         let _ = rapl.sample(kernel);
         rapl
     }
@@ -34,7 +34,7 @@ impl Rapl {
     /// Microjoules of all packages since [`Rapl::open`].
     pub(super) fn sample(&mut self, kernel: &Kernel) -> Result<u64, String> {
         let packages = self.0.as_mut().map_err(|reason| reason.clone())?;
-        // Each is read even if one before it cannot be, so that none runs over twice between two readings.
+        // All are read even if one fails, so that no counter overflows twice between two readings.
         let totals: Vec<Result<u64, String>> = packages.iter_mut().map(|package| package.read(kernel)).collect();
         totals.into_iter().sum()
     }
@@ -47,7 +47,7 @@ impl Package {
         let used = if now >= last {
             now - last
         } else {
-            // It ran over: it starts at 0 again after its greatest value.
+            // It overflowed: it starts at 0 again after its largest value.
             let range = kernel.number(&format!("{FOLDER}/{}/max_energy_range_uj", self.folder))?;
             now + range.checked_sub(last).ok_or("the energy counter went over its own range")?
         };

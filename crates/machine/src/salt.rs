@@ -1,4 +1,4 @@
-//! A random text that stays on this machine, so that a GPU's UUID can be recognized by its owner and by nobody else.
+//! A random text that stays on this machine, so that only its owner can recognize a GPU's UUID.
 
 use std::io;
 use std::path::Path;

@@ -1,10 +1,10 @@
-//! What the sensors say at one moment: the form in which a session's log keeps it.
+//! Readings of the sensors at one time, as a session's log stores them.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// What all sensors say at one moment. A value is `null` where it is not known; never 0 for that.
+/// Readings of all sensors at one time. An unknown value is `null`, never 0.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sample {

@@ -1,6 +1,6 @@
-//! Samples all sensors of the machine. It opens what it needs once; then a sample costs a fraction of a millisecond.
+//! Samples all sensors of the machine. They are opened once; then a sample takes a fraction of a millisecond.
 //!
-//! It reads no monotonic clock, prints nothing and never fails: what cannot be read is `null` with the reason.
+//! Sampling never fails: a value that cannot be read is `null`, with the reason.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ pub struct Sampler {
     /// This process and the watched ones.
     ours: Vec<u32>,
     /// Reasons that the last sample had.
-    told: BTreeMap<String, String>,
+    last_unknown: BTreeMap<String, String>,
 }
 
 impl Sampler {
@@ -38,7 +38,7 @@ impl Sampler {
             energy: Rapl::open(&kernel),
             sensors: Sensors::open(&kernel),
             ours: vec![std::process::id()],
-            told: BTreeMap::new(),
+            last_unknown: BTreeMap::new(),
             kernel,
         }
     }
@@ -57,9 +57,9 @@ impl Sampler {
         self.ours.extend(self.usage.watched());
         let gpus = self.sensors.sample(&self.ours, &mut unknown);
         let now = unknown.0;
-        let is_new = |(key, reason): &(&String, &String)| self.told.get(*key) != Some(*reason);
+        let is_new = |(key, reason): &(&String, &String)| self.last_unknown.get(*key) != Some(*reason);
         let unknown = now.iter().filter(is_new).map(|(key, reason)| (key.clone(), reason.clone())).collect();
-        self.told = now;
+        self.last_unknown = now;
         Sample { host, gpus, unknown }
     }
 

@@ -9,19 +9,6 @@ use crate::kernel::Kernel;
 use crate::nvml;
 use crate::{GpuSample, ThrottleReason, Unknown};
 
-/// Keys of a GPU's sample.
-const KEYS: [&str; 9] = [
-    "sm_clock_mhz",
-    "memory_clock_mhz",
-    "power_milliwatts",
-    "temperature_celsius",
-    "utilization_percent",
-    "memory_used_bytes",
-    "energy_millijoules",
-    "throttle_reasons",
-    "other_processes",
-];
-
 /// All GPUs, or why there are none.
 pub(super) struct Sensors {
     nvml: Result<(Nvml, u32), String>,
@@ -48,15 +35,15 @@ impl Sensors {
     }
 
     fn sample_one(&self, nvml: &Nvml, index: u32, ours: &[u32], unknown: &mut Unknown) -> GpuSample {
-        // A handle is got anew each time: it costs next to nothing, and a lost GPU says so here.
+        // A new handle each time is cheap, and it fails for a lost GPU.
         match nvml.device_by_index(index) {
             Ok(device) => self.read(&device, ours, &mut Noting { index, unknown }),
             Err(error) => {
-                let reason = nvml::reason(error);
-                for key in KEYS {
+                let (reason, sample) = (nvml::reason(error), GpuSample::default());
+                for key in hlb_core::tree::leaves(&hlb_core::tree::of(&sample)).keys() {
                     unknown.note::<(), _>(&key_of(index, key), Err(&reason));
                 }
-                GpuSample::default()
+                sample
             }
         }
     }
@@ -127,8 +114,8 @@ fn listed(bits: u64) -> Vec<ThrottleReason> {
 
 /// How many of the listed processes are not ours. The first of `ours` is this process, the others are watched.
 ///
-/// Inside a container NVML may number processes as the host does, or hide those of others. Where a watched process is
-/// missing though something runs, or stands beside numbers that may be its own, nothing is counted.
+/// Inside a container NVML may number processes as the host does, or hide those of others. If a watched process is
+/// missing although something runs, the numbers may be the host's, and nothing is counted.
 fn others(listed: &[u32], ours: &[u32], utilization: Option<u32>, same_numbers: bool) -> Result<u32, &'static str> {
     let count = listed.iter().filter(|pid| !ours.contains(pid)).count();
     let watched = ours.get(1..).unwrap_or_default();

@@ -1,19 +1,19 @@
 //! Which GPU CUDA calls the first, under `CUDA_DEVICE_ORDER=PCI_BUS_ID` and what `CUDA_VISIBLE_DEVICES` says.
 //!
-//! Source: the CUDA programming guide, section on environment variables. Where that leaves room for doubt nothing is said:
-//! sensors of a GPU that did not train are worse than none.
+//! Source: the CUDA programming guide, section on environment variables. Where that is ambiguous the result is an
+//! error: sensors of another GPU would mislead.
 
 /// Environment variable that chooses GPUs.
 pub(super) const VARIABLE: &str = "CUDA_VISIBLE_DEVICES";
 
-/// What tells one GPU from another. Never recorded.
+/// What identifies a GPU. Never recorded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Identity {
     /// `GPU-` and the rest.
     pub(super) uuid: Option<String>,
     /// Domain, bus and device.
     pub(super) pci: Option<[u32; 3]>,
-    /// Split into instances; `None` where it does not say, which GPUs without the feature never do.
+    /// Split into instances; `None` where unknown, as for GPUs without the feature.
     pub(super) mig: Option<bool>,
 }
 

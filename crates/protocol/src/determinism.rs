@@ -51,7 +51,7 @@ fn digests(print: &Fingerprint) -> Vec<u64> {
     print.iter().map(|(_, digest)| *digest).collect()
 }
 
-/// The first tensor that differs; one that only one of the two has counts.
+/// The first tensor that differs, or that only one of the two has.
 fn differing(first: &[u64], second: &Fingerprint) -> Option<String> {
     let mut places = 0..first.len().max(second.len());
     let place = places.find(|place| first.get(*place) != second.get(*place).map(|(_, digest)| digest))?;

@@ -1,7 +1,7 @@
-//! What `hlb-bench` tells the program that trains, and what that program says of itself.
+//! What `hlb-bench` sends to the trainer program, and how that program describes itself.
 //!
 //! `hlb-bench` writes one [`Job`] line to the trainer's standard input, then the bytes of the four arrays in the
-//! order of [`Job::arrays`]. It keeps that pipe open: its end tells the trainer to stop.
+//! order of [`Job::arrays`]. It keeps that pipe open; the trainer stops when it closes.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use crate::run_log::RunStart;
 use hlb_core::seed::Seed;
 use hlb_core::units::Target;
 
-/// Everything the trainer is told.
+/// Everything the trainer needs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Job {
@@ -86,7 +86,7 @@ impl FromStr for DeviceChoice {
     }
 }
 
-/// What the trainer program says of itself.
+/// How the trainer program describes itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrainerInfo {
     /// File of the libtorch that it loads.

@@ -1,4 +1,4 @@
-//! The protocol of measurement: what is timed and in which order, what a trainer is told, and the
+//! The protocol of measurement: what is timed and in which order, the job of a trainer, and the
 //! run log.
 
 pub mod determinism;

@@ -1,6 +1,6 @@
 //! The rules of measurement inside the trainer program: what is timed, when accuracy is taken, how a run ends.
 //!
-//! Owns the clock and never a tensor. See `docs/reference/rules.md`.
+//! It owns the clock and no tensors. See `docs/reference/rules.md`.
 
 use hlb_core::clock::{Clock, Phase, RunClock};
 use hlb_recipe::Length;
@@ -115,7 +115,7 @@ mod tests {
     const TARGET: Target = Target { correct: 90, of: 100 };
     const START: RunStart = RunStart { arm: Arm::Variant, run: 1, seed: Seed::from_number(1) };
 
-    /// A clock that moves only when told to.
+    /// A clock that tests advance.
     #[derive(Debug, Default)]
     struct ManualClock(Cell<Duration>);
 

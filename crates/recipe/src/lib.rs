@@ -1,4 +1,4 @@
-//! A recipe: the fully resolved settings that a trainer gets. Pure data; its SHA-256 is in every result.
+//! A recipe: the resolved settings of a trainer. Its SHA-256 is in every result.
 //!
 //! The model family is the `SpeedyResNet` of hlb-CIFAR10 (Tysam Balsbaugh) as hlb-imagenette moved it, and what followed:
 //! airbench (Keller Jordan) and hiverge. Which files hold the shipped recipes, and how a variant is laid over one, is in

@@ -26,7 +26,7 @@ fn one() -> f64 {
 }
 
 #[expect(clippy::float_cmp, reason = "the default is exactly this")]
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it so")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_one(scale: &f64) -> bool {
     *scale == 1.0
 }

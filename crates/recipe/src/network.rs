@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::defaults::is_default;
+use crate::defaults::{is_default, is_two, two};
 use crate::range::{Checked, above, refuse, refuse_if, whole};
 
 /// Blocks: a 3x3 convolution, pooling, normalization and activation; then further convolutions of the same width, around
@@ -21,15 +21,6 @@ pub struct Blocks {
     /// Where the first convolution's output is added to that of the last.
     #[serde(default, skip_serializing_if = "is_default")]
     pub residual: Residual,
-}
-
-fn two() -> u32 {
-    2
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it so")]
-fn is_two(count: &u32) -> bool {
-    *count == 2
 }
 
 /// Where the max pooling of a block stands.

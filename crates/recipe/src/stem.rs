@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::defaults::{is_default, is_true, yes};
+use crate::defaults::{is_default, is_true, is_two, two, yes};
 use crate::range::{Checked, above, refuse_if, whole};
 
 /// The layers in front of the blocks.
@@ -64,24 +64,15 @@ pub enum BiasStart {
     Uniform,
 }
 
-fn two() -> u32 {
-    2
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it so")]
-fn is_two(kernel: &u32) -> bool {
-    *kernel == 2
-}
-
 impl Whiten {
-    /// Channels behind the whitening of images with `channels` channels.
+    /// Channels after the whitening of images with `channels` channels.
     pub fn patch_channels(self, channels: u32) -> u32 {
         channels * self.kernel * self.kernel * if self.sign_pairs { 2 } else { 1 }
     }
 }
 
 impl Stem {
-    /// Channels handed to the first block.
+    /// Channels of the first block's input.
     pub fn width(self) -> u32 {
         match self {
             Self::Whiten(Whiten { width, .. }) | Self::Conv { width } => width,

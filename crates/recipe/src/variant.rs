@@ -1,4 +1,4 @@
-//! Variants: a YAML overlay on a shipped recipe. Data, never code, so a stranger's variant is safe to run.
+//! Variants: a YAML overlay on a shipped recipe. It is data without code, so an untrusted variant is safe to run.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -106,44 +106,23 @@ pub struct Header {
 /// A variant that cannot be turned into a recipe.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum VariantError {
     /// Not YAML that we accept, or a header key is wrong.
     #[error(transparent)]
     Yaml(#[from] YamlError),
     /// `extends` names no shipped recipe.
     #[error("{shown_name}: `extends`: there is no recipe `{}`; there are {known}", show(.extends))]
-    UnknownRecipe {
-        /// File, as shown.
-        shown_name: String,
-        /// The unknown name.
-        extends: String,
-        /// The known names.
-        known: String,
-    },
+    UnknownRecipe { shown_name: String, extends: String, known: String },
     /// A variant has to name at least one author and at most 20.
     #[error("{shown_name}: `authors` lists {count} names, has to list 1 to 20")]
-    Authors {
-        /// File, as shown.
-        shown_name: String,
-        /// Names listed.
-        count: usize,
-    },
+    Authors { shown_name: String, count: usize },
     /// `track` is the recipe's.
     #[error("{shown_name}: `track` comes with the recipe in `extends` and cannot be changed")]
-    FixedTrack {
-        /// File, as shown.
-        shown_name: String,
-    },
+    FixedTrack { shown_name: String },
     /// A value out of range or a contradiction.
     #[error("{shown_name}:{place} {source}")]
-    Recipe {
-        /// File, as shown.
-        shown_name: String,
-        /// Line and column in it, with a colon, if the key stands there; else empty.
-        place: String,
-        /// Key path and problem.
-        source: RecipeError,
-    },
+    Recipe { shown_name: String, place: String, source: RecipeError },
 }
 
 impl Hint for VariantError {
@@ -260,7 +239,7 @@ pub fn differences(before: &Recipe, after: &Recipe) -> Vec<Change> {
     tree::differences(&tree::of(before), &tree::of(after))
 }
 
-/// A recipe, and who set each of its values.
+/// A recipe, and the origin of each of its values.
 #[derive(Debug, Clone)]
 pub struct Resolved {
     /// The recipe.
@@ -289,7 +268,7 @@ impl Resolved {
         leaves.into_iter().map(|(path, value)| (path.clone(), value, self.origin(&path))).collect()
     }
 
-    /// Who set the value under `path`: a place in the variant's file, a shipped recipe, or a default.
+    /// The origin of the value under `path`: a place in the variant's file, a shipped recipe, or a default.
     pub fn origin(&self, path: &str) -> String {
         let sets = |(_, changes): &&(String, Value)| tree::leaves(changes).contains_key(path);
         let Some((layer, _)) = self.layers.iter().rev().find(sets) else { return "default".to_owned() };

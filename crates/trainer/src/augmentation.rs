@@ -1,4 +1,4 @@
-//! What chance decides of the images of an epoch: their order, crops, mirror images and what is laid over them.
+//! Random draws for the images of an epoch: order, crops, flips and what is drawn over them.
 
 use hlb_data::arrays::ArrayShapes;
 use hlb_recipe::{Augment, Flip};
@@ -11,14 +11,14 @@ pub struct Corners {
     pub left: Vec<u32>,
 }
 
-/// The choices of one epoch, for each image in the order of training.
+/// The draws of one epoch, for each image in the order of training.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AugmentationDraws {
-    /// Numbers of the images.
+    /// Indices of the images.
     pub order: Vec<u32>,
     /// Crops out of the padded images.
     pub crops: Corners,
-    /// Whether they are mirrored.
+    /// Whether they are flipped.
     pub flips: Vec<bool>,
     /// Squares that are cut out.
     pub cuts: Option<Corners>,
@@ -28,7 +28,7 @@ pub struct AugmentationDraws {
     pub jitter: Option<(Vec<f32>, Vec<f32>)>,
 }
 
-/// Draws the choices of one epoch after the other.
+/// Draws one epoch after the other.
 pub struct AugmentationSampler {
     augment: Augment,
     shapes: ArrayShapes,
@@ -36,21 +36,21 @@ pub struct AugmentationSampler {
     epoch: u32,
     order: Stream,
     augmentation: Stream,
-    /// Which images the first epoch mirrors, where epochs alternate.
-    mirrored: Option<Vec<bool>>,
+    /// Which images the first epoch flips, where epochs alternate.
+    first_flips: Option<Vec<bool>>,
 }
 
 impl AugmentationSampler {
     /// For a run of `epochs` epochs.
     pub fn new(augment: Augment, shapes: ArrayShapes, epochs: u32, seed: Seed) -> Self {
         let (order, augmentation) = (seed.stream("shuffle"), seed.stream("augment"));
-        Self { augment, shapes, epochs, epoch: 0, order, augmentation, mirrored: None }
+        Self { augment, shapes, epochs, epoch: 0, order, augmentation, first_flips: None }
     }
 
     /// The next epoch.
     ///
-    /// *Why images are told apart by their number where epochs alternate:* the same image is mirrored in every other epoch,
-    /// so that two epochs show both sides of it (Jordan 2024).
+    /// *Why flips go by the image's index if they alternate:* each image is flipped in every other epoch, so that two epochs
+    /// show both sides of it (Jordan 2024).
     pub fn epoch(&mut self) -> AugmentationDraws {
         let Augment { pad, crop, last_offset, cutout, cutmix, jitter, .. } = self.augment;
         let order = self.order.permutation(self.shapes.train);
@@ -80,7 +80,7 @@ impl AugmentationSampler {
             Flip::Off => vec![false; order.len()],
             Flip::Random => coins(),
             Flip::Alternating => {
-                let first = self.mirrored.get_or_insert_with(coins);
+                let first = self.first_flips.get_or_insert_with(coins);
                 let odd = self.epoch % 2 == 1;
                 order.iter().map(|image| first[*image as usize] != odd).collect()
             }

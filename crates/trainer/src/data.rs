@@ -40,11 +40,11 @@ impl DeviceData {
         let per_channel = |numbers: &[f64]| Tensor::from_slice(numbers).to_kind(working);
         let (mean, deviation) = (per_channel(&mean), per_channel(&deviation));
         let train = as_images(arrays.train_images(), shapes.train, shapes, working);
-        let normalise = |images: &Tensor| ((images - &mean) / &deviation).to_device(engine.device).to_kind(engine.kind);
+        let normalize = |images: &Tensor| ((images - &mean) / &deviation).to_device(engine.device).to_kind(engine.kind);
         Self {
-            padded: reflect(&normalise(&train), augment.pad.into()),
+            padded: reflect(&normalize(&train), augment.pad.into()),
             train_labels: as_labels(arrays.train_labels(), engine.device),
-            eval_images: normalise(&as_images(arrays.eval_images(), shapes.evaluation, shapes, working)),
+            eval_images: normalize(&as_images(arrays.eval_images(), shapes.evaluation, shapes, working)),
             eval_labels: as_labels(arrays.eval_labels(), engine.device),
             shapes,
             augment,
@@ -78,18 +78,18 @@ impl DeviceData {
         &self.eval_labels
     }
 
-    /// Brings the choices of an epoch to the device.
-    pub fn plan(&self, choices: &AugmentationDraws) -> EpochPlan {
+    /// Uploads the draws of an epoch to the device.
+    pub fn plan(&self, draws: &AugmentationDraws) -> EpochPlan {
         let device = self.padded.device();
         let squares = |corners: &Corners| Squares::new(corners, device);
         let numbers = |numbers: &[f32]| Tensor::from_slice(numbers).to_device(device).view([-1, 1, 1, 1]);
         EpochPlan {
-            order: as_indices(&choices.order, device),
-            crops: squares(&choices.crops),
-            flips: Tensor::from_slice(&choices.flips).to_device(device),
-            cuts: choices.cuts.as_ref().map(squares),
-            mixes: choices.mixes.as_ref().map(squares),
-            jitter: choices.jitter.as_ref().map(|(shift, factor)| (numbers(shift), numbers(factor))),
+            order: as_indices(&draws.order, device),
+            crops: squares(&draws.crops),
+            flips: Tensor::from_slice(&draws.flips).to_device(device),
+            cuts: draws.cuts.as_ref().map(squares),
+            mixes: draws.mixes.as_ref().map(squares),
+            jitter: draws.jitter.as_ref().map(|(shift, factor)| (numbers(shift), numbers(factor))),
         }
     }
 
@@ -133,7 +133,7 @@ impl DeviceData {
         images.contiguous()
     }
 
-    /// Places of the pixels of a batch of crops in the flat list of all padded pixels.
+    /// Indices of the pixels of a batch of crops in the flat list of all padded pixels.
     fn pixels(&self, order: &Tensor, crops: &Squares, flips: &Tensor, crop: i64) -> Tensor {
         let (_, rows, columns, _) = self.padded.size4().expect("images have four dimensions");
         let line = Tensor::arange(crop, (Kind::Int64, self.padded.device()));
@@ -202,7 +202,7 @@ fn channel_statistics(bytes: &[u8], channels: u32) -> (Vec<f64>, Vec<f64>) {
     (0..channels).map(statistics).unzip()
 }
 
-/// Bytes to numbers from 0 to 1, `[images, rows, columns, channels]`.
+/// Bytes to values from 0 to 1, `[images, rows, columns, channels]`.
 fn as_images(bytes: &[u8], count: u32, shapes: ArrayShapes, working: Kind) -> Tensor {
     let size = [count, shapes.height, shapes.width, shapes.channels].map(i64::from);
     Tensor::from_data_size(bytes, &size, Kind::Uint8).to_kind(working) / 255.0
@@ -217,7 +217,7 @@ fn as_indices(numbers: &[u32], device: Device) -> Tensor {
     Tensor::from_slice(&wide).to_device(device)
 }
 
-/// Mirrors `pad` pixels outwards on each side, without repeating the edge.
+/// Reflection padding of `pad` pixels on each side, without repeating the edge.
 fn reflect(images: &Tensor, pad: i64) -> Tensor {
     if pad == 0 {
         return images.contiguous();

@@ -44,7 +44,7 @@ pub fn ask_for_deterministic_algorithms() -> Result<(), TrainError> {
     }
 }
 
-/// Switches everything on; what libtorch then says of its algorithms.
+/// Switches everything on; whether libtorch then confirms deterministic algorithms.
 fn switch_all_on() -> Result<bool, libloading::Error> {
     let own = libloading::os::unix::Library::this();
     #[expect(unsafe_code, reason = "C++ functions are called by their symbols; there is no binding")]

@@ -31,7 +31,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Settles device and number formats, and the number of CPU threads.
+    /// Chooses device and number formats, and sets the number of CPU threads.
     ///
     /// *Why cuDNN's algorithms are not timed where training must be `deterministic`:* which one wins is chance, and two that
     /// are each deterministic still round differently.
@@ -89,8 +89,8 @@ impl Engine {
 
 /// Loads the CUDA half of libtorch where the machine has an NVIDIA driver; the reason if that fails.
 ///
-/// *Why so:* the program links only the CPU half, so that one binary serves machines without a GPU. It has to be the
-/// first thing in `main`: the first question about CUDA makes libtorch settle for good whether it is there.
+/// *Why:* the program links only the CPU half, so that one binary serves machines without a GPU. It has to be the
+/// first thing in `main`: libtorch decides once, at the first question about CUDA, whether it is there.
 pub fn load_cuda_if_there_is_a_gpu() -> Result<(), String> {
     if !Path::new("/dev/nvidiactl").exists() {
         return Ok(());
@@ -103,18 +103,18 @@ pub fn load_cuda_if_there_is_a_gpu() -> Result<(), String> {
     library.map(std::mem::forget).map_err(|error| error.to_string())
 }
 
-/// File of the libtorch that this process has mapped, and the version written beside it.
+/// File of the libtorch that this process has mapped, and the version written next to it.
 pub fn loaded_libtorch() -> (Option<PathBuf>, String) {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
     let file =
         maps.lines().filter_map(|line| line.split_whitespace().last()).find(|path| path.ends_with("/libtorch_cpu.so"));
     let file = file.map(PathBuf::from);
-    let version = file.as_deref().and_then(version_beside).unwrap_or_else(|| "2.11.0".to_owned());
+    let version = file.as_deref().and_then(version_next_to).unwrap_or_else(|| "2.11.0".to_owned());
     (file, version)
 }
 
 /// The version in the wheel's `version.py` or in the zip's `build-version`.
-fn version_beside(library: &Path) -> Option<String> {
+fn version_next_to(library: &Path) -> Option<String> {
     let root = library.parent()?.parent()?;
     if let Ok(text) = std::fs::read_to_string(root.join("build-version")) {
         return Some(text.trim().to_owned());

@@ -1,4 +1,4 @@
-//! What libtorch's own error texts mean for people, and what to change. Text in, text out: nothing here asks a device.
+//! Explains libtorch's error texts, and what to change.
 
 /// The message of a panic or error inside libtorch in one line, led by what to change where that is known.
 ///
@@ -11,7 +11,7 @@ pub fn explain(message: &str, batch_size: Option<u32>) -> String {
     }
 }
 
-/// Whether the text of a panic is that of a failed operation of libtorch, and not of a mistake of ours.
+/// Whether the text of a panic is that of a failed operation of libtorch.
 pub fn is_of_libtorch(message: &str) -> bool {
     message.contains(WRAPPED)
 }
@@ -29,63 +29,47 @@ fn first_line(message: &str) -> String {
     line.trim_end_matches("\")").replace("\\\"", "\"")
 }
 
-/// Phrases that identify a kind of error. The first kind with a phrase in the message is taken.
-const KINDS: [(DeviceErrorKind, &[&str]); 5] = [
+/// Phrases of errors that a device out of memory gives.
+const MEMORY: &[&str] = &[
+    "out of memory",
+    "can't allocate memory",
+    "not enough memory",
+    "std::bad_alloc",
+    "cudaErrorMemoryAllocation",
+    "STATUS_ALLOC_FAILED",
+];
+
+/// Phrases of other errors with the advice for each kind. The first kind with a phrase in the message is taken.
+const KINDS: [(&[&str], &str); 4] = [
     (
-        DeviceErrorKind::Memory,
-        &[
-            "out of memory",
-            "can't allocate memory",
-            "not enough memory",
-            "std::bad_alloc",
-            "cudaErrorMemoryAllocation",
-            "STATUS_ALLOC_FAILED",
-        ],
+        &["does not have a deterministic implementation", "CUBLAS_WORKSPACE_CONFIG"],
+        "libtorch has no deterministic algorithm for an operation of this recipe; go without --deterministic",
     ),
-    (DeviceErrorKind::Undetermined, &["does not have a deterministic implementation", "CUBLAS_WORKSPACE_CONFIG"]),
-    (DeviceErrorKind::Foreign, &["no kernel image is available", "driver version is insufficient"]),
-    (DeviceErrorKind::Fault, &["device-side assert", "illegal memory access", "misaligned address", "illegal instruction"]),
     (
-        DeviceErrorKind::Lost,
+        &["no kernel image is available", "driver version is insufficient"],
+        "this libtorch and this GPU do not go together; use `--device cpu`, or a driver and a GPU that libtorch 2.11 knows",
+    ),
+    (
+        &["device-side assert", "illegal memory access", "misaligned address", "illegal instruction"],
+        "an operation failed on the GPU; this should not happen, please report it with the recipe",
+    ),
+    (
         &["GPU is lost", "fallen off the bus", "unspecified launch failure", "uncorrectable ECC", "CUDA error"],
+        "the GPU failed or was lost: see `nvidia-smi` and the kernel's log, reset it or start the machine again, then go on with --resume",
     ),
 ];
 
-#[derive(Clone, Copy)]
-enum DeviceErrorKind {
-    Memory,
-    Undetermined,
-    Foreign,
-    Fault,
-    Lost,
-}
-
 fn advice(message: &str, batch_size: Option<u32>) -> Option<String> {
-    let said = |words: &&(DeviceErrorKind, &[&str])| words.1.iter().any(|word| message.contains(word));
-    let (kind, _) = KINDS.iter().find(said)?;
-    Some(match kind {
-        DeviceErrorKind::Memory => memory_advice(message, batch_size),
-        DeviceErrorKind::Undetermined => {
-            "libtorch has no deterministic algorithm for an operation of this recipe; go without --deterministic"
-                .to_owned()
-        }
-        DeviceErrorKind::Foreign => {
-            "this libtorch and this GPU do not go together; use `--device cpu`, or a driver and a GPU that libtorch 2.11 knows"
-                .to_owned()
-        }
-        DeviceErrorKind::Fault => {
-            "an operation failed on the GPU; this should not happen, please report it with the recipe".to_owned()
-        }
-        DeviceErrorKind::Lost => {
-            "the GPU failed or was lost: see `nvidia-smi` and the kernel's log, reset it or start the machine again, then go on with --resume"
-                .to_owned()
-        }
-    })
+    let has_one = |phrases: &[&str]| phrases.iter().any(|phrase| message.contains(phrase));
+    if has_one(MEMORY) {
+        return Some(memory_advice(message, batch_size));
+    }
+    KINDS.iter().find(|(phrases, _)| has_one(phrases)).map(|(_, advice)| (*advice).to_owned())
 }
 
 fn memory_advice(message: &str, batch_size: Option<u32>) -> String {
     let others =
-        held_by_others(message).map_or(String::new(), |gib| format!(" (other processes use {gib:.1} GiB of it)"));
+        used_by_others(message).map_or(String::new(), |gib| format!(" (other processes use {gib:.1} GiB of it)"));
     match batch_size {
         None => format!("out of memory: the data set does not fit{others}; use a device with more memory"),
         Some(batch) if batch <= SMALLEST => {
@@ -104,7 +88,7 @@ const SMALLEST: u32 = 8;
 /// Half of the batch; less where one tensor of it alone asked for more than there is. Under `batch`, at least [`SMALLEST`].
 ///
 /// Tensors grow with the batch, so one that fits into half of the memory leaves the other half to all the others.
-/// How much was still free says nothing: it is what the tensors before it left over.
+/// The memory still free is not used, since it depends on the tensors before it.
 fn fitting_batch(message: &str, batch: u32) -> u32 {
     let asked = bytes_after(message, "ried to allocate ").filter(|asked| *asked > 0.0);
     let share = asked.zip(reachable(message)).map_or(0.5, |(asked, there)| (0.5 * there / asked).min(0.5));
@@ -120,7 +104,7 @@ fn reachable(message: &str) -> Option<f64> {
 }
 
 /// GiB of the GPU that other processes use, where that is a tenth of it or more.
-fn held_by_others(message: &str) -> Option<f64> {
+fn used_by_others(message: &str) -> Option<f64> {
     let capacity = bytes_after(message, "total capacity of ")?;
     let others = capacity - reachable(message)?;
     (others >= 0.1 * capacity).then_some(others / UNITS[3].1)
@@ -173,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_that_held_by_others_is_named() {
+    fn memory_used_by_others_is_named() {
         let says = explain(&cuda(40.0, 10.0, 30.0), Some(1024));
         assert!(says.contains("does not fit (other processes use 40.0 GiB of it); try `batch_size: 512`"), "{says}");
         assert!(!explain(&cuda(40.0, 40.0, 40.0), Some(1024)).contains("other processes"));

@@ -1,8 +1,8 @@
 //! Exponential moving average (EMA) of weights, biases and running statistics over the last epochs.
 //!
-//! *Why:* the average of the last steps lies closer to the middle of the valley than any single one. In hlb-CIFAR10 v0.4.0
-//! it is an observer: training never sees it. Copied back it is Lookahead (Zhang 2019), which airbench starts near nothing
-//! and lets grow with the third power of the time.
+//! *Why:* the average of the last steps is closer to the minimum than any single one. In hlb-CIFAR10 v0.4.0
+//! training does not use it. Copied back it is Lookahead (Zhang 2019), whose decay airbench starts near 0
+//! and raises with the third power of the step.
 
 use tch::Tensor;
 

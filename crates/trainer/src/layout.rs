@@ -52,7 +52,7 @@ impl Weight {
 pub(crate) struct Whitening {
     /// Its filters.
     pub outputs: i64,
-    /// Numbers of a patch.
+    /// Values of a patch.
     pub fan_in: i64,
 }
 
@@ -107,7 +107,7 @@ impl Layout {
         &self.weights
     }
 
-    /// The weights of these parameters among [`Layout::weights`]; none where they are no weights.
+    /// The weights of these parameters among [`Layout::weights`]; empty for biases.
     pub(crate) fn weights_of(&self, parameters: Parameters) -> Range<usize> {
         let (stem, head) = (usize::from(self.has_stem), self.weights.len() - 1);
         match parameters {
@@ -124,7 +124,7 @@ impl Layout {
         (first..self.weights.len() - 1).contains(&index).then(|| (index - first) % self.convs_per_block)
     }
 
-    /// Numbers in all trained convolutions and the linear layer.
+    /// Parameters of all trained convolutions and the linear layer.
     pub fn weight_count(&self) -> i64 {
         self.weights.iter().map(|weight| weight.numel()).sum()
     }
@@ -144,7 +144,7 @@ impl Layout {
         self.has_stem
     }
 
-    /// Parts of the batch that normalization `index` treats apart: that of the stem never does.
+    /// Parts of the batch that normalization `index` treats separately; 1 for the stem's.
     pub fn ghosts(&self, index: usize) -> i64 {
         if self.has_stem && index == 0 { 1 } else { self.ghosts }
     }
@@ -203,7 +203,7 @@ impl Layout {
         &self.norms
     }
 
-    /// Numbers of all running statistics.
+    /// Values of all running statistics.
     pub(crate) fn stat_count(&self) -> i64 {
         self.norms.iter().enumerate().map(|(index, width)| 2 * width * self.ghosts(index)).sum()
     }

@@ -1,6 +1,6 @@
-//! All of libtorch: the only room that names `tch`. Reached by the trainer program alone.
+//! Training with libtorch. No other crate depends on `tch`, and only the trainer program depends on this one.
 //!
-//! Comments marked *why* teach: where a trick comes from and what happens without it. The tricks are those of
+//! Comments marked *why* say where a technique comes from and what happens without it. The techniques are those of
 //! hlb-CIFAR10 by Tysam Balsbaugh, in the form that hlb-imagenette uses, and of airbench by Keller Jordan.
 
 mod ema;
@@ -21,7 +21,7 @@ pub use augmentation::{AugmentationDraws, AugmentationSampler, Corners};
 pub use data::{Batch, DeviceData};
 pub use determinism::{ask_for_deterministic_algorithms, digest};
 pub use device::{Engine, load_cuda_if_there_is_a_gpu, loaded_libtorch};
-pub(crate) use device::{UnsupportedDevice};
+pub(crate) use device::UnsupportedDevice;
 pub use layout::Layout;
 pub use network::{Mode, Network};
 pub use run::TorchTrainer;

@@ -1,4 +1,4 @@
-//! The program that trains: the only one that links libtorch. `hlb-bench` starts it, feeds it and listens to it.
+//! The program that trains: the only one that links libtorch. `hlb-bench` starts it, sends it a job and reads its events.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -44,16 +44,16 @@ fn describe(cuda_problem: Option<String>) -> Result<(), String> {
 
 fn train() -> Result<(), TrainError> {
     let (job, arrays) = receive().map_err(|error| TrainError(format!("no job could be read: {error}")))?;
-    die_with_the_parent();
+    exit_with_the_parent();
     if job.deterministic {
         ask_for_deterministic_algorithms()?;
     }
-    say_nothing_where_libtorch_fails();
+    silence_panics_of_libtorch();
     guarded(None, || train_job(&job, arrays))
 }
 
-/// Keeps Rust's report of a panic, with its file and line, for mistakes of ours.
-fn say_nothing_where_libtorch_fails() {
+/// Prints Rust's report of a panic, with its file and line, for our own defects only.
+fn silence_panics_of_libtorch() {
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |panicked| {
         if !is_of_libtorch(&words_of(panicked.payload())) {
@@ -62,8 +62,8 @@ fn say_nothing_where_libtorch_fails() {
     }));
 }
 
-/// Makes an error of a panic: tch panics with libtorch's own text where an operation fails, and that text, explained, is
-/// what the parent reads last. `batch_size` is that of what is trained meanwhile.
+/// Turns a panic into an error: tch panics with libtorch's text where an operation fails, and the parent reads that text with
+/// an explanation. `batch_size` is that of the recipe in training.
 fn guarded<T>(batch_size: Option<u32>, work: impl FnOnce() -> Result<T, TrainError>) -> Result<T, TrainError> {
     let done = panic::catch_unwind(AssertUnwindSafe(work));
     done.unwrap_or_else(|payload| Err(TrainError(explain(&words_of(payload.as_ref()), batch_size))))
@@ -93,7 +93,7 @@ fn train_job(job: &Job, arrays: Arrays) -> Result<(), TrainError> {
     }))?;
     let finished = run_all(job, &mut workers, &heartbeat);
     if finished.is_err() {
-        // Never dropped: a GPU that failed may fail again when it is asked to free its memory, and that would be said last.
+        // Not dropped: a GPU that failed may fail again when it frees memory, and that message would come last.
         std::mem::forget(workers);
     }
     finished
@@ -115,7 +115,7 @@ impl Heartbeat {
     fn alive(&self, step: u64) {
         if self.clock.now().saturating_sub(self.last.get()) >= Duration::from_secs(1) {
             self.last.set(self.clock.now());
-            // A lost heartbeat is no reason to stop; the next event is.
+            // A heartbeat that cannot be written is ignored; the next event fails.
             let _ = emit(Event::Progress { run: self.run.get(), step });
         }
     }
@@ -173,9 +173,9 @@ fn receive() -> io::Result<(Job, Arrays)> {
     Ok((job, arrays))
 }
 
-/// `hlb-bench` keeps our standard input open as long as it lives. When it is gone, so is this process, whatever
-/// libtorch is doing: an orphan would train for nobody and disturb whoever measures next.
-fn die_with_the_parent() {
+/// `hlb-bench` keeps our standard input open. When it closes, this process is killed at once, since an orphan would train in
+/// vain and disturb the next measurement.
+fn exit_with_the_parent() {
     thread::spawn(|| {
         let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
         let own = rustix::process::getpid();
@@ -183,7 +183,7 @@ fn die_with_the_parent() {
     });
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the protocol hands events over")]
+#[expect(clippy::needless_pass_by_value, reason = "the protocol passes events by value")]
 fn emit(event: Event) -> Result<(), TrainError> {
     let failed = |error: io::Error| TrainError(format!("an event could not be written: {error}"));
     let mut line = serde_json::to_vec(&event).map_err(io::Error::other).map_err(failed)?;

@@ -9,7 +9,7 @@ use crate::layout::Weight;
 use crate::{Layout, State};
 use hlb_recipe::{Freeze, Group, Muon, Optimizer, Parameters, Recipe, Rule};
 
-/// Keeps a norm from being divided by when it is zero.
+/// Added to norms, so that none is zero in a division.
 const TINY: f64 = 1e-7;
 
 /// The optimizer of a run: one [`ParameterGroup`] for each segment of parameters with the same rule.
@@ -210,7 +210,7 @@ impl ParameterGroup {
             }
             (Memory::Muon { momentum, layers, due }, Rule::Muon(muon)) => {
                 let direction = accumulate(momentum, &gradient, mu, self.nesterov);
-                let rescaled = muon.rescales(due, at);
+                let rescaled = rescales(muon, due, at);
                 orthogonal_step(layers, &parameters, &direction, rate, muon, rescaled);
                 if decay > 0.0 {
                     let _ = parameters.g_mul_scalar_(1.0 - rate * decay);
@@ -265,21 +265,15 @@ fn accumulate(momentum: &mut Tensor, gradient: &Tensor, mu: f64, nesterov: bool)
     if nesterov { gradient + &*momentum * mu } else { momentum.shallow_clone() }
 }
 
-trait Rescaling {
-    fn rescales(self, due: &mut f64, at: Step) -> bool;
-}
-
-impl Rescaling for Muon {
-    /// Whether layers are rescaled at this step, and when they are next.
-    #[expect(clippy::cast_precision_loss, reason = "a run has far fewer than 2^52 steps")]
-    fn rescales(self, due: &mut f64, Step { step, steps }: Step) -> bool {
-        let step = step as f64;
-        if self.renormalize_every == 0.0 || step < *due {
-            return false;
-        }
-        *due = step + self.renormalize_every + self.renormalize_grows * step / steps as f64;
-        true
+/// Whether Muon rescales layers at this step; if so, `due` becomes the step of the next time.
+#[expect(clippy::cast_precision_loss, reason = "a run has far fewer than 2^52 steps")]
+fn rescales(muon: Muon, due: &mut f64, Step { step, steps }: Step) -> bool {
+    let step = step as f64;
+    if muon.renormalize_every == 0.0 || step < *due {
+        return false;
     }
+    *due = step + muon.renormalize_every + muon.renormalize_grows * step / steps as f64;
+    true
 }
 
 /// An update of the same size in every direction, layer by layer.

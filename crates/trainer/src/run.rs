@@ -13,7 +13,7 @@ use hlb_core::seed::Seed;
 use hlb_protocol::trainer::{Fingerprint, TrainError, Trainer};
 use hlb_core::units::Accuracy;
 
-/// Images whose summed gradients make one unit of the learning rate, whatever the batch size: that of hlb-CIFAR10.
+/// The learning rate is for gradients summed over this many images, as in hlb-CIFAR10, at any batch size.
 const LOSS_IMAGES: f64 = 512.0;
 
 /// Optimizer steps of the warmup run for each image size: enough for every kernel to be chosen and every buffer to be allocated.
@@ -75,7 +75,7 @@ impl<'a> TorchTrainer<'a> {
         (&self.network, &self.data)
     }
 
-    /// The state that an evaluation would use: the EMA once it has begun, if the recipe says so.
+    /// The state that an evaluation uses: the EMA once it has begun, if the recipe evaluates averaged weights.
     pub fn evaluated_state(&mut self) -> Option<&mut State> {
         let run = self.run.as_mut()?;
         let averaged = run.ema.as_mut().and_then(Ema::so_far_mut);
@@ -158,7 +158,7 @@ impl<'a> TorchTrainer<'a> {
     }
 }
 
-/// *Why gradients are no longer recorded:* with nothing to train in front of the first block, its input needs none.
+/// Stops recording gradients of a frozen bias: with nothing to train before the first block, its input needs none.
 fn freeze_whitening_bias(run: &mut Run) {
     let frozen = run.optimizer.frozen_from(Parameters::WhiteningBias).is_some_and(|from| run.step >= from);
     if let (true, Some(bias)) = (frozen, &run.state.whitening_bias) {
@@ -175,8 +175,8 @@ fn gradients(loss: &Tensor, state: &State) -> Gradients {
     Gradients { weights, biases, whitening_bias: next() }
 }
 
-/// Label-smoothed cross entropy summed over the batch. Single precision unless told otherwise: a sum of half-precision terms
-/// overflows.
+/// Label-smoothed cross entropy summed over the batch. In single precision unless the recipe says `half`, since a sum of
+/// half-precision terms overflows.
 fn summed_loss(network: &Network, settings: Loss, state: &State, batch: &Batch) -> Tensor {
     let logits = network.forward(state, &batch.images, Mode::Train);
     let short = matches!(logits.kind(), Kind::Half | Kind::BFloat16) && !settings.half;

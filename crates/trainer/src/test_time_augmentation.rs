@@ -46,7 +46,7 @@ pub(crate) fn batch_logits(network: &Network, state: &State, images: &Tensor, ev
     straight * 0.5 + (shifted(0) + shifted(2)) * 0.25
 }
 
-/// Numbers of the images whose largest probability is smallest.
+/// Indices of the images whose largest probability is smallest.
 #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a share of a small whole number")]
 fn least_confident(logits: &Tensor, share: f64) -> Tensor {
     let confidence = logits.softmax(-1, Kind::Float).amax([1], false);

@@ -1,14 +1,14 @@
 //! The frozen first layer: filters that decorrelate patches and bring them to unit variance.
 //!
 //! *Why:* the network then starts on inputs whose directions all carry the same weight; Page (2019) introduced it to
-//! the speed runs, hlb-CIFAR10 has 2x2 patches. airbench has each filter with either sign, so that nothing is lost in the
-//! activation behind it.
+//! the speed runs, hlb-CIFAR10 has 2x2 patches. airbench has each filter with either sign, so that the activation after it
+//! loses nothing.
 
 use tch::{Kind, Tensor};
 
 use hlb_recipe::Whiten;
 
-/// Images whose patches are held at once.
+/// Images whose patches are in memory at once.
 const CHUNK: i64 = 1000;
 
 /// Filters `[filters, channels, kernel, kernel]` from normalized `images`, `[images, channels, rows, columns]`.
@@ -30,13 +30,13 @@ pub fn fit(images: &Tensor, whiten: Whiten) -> Tensor {
     filters.to_kind(images.kind()).to_device(images.device())
 }
 
-/// Eigenvalues in rising order and eigenvectors in the columns, heartbeat fixed; the plain mean over chunks of images, if asked.
+/// Eigenvalues in rising order and eigenvectors in the columns, with fixed signs; the plain mean over chunks of images, if asked.
 fn directions(images: &Tensor, whiten: Whiten) -> (Tensor, Tensor) {
     let size = whiten.chunk.map_or(images.size()[0], i64::from);
     let (mut value_sum, mut vector_sum, mut chunks) = (Tensor::from(0.0), Tensor::from(0.0), 0);
     for chunk in images.split(size, 0) {
         let (values, vectors) = covariance(&chunk, whiten).linalg_eigh("U");
-        let vectors = &vectors * heartbeat(&vectors);
+        let vectors = &vectors * signs(&vectors);
         (value_sum, vector_sum, chunks) = (value_sum + values, vector_sum + vectors, chunks + 1);
     }
     (value_sum / chunks, vector_sum / chunks)
@@ -45,7 +45,7 @@ fn directions(images: &Tensor, whiten: Whiten) -> (Tensor, Tensor) {
 /// For each column of `vectors` the sign that makes its first large entry positive, `[1, columns]`.
 ///
 /// The sign of an eigenvector is arbitrary; fixed so, all linear-algebra libraries give the same filters.
-fn heartbeat(vectors: &Tensor) -> Tensor {
+fn signs(vectors: &Tensor) -> Tensor {
     let magnitude = vectors.abs();
     let large = magnitude.ge_tensor(&(magnitude.amax([0], true) * 0.5));
     let first = large.to_kind(Kind::Int64).argmax(0, true);

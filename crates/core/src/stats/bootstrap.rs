@@ -1,7 +1,7 @@
 //! Percentile bootstrap of medians: how far the median of a session may lie from its recipe's.
 //!
-//! Never random: the generator, its seed, the order of draws and every rounding are fixed, so that a verifier gets the
-//! same bits on any machine. Draws are integers, and the arithmetic is one addition, subtraction, multiplication or
+//! The result is reproducible: the generator, its seed, the order of draws and every rounding are fixed, so a verifier
+//! gets the same bits on any machine. Draws are integers, and the arithmetic is one addition, subtraction, multiplication or
 //! division at a time, which IEEE 754 fixes.
 
 use std::collections::HashMap;
@@ -60,7 +60,7 @@ pub fn ratio_of_medians(a: &[Option<f64>], b: &[Option<f64>]) -> Option<Estimate
     Some(Estimate { value, low, high: reached(order_statistic(&mut highs, HIGH)) })
 }
 
-/// Between what the ratio of two medians lies. Where both missed it could be anything, and says so both ways.
+/// Bounds of the ratio of two medians. If both medians are misses, the ratio may be any positive number.
 fn bounds(a: f64, b: f64) -> (f64, f64) {
     let ratio = a / b;
     if ratio.is_nan() { (0.0, f64::INFINITY) } else { (ratio, ratio) }
@@ -76,8 +76,8 @@ type Middles = Arc<[Middle]>;
 /// Most runs whose resamples are kept; two streams of so many take 6 MiB.
 const KEPT_COUNT: usize = 100;
 
-/// Between which of the sorted times the median of a resample lies. Which times are drawn depends on how many there are and not
-/// on the times, so that a board's thousands of sessions share one set of resamples for each number of runs.
+/// The middle of each resample. The draws depend on the number of times only, so all sessions of a board with the same
+/// number of runs share them.
 fn middles(count: usize, stream: u64) -> Middles {
     static KEPT: LazyLock<Mutex<HashMap<(usize, u64), Middles>>> = LazyLock::new(Mutex::default);
     if count > KEPT_COUNT {
@@ -92,7 +92,7 @@ fn draw_middles(count: usize, stream: u64) -> Middles {
     std::iter::repeat_with(|| resampler.middle()).take(RESAMPLES).collect()
 }
 
-/// The places of the two middle values of a resample among the sorted times; one place twice where there is one such value.
+/// Indices of the two middle values of a resample among the sorted times; equal if the count is odd.
 #[derive(Debug, Clone, Copy)]
 struct Middle {
     low: usize,
@@ -130,7 +130,7 @@ impl Resampler {
         self.drawn.fill(0);
         let count = self.drawn.len() as u64;
         for _ in 0..count {
-            // One draw favours some index by less than count / 2^32 of its chance.
+            // The bias of one draw is less than count / 2^32.
             let index = (u64::from(self.generator.next_u32()) * count) >> 32;
             self.drawn[usize::try_from(index).expect("an index of a slice")] += 1;
         }
@@ -139,7 +139,7 @@ impl Resampler {
         Middle { low, high: if last.is_multiple_of(2) { low } else { self.place(last / 2 + 1) } }
     }
 
-    /// The place among the sorted times of the value with this rank in the resample, from 0.
+    /// Index among the sorted times of the value with this rank in the resample, from 0.
     fn place(&self, rank: usize) -> usize {
         let mut seen = 0;
         let reaches = |drawn: &u32| {

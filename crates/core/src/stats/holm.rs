@@ -1,9 +1,9 @@
-//! Holm's step-down adjustment: several p-values that are read together. Never adjusts what was not tested.
+//! Holm's step-down adjustment of several p-values that are read together.
 
-/// The p-values of one family, adjusted so that the chance of any false alarm among them stays that of one test (Holm, 1979).
+/// The p-values of one family, adjusted so that the chance of any false positive among them stays that of one test (Holm, 1979).
 ///
-/// Sorted from the smallest, the one of rank `i` (from 0) of `m` is multiplied by `m - i`; none may fall under the one before it, and
-/// none is over 1. A test that could not be made is `None`, and counts as no test.
+/// Sorted from the smallest, the one of rank `i` (from 0) of `m` is multiplied by `m - i`; each is at least
+/// the one before it and at most 1. A test that could not be made is `None` and is not counted.
 #[expect(clippy::cast_precision_loss, reason = "a study has few variants")]
 pub fn holm(p_values: &[Option<f64>]) -> Vec<Option<f64>> {
     let mut order: Vec<(usize, f64)> =

@@ -1,4 +1,4 @@
-//! An interval and an estimate with its interval. Never a number that the data do not give.
+//! An interval, and an estimate with its interval. What the data do not give is `None`.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -15,7 +15,7 @@ pub struct Interval {
 }
 
 impl Interval {
-    /// Nothing is known of either end.
+    /// Neither end is known.
     pub(super) const UNKNOWN: Self = Self { low: None, high: None };
 }
 

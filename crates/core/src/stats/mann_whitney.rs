@@ -1,5 +1,5 @@
-//! The Mann-Whitney test: are the times of one session shorter than those of another? It needs no shape of
-//! distribution, and a miss has a rank like any time. Never one-sided: see `docs/reference/statistics.md`.
+//! The Mann-Whitney test: are the times of one session shorter than those of another? It assumes no
+//! distribution, and ranks a miss like any time. Always two-sided: see `docs/reference/statistics.md`.
 
 use super::rank_test::{MOST_EXACT, RankTest, exact_p, normal_p, tie_term};
 use super::spread::comparable;
@@ -12,14 +12,13 @@ pub fn mann_whitney(a: &[Option<f64>], b: &[Option<f64>]) -> Option<RankTest> {
     if a.is_empty() || b.is_empty() {
         return None;
     }
-    let labelled = |times: &[Option<f64>], is_a| times.iter().map(move |time| (comparable(*time), is_a)).collect();
-    let mut pooled: Vec<(f64, bool)> = labelled(a, true);
-    pooled.append(&mut labelled(b, false));
+    let both = a.iter().map(|time| (time, true)).chain(b.iter().map(|time| (time, false)));
+    let mut pooled: Vec<(f64, bool)> = both.map(|(time, is_a)| (comparable(*time), is_a)).collect();
     let standing = Standing::of(&mut pooled);
     Some(RankTest { p_two_sided: standing.p_two_sided(), a_is_faster: standing.a_is_faster() })
 }
 
-/// How two samples stand to each other in a race of every run of the one against every run of the other.
+/// Comparison of every run of one sample with every run of the other, called a race.
 struct Standing {
     /// Runs of the two samples.
     sizes: (u64, u64),
@@ -188,9 +187,9 @@ mod tests {
     #[test]
     fn samples_that_say_nothing_name_nobody() {
         assert_eq!(mann_whitney(&[], &[Some(1.0)]), None);
-        let nobody = Some(RankTest { p_two_sided: 1.0, a_is_faster: false });
-        assert_eq!(mann_whitney(&[None; 3], &[None; 4]), nobody);
-        assert_eq!(mann_whitney(&[Some(2.0); 10], &[Some(2.0); 10]), nobody);
+        let no_winner = Some(RankTest { p_two_sided: 1.0, a_is_faster: false });
+        assert_eq!(mann_whitney(&[None; 3], &[None; 4]), no_winner);
+        assert_eq!(mann_whitney(&[Some(2.0); 10], &[Some(2.0); 10]), no_winner);
     }
 
     /// Five against five is the smallest pair that can be significantly different: 2 orders of 252.
@@ -225,8 +224,8 @@ mod tests {
             let (a, b): (Vec<_>, Vec<_>) = pairs.iter().map(|(a, b)| (Some(*a), Some(*b))).unzip();
             let found = mann_whitney(&a, &b).unwrap();
             let mut pooled: Vec<_> = pairs.iter().flat_map(|(a, b)| [(*a, true), (*b, false)]).collect();
-            let told = Bar::new(pairs.len() as u64, crate::rules::SIGNIFICANCE).is_cleared_by(&mut pooled);
-            prop_assert_eq!(told, found.a_is_faster && found.p_two_sided < 0.01);
+            let is_cleared = Bar::new(pairs.len() as u64, crate::rules::SIGNIFICANCE).is_cleared_by(&mut pooled);
+            prop_assert_eq!(is_cleared, found.a_is_faster && found.p_two_sided < 0.01);
         }
     }
 }

@@ -1,11 +1,10 @@
 //! Accuracies of runs that share a seed: by how much one recipe differs from another, and whether that may be chance.
 //! Never pairs runs of different seeds. Counts stay whole numbers until the last division.
 
-use statrs::distribution::{ContinuousCDF as _, StudentsT};
-
 use super::interval::Estimate;
 use super::mean::mean_and_deviation;
 use super::paired_ratio::reach;
+use super::t_test::{Sums, float};
 use super::wilcoxon::wilcoxon;
 use crate::units::Accuracy;
 
@@ -44,16 +43,7 @@ impl PairedAccuracies {
     ///
     /// `None` with fewer than two pairs. Differences that are all equal show no spread: 1 where they are 0, else 0.
     pub fn p_t_test(&self) -> Option<f64> {
-        let count = i128::try_from(self.0.len()).ok().filter(|count| *count >= 2)?;
-        let differences = || self.0.iter().map(|(a, b)| difference(*a, *b));
-        let (sum, squares): (i128, i128) = (differences().sum(), differences().map(|apart| apart * apart).sum());
-        let scatter = count * squares - sum * sum;
-        if scatter == 0 {
-            return Some(if sum == 0 { 1.0 } else { 0.0 });
-        }
-        let t = float(sum) * (float(count - 1) / float(scatter)).sqrt();
-        let distribution = StudentsT::new(0.0, 1.0, float(count - 1)).ok()?;
-        Some((2.0 * distribution.sf(t.abs())).min(1.0))
+        Sums::of_counts(self.0.iter().map(|(a, b)| difference(*a, *b)))?.p_not_zero()
     }
 
     /// Two-sided p-value of Wilcoxon's signed-rank test on the counts of correct images; `None` without pairs.
@@ -66,12 +56,6 @@ impl PairedAccuracies {
 
 fn difference(a: Accuracy, b: Accuracy) -> i128 {
     i128::from(a.correct) - i128::from(b.correct)
-}
-
-/// The last step of exact arithmetic.
-#[expect(clippy::cast_precision_loss, reason = "one rounding, after everything exact is done")]
-fn float(exact: i128) -> f64 {
-    exact as f64
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What a rank test says, and the pieces that both rank tests share. Never says more than ranks can.
+//! The result of a rank test, and what both rank tests share.
 
 use serde::{Deserialize, Serialize};
 use statrs::function::erf::erfc;
@@ -10,14 +10,14 @@ pub(super) const MOST_EXACT: u64 = 50;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RankTest {
-    /// How likely samples at least this far apart, either way round, would be if both came from the same recipe.
+    /// Probability of samples at least this far apart, in either direction, if both came from the same recipe.
     pub p_two_sided: f64,
-    /// Whether the first sample is the faster one, as seen; false where neither is. It means nothing without a small p.
+    /// Whether the first sample is faster as seen; false for equal ones. Only meaningful with a small p-value.
     pub a_is_faster: bool,
 }
 
 /// Two-sided p-value of a statistic `apart` from its mean, by the normal approximation with continuity correction.
-/// A statistic that cannot vary (all values tied) tells nothing: 1.
+/// 1 for a statistic that cannot vary, since all values are tied.
 pub(super) fn normal_p(apart: f64, variance: f64) -> f64 {
     if variance <= 0.0 {
         return 1.0;

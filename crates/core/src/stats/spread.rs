@@ -1,4 +1,4 @@
-//! Order statistics of times. Never drops a run: a miss is a value slower than any time.
+//! Order statistics of times. A miss counts as slower than any time.
 
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +32,7 @@ impl Spread {
     }
 }
 
-/// A time that can be compared: a miss is infinite, and so is what is not a number.
+/// A time that can be compared: infinite for a miss and for NaN.
 pub(super) fn comparable(time: Option<f64>) -> f64 {
     time.filter(|seconds| !seconds.is_nan()).unwrap_or(f64::INFINITY)
 }

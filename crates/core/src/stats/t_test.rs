@@ -5,8 +5,8 @@ use statrs::distribution::{ContinuousCDF as _, StudentsT};
 
 use crate::units::{Accuracy, Target};
 
-/// One-sided p-value of a one-sample t-test: how likely a mean accuracy this far over `target` would be if the true
-/// mean were the target.
+/// One-sided p-value of a one-sample t-test: the probability of a mean accuracy this far over `target` if the true mean
+/// is the target.
 ///
 /// `None` with fewer than two runs, where they were not evaluated on one split, or for a target of no images. Equal
 /// counts show no spread: they give 0 where they are over the target, else 1.
@@ -23,8 +23,8 @@ pub fn p_mean_over_target(finals: &[Accuracy], target: Target) -> Option<f64> {
 
 /// Two-sided p-value of Welch's test that the mean accuracies of `a` and `b` differ; their spreads may.
 ///
-/// `None` where either has fewer than two runs, or where not all were evaluated on one split. Without any spread the
-/// means are what they are: 1 where they are equal, else 0.
+/// `None` where either has fewer than two runs, or where not all were evaluated on one split. Without any
+/// spread it is 1 for equal means, else 0.
 pub fn p_means_differ(a: &[Accuracy], b: &[Accuracy]) -> Option<f64> {
     if one_split(a)? != one_split(b)? {
         return None;
@@ -37,6 +37,10 @@ pub fn p_means_differ(a: &[Accuracy], b: &[Accuracy]) -> Option<f64> {
     let (of_a, of_b) = (a.squared_error(), b.squared_error());
     let t = float(apart) / float(a.runs * b.runs) / (of_a + of_b).sqrt();
     let freedom = (of_a + of_b).powi(2) / (of_a.powi(2) / float(a.runs - 1) + of_b.powi(2) / float(b.runs - 1));
+    two_sided_p(t, freedom)
+}
+
+fn two_sided_p(t: f64, freedom: f64) -> Option<f64> {
     StudentsT::new(0.0, 1.0, freedom).ok().map(|distribution| (2.0 * distribution.sf(t.abs())).min(1.0))
 }
 
@@ -46,8 +50,8 @@ fn one_split(finals: &[Accuracy]) -> Option<i128> {
     (images > 0 && finals.iter().all(|accuracy| accuracy.total == images)).then_some(i128::from(images))
 }
 
-/// Exact sums over the counts of correct images of at least two runs.
-struct Sums {
+/// Exact sums over the counts, or differences of counts, of at least two runs.
+pub(super) struct Sums {
     runs: i128,
     /// Sum of the counts.
     sum: i128,
@@ -57,10 +61,22 @@ struct Sums {
 
 impl Sums {
     fn of(finals: &[Accuracy]) -> Option<Self> {
-        let runs = i128::try_from(finals.len()).ok().filter(|runs| *runs >= 2)?;
-        let counts = || finals.iter().map(|accuracy| i128::from(accuracy.correct));
-        let (sum, squares): (i128, i128) = (counts().sum(), counts().map(|count| count * count).sum());
-        Some(Self { runs, sum, scatter: runs * squares - sum * sum })
+        Self::of_counts(finals.iter().map(|accuracy| i128::from(accuracy.correct)))
+    }
+
+    pub(super) fn of_counts(counts: impl Iterator<Item = i128>) -> Option<Self> {
+        let (runs, sum, squares) =
+            counts.fold((0, 0, 0), |(runs, sum, squares), count| (runs + 1, sum + count, squares + count * count));
+        (runs >= 2).then(|| Self { runs, sum, scatter: runs * squares - sum * sum })
+    }
+
+    /// Two-sided p-value that the true mean is not 0. Without any scatter it is 1 for a mean of 0, else 0.
+    pub(super) fn p_not_zero(&self) -> Option<f64> {
+        if self.scatter == 0 {
+            return Some(if self.sum == 0 { 1.0 } else { 0.0 });
+        }
+        let t = float(self.sum) * (float(self.runs - 1) / float(self.scatter)).sqrt();
+        two_sided_p(t, float(self.runs - 1))
     }
 
     /// Square of the standard error of the mean count.
@@ -71,7 +87,7 @@ impl Sums {
 
 /// The last step of exact arithmetic.
 #[expect(clippy::cast_precision_loss, reason = "one rounding, after everything exact is done")]
-fn float(exact: i128) -> f64 {
+pub(super) fn float(exact: i128) -> f64 {
     exact as f64
 }
 

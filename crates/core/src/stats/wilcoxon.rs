@@ -1,5 +1,5 @@
 //! Wilcoxon's signed-rank test: are the times of one recipe shorter than those of another that ran in turn with it?
-//! Never for runs that were not measured side by side: those are for `mann_whitney`.
+//! Runs that were not measured in turn are for `mann_whitney`.
 
 use super::rank_test::{MOST_EXACT, RankTest, exact_p, normal_p, tie_term};
 use super::spread::comparable;
@@ -8,7 +8,7 @@ use super::spread::comparable;
 ///
 /// A pair of two misses is a difference of zero; a pair with one miss is a larger difference than any between times,
 /// and all such are equal. Zeros are left out before ranking (Wilcoxon's own way, SciPy's `zero_method="wilcox"`).
-/// Exact where there is no zero, no two differences are equal in size and there are at most 50, else the normal
+/// Exact for at most 50 differences that are not zero and all of different size, else the normal
 /// approximation with tie and continuity correction. `None` without pairs.
 pub fn wilcoxon(pairs: &[(Option<f64>, Option<f64>)]) -> Option<RankTest> {
     if pairs.is_empty() {
@@ -24,7 +24,7 @@ pub fn wilcoxon(pairs: &[(Option<f64>, Option<f64>)]) -> Option<RankTest> {
 /// By how many seconds the first of a pair is faster.
 fn lead((a, b): (Option<f64>, Option<f64>)) -> f64 {
     let (a, b) = (comparable(a), comparable(b));
-    // Two misses are equal; their difference would not be a number.
+    // The difference of two misses would be NaN.
     if a.total_cmp(&b).is_eq() { 0.0 } else { b - a }
 }
 
@@ -133,9 +133,9 @@ mod tests {
     #[test]
     fn pairs_that_say_nothing_name_nobody() {
         assert_eq!(wilcoxon(&[]), None);
-        let nobody = Some(RankTest { p_two_sided: 1.0, a_is_faster: false });
-        assert_eq!(wilcoxon(&[(None, None); 9]), nobody);
-        assert_eq!(wilcoxon(&pairs(&[0.0; 9])), nobody);
+        let no_winner = Some(RankTest { p_two_sided: 1.0, a_is_faster: false });
+        assert_eq!(wilcoxon(&[(None, None); 9]), no_winner);
+        assert_eq!(wilcoxon(&pairs(&[0.0; 9])), no_winner);
     }
 
     #[test]

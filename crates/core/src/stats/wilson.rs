@@ -1,4 +1,4 @@
-//! Wilson's interval of a share. Never leaves 0 to 1, and never has zero width, however few the trials.
+//! Wilson's interval of a share, which stays within 0 to 1 and has a width for any number of trials.
 
 use super::interval::Interval;
 
@@ -17,7 +17,7 @@ pub fn wilson(successes: u32, trials: u32) -> Option<Interval> {
     let middle = hits + Z * Z / 2.0;
     let reach = Z * (hits * misses / count + Z * Z / 4.0).sqrt();
     let whole = count + Z * Z;
-    // At the ends the formula gives 0 and 1 but for rounding.
+    // At the ends the formula gives exactly 0 and 1, apart from rounding.
     let low = if successes == 0 { 0.0 } else { (middle - reach) / whole };
     let high = if failures == 0 { 1.0 } else { (middle + reach) / whole };
     Some(Interval { low: Some(low), high: Some(high) })

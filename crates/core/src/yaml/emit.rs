@@ -23,8 +23,8 @@ pub fn emit<T: Serialize + ?Sized>(value: &T) -> Result<String, YamlError> {
     Ok(out)
 }
 
-/// The same text without holding it to the guard's rules, which costs many times as much: for a text that is only
-/// digested, or compared with one that has passed the guard.
+/// The same text without the guard's check, which costs many times as much: for a text that is only digested, or
+/// compared with one that has passed the guard.
 pub fn emit_unread<T: Serialize + ?Sized>(value: &T) -> Result<String, YamlError> {
     let mut out = String::new();
     write_node(&mut out, &tree(value)?, 0)
@@ -46,7 +46,7 @@ fn tree<T: Serialize + ?Sized>(value: &T) -> Result<Value, YamlError> {
     })
 }
 
-/// Holds our own text to the rules for everybody's.
+/// Checks the emitted text against the guard's rules.
 fn readable(text: &str) -> Result<(), YamlError> {
     let checked = guard::check_size(text.as_bytes()).and_then(|()| guard::check(text));
     checked.map_err(|fault| YamlError::Unwritable {

@@ -1,6 +1,6 @@
 //! What went wrong with a YAML text: the file, the line and column, the key, and what to do.
 //!
-//! A message is one line, however many the file has, and holds no hidden character.
+//! A message is one line without hidden characters.
 
 use crate::hint::Hint;
 use crate::yaml::guard::Refusal;
@@ -9,51 +9,20 @@ use crate::yaml::position::Position;
 /// Why a text gave no value, or a value no text.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum YamlError {
     /// Not UTF-8.
     #[error("{name}:{at}: not UTF-8 text from byte {offset} on")]
-    NotUtf8 {
-        /// The file as shown.
-        name: String,
-        /// Where the first wrong byte stands.
-        at: Position,
-        /// Its offset in bytes, from 0.
-        offset: usize,
-        /// Whether the file starts as UTF-16 does.
-        utf16: bool,
-    },
-    /// The guard refuses it, whatever the types are.
+    NotUtf8 { name: String, at: Position, offset: usize, utf16: bool },
+    /// It breaks a rule of the guard.
     #[error("{name}:{at}: {refusal}")]
-    Refused {
-        /// The file as shown.
-        name: String,
-        /// Where the rule is broken.
-        at: Position,
-        /// The rule.
-        refusal: Refusal,
-    },
+    Refused { name: String, at: Position, refusal: Refusal },
     /// It is YAML, but not of the wanted form: unknown or missing field, wrong type, value out of its range.
     #[error("{name}:{at}: {message}{}", within(key_path))]
-    Unfit {
-        /// The file as shown.
-        name: String,
-        /// Where the value (for an unknown field: the key) stands.
-        at: Position,
-        /// Path of keys to it, such as `optimizer.weights` or `runs[2].seed`; empty at the top.
-        key_path: String,
-        /// What is wrong.
-        message: String,
-        /// What the author may have meant.
-        suggestion: Option<String>,
-    },
+    Unfit { name: String, at: Position, key_path: String, message: String, suggestion: Option<String> },
     /// The value cannot be written so that it would be read back.
     #[error("cannot write this as YAML: {message}{}", within(key_path))]
-    Unwritable {
-        /// Path of keys to the value; empty at the top or where it is not known.
-        key_path: String,
-        /// What is wrong.
-        message: String,
-    },
+    Unwritable { key_path: String, message: String },
 }
 
 /// The part of a message that names the key.

@@ -1,10 +1,9 @@
 //! A pre-scan that refuses hostile or ambiguous YAML before the YAML crate sees it.
 //!
-//! It takes time and memory proportional to the text, whatever the text says: it walks the events of an independent
-//! parser and stops at the first broken rule. It builds no values and knows no types. What it refuses is either costly
-//! behind it (aliases, nesting, directives), read differently by different readers (duplicate and merge keys, tags,
-//! tabs, not-a-number), or invisible to a person who reviews the file (controls, bidirectional and zero-width
-//! characters).
+//! Its time and memory are proportional to the size of the text: it walks the events of an independent parser and stops
+//! at the first broken rule. It builds no values and knows no types. It refuses what is costly for the YAML crate
+//! (aliases, nesting, directives), read differently by different readers (duplicate and merge keys, tags, tabs,
+//! not-a-number), or invisible to a reviewer (control, bidirectional and zero-width characters).
 
 use crate::hint::Hint;
 use std::collections::HashMap;
@@ -30,13 +29,11 @@ const KEY_LIMIT: usize = 64;
 /// A rule of the guard that a text breaks.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum Refusal {
     /// Larger than any file we read.
     #[error("{bytes} bytes of YAML, over the limit of {limit}", limit = RESULT_CAP.0)]
-    TooLarge {
-        /// The size in bytes.
-        bytes: usize,
-    },
+    TooLarge { bytes: usize },
     /// Nothing, or only comments.
     #[error("the file holds no value")]
     Empty,
@@ -51,10 +48,7 @@ pub enum Refusal {
     CarriageReturn,
     /// A control, bidirectional or zero-width character, written out or as an escape.
     #[error("hidden character U+{code:04X}")]
-    Hidden {
-        /// Its code point.
-        code: u32,
-    },
+    Hidden { code: u32 },
     /// `%YAML`, `%TAG` and the like.
     #[error("`%` directive")]
     Directive,
@@ -81,24 +75,13 @@ pub enum Refusal {
     EmptyKey,
     /// The same key twice in one mapping.
     #[error("key `{key}` is given twice, first on line {first_line}")]
-    DuplicateKey {
-        /// The key, fit to be shown.
-        key: String,
-        /// Line of its first use, from 1.
-        first_line: usize,
-    },
+    DuplicateKey { key: String, first_line: usize },
     /// A key over the limit.
     #[error("key of {bytes} bytes, over the limit of {KEY_LIMIT}")]
-    LongKey {
-        /// Its length in bytes.
-        bytes: usize,
-    },
+    LongKey { bytes: usize },
     /// A scalar over the limit.
     #[error("text of {bytes} bytes, over the limit of {SCALAR_LIMIT}")]
-    LongScalar {
-        /// Its length in bytes.
-        bytes: usize,
-    },
+    LongScalar { bytes: usize },
     /// Too many levels.
     #[error("nested more than {DEPTH_LIMIT} levels deep")]
     TooDeep,
@@ -108,24 +91,15 @@ pub enum Refusal {
     /// Too many brackets, commas, colons, quotes and the like.
     #[error("more than {INDICATOR_LIMIT} punctuation marks")]
     TooMuchPunctuation,
-    /// A plain scalar that starts like a mark of structure, which parsers tell apart differently.
+    /// A plain scalar that starts like structure, which parsers read differently.
     #[error("`{value}` may be text or structure")]
-    Ambiguous {
-        /// The scalar, fit to be shown.
-        value: String,
-    },
+    Ambiguous { value: String },
     /// `.nan` or an infinity.
     #[error("`{value}` is not a finite number")]
-    NotFinite {
-        /// The scalar.
-        value: String,
-    },
+    NotFinite { value: String },
     /// Not YAML.
     #[error("not valid YAML: {message}")]
-    Syntax {
-        /// What the parser says, fit to be shown.
-        message: String,
-    },
+    Syntax { message: String },
 }
 
 impl Hint for Refusal {
@@ -160,9 +134,7 @@ pub(super) fn check_size(bytes: &[u8]) -> Result<(), Fault> {
     if bytes.len() as u64 <= RESULT_CAP.0 {
         return Ok(());
     }
-    let refusal = Refusal::TooLarge { bytes: bytes.len() };
-    let at = Position::START;
-    Err(Fault { at, refusal })
+    Err(Fault { at: Position::START, refusal: Refusal::TooLarge { bytes: bytes.len() } })
 }
 
 /// Checks all rules; the text is at most [`RESULT_CAP`] bytes long.
@@ -188,8 +160,7 @@ fn check_characters(text: &str) -> Result<(), Fault> {
                 refused_character(character, index == 0)
             };
             if let Some(refusal) = refusal {
-                let at = Position::new(row + 1, index + 1);
-                return Err(Fault { at, refusal });
+                return Err(Fault { at: Position::new(row + 1, index + 1), refusal });
             }
         }
     }
@@ -266,8 +237,7 @@ impl Walk {
             }
             Event::MappingStart(anchor, tag) => {
                 plain_node(*anchor, tag.is_some())?;
-                let (keys, at_key) = (HashMap::new(), true);
-                self.open(Frame::Mapping { keys, at_key })
+                self.open(Frame::Mapping { keys: HashMap::new(), at_key: true })
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 self.frames.pop();
@@ -283,17 +253,12 @@ impl Walk {
         if self.filled {
             return Ok(());
         }
-        let refusal = Refusal::Empty;
-        let at = Position::START;
-        Err(Fault { at, refusal })
+        Err(Fault { at: Position::START, refusal: Refusal::Empty })
     }
 
     fn document(&mut self) -> Result<(), Refusal> {
         self.documents += 1;
-        if self.documents > 1 {
-            return Err(Refusal::SecondDocument);
-        }
-        Ok(())
+        if self.documents > 1 { Err(Refusal::SecondDocument) } else { Ok(()) }
     }
 
     fn open(&mut self, frame: Frame) -> Result<(), Refusal> {
@@ -312,8 +277,7 @@ impl Walk {
         check_content(value)?;
         let plain = style == ScalarStyle::Plain;
         if plain && is_ambiguous(value) {
-            let value = text::show(value);
-            return Err(Refusal::Ambiguous { value });
+            return Err(Refusal::Ambiguous { value: text::show(value) });
         }
         if let Some(Frame::Mapping { keys, at_key }) = self.frames.last_mut()
             && *at_key
@@ -322,8 +286,7 @@ impl Walk {
             return check_key(keys, value, mark.line());
         }
         if plain && is_not_finite(value) {
-            let value = value.to_owned();
-            return Err(Refusal::NotFinite { value });
+            return Err(Refusal::NotFinite { value: value.to_owned() });
         }
         self.filled |= !(plain && matches!(value, "" | "~" | "null"));
         self.value_done();

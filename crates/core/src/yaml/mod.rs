@@ -1,11 +1,10 @@
-//! YAML in and out: the one owner of the YAML crates.
+//! Reading and writing YAML. No other module uses the YAML crates.
 //!
-//! Reading: [`read`] takes a bounded number of bytes from a regular file, the guard refuses whatever costs more than
-//! its size or that two readers would read differently, and only then does the YAML crate fill a type. Writing:
+//! Reading: [`read`] takes a bounded number of bytes from a regular file. The guard refuses text that would cost more
+//! time or memory than its size, or that two readers would read differently. Then the YAML crate fills a type. Writing:
 //! [`emit`] gives one fixed text for a value, which [`parse`] and other readers (`PyYAML` is tested) read as that value.
 //!
-//! This module never keeps untyped YAML, never follows an alias or a tag, never signs or re-writes a file, and never
-//! lets an error repeat more than a line of what a stranger wrote.
+//! Aliases and tags are refused, and an error quotes at most one line of the file.
 
 mod emit;
 mod error;

@@ -36,15 +36,9 @@ fn root(text: &str) -> Option<Node> {
 /// The place of the value under a path of keys such as `optimizer.weights.lr`, or of the list for `blocks.widths[1]`.
 pub(super) fn locate_key(source: &Source, key_path: &str) -> Option<Position> {
     let root = root(source.text())?;
-    let below = |start: &Node| {
-        let mut here = start;
-        for key in key_path.split('.') {
-            let key = key.split('[').next().unwrap_or(key);
-            here = here.entry(key)?.1;
-        }
-        Some(here.at)
-    };
-    source.starts().filter_map(|start| root.descend(start)).find_map(below)
+    let keys: Vec<&str> = key_path.split('.').map(|key| key.split('[').next().unwrap_or(key)).collect();
+    let below = |start: &str| Some(root.descend(start)?.descend(&keys.join("."))?.at);
+    source.starts().find_map(below)
 }
 
 /// The place of the value that a path leads to, or of `key` inside it if that is given and there. Where none of the parts of a text has

@@ -51,7 +51,7 @@ pub fn parse_canonical<T: DeserializeOwned + Serialize>(
     let written = |value: T| is_canonical(bytes, &value).then_some(value);
     let plain = std::str::from_utf8(bytes).ok().filter(|text| plain::is_plain(text));
     let read = plain.and_then(|text| serde_yaml::from_str(text).ok()).and_then(written);
-    // Whatever is wrong is said by the reader of everybody's files.
+    // The general reader explains what is wrong.
     if read.is_some() { Ok(read) } else { Ok(written(parse(bytes, shown_name)?)) }
 }
 

@@ -1,9 +1,8 @@
-//! A look at a text that should be one of our own: whether it has no marks but those that [`emit`](fn@crate::yaml::emit) writes.
+//! A cheap check that a text has only the syntax that [`emit`](fn@crate::yaml::emit) writes.
 //!
-//! It costs a fraction of the guard, and spares it where a file has to hold the very bytes that are written for what was read
-//! from it: keys that stand twice, numbers that are none and texts that readers disagree about all fail at that comparison.
-//! What has to be kept from the YAML crate before it is whatever costs it more than the text's size, which needs anchors,
-//! brackets or depth.
+//! It replaces the guard, which costs many times as much, for files that have to equal the text written for the value read
+//! from them: duplicate keys, wrong numbers and ambiguous texts all fail that comparison. Only text that is costly for the
+//! YAML crate has to be refused first, and that needs anchors, brackets or depth.
 
 use crate::yaml::read::RESULT_CAP;
 

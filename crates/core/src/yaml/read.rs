@@ -1,6 +1,4 @@
-//! Bytes of a file, a bounded number of them, from regular files only.
-//!
-//! Never waits: a pipe, a device or a folder is refused, not read.
+//! A bounded number of bytes from a regular file. Pipes, devices and folders are refused, since they may block.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -15,42 +13,26 @@ use crate::text;
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct ByteCap(pub u64);
 
-/// For what people write by hand: variants, tracks, prices. 64 KiB.
+/// Limit for files written by hand (variants, tracks, prices): 64 KiB.
 pub const VARIANT_CAP: ByteCap = ByteCap(64 * 1024);
 
-/// For what the program writes: results. 1 MiB, which is also the most that the guard lets through.
+/// Limit for results: 1 MiB, also the most that the guard accepts.
 pub const RESULT_CAP: ByteCap = ByteCap(1024 * 1024);
 
 /// Why no bytes came from a file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ReadError {
     /// The system did not open or read it.
     #[error("cannot read `{path}`", path = shown(path))]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    Io { path: PathBuf, source: io::Error },
     /// Something else than a regular file has that name.
     #[error("`{path}` is {kind}, not a regular file", path = shown(path))]
-    NotAFile {
-        /// The name.
-        path: PathBuf,
-        /// What it is, with its article.
-        kind: &'static str,
-    },
+    NotAFile { path: PathBuf, kind: &'static str },
     /// More bytes than the cap; none was kept.
     #[error("`{path}` has {size} bytes, over the limit of {cap} bytes", path = shown(path), cap = cap.0)]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-        /// Its size in bytes, as the system tells it; one over the cap if it grew while it was read.
-        size: u64,
-        /// The limit.
-        cap: ByteCap,
-    },
+    TooLarge { path: PathBuf, size: u64, cap: ByteCap },
 }
 
 impl Hint for ReadError {
@@ -77,7 +59,7 @@ fn shown(path: &Path) -> String {
 /// All bytes of a regular file of at most `cap` bytes.
 ///
 /// A larger file is refused by its size before anything is read. A symbolic link is not followed (only the last part of
-/// the path counts): in a tree that strangers fill, it could name any file of this machine.
+/// the path counts): in an untrusted folder it could lead to any file of this machine.
 pub fn read(path: &Path, cap: ByteCap) -> Result<Vec<u8>, ReadError> {
     let failed = |source: io::Error| ReadError::Io { path: path.to_owned(), source };
     let file = open(path)?;
@@ -87,7 +69,7 @@ pub fn read(path: &Path, cap: ByteCap) -> Result<Vec<u8>, ReadError> {
     }
     // Room for one more byte, so that a file of its stated size is read at once and not in pieces.
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0).saturating_add(1));
-    // One more than the cap: a file may grow between the two calls, or lie about its size as those in /proc do.
+    // One more than the cap: a file may grow between the two calls, and files in /proc state a wrong size.
     file.take(cap.0.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > cap.0 {
         return Err(too_large(path, bytes.len() as u64, cap));
@@ -122,8 +104,7 @@ fn size_of_regular(file: &File, path: &Path) -> Result<u64, ReadError> {
     } else {
         "a socket or device"
     };
-    let path = path.to_owned();
-    Err(ReadError::NotAFile { path, kind })
+    Err(ReadError::NotAFile { path: path.to_owned(), kind })
 }
 
 /// The refusal of a file for its size.

@@ -23,8 +23,7 @@ impl Source {
         guard::check_size(bytes).map_err(refused)?;
         let text = std::str::from_utf8(bytes).map_err(|error| not_utf8(&name, bytes, error.valid_up_to()))?;
         guard::check(text).map_err(refused)?;
-        let text = text.to_owned();
-        Ok(Self { name, text, parts: Vec::new() })
+        Ok(Self { name, text: text.to_owned(), parts: Vec::new() })
     }
 
     /// The name in messages, fit to be shown.

@@ -8,7 +8,7 @@ use crate::yaml::outline;
 use crate::yaml::position::Position;
 use crate::yaml::source::Source;
 
-/// The error for text that is no value of the wanted type.
+/// The error for text that is not a value of the wanted type.
 ///
 /// `own` is the place that the reader itself names, with which its message then ends.
 pub(super) fn unfit(
@@ -70,7 +70,7 @@ fn joined(segments: &[&Segment]) -> String {
     path
 }
 
-/// The YAML crate's message without its own path before it and its own place behind it: ours are better.
+/// The YAML crate's message without its own path and place, which ours replace.
 fn bare_message(path: &serde_path_to_error::Path, full: &str, ends_with_place: bool) -> String {
     let tail = full.rfind(" at line ").filter(|_| ends_with_place);
     let mut message = &full[..tail.unwrap_or(full.len())];
@@ -85,15 +85,15 @@ fn bare_message(path: &serde_path_to_error::Path, full: &str, ends_with_place: b
     message.to_owned()
 }
 
-/// The word in backticks right behind a phrase of serde's.
+/// The word in backticks after a phrase of serde's.
 fn unknown_word<'a>(message: &'a str, phrase: &str) -> Option<&'a str> {
     let rest = message.strip_prefix(phrase)?.strip_prefix(" `")?;
-    // The word is the stranger's and may hold backticks; what follows it is ours.
+    // The word is from the file and may contain backticks; what follows it is serde's.
     let end = rest.find("`, ")?;
     Some(&rest[..end])
 }
 
-/// What serde calls by the names of Rust, in words of the file.
+/// Plain words for serde's names of Rust types.
 const PLAIN_WORDS: [(&str, &str); 12] = [
     ("expected u8", "expected a whole number from 0 to 255"),
     ("expected u16", "expected a whole number from 0 to 65535"),
@@ -111,10 +111,8 @@ const PLAIN_WORDS: [(&str, &str); 12] = [
 
 /// Swaps the end of a message for plain words.
 fn plain_words(message: &str) -> String {
-    if let Some((head, _)) = message.split_once(", expected struct ") {
-        return format!("{head}, expected a mapping of keys");
-    }
-    if let Some((head, _)) = message.split_once(", expected internally tagged enum ") {
+    let mappings = [", expected struct ", ", expected internally tagged enum "];
+    if let Some((head, _)) = mappings.iter().find_map(|expected| message.split_once(expected)) {
         return format!("{head}, expected a mapping of keys");
     }
     let known = PLAIN_WORDS.iter().find_map(|(rust, plain)| Some(format!("{}{plain}", message.strip_suffix(rust)?)));

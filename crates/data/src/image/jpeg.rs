@@ -1,5 +1,5 @@
-//! JPEG as Pillow reads it: its own walk over the header first, which decides the number of channels and refuses on its
-//! own account, then libjpeg, then its conversion to RGB. Nothing here is unsafe; that is next door.
+//! JPEG as Pillow reads it: first its own walk over the header, which decides the number of channels and refuses some
+//! files, then libjpeg, then its conversion to RGB.
 
 use super::libjpeg::{self, Colors};
 use super::{DecodedImage, ImageError, room};
@@ -30,8 +30,8 @@ pub(super) fn decode(bytes: &[u8], spare: Vec<u8>) -> Result<DecodedImage, Image
     Ok(DecodedImage::from_pixels(frame.width, frame.height, pixels))
 }
 
-/// Red, green and blue of the four inks, as Pillow mixes them. It takes every file to hold the inks inverted, as
-/// Adobe's do, marker or none.
+/// Red, green and blue of the four inks, as Pillow mixes them. It treats the inks of every file as inverted,
+/// as Adobe's are, with or without the marker.
 fn from_cmyk(inverted: [u8; 4]) -> [u8; 4] {
     let light = u32::from(inverted[3]);
     let ink = |value: u8| {
@@ -124,7 +124,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Descriptions change no pixel, but Pillow stumbles over some that are cut short.
+    /// Metadata changes no pixel, but Pillow refuses some that is cut short.
     fn application(&mut self, marker: u8) -> Result<(), ImageError> {
         let body = self.segment()?;
         let cut = match marker {

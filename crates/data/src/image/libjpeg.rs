@@ -1,8 +1,8 @@
-//! The door to libjpeg, the only unsafe code of the decoder.
+//! Calls to libjpeg, the only unsafe code of the decoder.
 //!
-//! The input is handed over as Pillow hands it over, in pieces of 64 KiB by a source that suspends when it runs dry: what
-//! libjpeg does with damaged and truncated files depends on that. Warnings are not errors. libjpeg reports an error by
-//! unwinding through its frames, which are built for that; no unwinding leaves this module.
+//! The input comes as in Pillow, in pieces of 64 KiB from a source that suspends when it is empty, since libjpeg's results
+//! for damaged and truncated files depend on that. Warnings are not errors. libjpeg reports an error by unwinding through
+//! its frames, which are built for that; no unwinding leaves this module.
 
 use std::any::Any;
 use std::mem::{MaybeUninit, offset_of};
@@ -43,14 +43,14 @@ impl Colors {
     }
 }
 
-/// What `jpeg_read_header` answers when the input has run dry, and when it met tables without an image.
+/// Results of `jpeg_read_header`: the input is empty; the file has tables but no image.
 const SUSPENDED: c_int = 0;
 const TABLES_ONLY: c_int = 2;
 
 /// Pillow's `MAXBLOCK`, in bytes.
 const PIECE: usize = 65_536;
 
-/// Most bytes for what libjpeg keeps itself, above all the coefficients of an image in several scans: enough for 40
+/// Most bytes of libjpeg's own memory, above all the coefficients of an image in several scans: enough for 40
 /// megapixels of three channels at full resolution, or for [`super::MOST_PIXELS`] with the usual coarser chroma.
 const MOST_BYTES: c_long = 256 << 20;
 
@@ -65,8 +65,8 @@ const AHEAD: usize = 10 * 8 * 64;
 
 /// The pixels of the image: rows of the width times the bytes of `colors`, in the memory of `spare`.
 ///
-/// A small file is half its length from its end, and libjpeg goes slowly near the end. So a file that ends as it should is
-/// given some zeros after its end. They are no marker and come after one, so whatever is read of them is not an image.
+/// libjpeg decodes slowly near the end of its input, which is half of a small file. So a file that ends properly gets some
+/// zeros after its end. They are not a marker and come after one, so they are never read as pixels.
 pub(super) fn decode(bytes: &[u8], size: (u32, u32), colors: Colors, spare: Vec<u8>) -> Result<Vec<u8>, ImageError> {
     let work = move |bytes: &[u8]| {
         let work = AssertUnwindSafe(|| Session::new(bytes).decode(size, colors, spare));
@@ -96,7 +96,7 @@ struct Source {
     skip: usize,
 }
 
-/// Everything that libjpeg keeps addresses of. It lies in one box, so that the addresses stay true.
+/// Everything that libjpeg keeps addresses of, in one box so that they stay valid.
 struct State {
     info: jpeg_decompress_struct,
     errors: sys::jpeg_error_mgr,
@@ -139,7 +139,7 @@ impl<'a> Session<'a> {
         unsafe { &mut (*self.state).info }
     }
 
-    /// Gives libjpeg the next piece. An error once there is none.
+    /// Gives libjpeg the next piece; an error if there are no more.
     fn more(&mut self) -> Result<(), ImageError> {
         let truncated = ImageError::Truncated { length: self.bytes.len() };
         // SAFETY: the source is a part of the state, and libjpeg is not running.
@@ -159,7 +159,7 @@ impl<'a> Session<'a> {
         Err(truncated)
     }
 
-    /// Repeats a step that stops whenever the input runs dry.
+    /// Repeats a step that stops when the input is empty.
     fn finish<T>(&mut self, mut step: impl FnMut(&mut Self) -> Option<T>) -> Result<T, ImageError> {
         loop {
             if let Some(done) = step(self) {
@@ -189,7 +189,7 @@ impl<'a> Session<'a> {
         while self.info().output_scanline < height {
             self.finish(|session| session.rows(&mut rows))?;
         }
-        // Nothing is wrong with an image that has all its rows and no end.
+        // An image with all its rows and no end marker is accepted.
         // SAFETY: all rows have been read.
         unsafe { sys::jpeg_finish_decompress(self.info()) };
         Ok(pixels)
@@ -207,7 +207,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Reads as many of the missing rows as libjpeg likes to give at once.
+    /// Reads as many of the missing rows as libjpeg gives at once.
     fn rows(&mut self, rows: &mut [*mut u8]) -> Option<()> {
         let missing = &mut rows[self.info().output_scanline as usize..];
         let most = u32::try_from(missing.len()).unwrap_or(u32::MAX);
@@ -221,7 +221,7 @@ impl<'a> Session<'a> {
 #[expect(unsafe_code, reason = "libjpeg's memory is its own")]
 impl Drop for Session<'_> {
     fn drop(&mut self) {
-        // SAFETY: `new` made both, and nobody uses them any more.
+        // SAFETY: `new` made both, and nothing uses them any more.
         unsafe {
             sys::jpeg_destroy_decompress(&mut (*self.state).info);
             drop(Box::from_raw(self.state.cast::<MaybeUninit<State>>()));
@@ -239,7 +239,7 @@ impl Source {
     }
 }
 
-/// A source that has nothing yet, and runs dry instead of waiting.
+/// A source without input yet, which suspends instead of waiting.
 fn source_of(bytes: &[u8]) -> sys::jpeg_source_mgr {
     sys::jpeg_source_mgr {
         next_input_byte: bytes.as_ptr(),

@@ -1,8 +1,7 @@
 //! PNG as Pillow reads it: every color type, depth and interlacing, converted to RGB.
 //!
-//! The crate `png` reads the format. As in Pillow, checksums count before the image data and not after, a missing end is
-//! accepted, and transparency is dropped. Rows are converted one at a time, so that a file costs no more memory than the
-//! image that it says it is.
+//! The crate `png` reads the format. As in Pillow, checksums are verified before the image data but not after it, a missing
+//! end is accepted, and transparency is dropped. Rows are converted one at a time, so memory is bounded by the image size.
 
 use std::io::{Cursor, ErrorKind};
 
@@ -11,7 +10,7 @@ use png::{BitDepth, ColorType, DecodeOptions, Decoder, DecodingError, InterlaceI
 use super::{PIXEL, DecodedImage, ImageError, room};
 use hlb_core::text;
 
-/// Most bytes that the crate may keep for itself: one row of the widest image, and whatever describes it.
+/// Most bytes of the crate's own memory: one row of the widest image, and metadata.
 const LIMIT: usize = 1 << 30;
 
 /// The image in the bytes of a PNG file, the signature of which has been seen.
@@ -154,7 +153,7 @@ mod tests {
     fn wrong_and_missing_bytes_are_told_apart() {
         let good = png(&head(2, 2, 8, 0), b"", &[0, 1, 2, 0, 3, 4]);
         assert!(decode(&good).is_ok());
-        assert!(decode(&good[..good.len() - 12]).is_ok(), "a missing end is no fault");
+        assert!(decode(&good[..good.len() - 12]).is_ok(), "a missing end is accepted");
         let short = png(&head(2, 3, 8, 0), b"", &[0, 1, 2, 0, 3, 4]);
         assert!(matches!(decode(&short), Err(ImageError::Damaged { .. })));
         let cut = &good[..good.len() - 26];
@@ -164,8 +163,8 @@ mod tests {
         let mut checksum = good.clone();
         checksum[29] ^= 1;
         assert!(decode(&checksum).unwrap_err().to_string().contains("CRC error"));
-        let bomb = png(&head(u32::MAX, 9, 8, 0), b"", &[0]);
-        assert_eq!(decode(&bomb), Err(ImageError::TooLarge { width: u32::MAX, height: 9 }));
+        let huge = png(&head(u32::MAX, 9, 8, 0), b"", &[0]);
+        assert_eq!(decode(&huge), Err(ImageError::TooLarge { width: u32::MAX, height: 9 }));
     }
 
     #[test]

@@ -50,7 +50,7 @@ impl Policy {
         Self { limits, members: 0, bytes: 0, items: HashMap::new() }
     }
 
-    /// Accepts or refuses a member before its data is read. `None` for remarks on the whole archive.
+    /// Accepts or refuses a member before its data is read. `None` for attributes of the whole archive.
     pub(super) fn admit<R: Read>(
         &mut self,
         entry: &mut Entry<'_, R>,
@@ -62,7 +62,7 @@ impl Policy {
         let misread = |problem: &str| UnpackError::Header { place, problem: problem.to_owned() };
         check_size_field(entry.header()).map_err(misread)?;
         let member = if entry.header().entry_type() == EntryType::XGlobalHeader {
-            check_remarks(entry, header_bytes).map_err(misread)?;
+            check_global_attributes(entry, header_bytes).map_err(misread)?;
             None
         } else {
             Some(member(entry)?)
@@ -147,7 +147,7 @@ fn kind_problem(kind: EntryType) -> &'static str {
     }
 }
 
-/// The path of a member, once nothing about it can lead outside the folder or deceive who reads it.
+/// The path of a member; an error if it could lead outside the folder or be displayed misleadingly.
 fn path(name: &[u8], is_file: bool) -> Result<String, &'static str> {
     let text = str::from_utf8(name).map_err(|_| "is not UTF-8")?;
     if text.starts_with('/') {
@@ -159,7 +159,7 @@ fn path(name: &[u8], is_file: bool) -> Result<String, &'static str> {
     if text.chars().any(is_hidden) {
         return Err("holds a control or hidden character");
     }
-    // Who packs the folder `.` gets such names; they lead nowhere else.
+    // Archives of the folder `.` have such names.
     if !is_file && matches!(text, "." | "./") {
         return Ok(String::new());
     }
@@ -175,7 +175,7 @@ fn plain(text: &str) -> Result<String, &'static str> {
     text.split('/').try_for_each(|part| match part {
         "" => Err("has an empty part"),
         "." => Err("holds the part `.`"),
-        ".." => Err("leads upwards with `..`"),
+        ".." => Err("leads up with `..`"),
         _ if part.len() > PART => Err("has a part of more than 255 bytes"),
         _ => Ok(()),
     })?;
@@ -187,21 +187,21 @@ fn check_size_field(header: &Header) -> Result<(), &'static str> {
     let field = &header.as_old().size;
     let is_binary = field[0] & 0x80 != 0;
     if is_binary && (field[0] != 0x80 || field[1..4] != [0; 3]) {
-        return Err("it has a size that is no number of bytes");
+        return Err("its size is not a number of bytes");
     }
     Ok(())
 }
 
-/// Remarks on the whole archive, such as the commit that `git archive` writes there.
-fn check_remarks<R: Read>(entry: &Entry<'_, R>, header_bytes: u64) -> Result<(), &'static str> {
+/// Attributes of the whole archive, such as the commit that `git archive` writes there.
+fn check_global_attributes<R: Read>(entry: &Entry<'_, R>, header_bytes: u64) -> Result<(), &'static str> {
     if entry.size() > HEADERS_CAP {
         return Err(TOO_LONG);
     }
-    // `tar` drops a long name that stands before the remarks.
+    // `tar` drops a long name before such attributes.
     if header_bytes > 0 { Err("it stands between a long name and its member") } else { Ok(()) }
 }
 
-/// Refuses attributes that other readers would follow to another name or size.
+/// Refuses attributes that give another name or size to other readers.
 fn check_attributes<R: Read>(entry: &mut Entry<'_, R>) -> Result<(), &'static str> {
     let unreadable = "it has attributes that cannot be read";
     let (name, size) = (entry.path_bytes().into_owned(), entry.size().to_string());

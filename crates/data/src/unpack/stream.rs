@@ -17,7 +17,7 @@ pub(super) const HEADERS_CAP: u64 = 1 << 20;
 /// Most zero bytes after the end mark. `tar` fills up to a record, of 10 KiB unless asked for more.
 const PADDING_CAP: u64 = 1 << 20;
 
-/// What to say of headers over the cap.
+/// The problem of headers over the cap.
 pub(super) const TOO_LONG: &str = "it announces a longer name, or more attributes, than any member needs";
 
 /// Counts what is read.
@@ -34,7 +34,7 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// Offsets in the unpacked stream, shared by the reader inside `tar` and by who looks at the members.
+/// Offsets in the unpacked stream, shared with the reader inside `tar`.
 #[derive(Default)]
 pub(super) struct Position {
     /// Bytes read so far.
@@ -52,8 +52,7 @@ impl Position {
         self.member_end.set(end);
     }
 
-    /// Tells an archive that ends early from one that is damaged, a header that `tar` refuses, and a disk that cannot
-    /// be read.
+    /// The error for an archive that ends early, is damaged, has a header that `tar` refuses, or cannot be read.
     pub(super) fn unreadable(&self, source: io::Error) -> UnpackError {
         let place = self.read.get();
         match source.kind() {
@@ -65,7 +64,7 @@ impl Position {
     }
 }
 
-/// The unpacked stream as `tar` reads it. That it ends is an error, because an archive says itself where it ends.
+/// The unpacked stream as `tar` reads it. Its end is an error, since an archive ends with a mark before it.
 pub(super) struct Stream<'a, R> {
     gzip: GzDecoder<BufReader<Counted<R>>>,
     position: &'a Position,

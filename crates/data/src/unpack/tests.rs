@@ -1,4 +1,4 @@
-//! Archives of strangers, made byte by byte.
+//! Untrusted archives, made byte by byte.
 
 use super::stream::{BUFFER, Counted};
 use super::*;
@@ -66,7 +66,7 @@ fn packed(parts: &[Vec<u8>]) -> Vec<u8> {
     bytes
 }
 
-/// A folder to unpack into with neighbours that must stay as they are.
+/// A folder to unpack into with neighbors that must stay as they are.
 struct Place {
     outer: tempfile::TempDir,
     into: PathBuf,
@@ -77,7 +77,7 @@ impl Place {
         let outer = tempfile::tempdir().unwrap();
         let into = outer.path().join("above/into");
         fs::create_dir_all(&into).unwrap();
-        fs::write(outer.path().join("above/neighbour"), b"kept").unwrap();
+        fs::write(outer.path().join("above/neighbor"), b"kept").unwrap();
         fs::write(outer.path().join("evil"), b"kept").unwrap();
         Self { outer, into }
     }
@@ -138,13 +138,13 @@ fn wanted_files_come_out_with_their_digests_in_the_order_of_the_archive() {
         member(b"set/.DS_Store", b'0', b"stray"),
         member(b"set/deep/a.txt", 0, b""),
     ]);
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     let wanted = |path: &str| Path::new(path).extension().is_some_and(|ending| ending == "txt");
-    let list = unpack(&archive[..], &place.into, &wanted, LIMITS, &mut |bytes| told.push(bytes)).unwrap();
+    let list = unpack(&archive[..], &place.into, &wanted, LIMITS, &mut |bytes| reported.push(bytes)).unwrap();
     assert_eq!(list, [expected("set/b.txt", b"abc"), expected("set/deep/a.txt", b"")]);
     let written = [("set/b.txt".to_owned(), b"abc".to_vec()), ("set/deep/a.txt".to_owned(), Vec::new())];
     assert_eq!(files(&place), BTreeMap::from(written));
-    assert!(told.is_sorted() && told.last() == Some(&(archive.len() as u64)), "{told:?}");
+    assert!(reported.is_sorted() && reported.last() == Some(&(archive.len() as u64)), "{reported:?}");
 }
 
 /// `tar -czf a.tgz .` writes such names, and `tar` from before 1988 such folders.
@@ -170,8 +170,8 @@ fn a_folder_packed_from_within_and_an_old_folder_are_accepted() {
 fn names_that_lead_elsewhere_or_deceive_are_refused_and_shown_harmlessly() {
     let deep = format!("{}file", "a/".repeat(8));
     let cases: [(&[u8], &str); 14] = [
-        (b"../evil", "`../evil` leads upwards with `..`"),
-        (b"set/../../evil", "`set/../../evil` leads upwards with `..`"),
+        (b"../evil", "`../evil` leads up with `..`"),
+        (b"set/../../evil", "`set/../../evil` leads up with `..`"),
         (b"/etc/evil", "`/etc/evil` is absolute"),
         (b"", "`` has an empty part"),
         (b"set//evil", "`set//evil` has an empty part"),
@@ -194,9 +194,9 @@ fn names_that_lead_elsewhere_or_deceive_are_refused_and_shown_harmlessly() {
 #[test]
 fn long_names_are_checked_like_short_ones() {
     let after = |kind: u8, text: &[u8]| refusal(&[member(b"long", kind, text), member(b"short", b'0', b"x")]);
-    assert!(after(b'L', b"../evil\0").contains("`../evil` leads upwards"));
+    assert!(after(b'L', b"../evil\0").contains("`../evil` leads up"));
     assert!(after(b'L', b"ok\0../evil\0").contains("`ok\\u{0}../evil` holds a control"));
-    assert!(after(b'x', attribute("path", "../evil").as_bytes()).contains("`../evil` leads upwards"));
+    assert!(after(b'x', attribute("path", "../evil").as_bytes()).contains("`../evil` leads up"));
     assert!(after(b'x', attribute("path", "a\nb").as_bytes()).contains("attributes that cannot be read"));
     assert!(after(b'x', attribute("path", "a\0b").as_bytes()).contains("`a\\u{0}b` holds a control"));
     assert!(after(b'L', format!("set/{}", "x".repeat(256)).as_bytes()).contains("part of more than 255 bytes"));
@@ -206,7 +206,7 @@ fn long_names_are_checked_like_short_ones() {
     let mut split = header(b"evil", b'0', 0);
     split[345..347].copy_from_slice(b"..");
     seal(&mut split);
-    assert!(refusal(&[split]).contains("`../evil` leads upwards"));
+    assert!(refusal(&[split]).contains("`../evil` leads up"));
 }
 
 #[test]
@@ -309,7 +309,7 @@ fn sizes_that_lie_are_refused() {
     unreadable[124..128].copy_from_slice(b"12x9");
     seal(&mut unreadable);
     assert!(refusal(&[unreadable]).contains("not a number: 12x9"));
-    // Says 3 bytes and goes on with 3000: the rest is no header.
+    // Says 3 bytes and goes on with 3000: the rest is not a header.
     let mut short = header(b"set/a", b'0', 3);
     short.extend([b'x'; 3000]);
     assert!(refusal(&[short]).contains("not a number"));
@@ -384,7 +384,7 @@ fn ten_gigabytes_that_compress_to_ten_megabytes_are_refused_by_the_header() {
         assert!(refused || (kind != b'0' && error.to_string().contains("announces a longer name")), "{error}");
         assert!(read <= 2 * BUFFER as u64, "{read} bytes were read");
     }
-    // The header lies, the stream goes on: zeros are an end mark without an end, all else is no header.
+    // The header lies, the stream goes on: zeros are an end mark without an end, all else is not a header.
     let liar = || io::Cursor::new(header(b"set/small", b'0', 512));
     let (error, read) = compressed_bytes_read(gzip(liar().chain(zeros())), LIMITS);
     assert!(matches!(error, UnpackError::Trailing { .. }) && read <= 2 * BUFFER as u64, "{error}, {read}");
@@ -423,7 +423,7 @@ fn a_million_tiny_members_are_refused_when_the_limit_is_reached() {
     let error = Place::new().unpack(archive, limits).unwrap_err();
     assert_eq!(error.to_string(), "the archive is too large: it holds more than 20000 files and folders");
     assert!(made < 50_000, "{made} members were made");
-    // Headers that are no members do not go on for ever either.
+    // Headers without a member are limited too.
     let long = Lazy { members: std::iter::repeat_with(|| member(b"k", b'K', b"x")), current: io::Cursor::default() };
     let error = Place::new().unpack(gzip(long), limits).unwrap_err();
     assert!(matches!(error, UnpackError::Header { .. }), "{error}");

@@ -1,4 +1,4 @@
-//! What an hour of a machine costs and who says so, and what a span of time costs at that price.
+//! The price of an hour of a machine with its source, and the cost of a span of time at that price.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use crate::price::billing::Billing;
 use hlb_core::text::{SafeText, show};
 use hlb_core::yaml::{ReadError, YamlError};
 
-/// What an hour of the machine costs, and who says so.
+/// The price of an hour of the machine, with its source.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Price {
@@ -25,17 +25,17 @@ pub struct Price {
     pub date: Option<SafeText<10>>,
     /// Where the figure is from.
     pub source: SafeText<200>,
-    /// Who vouches for it.
+    /// Where it comes from.
     pub origin: Origin,
     /// How the provider rounds up what is rented; `null` where that is not known.
     pub billing: Option<Billing>,
 }
 
-/// Who vouches for a price.
+/// Where a price comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
-    /// The table that is compiled in: anybody can look it up.
+    /// The table that is compiled in.
     Shipped,
     /// A table of the user's.
     File,
@@ -56,24 +56,17 @@ pub struct Cost {
 /// A price that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum PriceError {
     /// No such row.
     #[error("there is no price `{}` in the table", show(.asked))]
-    Unknown {
-        /// What was asked for.
-        asked: String,
-        /// Rows whose name contains a part of it.
-        near: Vec<String>,
-    },
+    Unknown { asked: String, near: Vec<String> },
     /// Not a positive number of dollars.
     #[error("a price is a number of US dollars per hour above 0 and at most 100000")]
     Range,
     /// Not a day of the calendar.
     #[error("`{}` is not a day written as YYYY-MM-DD", show(.given))]
-    Day {
-        /// What was given.
-        given: String,
-    },
+    Day { given: String },
     /// The user's table cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -125,7 +118,7 @@ impl Price {
         })
     }
 
-    /// Whether it is more than nothing and less than any machine costs.
+    /// Whether it is above 0 and at most 100,000 dollars an hour.
     pub fn is_in_range(&self) -> bool {
         is_price(self.usd_per_hour)
     }
@@ -139,7 +132,7 @@ pub fn cost(seconds: f64, price: &Price) -> Cost {
     Cost { prorated_usd: dollars(seconds), billed_usd: billed }
 }
 
-/// Refuses what is no day, or not in the one form that sorts as the days do.
+/// Refuses anything but a day as YYYY-MM-DD, which sorts by date.
 pub(super) fn check_day(given: &str) -> Result<(), PriceError> {
     let read = chrono::NaiveDate::parse_from_str(given, "%Y-%m-%d");
     if read.is_ok_and(|day| day.format("%Y-%m-%d").to_string() == given) {
@@ -148,7 +141,7 @@ pub(super) fn check_day(given: &str) -> Result<(), PriceError> {
     Err(PriceError::Day { given: given.to_owned() })
 }
 
-/// Whether it is more than nothing and at most what any machine costs an hour.
+/// Whether it is above 0 and at most 100,000 dollars an hour.
 pub(super) fn is_price(dollars: f64) -> bool {
     dollars > 0.0 && dollars <= 100_000.0
 }

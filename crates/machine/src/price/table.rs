@@ -30,7 +30,7 @@ struct Row {
 }
 
 impl Row {
-    /// The price of a day: the last that was seen until then, else the first that was seen at all.
+    /// The price of a day: the last that was seen until then, else the first that was seen.
     fn on(&self, day: &str) -> Price {
         let known = |date: &Option<SafeText<10>>| date.as_ref().is_none_or(|date| date.as_str() <= day);
         if known(&self.newest.date) {
@@ -172,7 +172,7 @@ impl WrittenRow {
         format!("{}/{}@{}", self.provider, self.instance, self.region)
     }
 
-    /// The prices in order of time, whichever of them the writer put on top.
+    /// The prices in order of time.
     fn into_row(self, origin: Origin, billing: Option<Billing>) -> Row {
         let Self { provider, instance, region, gpus, usd_per_hour, date, source, history: mut before } = self;
         before.push(Seen { usd_per_hour, date, source });
@@ -182,7 +182,7 @@ impl WrittenRow {
     }
 }
 
-/// Part of a row's name: free of the characters that part it.
+/// Part of a row's name, without the characters that separate parts.
 fn word<'de, D: Deserializer<'de>, const N: usize>(from: D) -> Result<SafeText<N>, D::Error> {
     let word = SafeText::<N>::deserialize(from)?;
     if word.as_str().contains(['/', '@', ' ']) {
@@ -267,8 +267,8 @@ impl Table {
         days.map(SafeText::as_str).max().expect("the shipped table has prices with a day; a test reads it")
     }
 
-    /// The price of a row on a day (YYYY-MM-DD): the last that was seen until then, else the first that was seen at all,
-    /// whose date then says so. The region may be left out of the name where only one has the instance.
+    /// The price of a row on a day (YYYY-MM-DD): the last that was seen until then, else the first
+    /// that was seen, with its date. The region may be left out of the name where only one has the instance.
     pub fn find(&self, name: &str, day: &str) -> Result<Price, PriceError> {
         check_day(day)?;
         Ok(self.row(name)?.on(day))
@@ -281,7 +281,7 @@ impl Table {
         self.rows.iter().find(same).map(|row| row.on(day))
     }
 
-    /// Whether the price is in the table, as of whatever day.
+    /// Whether the price is in the table, as of any day.
     pub fn holds(&self, price: &Price) -> bool {
         self.rows.iter().flat_map(Row::all).any(|row| row == *price)
     }

@@ -30,15 +30,15 @@ pub struct LogLine {
     pub event: Event,
 }
 
-/// Reads a line; what is wrong with it, if it is none.
+/// Reads a line; the error says what is wrong with it.
 pub(super) fn read_line(line: &str) -> Result<LogLine, String> {
     read_sample(line)
         .map_or_else(|| serde_json::from_str(line), Ok)
         .map_err(|error| format!("not a run log line: {error}"))
 }
 
-/// A line with what the sensors said, as nine of ten are. Its type is known before it is read, so that nothing has to be kept
-/// until the name of its event comes; whatever is odd about it is left to [`LogLine`].
+/// A line with sensor readings, as nine of ten lines are. Since its type is known before it is read, serde need not buffer it
+/// until the name of the event. Lines that do not fit are left to [`LogLine`].
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SampleLine {

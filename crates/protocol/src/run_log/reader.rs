@@ -10,7 +10,7 @@ use crate::run_log::line::{LOG_SCHEMA, LogLine, read_line, whole_lines};
 use crate::run_log::log::{LoggedRun, Repeat, RunLog, Segment, TimedSample, slack};
 use hlb_core::seed;
 
-/// A run log that cannot be believed.
+/// A run log that is malformed or contradicts itself.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("line {line}: {problem}")]
 pub struct RunLogError {
@@ -23,13 +23,13 @@ pub struct RunLogError {
 impl RunLog {
     /// Reads a run log and checks that steps, epochs, seeds and times add up.
     pub fn parse(bytes: &[u8]) -> Result<Self, RunLogError> {
-        let text =
-            str::from_utf8(bytes).map_err(|error| RunLogError { line: 1, problem: format!("not UTF-8: {error}") })?;
-        let mut lines = text.lines().enumerate();
-        let first = lines.next().ok_or(RunLogError { line: 1, problem: "the run log is empty".to_owned() })?;
-        let mut reader = Reader::begin(first.1).map_err(|problem| RunLogError { line: 1, problem })?;
-        for (index, line) in lines {
-            reader.take(line).map_err(|problem| RunLogError { line: index + 1, problem })?;
+        let wrong = |line| move |problem| RunLogError { line, problem };
+        let text = str::from_utf8(bytes).map_err(|error| wrong(1)(format!("not UTF-8: {error}")))?;
+        let mut lines = text.lines();
+        let first = lines.next().ok_or_else(|| wrong(1)("the run log is empty".to_owned()))?;
+        let mut reader = Reader::begin(first).map_err(wrong(1))?;
+        for (number, line) in (2..).zip(lines) {
+            reader.take(line).map_err(wrong(number))?;
         }
         Ok(reader.log)
     }
@@ -48,7 +48,7 @@ struct Reader {
     open: bool,
     /// Arm of the run that was begun last.
     arm: Arm,
-    /// Whether the process at hand has told what it trains on.
+    /// Whether the current process has logged `trainer_start`.
     trainer_started: bool,
 }
 
@@ -172,7 +172,7 @@ impl Reader {
             return Err("a run starts before the trainer or inside another run".to_owned());
         }
         let (planned, runs) = (self.planned(arm)?, self.log.start.runs);
-        self.set_aside(arm);
+        self.abandon_unfinished(arm);
         if run as usize != self.log.runs_of(arm).len() + 1 || run > runs {
             return Err(format!("run {run} is out of order, or more than the {runs} runs asked for"));
         }
@@ -199,8 +199,8 @@ impl Reader {
         Ok(())
     }
 
-    /// A run that an earlier process did not finish is run again from the start.
-    fn set_aside(&mut self, arm: Arm) {
+    /// Abandons a run that an earlier process did not finish; it is run again from the start.
+    fn abandon_unfinished(&mut self, arm: Arm) {
         let current = self.log.segments.len() - 1;
         let left_behind = |run: &LoggedRun| run.segment < current && !run.is_finished();
         if self.log.runs_of(arm).last().is_some_and(left_behind) {
@@ -264,7 +264,7 @@ impl Reader {
         self.check_not_a_copy()
     }
 
-    /// Two runs of a machine never take the same nanoseconds: equal times were copied.
+    /// Refuses two runs with the same nanoseconds, which are copies.
     fn check_not_a_copy(&self) -> Result<(), String> {
         let times = |run: &LoggedRun| run.epochs.iter().map(|epoch| epoch.train_seconds.to_bits()).collect::<Vec<_>>();
         let runs = self.log.runs_of(self.arm);
@@ -281,8 +281,7 @@ impl Reader {
             return Err("a session that completed was resumed".to_owned());
         }
         positive("dataset_seconds", resume.dataset_seconds)?;
-        let began_at_seconds = self.at_seconds;
-        let dataset_seconds = resume.dataset_seconds;
+        let (began_at_seconds, dataset_seconds) = (self.at_seconds, resume.dataset_seconds);
         self.log.segments.push(Segment { began_at_seconds, dataset_seconds, ..Segment::default() });
         (self.open, self.trainer_started, self.log.stop_reason) = (false, false, None);
         Ok(())

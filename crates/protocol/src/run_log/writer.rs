@@ -13,27 +13,17 @@ use crate::run_log::line::whole_lines;
 /// The run log cannot be written. The session ends, since a run that is not logged cannot be verified.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum LogError {
     /// The operating system refused.
     #[error("the run log {path} cannot be written: {source}")]
-    Write {
-        /// File.
-        path: PathBuf,
-        /// Cause.
-        source: io::Error,
-    },
-    /// Somebody removed it while it was written.
+    Write { path: PathBuf, source: io::Error },
+    /// It was removed while it was written.
     #[error("the run log {path} was removed while the session was running")]
-    Vanished {
-        /// File.
-        path: PathBuf,
-    },
-    /// Another process writes it.
+    Vanished { path: PathBuf },
+    /// Another process is writing it.
     #[error("another process is still writing {path}")]
-    InUse {
-        /// File.
-        path: PathBuf,
-    },
+    InUse { path: PathBuf },
 }
 
 impl Hint for LogError {
@@ -52,6 +42,10 @@ impl Hint for LogError {
     }
 }
 
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> LogError + use<'_> {
+    |source| LogError::Write { path: path.to_owned(), source }
+}
+
 fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
@@ -68,17 +62,15 @@ pub struct LogWriter {
 impl LogWriter {
     /// Creates a new run log and never overwrites an old one.
     pub fn create(path: &Path) -> Result<Self, LogError> {
-        let failed = |source| LogError::Write { path: path.to_owned(), source };
-        let file = File::options().write(true).create_new(true).open(path).map_err(failed)?;
+        let file = File::options().write(true).create_new(true).open(path).map_err(failed(path))?;
         Self { file, path: path.to_owned(), length: 0 }.alone()
     }
 
     /// Continues the log of a session that ended early, without a last line that was cut off.
     pub fn resume(path: &Path) -> Result<Self, LogError> {
-        let failed = |source| LogError::Write { path: path.to_owned(), source };
-        let file = File::options().read(true).write(true).open(path).map_err(failed)?;
+        let file = File::options().read(true).write(true).open(path).map_err(failed(path))?;
         let mut writer = Self { file, path: path.to_owned(), length: 0 }.alone()?;
-        writer.cut_torn_line().map_err(failed)?;
+        writer.cut_torn_line().map_err(failed(path))?;
         Ok(writer)
     }
 
@@ -108,10 +100,10 @@ impl LogWriter {
         self.length
     }
 
-    /// Writes a line and hands it to the operating system, so that it outlives this process. A line that does not fit leaves
-    /// nothing behind.
+    /// Writes a line to the operating system, which keeps it if this process is killed. A line that does not fit on the disk
+    /// is removed.
     pub fn write(&mut self, line: &impl Serialize) -> Result<(), LogError> {
-        self.append(line).map_err(|source| LogError::Write { path: self.path.clone(), source })?;
+        self.append(line).map_err(failed(&self.path))?;
         if self.is_gone() {
             return Err(LogError::Vanished { path: self.path.clone() });
         }
@@ -131,14 +123,14 @@ impl LogWriter {
         written
     }
 
-    /// Whether the file was removed: it can still be written, but nobody can read it.
+    /// Whether the file was removed: it can still be written, but no longer read.
     fn is_gone(&self) -> bool {
         self.file.metadata().is_ok_and(|facts| facts.nlink() == 0) && !self.path.exists()
     }
 
     /// Waits until the disk has every line.
     pub fn finish(self) -> Result<(), LogError> {
-        self.file.sync_all().map_err(|source| LogError::Write { path: self.path, source })
+        self.file.sync_all().map_err(failed(&self.path))
     }
 }
 

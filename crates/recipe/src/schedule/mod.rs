@@ -174,7 +174,7 @@ fn triangle(step: f64, steps: f64, top: f64, [start, end]: [f64; 2]) -> f64 {
     if step < top { line(start, 1.0, step / top) } else { line(1.0, end, (step - top) / (steps - top)) }
 }
 
-/// A step is at an end that rounding puts this little behind it: 0.14 of 50 steps are 7, not 7.000000000000001.
+/// Tolerance for rounding when a step is compared with a boundary: 0.14 of 50 steps are 7, not 7.000000000000001.
 const ROUNDING: f64 = 1e-9;
 
 /// Share of the current half wave that is done at `step`, the first of which is `first` steps long.

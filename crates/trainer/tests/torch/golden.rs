@@ -1,4 +1,4 @@
-//! Step for step against numbers that the PyTorch reference implementation computed: the first forward pass, whitening, 50 losses, weights,
+//! Step for step against numbers that the PyTorch reference computed: the first forward pass, whitening, 50 losses, weights,
 //! statistics, averages, evaluation, schedules and augmented batches.
 //!
 //! The reference computes in double precision. Here every case is trained twice: in double precision, where rounding is too small
@@ -191,7 +191,7 @@ fn all_cases(compare: impl Fn(&str, &Value)) -> usize {
 }
 
 #[test]
-fn the_first_forward_pass_agree_with_the_reference() {
+fn the_first_forward_pass_agrees_with_the_reference() {
     for tolerance in [DOUBLE, SINGLE] {
         all_cases(|name, case| compare_forward(name, case, tolerance));
     }
@@ -242,7 +242,7 @@ fn corners(choices: &Value, top: &str, left: &str) -> Option<Corners> {
     Some(Corners { top: whole_numbers(top), left: whole_numbers(&choices[left]) })
 }
 
-/// The same choices of crops, mirror images, squares and brightness make the same batch.
+/// The same draws of crops, mirror images, squares and brightness make the same batch.
 #[test]
 fn augmented_batches_agree_with_the_reference() {
     let document = document();
@@ -251,7 +251,7 @@ fn augmented_batches_agree_with_the_reference() {
         let given = &case["choices"];
         let single =
             |key: &str| given.get(key).map(|value| numbers(value).iter().map(|v| *v as f32).collect::<Vec<_>>());
-        let choices = AugmentationDraws {
+        let draws = AugmentationDraws {
             order: whole_numbers(&given["order"]),
             crops: corners(given, "top", "left").unwrap(),
             flips: given["flips"]
@@ -263,7 +263,7 @@ fn augmented_batches_agree_with_the_reference() {
         };
         let data = DeviceData::upload(&tiny::arrays(), augment, Engine::cpu(Kind::Double));
         let side = case["side"].as_i64().unwrap_or(i64::from(augment.crop));
-        let batch = data.batch(&data.plan(&choices), 0, choices.order.len() as i64, side);
+        let batch = data.batch(&data.plan(&draws), 0, draws.order.len() as i64, side);
         // Brightness and contrast are drawn in single precision.
         same(name, &batch.images, &case["images"], 1e-6);
         let labels = Vec::<i64>::try_from(&batch.labels).unwrap();

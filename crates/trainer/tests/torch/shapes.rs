@@ -65,7 +65,7 @@ fn a_batch_is_made_of_crops_with_their_labels() {
                 same.int64_value(&[which]) == 1 && which % 10 == label
             })
         });
-        assert!(found, "an image of the batch is no crop of its label's image");
+        assert!(found, "an image of the batch is not a crop of its label's image");
     }
 }
 
@@ -86,7 +86,7 @@ fn a_forward_pass_gives_a_logit_for_each_class() {
     }
 }
 
-/// Image n belongs to part n mod 4: normalising each part alone gives the same as ghost batches.
+/// Image n belongs to part n mod 4: normalizing each part alone gives the same as ghost batches.
 #[test]
 fn ghost_batches_normalise_each_part_alone() {
     let mut recipe = variant::shipped("hlb-shapes").unwrap();

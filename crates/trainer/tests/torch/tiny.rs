@@ -39,7 +39,7 @@ fn smooth(pixels: &mut [u8]) {
     }
 }
 
-/// Noise with a bright square whose place and colour tell the class.
+/// Noise with a bright square whose place and color tell the class.
 pub fn arrays() -> Arrays {
     let mut numbers = Numbers(1);
     let count = (SHAPES.train + SHAPES.evaluation) as usize;
