@@ -7,19 +7,19 @@ pub const RULES_VERSION: &str = "1.0";
 /// Runs of a session unless another number is asked for.
 pub const DEFAULT_RUNS: u32 = 5;
 /// Runs that a session may have of each recipe.
-pub(crate) const MAX_RUNS: u32 = 500;
+pub const MAX_RUNS: u32 = 500;
 /// Epochs that a session may have in all its runs, so that its run log can be read back.
-pub(crate) const MAX_EPOCHS: u32 = 60_000;
+pub const MAX_EPOCHS: u32 = 60_000;
 
 /// p-value under which two rows, two mean accuracies, or a mean accuracy and the target are significantly different.
 pub const SIGNIFICANCE: f64 = 0.01;
 /// Chance of finding a true gain significant that runs are planned for.
-pub(crate) const WANTED_POWER: f64 = 0.9;
+pub const WANTED_POWER: f64 = 0.9;
 
 /// Share of the runs that reach the target in a ranked row.
-pub(crate) const REACHED_SHARE: f64 = 0.9;
+pub const REACHED_SHARE: f64 = 0.9;
 /// Days by which a session may start in the future: clocks may be wrong.
-pub(crate) const MAX_DAYS_AHEAD: i64 = 1;
+pub const MAX_DAYS_AHEAD: i64 = 1;
 
 /// Seconds that the clocks of the two programs may differ by on any run, since a line can arrive late ...
 pub const CLOCK_TOLERANCE_SECONDS: f64 = 0.05;

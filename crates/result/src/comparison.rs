@@ -6,20 +6,13 @@ use hlb_core::hint::Hint;
 use crate::agreement::quotient;
 use crate::derive::RunFigures;
 use crate::entry::{Entry, Trust};
+use hlb_core::rules::{CLOCK_TOLERANCE_SHARE, MAX_RUNS, SIGNIFICANCE, WANTED_POWER};
 use hlb_core::stats::{
     Estimate, Interval, mann_whitney, p_means_differ, ratio_of_medians, rounded_up_p, runs_needed, wilcoxon,
 };
 use hlb_core::tree::Change;
 use hlb_core::units::{Accuracy, human_percent};
 use hlb_recipe::variant;
-
-/// Times are significantly different below this p-value: two sessions of one recipe are called
-/// different in fewer than one of a hundred pairs.
-pub const SIGNIFICANCE: f64 = 0.01;
-/// How often a true gain should show.
-pub(super) const WANTED_CHANCE: f64 = 0.9;
-/// The most runs that a session may have.
-pub const MOST_RUNS: u32 = 500;
 
 /// Two sessions that cannot be compared.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -198,7 +191,7 @@ impl Comparison {
         let gain = samples.and_then(Samples::gain);
         let runs_needed = gain
             .filter(|_| verdict == Conclusion::NotSignificant)
-            .and_then(|(gain, slower)| runs_needed(slower, gain, WANTED_CHANCE, MOST_RUNS));
+            .and_then(|(gain, slower)| runs_needed(slower, gain, WANTED_POWER, MAX_RUNS));
         let mut comparison = Self {
             track: a.result.track.to_string(),
             verdict,
@@ -241,7 +234,7 @@ impl Comparison {
         let Some(gain) = self.gain_seen.map(human_percent) else { return String::new() };
         match self.runs_needed {
             Some(runs) => format!("; {runs} runs each would show the gain seen, {gain}, nine times out of ten"),
-            None => format!("; not even {MOST_RUNS} runs each would show the gain seen, {gain}, nine times out of ten"),
+            None => format!("; not even {MAX_RUNS} runs each would show the gain seen, {gain}, nine times out of ten"),
         }
     }
 }
@@ -361,7 +354,7 @@ fn doubts(name: &str, entry: &Entry) -> Vec<String> {
         (entry.trust == Trust::Unsigned, "is unsigned: nobody vouches for it".to_owned()),
         (session.stop_reason != "completed", format!("ended early: {}", hlb_core::text::show(&session.stop_reason))),
         (session.stop_at_target, "stopped its runs when they first reached the target".to_owned()),
-        (!entry.result.derived.phases.clocks_agree, "has clocks that differ by more than 0.5 %".to_owned()),
+        (!entry.result.derived.phases.clocks_agree, format!("has clocks that differ by more than {} %", 100.0 * CLOCK_TOLERANCE_SHARE)),
     ];
     doubts.into_iter().filter(|(so, _)| *so).map(|(_, what)| format!("{name} {what}")).collect()
 }

@@ -8,12 +8,10 @@ use crate::equipment::Equipment;
 use crate::error::SessionError;
 use crate::note::Note;
 use crate::observer::Observer;
-use crate::plan::{DEFAULT_RUNS, Original, ReferenceRuns, SessionPlan};
+use hlb_core::rules::{DEFAULT_RUNS, MAX_EPOCHS};
+use crate::plan::{Original, ReferenceRuns, SessionPlan};
 use crate::pricing;
 use crate::unfinished::Unfinished;
-
-/// Most epochs of a session: a run log that could not be read back would make it worthless.
-const MOST_EPOCHS: u32 = 60_000;
 
 /// A session that is ready to run.
 pub struct PreparedSession {
@@ -87,8 +85,8 @@ fn check_size(recipes: [Option<&Recipe>; 2], runs: u32) -> Result<(), SessionErr
     // The last part of an epoch is logged as one.
     let logged = |recipe: &&Recipe| recipe.length(u32::MAX).epochs;
     let epochs: u32 = recipes.iter().flatten().map(logged).sum();
-    if runs.saturating_mul(epochs) > MOST_EPOCHS {
-        return Err(SessionError::TooLong { runs, epochs, most: MOST_EPOCHS });
+    if runs.saturating_mul(epochs) > MAX_EPOCHS {
+        return Err(SessionError::TooLong { runs, epochs, most: MAX_EPOCHS });
     }
     Ok(())
 }
