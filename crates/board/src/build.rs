@@ -40,11 +40,10 @@ pub struct Built {
 /// Why there is no site, or an old one.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum BuildError {
-    /// The submissions.
     #[error(transparent)]
     Board(#[from] BoardError),
-    /// The site.
     #[error(transparent)]
     Site(#[from] SiteError),
 }

@@ -11,27 +11,17 @@ use hlb_core::text::show;
 /// The submissions cannot be read at all.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum BoardError {
-    /// A folder cannot be listed.
     #[error("{path} cannot be read: {source}")]
-    Folder {
-        /// Folder.
-        path: PathBuf,
-        /// Cause.
-        source: io::Error,
-    },
-    /// The list of signers.
+    Folder { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Signers(#[from] AllowedSignersError),
-    /// The list of retractions.
     #[error(transparent)]
     Retractions(#[from] RetractionError),
     /// A retraction of an entry that is not on the board: with a typing error the entry that was meant would stay ranked.
     #[error("`{file}` retracts `{entry}`, which is not an entry of this board", file = RETRACTIONS_FILE, entry = show(entry))]
-    NothingToRetract {
-        /// The folder that it names.
-        entry: String,
-    },
+    NothingToRetract { entry: String },
 }
 
 impl Hint for BoardError {

@@ -63,11 +63,10 @@ struct List {
 /// The list cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum RetractionError {
-    /// It cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// It is not what it should be.
     #[error(transparent)]
     Yaml(#[from] YamlError),
 }

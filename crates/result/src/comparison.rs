@@ -16,16 +16,10 @@ use hlb_recipe::variant;
 
 /// Two sessions that cannot be compared.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ComparisonError {
-    /// They are of two tracks.
     #[error("A is for track `{a}` and B for track `{b}`; only sessions on one track compare")]
-    Tracks {
-        /// Track of A.
-        a: String,
-        /// Track of B.
-        b: String,
-    },
-    /// They are one session.
+    Tracks { a: String, b: String },
     #[error("A and B are one and the same session; name two")]
     SameSession,
 }

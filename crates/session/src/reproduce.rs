@@ -14,23 +14,17 @@ const FEWEST_RUNS: u32 = 2;
 /// An entry that no session can agree with.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum NotReproducible {
-    /// It repeats an entry itself.
     #[error("this session repeats another entry; reproduce that one")]
     IsReproduction,
-    /// Its runs have no final accuracy.
     #[error(
         "the entry's runs ended at their first crossing, so its final accuracies are unknown; there is nothing to \
          agree with"
     )]
     StoppedAtTarget,
-    /// It is not complete.
     #[error("the entry's session ended early: {}; there is nothing to agree with", show(.reason))]
-    EndedEarly {
-        /// Why.
-        reason: String,
-    },
-    /// One run has no spread.
+    EndedEarly { reason: String },
     #[error("the entry has a single run, which nothing can agree with; two are the least")]
     SingleRun,
 }

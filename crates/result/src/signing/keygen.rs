@@ -18,42 +18,22 @@ const MAX_COMMENT: usize = 200;
 /// Why no key was made. Nothing is left behind.
 #[non_exhaustive]
 #[derive(thiserror::Error, Debug)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum KeygenError {
     /// There is something under one of the two names already.
     #[error("`{}` is there already and is not written over", path.display())]
-    Exists {
-        /// The file that is there.
-        path: PathBuf,
-    },
-    /// A file cannot be written.
+    Exists { path: PathBuf },
     #[error("cannot write `{}`", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    Write { path: PathBuf, source: io::Error },
     /// The comment would break the line that it stands in.
     #[error("`{comment}` cannot be the comment of a key")]
-    Comment {
-        /// The comment.
-        comment: String,
-    },
-    /// An empty passphrase protects nothing.
+    Comment { comment: String },
     #[error("passphrase is empty")]
     EmptyPassphrase,
-    /// The system gave no random bytes.
     #[error("system gave no random bytes: {reason}")]
-    Random {
-        /// What the generator said.
-        reason: String,
-    },
-    /// The key cannot be made or encoded.
+    Random { reason: String },
     #[error("key cannot be made: {reason}")]
-    Make {
-        /// What the crate said.
-        reason: String,
-    },
+    Make { reason: String },
 }
 
 impl KeygenError {
