@@ -87,6 +87,17 @@ pub enum SessionError {
          on the same data; is another decoder at work than `{decoder}`?"
     )]
     OtherData { found: Sha256Hex, stated: Sha256Hex, decoder: String },
+    #[error("this session repeats another entry; reproduce that one")]
+    IsReproduction,
+    #[error(
+        "the entry's runs ended at their first crossing, so its final accuracies are unknown; there is nothing to \
+         agree with"
+    )]
+    StoppedAtTarget,
+    #[error("the entry's session ended early: {}; there is nothing to agree with", show(.reason))]
+    EndedEarly { reason: String },
+    #[error("the entry has a single run, which nothing can agree with; two are the least")]
+    SingleRun,
 }
 
 impl Hint for SessionError {
