@@ -53,7 +53,7 @@ fn compare_neighbors(rows: &mut [Row]) {
         if below.rank.is_none() || above.class != below.class {
             continue;
         }
-        let p = mann_whitney(&above.times(), &below.times()).map(|test| test.p_two_sided);
+        let p = mann_whitney(&above.entry.result.times(), &below.entry.result.times()).map(|test| test.p_two_sided);
         let tied = p.is_none_or(|p| p >= SIGNIFICANCE);
         let with = TiedWith { name: below.entry.result.variant.name.to_string(), p };
         rows[index - 1].tied_with_next = tied.then_some(with);
@@ -97,7 +97,7 @@ fn ineligible_because(entry: &Entry, track: &Track) -> Vec<String> {
     if entry.result.reproduces.is_some() {
         found.push("it reproduces another entry, so it belongs in the folder of that entry".to_owned());
     }
-    if session.stop_reason != "completed" {
+    if !session.is_complete() {
         found.push(format!("the session ended early: {}", session.stop_reason));
     }
     if session.stop_at_target {

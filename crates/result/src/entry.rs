@@ -116,6 +116,14 @@ pub struct Reproduction {
     pub agreement: Agreement,
 }
 
+impl Reproduction {
+    /// Whether another person signed it with another key than the entry's.
+    pub fn is_independent_of(&self, entry: &Entry) -> bool {
+        let signers = entry.trust.signer().zip(self.entry.trust.signer());
+        signers.is_some_and(|(one, other)| one.fingerprint != other.fingerprint && one.principal != other.principal)
+    }
+}
+
 impl Entry {
     /// Frees the samples of the sensors, by far the largest part of a run log: a board has thousands of entries.
     pub fn forget_samples(&mut self) {

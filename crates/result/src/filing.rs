@@ -36,7 +36,7 @@ pub struct FinishedSession {
 impl FinishedSession {
     /// Whether all its runs ended.
     pub fn is_complete(&self) -> bool {
-        self.result.session.stop_reason == "completed"
+        self.result.session.is_complete()
     }
 }
 

@@ -128,7 +128,7 @@ impl TimesSource {
     /// The times of an entry's runs.
     pub fn measured(entry: &Entry) -> Result<Self, PowerError> {
         let (result, runs) = (&entry.result, &entry.result.derived.runs);
-        let times: Vec<Option<f64>> = runs.iter().map(|run| run.time_to_accuracy_seconds).collect();
+        let times = result.times();
         let logarithms: Vec<f64> = times.iter().flatten().map(|time| time.ln()).collect();
         let lasted: Vec<f64> = runs.iter().map(|run| run.train_seconds + run.evaluate_seconds).collect();
         let folder = entry.folder.display().to_string();
@@ -136,7 +136,7 @@ impl TimesSource {
         let facts = TimesFacts {
             entry: Some(folder),
             variant: Some(result.variant.name.to_string()),
-            hardware_class: Some(result.machine.class(&result.session.device)),
+            hardware_class: Some(result.class()),
             runs: Some(result.derived.summary.runs),
             noise,
             seconds_per_run: mean_and_deviation(&lasted).0,

@@ -28,7 +28,7 @@ pub fn plan_reproduction(entry: &Entry, local: LocalOptions) -> Result<SessionPl
             result_sha256: entry.result_sha256,
             content_sha256: result.dataset.content_sha256,
             decoder: result.dataset.decoder.as_ref().map(|decoder| decoder.as_str().to_owned()),
-            hardware: result.machine.class(&result.session.device),
+            hardware: result.class(),
         }),
         local,
     })
@@ -43,7 +43,7 @@ pub fn check_reproducible(entry: &Entry) -> Result<(), SessionError> {
     if session.stop_at_target {
         return Err(SessionError::StoppedAtTarget);
     }
-    if session.stop_reason != "completed" {
+    if !session.is_complete() {
         return Err(SessionError::EndedEarly { reason: session.stop_reason.clone() });
     }
     if session.runs < FEWEST_RUNS {

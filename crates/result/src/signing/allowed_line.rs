@@ -148,16 +148,6 @@ impl Line {
             _ => Ok(()),
         }
     }
-
-    /// Whether its time has come, and gone.
-    pub(super) fn standing(&self, at: DateTime<Utc>) -> &'static str {
-        let second = at.timestamp();
-        match (self.rules.valid_after, self.rules.valid_before) {
-            (Some(valid_after), _) if second < valid_after.timestamp() => "not yet valid",
-            (_, Some(valid_before)) if second > valid_before.timestamp() => "expired",
-            _ => "in force",
-        }
-    }
 }
 
 impl Options {

@@ -74,11 +74,6 @@ impl AllowedSigners {
         self.by_key.len()
     }
 
-    /// How each line stands to this time, in their order: all that a verdict has of the time it is given at.
-    pub fn standing(&self, at: DateTime<Utc>) -> Vec<&'static str> {
-        self.lines.iter().map(|line| line.standing(at)).collect()
-    }
-
     /// Whether nobody may sign.
     pub fn is_empty(&self) -> bool {
         self.by_key.is_empty()

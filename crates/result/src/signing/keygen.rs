@@ -3,8 +3,9 @@
 //! This file must never write over anything, and never leave half a pair behind.
 
 use hlb_core::hint::Hint;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use ssh_key::rand_core::OsRng;
@@ -116,22 +117,11 @@ fn write_new(path: &Path, content: &[u8], mode: u32) -> Result<(), KeygenError> 
             KeygenError::Write { path, source }
         }
     };
-    let mut file = create_new(path, mode).map_err(failed)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(failed)?;
     file.write_all(content).and_then(|()| file.sync_all()).map_err(|source| {
         let _ = fs::remove_file(path);
         failed(source)
     })
-}
-
-#[cfg(unix)]
-fn create_new(path: &Path, mode: u32) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    OpenOptions::new().write(true).create_new(true).mode(mode).open(path)
-}
-
-#[cfg(not(unix))]
-fn create_new(path: &Path, _mode: u32) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).open(path)
 }
 
 #[cfg(test)]
