@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use hlb_board::BaseUrl;
+use hlb_core::rules::MAX_RUNS;
 
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
@@ -51,7 +52,7 @@ pub(crate) struct Power {
     #[arg(long, value_name = "PERCENT", value_parser = share)]
     pub(crate) gain: Option<f64>,
     /// Runs of each recipe: say which gains so many runs can show
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=500))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_RUNS)))]
     pub(crate) runs: Option<u32>,
     /// Folder of entries; the best entry of the track's reference shows how much times vary
     #[arg(long, value_name = "DIR", default_value = "submissions")]

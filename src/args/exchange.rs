@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use hlb_core::rules::MAX_RUNS;
+
 /// What to import.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Import {
@@ -28,7 +30,7 @@ pub(crate) struct Export {
     /// Folder of an entry, or of a session that `run` kept
     pub(crate) entry: PathBuf,
     /// The run, where the format takes one [default: the median run]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=500))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_RUNS)))]
     pub(crate) run: Option<u32>,
     /// Where to: a file for mllog, csv and json [default: standard output], a folder for dawnbench
     /// and tensorboard [default: exports]

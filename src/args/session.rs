@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::{EnumValueParser, RangedU64ValueParser, TypedValueParser as _};
 
+use hlb_core::rules::MAX_RUNS;
 use hlb_protocol::job::DeviceChoice;
 
 /// Arguments of `submit`.
@@ -109,7 +110,7 @@ pub(crate) struct Study {
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct SessionOptions {
     /// Runs of the session; a ranked row needs as many as its track asks for [default: 5]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=500))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_RUNS)))]
     pub(crate) runs: Option<u32>,
     /// Run the track's reference before each run, and state the ratio; `submit` does so wherever a
     /// row could be ranked

@@ -1,6 +1,7 @@
 //! A comparison in words.
 
-use hlb_result::{ComparedSession, Comparison, Conclusion, PairedReference, SIGNIFICANCE, TimeRatio};
+use hlb_core::rules::SIGNIFICANCE;
+use hlb_result::{ComparedSession, Comparison, Conclusion, PairedReference, TimeRatio};
 use hlb_core::stats::{Estimate, Interval};
 use hlb_core::tree::Change;
 use hlb_core::units::human_seconds;

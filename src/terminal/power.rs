@@ -1,12 +1,15 @@
 //! What it takes to show a gain, in words.
 
-use hlb_result::{Bill, GainForecast, MOST_RUNS, PowerReport, RunsForecast, TimesFacts};
+use hlb_result::{Bill, GainForecast, PowerReport, RunsForecast, TimesFacts};
+use hlb_core::rules::{MAX_RUNS, SIGNIFICANCE};
 use hlb_core::units::{human_percent, human_seconds};
 
 /// The lines for people.
 pub(crate) fn describe_power(report: &PowerReport) -> String {
     let mut lines = vec![source_line(&report.source)];
-    lines.push("to show a true gain at p < 0.01, nine times out of ten, each of the two recipes needs".to_owned());
+    lines.push(format!(
+        "to show a true gain at p < {SIGNIFICANCE}, nine times out of ten, each of the two recipes needs"
+    ));
     lines.extend(report.gains.iter().map(|gain| gain_line(gain, report.with_runs.as_ref())));
     lines.extend(report.with_runs.as_ref().map(runs_line));
     lines.push(format!("a ranked row on `{}` needs at least {} runs", report.track, report.runs_to_rank));
@@ -26,7 +29,7 @@ fn source_line(facts: &TimesFacts) -> String {
 fn gain_line(gain: &GainForecast, with_runs: Option<&RunsForecast>) -> String {
     let needed = gain
         .runs_needed
-        .map_or_else(|| format!("more than {MOST_RUNS} runs"), |runs| format!("{runs} runs{}", in_brackets(gain.bill)));
+        .map_or_else(|| format!("more than {MAX_RUNS} runs"), |runs| format!("{runs} runs{}", in_brackets(gain.bill)));
     let chance = gain.chance.zip(with_runs).map_or_else(String::new, |(chance, with)| {
         format!("; {} runs show it with a chance of {:.0} %", with.runs, 100.0 * chance)
     });

@@ -53,6 +53,13 @@ pub(crate) fn print_note(note: &Note) {
     }
 }
 
+/// What the runs are trained on, in one line.
+pub(crate) fn trainer_line(trainer: &TrainerStart) -> String {
+    let TrainerStart { device, threads, precision, libtorch_version } = trainer;
+    let threads = if device == "cpu" { format!(", {threads} threads") } else { String::new() };
+    format!("libtorch {libtorch_version} on {device}{threads}, {precision}")
+}
+
 /// How far the training is.
 struct Training {
     bar: Option<ProgressBar>,
@@ -113,12 +120,6 @@ impl Training {
             Some(bar) => bar.println(line),
             None => note(line),
         }
-    }
-
-    fn trainer(&self, trainer: &TrainerStart) {
-        let TrainerStart { device, threads, precision, libtorch_version } = trainer;
-        let threads = if device == "cpu" { format!(", {threads} threads") } else { String::new() };
-        self.say(&format!("libtorch {libtorch_version} on {device}{threads}, {precision}"));
     }
 
     fn epoch(&self, epoch: &Epoch) {
@@ -189,7 +190,7 @@ impl Training {
 
     fn event(&mut self, line: &LogLine) {
         match &line.event {
-            Event::TrainerStart(trainer) => self.trainer(trainer),
+            Event::TrainerStart(trainer) => self.say(&trainer_line(trainer)),
             Event::WarmupRun { arm, seconds } => self.warmup(*arm, *seconds),
             Event::Repeat { steps, parted: None } => {
                 self.say(&format!("deterministic: one seed trained twice was bit-identical over all {steps} steps"));

@@ -4,13 +4,13 @@ use std::io::{IsTerminal as _, stderr};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::terminal::session_progress::print_note;
-use hlb_session::Note;
+use crate::terminal::session_progress::{print_note, trainer_line};
+use hlb_session::{Note, Observer};
 use hlb_study::{Estimator, PlannedRun, Records, RunRecord, StudyObserver, StudyPlan};
 use crate::terminal::dataset_progress::DatasetProgress;
 use crate::terminal::printer::{note};
 use hlb_core::units::{Target, human_seconds};
-use hlb_protocol::run_log::{Epoch, Event, TrainerStart};
+use hlb_protocol::run_log::{Epoch, Event, LogLine, TrainerStart};
 
 /// An observer that prints: first of the data set, then of the runs.
 pub(crate) struct StudyProgress {
@@ -25,7 +25,7 @@ impl StudyProgress {
     }
 }
 
-impl StudyObserver for StudyProgress {
+impl Observer for StudyProgress {
     fn data_set(&self) -> &dyn hlb_data::Watch {
         &self.data_set
     }
@@ -35,22 +35,24 @@ impl StudyObserver for StudyProgress {
         print_note(note);
     }
 
-    fn begin(&mut self, plan: &StudyPlan, records: &Records) {
+    fn event(&mut self, line: &LogLine) {
+        let Some(runs) = &mut self.runs else { return };
+        match &line.event {
+            Event::Epoch(epoch) => runs.epoch(epoch),
+            Event::TrainerStart(trainer) => runs.trainer(trainer),
+            _ => {}
+        }
+    }
+}
+
+impl StudyObserver for StudyProgress {
+    fn begin_study(&mut self, plan: &StudyPlan, records: &Records) {
         self.data_set.end();
         self.runs = Some(RunsProgress::begin(plan, records));
     }
 
     fn begin_run(&mut self, plan: &StudyPlan, run: PlannedRun) {
         self.runs.iter_mut().for_each(|runs| runs.begin_run(plan, run));
-    }
-
-    fn event(&mut self, event: &Event) {
-        let Some(runs) = &mut self.runs else { return };
-        match event {
-            Event::Epoch(epoch) => runs.epoch(epoch),
-            Event::TrainerStart(trainer) => runs.trainer(trainer),
-            _ => {}
-        }
     }
 
     fn end_run(&mut self, run: PlannedRun, record: &RunRecord) {
@@ -108,10 +110,8 @@ impl RunsProgress {
 
     /// What all runs are trained on, said once.
     fn trainer(&mut self, trainer: &TrainerStart) {
-        let TrainerStart { device, threads, precision, libtorch_version } = trainer;
-        let threads = if device == "cpu" { format!(", {threads} threads") } else { String::new() };
         if !std::mem::replace(&mut self.said_trainer, true) {
-            self.say(&format!("libtorch {libtorch_version} on {device}{threads}, {precision}"));
+            self.say(&trainer_line(trainer));
         }
     }
 

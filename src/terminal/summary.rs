@@ -2,6 +2,7 @@
 
 use hlb_result::ResultFile;
 use crate::terminal::printer::{Label, labelled, note};
+use hlb_core::rules::CLOCK_TOLERANCE_SHARE;
 use hlb_core::units::human_seconds;
 
 /// Prints the headline and all warnings.
@@ -28,8 +29,11 @@ pub(crate) fn print_summary(result: &ResultFile) {
         labelled(Label::Warning, &warning.to_string());
     }
     if !result.derived.phases.clocks_agree {
-        let line = "the clocks of the two programs differ by more than 0.5 %; was the machine suspended? such a result \
-                    cannot be ranked";
-        labelled(Label::Warning, line);
+        let percent = 100.0 * CLOCK_TOLERANCE_SHARE;
+        let line = format!(
+            "the clocks of the two programs differ by more than {percent} %; was the machine suspended? such a result \
+             cannot be ranked"
+        );
+        labelled(Label::Warning, &line);
     }
 }

@@ -72,8 +72,8 @@ pub struct Rejected {
 }
 
 impl Row {
-    pub fn new(mut entry: Entry, path: String) -> Self {
-        let class = entry.result.machine.class(&entry.result.session.device);
+    pub(crate) fn new(mut entry: Entry, path: String) -> Self {
+        let class = entry.result.class();
         let median_curve = median_curve(&entry.log);
         let gpu = entry.result.derived.telemetry.gpu.as_ref().map(|gpu| gpu.index);
         let sensors = Sensors::new(&entry.log, gpu);
@@ -104,10 +104,6 @@ impl Row {
 
     pub(crate) fn is_ranked(&self) -> bool {
         self.unranked_because.is_empty()
-    }
-
-    pub fn times(&self) -> Vec<Option<f64>> {
-        self.entry.result.derived.runs.iter().map(|run| run.time_to_accuracy_seconds).collect()
     }
 }
 

@@ -1,6 +1,5 @@
 //! A build of the site: every entry is verified, ranked and rendered. Nothing is kept between builds.
 
-use hlb_core::hint::Hint;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -12,7 +11,7 @@ use crate::admission::read_with;
 use crate::board::Rejected;
 use crate::error::BoardError;
 use crate::signers::{SIGNERS_FILE, read_signers};
-use crate::site::{SiteError, SiteOptions, write_on};
+use crate::site::{SiteOptions, write_on};
 use crate::workers::Workers;
 
 /// What to build, and how.
@@ -37,37 +36,9 @@ pub struct Built {
     pub rejected: Vec<Rejected>,
 }
 
-/// Why there is no site, or an old one.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// The submissions.
-    #[error(transparent)]
-    Board(#[from] BoardError),
-    /// The site.
-    #[error(transparent)]
-    Site(#[from] SiteError),
-}
-
-impl BuildError {
-    /// Whether entries changed while the site was built, so that the same build may succeed the next time.
-    pub fn is_of_a_change(&self) -> bool {
-        matches!(self, Self::Site(SiteError::Changed { .. } | SiteError::Read(_)))
-    }
-}
-
-impl Hint for BuildError {
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Site(error) => error.hint(),
-            Self::Board(error) => error.hint(),
-        }
-    }
-}
-
 impl Build {
     /// Builds the site. `now` is when the entries are verified.
-    pub fn run(&self, now: DateTime<Utc>) -> Result<Built, BuildError> {
+    pub fn run(&self, now: DateTime<Utc>) -> Result<Built, BoardError> {
         let signers = read_signers(&self.submissions.join(SIGNERS_FILE))?;
         let board = read_with(&self.submissions, &signers, now, self.workers)?;
         write_on(&board, &self.out, &self.options, self.workers)?;

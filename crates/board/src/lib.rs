@@ -16,10 +16,10 @@ mod workers;
 
 pub use admission::{entry_folders, read, read_with};
 pub use board::{Board, RankedTrack, Rejected, Row, TiedWith};
-pub use build::{Build, BuildError, Built, FileState};
+pub use build::{Build, Built, FileState};
 pub use error::BoardError;
 pub use records::{Record, records};
-pub use retractions::{RETRACTIONS_FILE, Retraction, RetractionError, retractions_schema};
+pub use retractions::{RETRACTIONS_FILE, Retraction, retractions_schema};
 pub use sensors::{Reading, Sensor, Sensors};
 pub use signers::{SIGNERS_FILE, read_signers, signers_for};
 pub use site::{BaseUrl, BaseUrlError, Differences, SiteError, SiteOptions, compare, write, write_with};

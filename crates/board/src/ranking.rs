@@ -1,4 +1,4 @@
-//! Which entries stand where. The rules are in `docs/rules.md`.
+//! Which entries stand where. The rules are in `docs/reference/rules.md`.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use hlb_core::artifact::Sha256Hex;
 use crate::board::{Row, TiedWith, day};
 use hlb_result::Entry;
+use hlb_core::rules::{CLOCK_TOLERANCE_SHARE, MAX_DAYS_AHEAD, REACHED_SHARE, SIGNIFICANCE};
 use hlb_core::stats::mann_whitney;
 use hlb_data::track::Track;
-
-/// Two rows differ significantly when one and the same recipe would give such a difference by chance in fewer than one of a
-/// hundred pairs.
-const SIGNIFICANCE: f64 = 0.01;
 
 /// Rows by hardware class and median time-to-accuracy, then the others by date; ties by path, so that the order is total.
 pub(crate) fn rank(mut rows: Vec<Row>, track: &Track, now: DateTime<Utc>) -> Vec<Row> {
@@ -56,7 +53,7 @@ fn compare_neighbors(rows: &mut [Row]) {
         if below.rank.is_none() || above.class != below.class {
             continue;
         }
-        let p = mann_whitney(&above.times(), &below.times()).map(|test| test.p_two_sided);
+        let p = mann_whitney(&above.entry.result.times(), &below.entry.result.times()).map(|test| test.p_two_sided);
         let tied = p.is_none_or(|p| p >= SIGNIFICANCE);
         let with = TiedWith { name: below.entry.result.variant.name.to_string(), p };
         rows[index - 1].tied_with_next = tied.then_some(with);
@@ -79,17 +76,17 @@ fn mark_other_data(rows: &mut [Row]) {
     }
 }
 
-/// Records are kept by date, so a session needs one that is not in the future. Clocks may be wrong by a day.
+/// Records are kept by date, so a session needs one that is not in the future.
 fn date_problem(row: &Row, now: DateTime<Utc>) -> Option<String> {
     let Some(started) = row.started_at() else { return Some("its session states no calendar time".to_owned()) };
     is_in_the_future(started, now).then(|| format!("its session starts on {}, which is in the future", day(started)))
 }
 
 fn is_in_the_future(started: DateTime<Utc>, now: DateTime<Utc>) -> bool {
-    started > now + TimeDelta::days(1)
+    started > now + TimeDelta::days(MAX_DAYS_AHEAD)
 }
 
-/// Why an entry cannot be ranked; the rules are in `docs/rules.md`.
+/// Why an entry cannot be ranked; the rules are in `docs/reference/rules.md`.
 fn ineligible_because(entry: &Entry, track: &Track) -> Vec<String> {
     let (summary, session) = (&entry.result.derived.summary, &entry.result.session);
     let mut found = Vec::new();
@@ -100,7 +97,7 @@ fn ineligible_because(entry: &Entry, track: &Track) -> Vec<String> {
     if entry.result.reproduces.is_some() {
         found.push("it reproduces another entry, so it belongs in the folder of that entry".to_owned());
     }
-    if session.stop_reason != "completed" {
+    if !session.is_complete() {
         found.push(format!("the session ended early: {}", session.stop_reason));
     }
     if session.stop_at_target {
@@ -109,15 +106,17 @@ fn ineligible_because(entry: &Entry, track: &Track) -> Vec<String> {
     if summary.runs < track.runs_to_rank {
         found.push(format!("{} runs, a rank requires {}", summary.runs, track.runs_to_rank));
     }
-    if u64::from(summary.reached) * 10 < u64::from(summary.runs) * 9 || summary.runs == 0 {
-        found.push(format!("{} of {} runs reached the target, a rank requires 9 of 10", summary.reached, summary.runs));
+    if f64::from(summary.reached) < REACHED_SHARE * f64::from(summary.runs) || summary.runs == 0 {
+        let (reached, runs, of_ten) = (summary.reached, summary.runs, 10.0 * REACHED_SHARE);
+        found.push(format!("{reached} of {runs} runs reached the target, a rank requires {of_ten} of 10"));
     }
     if summary.p_mean_over_target.is_none_or(|p| p >= SIGNIFICANCE) {
         let p = summary.p_mean_over_target.map_or_else(|| "unknown".to_owned(), |p| format!("{p:.4}"));
-        found.push(format!("the mean final accuracy is not above the target at p < 0.01 (p = {p})"));
+        found.push(format!("the mean final accuracy is not above the target at p < {SIGNIFICANCE} (p = {p})"));
     }
     if !entry.result.derived.phases.clocks_agree {
-        found.push("the clocks of its two programs differ by more than 0.5 %".to_owned());
+        let percent = 100.0 * CLOCK_TOLERANCE_SHARE;
+        found.push(format!("the clocks of its two programs differ by more than {percent} %"));
     }
     found
 }

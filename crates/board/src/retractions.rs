@@ -9,11 +9,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use hlb_core::hint::Hint;
+use crate::error::BoardError;
 use hlb_core::text::SafeText;
-use hlb_core::yaml::{self, ReadError, VARIANT_CAP, YamlError};
+use hlb_core::yaml::{self, VARIANT_CAP};
 
-/// The file, below the submissions.
+/// Name of the file in the folder of submissions.
 pub const RETRACTIONS_FILE: &str = "withdrawn.yaml";
 
 /// An entry that no longer counts.
@@ -60,34 +60,13 @@ struct List {
     withdrawn: Vec<Retraction>,
 }
 
-/// The list cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RetractionError {
-    /// It cannot be read.
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    /// It is not what it should be.
-    #[error(transparent)]
-    Yaml(#[from] YamlError),
-}
-
-impl Hint for RetractionError {
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Read(error) => error.hint(),
-            Self::Yaml(error) => error.hint(),
-        }
-    }
-}
-
 /// The schema of such a file.
 pub fn retractions_schema() -> Value {
     schemars::schema_for!(List).to_value()
 }
 
 /// The list of a board; a missing file is an empty one.
-pub(crate) fn read(submissions: &Path) -> Result<Vec<Retraction>, RetractionError> {
+pub(crate) fn read(submissions: &Path) -> Result<Vec<Retraction>, BoardError> {
     let path = submissions.join(RETRACTIONS_FILE);
     if !path.exists() {
         return Ok(Vec::new());

@@ -5,25 +5,16 @@ use hlb_core::hint::Hint;
 /// What stands in the way of an export.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ExportError {
-    /// No such run.
     #[error("there is no run {run}; the session has {runs}")]
-    NoSuchRun {
-        /// The one asked for.
-        run: u32,
-        /// How many there are.
-        runs: usize,
-    },
+    NoSuchRun { run: u32, runs: usize },
     /// A format that takes a time, and a run without one.
     #[error("run {run} did not reach the target, and this format states a time to it")]
-    NotReached {
-        /// The run.
-        run: u32,
-    },
+    NotReached { run: u32 },
     /// The start of the session is no calendar time.
     #[error("the session's start `{}` is not a time in the form of RFC 3339", hlb_core::text::show(.0))]
     Start(String),
-    /// What was made does not fit the format.
     #[error("it cannot be written as JSON: {0}")]
     Json(#[from] serde_json::Error),
 }

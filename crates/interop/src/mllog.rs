@@ -56,7 +56,7 @@ impl Log {
         let shapes = entry.task.shapes;
         let facts = [
             ("submission_benchmark", json!(result.track)),
-            ("submission_platform", json!(result.machine.class(&result.session.device))),
+            ("submission_platform", json!(result.class())),
             ("submission_status", json!("research")),
             ("variant", json!(result.variant.name)),
             ("result_sha256", json!(entry.result_sha256)),

@@ -47,7 +47,7 @@ fn rows(entry: &Entry, run: &LoggedRun) -> Vec<Vec<String>> {
         entry.result_sha256.to_string(),
         result.track.to_string(),
         variant,
-        result.machine.class(&result.session.device),
+        result.class(),
         if run.arm == Arm::Reference { "reference" } else { "variant" }.to_owned(),
         run.run.to_string(),
         run.seed.to_string(),

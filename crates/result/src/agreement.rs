@@ -89,7 +89,7 @@ pub fn between(original: &ResultFile, again: &ResultFile) -> Agreement {
 type Finding = (Verdict, String);
 
 fn completeness(original: &ResultFile, again: &ResultFile) -> Finding {
-    let complete = |result: &ResultFile| result.session.stop_reason == "completed" && !result.session.stop_at_target;
+    let complete = |result: &ResultFile| result.session.is_complete() && !result.session.stop_at_target;
     if !complete(original) || !complete(again) {
         return (Verdict::CannotSay, "one of the two sessions did not run all its runs to the end".to_owned());
     }
@@ -104,13 +104,8 @@ fn completeness(original: &ResultFile, again: &ResultFile) -> Finding {
     (Verdict::Agrees, String::new())
 }
 
-/// The final accuracy of every run. A mean over those that came to their end would flatter a recipe that diverges.
-fn finals(result: &ResultFile) -> Option<Vec<Accuracy>> {
-    result.derived.runs.iter().map(|run| run.final_accuracy).collect()
-}
-
 fn accuracy(original: &ResultFile, again: &ResultFile) -> (Option<f64>, Finding) {
-    let Some((first, second)) = finals(original).zip(finals(again)) else {
+    let Some((first, second)) = original.final_accuracies().zip(again.final_accuracies()) else {
         let reason = "a run of one of the two sessions did not come to its end, so mean final accuracies are unknown";
         return (None, (Verdict::CannotSay, reason.to_owned()));
     };
@@ -130,12 +125,12 @@ fn time(original: &ResultFile, again: &ResultFile) -> (Option<Estimate>, bool, F
     let calibrated = |result: &ResultFile| result.derived.calibration.as_ref().and_then(|found| found.time_ratio);
     let (ratio, by_reference) = match calibrated(original).zip(calibrated(again)) {
         Some((first, second)) => (quotient(second, first), true),
-        None if class(original) == class(again) => (plain(original, again), false),
+        None if original.class() == again.class() => (ratio_of_medians(&again.times(), &original.times()), false),
         None => {
             let reason = format!(
                 "times on {} and on {} compare only through a reference, and not both sessions have one",
-                class(again),
-                class(original)
+                again.class(),
+                original.class()
             );
             return (None, false, (Verdict::CannotSay, reason));
         }
@@ -144,17 +139,6 @@ fn time(original: &ResultFile, again: &ResultFile) -> (Option<Estimate>, bool, F
         return (None, by_reference, (Verdict::CannotSay, "a median run did not reach the target".to_owned()));
     };
     (Some(ratio), by_reference, judged(ratio, by_reference))
-}
-
-fn class(result: &ResultFile) -> String {
-    result.machine.class(&result.session.device)
-}
-
-fn plain(original: &ResultFile, again: &ResultFile) -> Option<Estimate> {
-    let times = |result: &ResultFile| -> Vec<Option<f64>> {
-        result.derived.runs.iter().map(|run| run.time_to_accuracy_seconds).collect()
-    };
-    ratio_of_medians(&times(again), &times(original))
 }
 
 /// One ratio over another; their errors are independent, so that the widths of their intervals add up as squares do, on

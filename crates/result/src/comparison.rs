@@ -4,35 +4,22 @@ use serde::Serialize;
 
 use hlb_core::hint::Hint;
 use crate::agreement::quotient;
-use crate::derive::RunFigures;
+use crate::derive::{RunFigures, times};
 use crate::entry::{Entry, Trust};
+use hlb_core::rules::{CLOCK_TOLERANCE_SHARE, MAX_RUNS, SIGNIFICANCE, WANTED_POWER};
 use hlb_core::stats::{
     Estimate, Interval, mann_whitney, p_means_differ, ratio_of_medians, rounded_up_p, runs_needed, wilcoxon,
 };
 use hlb_core::tree::Change;
-use hlb_core::units::{Accuracy, human_percent};
+use hlb_core::units::human_percent;
 use hlb_recipe::variant;
-
-/// Times are significantly different below this p-value: two sessions of one recipe are called
-/// different in fewer than one of a hundred pairs.
-pub const SIGNIFICANCE: f64 = 0.01;
-/// How often a true gain should show.
-pub(super) const WANTED_CHANCE: f64 = 0.9;
-/// The most runs that a session may have.
-pub const MOST_RUNS: u32 = 500;
 
 /// Two sessions that cannot be compared.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ComparisonError {
-    /// They are of two tracks.
     #[error("A is for track `{a}` and B for track `{b}`; only sessions on one track compare")]
-    Tracks {
-        /// Track of A.
-        a: String,
-        /// Track of B.
-        b: String,
-    },
-    /// They are one session.
+    Tracks { a: String, b: String },
     #[error("A and B are one and the same session; name two")]
     SameSession,
 }
@@ -185,9 +172,9 @@ impl Comparison {
     /// Compares two sessions on one track.
     pub fn new(a: &Entry, b: &Entry) -> Result<Self, ComparisonError> {
         check_comparable(a, b)?;
-        let (class_a, class_b) = (class(a), class(b));
+        let (class_a, class_b) = (a.result.class(), b.result.class());
         let same_hardware_class = class_a == class_b;
-        let times = Samples { a: times(&a.result.derived.runs), b: times(&b.result.derived.runs) };
+        let times = Samples { a: a.result.times(), b: b.result.times() };
         let relative = relative_times(a).zip(relative_times(b)).map(|(a, b)| Samples { a, b });
         let (verdict_from, samples) = match &relative {
             _ if same_hardware_class => (TimeBasis::Times, Some(&times)),
@@ -198,7 +185,7 @@ impl Comparison {
         let gain = samples.and_then(Samples::gain);
         let runs_needed = gain
             .filter(|_| verdict == Conclusion::NotSignificant)
-            .and_then(|(gain, slower)| runs_needed(slower, gain, WANTED_CHANCE, MOST_RUNS));
+            .and_then(|(gain, slower)| runs_needed(slower, gain, WANTED_POWER, MAX_RUNS));
         let mut comparison = Self {
             track: a.result.track.to_string(),
             verdict,
@@ -241,7 +228,7 @@ impl Comparison {
         let Some(gain) = self.gain_seen.map(human_percent) else { return String::new() };
         match self.runs_needed {
             Some(runs) => format!("; {runs} runs each would show the gain seen, {gain}, nine times out of ten"),
-            None => format!("; not even {MOST_RUNS} runs each would show the gain seen, {gain}, nine times out of ten"),
+            None => format!("; not even {MAX_RUNS} runs each would show the gain seen, {gain}, nine times out of ten"),
         }
     }
 }
@@ -265,7 +252,7 @@ impl ComparedSession {
             name: result.variant.name.to_string(),
             trust: entry.trust.as_str(),
             principal: entry.trust.signer().map(|signer| signer.principal.clone()),
-            hardware_class: class(entry),
+            hardware_class: entry.result.class(),
             runs: summary.runs,
             reached: summary.reached,
             median_seconds: summary.time_to_accuracy_seconds.median,
@@ -287,14 +274,6 @@ impl PairedReference {
             p_same_time_paired: wilcoxon(&pairs).map(|test| rounded_up_p(test.p_two_sided)),
         })
     }
-}
-
-fn class(entry: &Entry) -> String {
-    entry.result.machine.class(&entry.result.session.device)
-}
-
-fn times(runs: &[RunFigures]) -> Vec<Option<f64>> {
-    runs.iter().map(|run| run.time_to_accuracy_seconds).collect()
 }
 
 /// Each run's time over that of the reference run paired with it. `None` without a reference, or
@@ -321,10 +300,7 @@ fn seconds_per_step(a: &Entry, b: &Entry) -> Option<TimeRatio> {
 }
 
 fn p_same_final_accuracy(a: &Entry, b: &Entry) -> Option<f64> {
-    let finals = |entry: &Entry| -> Option<Vec<Accuracy>> {
-        entry.result.derived.runs.iter().map(|run| run.final_accuracy).collect()
-    };
-    p_means_differ(&finals(a)?, &finals(b)?).map(rounded_up_p)
+    p_means_differ(&a.result.final_accuracies()?, &b.result.final_accuracies()?).map(rounded_up_p)
 }
 
 /// Which of the two figures to trust, and why.
@@ -359,9 +335,9 @@ fn doubts(name: &str, entry: &Entry) -> Vec<String> {
     let session = &entry.result.session;
     let doubts = [
         (entry.trust == Trust::Unsigned, "is unsigned: nobody vouches for it".to_owned()),
-        (session.stop_reason != "completed", format!("ended early: {}", hlb_core::text::show(&session.stop_reason))),
+        (!session.is_complete(), format!("ended early: {}", hlb_core::text::show(&session.stop_reason))),
         (session.stop_at_target, "stopped its runs when they first reached the target".to_owned()),
-        (!entry.result.derived.phases.clocks_agree, "has clocks that differ by more than 0.5 %".to_owned()),
+        (!entry.result.derived.phases.clocks_agree, format!("has clocks that differ by more than {} %", 100.0 * CLOCK_TOLERANCE_SHARE)),
     ];
     doubts.into_iter().filter(|(so, _)| *so).map(|(_, what)| format!("{name} {what}")).collect()
 }

@@ -116,6 +116,14 @@ pub struct Reproduction {
     pub agreement: Agreement,
 }
 
+impl Reproduction {
+    /// Whether another person signed it with another key than the entry's.
+    pub fn is_independent_of(&self, entry: &Entry) -> bool {
+        let signers = entry.trust.signer().zip(self.entry.trust.signer());
+        signers.is_some_and(|(one, other)| one.fingerprint != other.fingerprint && one.principal != other.principal)
+    }
+}
+
 impl Entry {
     /// Frees the samples of the sensors, by far the largest part of a run log: a board has thousands of entries.
     pub fn forget_samples(&mut self) {
@@ -164,11 +172,10 @@ pub struct EntryError {
 /// What is wrong with an entry.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum Fault {
-    /// The folder cannot be listed.
     #[error("cannot be listed: {0}")]
     Folder(std::io::Error),
-    /// Neither a result nor a run log.
     #[error("holds no `{RESULT_FILE}`")]
     NoResult,
     /// A session that was killed, or ended without a result.
@@ -177,85 +184,41 @@ pub enum Fault {
     /// A file that does not belong to an entry.
     #[error("`{}` does not belong to an entry", show(.0))]
     Stranger(String),
-    /// A file cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// The signature.
     #[error("`{SIGNATURE_FILE}`: {0}")]
     Signature(#[from] SignatureError),
-    /// Not YAML that we accept.
     #[error(transparent)]
     Yaml(#[from] YamlError),
-    /// The variant.
     #[error(transparent)]
     Variant(#[from] VariantError),
-    /// The recipe.
     #[error("`{RECIPE_FILE}`: {0}")]
     Recipe(#[from] RecipeError),
     /// The manifest of a data set that is not the published one.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
-    /// That data set does not fit the track.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
     /// The bytes are not those that this program writes.
     #[error("`{0}` is not in canonical form")]
     NotCanonical(&'static str),
-    /// A digest.
     #[error("`{file}` has SHA-256 {found}, the result says {stated}")]
-    Digest {
-        /// File, or what the digest is of.
-        file: &'static str,
-        /// Computed.
-        found: Sha256Hex,
-        /// Stated.
-        stated: Sha256Hex,
-    },
+    Digest { file: &'static str, found: Sha256Hex, stated: Sha256Hex },
     /// A figure that does not follow from the run log.
     #[error("`{key}` is {stated}, the run log gives {recomputed}")]
-    Figure {
-        /// Key path.
-        key: String,
-        /// Stated.
-        stated: String,
-        /// Computed.
-        recomputed: String,
-    },
-    /// The run log.
+    Figure { key: String, stated: String, recomputed: String },
     #[error("`{LOG_FILE}`: {0}")]
     RunLog(#[from] RunLogError),
-    /// A time that the device cannot have reached.
     #[error(
         "run {run}, epoch {epoch} trained in {seconds:.4} s, which is impossible: the device's peak rate allows no less than {floor:.4} s"
     )]
-    Impossible {
-        /// Run.
-        run: u32,
-        /// Epoch.
-        epoch: u32,
-        /// Stated.
-        seconds: f64,
-        /// Least.
-        floor: f64,
-    },
+    Impossible { run: u32, epoch: u32, seconds: f64, floor: f64 },
     /// A session in the folder of reproductions that does not reproduce this entry.
     #[error("`{REPRODUCTIONS_FOLDER}/{}`: {problem}", show(.name))]
-    Reproduction {
-        /// Folder's name.
-        name: String,
-        /// What is wrong.
-        problem: String,
-    },
+    Reproduction { name: String, problem: String },
     /// A value that contradicts another file or this program's tables.
     #[error("`{key}` is `{}`, {problem}", show(.stated))]
-    Contradiction {
-        /// Key path.
-        key: &'static str,
-        /// Stated.
-        stated: String,
-        /// What it contradicts.
-        problem: String,
-    },
+    Contradiction { key: &'static str, stated: String, problem: String },
 }
 
 impl Hint for EntryError {

@@ -6,9 +6,10 @@ use hlb_core::artifact::Sha256Hex;
 use hlb_data::{Duplicates, Resize};
 use hlb_machine::Machine;
 use hlb_machine::price::Price;
-use crate::derive::Derived;
+use crate::derive::{Derived, times};
 use hlb_core::text::{Id, SafeText};
-use hlb_core::units::Target;
+use hlb_core::units::{Accuracy, Target};
+use hlb_protocol::run_log::{RunLog, TrainerStart};
 
 /// Format of the result files that this program writes and reads.
 pub const RESULT_SCHEMA: &str = "hlb-bench/result/v1";
@@ -47,6 +48,24 @@ pub struct ResultFile {
     pub price: Option<Price>,
     /// What follows from the run log, the machine, the recipe and the price.
     pub derived: Derived,
+}
+
+impl ResultFile {
+    /// Hardware class of the session, within which rows are ranked.
+    pub fn class(&self) -> String {
+        self.machine.class(&self.session.device)
+    }
+
+    /// Time-to-accuracy of each run in seconds; `None` for a run that missed the target.
+    pub fn times(&self) -> Vec<Option<f64>> {
+        times(&self.derived.runs)
+    }
+
+    /// Final accuracy of each run; `None` unless all have one, since a mean over the others would flatter a recipe that
+    /// diverges.
+    pub(crate) fn final_accuracies(&self) -> Option<Vec<Accuracy>> {
+        self.derived.runs.iter().map(|run| run.final_accuracy).collect()
+    }
 }
 
 /// Name of an entry's folder: the day of the session and the variant's name.
@@ -107,6 +126,29 @@ pub struct SessionFacts {
     pub threads: u32,
     /// `fp32` or `fp16`.
     pub precision: String,
+}
+
+impl SessionFacts {
+    /// What the run log states of a session; `trainer` is what trained it.
+    pub fn new(log: &RunLog, trainer: &TrainerStart) -> Self {
+        let start = &log.start;
+        Self {
+            nonce: start.nonce.clone(),
+            started_at: start.started_at.clone(),
+            runs: start.runs,
+            stop_at_target: start.stop_at_target,
+            stop_reason: log.stop_reason.clone().unwrap_or_default(),
+            deterministic: start.deterministic,
+            device: trainer.device.clone(),
+            threads: trainer.threads,
+            precision: trainer.precision.clone(),
+        }
+    }
+
+    /// Whether all runs ended by themselves.
+    pub fn is_complete(&self) -> bool {
+        self.stop_reason == "completed"
+    }
 }
 
 /// The run log that the result rests on.

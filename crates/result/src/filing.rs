@@ -36,74 +36,42 @@ pub struct FinishedSession {
 impl FinishedSession {
     /// Whether all its runs ended.
     pub fn is_complete(&self) -> bool {
-        self.result.session.stop_reason == "completed"
+        self.result.session.is_complete()
     }
 }
 
 /// A session that cannot be signed or filed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum FilingError {
-    /// No room for a board.
     #[error("the folder {} cannot be made; name another with --submissions", .folder.display())]
-    Board {
-        /// Folder.
-        folder: PathBuf,
-        /// Cause.
-        source: io::Error,
-    },
-    /// A folder or file of the board.
+    Board { folder: PathBuf, source: io::Error },
     #[error("cannot {step} {}", .path.display())]
-    Io {
-        /// What was tried.
-        step: &'static str,
-        /// Folder or file.
-        path: PathBuf,
-        /// Cause.
-        source: io::Error,
-    },
-    /// A key that the board does not know.
+    Io { step: &'static str, path: PathBuf, source: io::Error },
     #[error(
         "the key {fingerprint} may not sign for this board: it is not in {list}; say who you are with --principal, \
          such as `--principal ada@github`, and it is added"
     )]
-    UnknownKey {
-        /// Fingerprint.
-        fingerprint: String,
-        /// The board's list of signers.
-        list: String,
-    },
-    /// The entry has no signature.
+    UnknownKey { fingerprint: String, list: String },
     #[error("the entry is unsigned, so no row can be raised; leave out --key to learn whether it agrees")]
     Unsigned,
-    /// The entry is signed with the same key.
     #[error("the entry is signed with this very key, so a reproduction would not be independent; use another person's")]
     SameKey,
-    /// The entry is signed by the same person.
     #[error("the entry is signed by {principal}, too, so a reproduction would not be independent")]
-    SamePerson {
-        /// Who signed.
-        principal: String,
-    },
+    SamePerson { principal: String },
     /// A folder that does not lie on a board.
     #[error("an entry lies in the folder of its track, and that on its board; {} does not", .entry.display())]
-    NoBoard {
-        /// The entry.
-        entry: PathBuf,
-    },
-    /// The board's list of signers.
+    NoBoard { entry: PathBuf },
     #[error(transparent)]
     Signers(#[from] AllowedSignersError),
     /// The line that is to be added to it.
     #[error(transparent)]
     Line(#[from] LineProblem),
-    /// The key.
     #[error(transparent)]
     Sign(#[from] SignError),
-    /// A file.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
-    /// The signed session does not verify.
     #[error(transparent)]
     Entry(#[from] EntryError),
 }

@@ -13,7 +13,7 @@ mod verify;
 
 pub use agreement::{Agreement, Verdict, between, quotient};
 pub use comparison::{
-    ComparedSession, Comparison, ComparisonError, Conclusion, MOST_RUNS, PairedReference, SIGNIFICANCE, TimeRatio,
+    ComparedSession, Comparison, ComparisonError, Conclusion, PairedReference, TimeRatio,
 };
 pub use derive::{
     Basis, Calibration, Derived, Drift, Effort, EnergyMethod, EnergySummary, GpuTelemetry, NearbyTimes, Phases,

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use hlb_core::hint::Hint;
 use hlb_machine::price::{Price, cost};
-use crate::comparison::{MOST_RUNS, SIGNIFICANCE, WANTED_CHANCE};
+use hlb_core::rules::{MAX_RUNS, SIGNIFICANCE, WANTED_POWER};
 use crate::entry::Entry;
 use hlb_core::stats::{self, mean_and_deviation, runs_needed};
 use hlb_data::track::Track;
@@ -128,7 +128,7 @@ impl TimesSource {
     /// The times of an entry's runs.
     pub fn measured(entry: &Entry) -> Result<Self, PowerError> {
         let (result, runs) = (&entry.result, &entry.result.derived.runs);
-        let times: Vec<Option<f64>> = runs.iter().map(|run| run.time_to_accuracy_seconds).collect();
+        let times = result.times();
         let logarithms: Vec<f64> = times.iter().flatten().map(|time| time.ln()).collect();
         let lasted: Vec<f64> = runs.iter().map(|run| run.train_seconds + run.evaluate_seconds).collect();
         let folder = entry.folder.display().to_string();
@@ -136,7 +136,7 @@ impl TimesSource {
         let facts = TimesFacts {
             entry: Some(folder),
             variant: Some(result.variant.name.to_string()),
-            hardware_class: Some(result.machine.class(&result.session.device)),
+            hardware_class: Some(result.class()),
             runs: Some(result.derived.summary.runs),
             noise,
             seconds_per_run: mean_and_deviation(&lasted).0,
@@ -154,7 +154,7 @@ impl TimesSource {
     }
 
     fn gain(&self, gain: f64, runs: Option<u32>) -> GainForecast {
-        let needed = runs_needed(&self.times, gain, WANTED_CHANCE, MOST_RUNS);
+        let needed = runs_needed(&self.times, gain, WANTED_POWER, MAX_RUNS);
         GainForecast {
             gain,
             runs_needed: needed,
@@ -170,7 +170,7 @@ impl TimesSource {
     /// The least gain that `runs` runs show as often as wanted, found by bisection to a hundredth
     /// of a percent.
     fn least_gain(&self, runs: u32) -> Option<f64> {
-        let is_enough = |gain| stats::power(&self.times, gain, runs) >= WANTED_CHANCE;
+        let is_enough = |gain| stats::power(&self.times, gain, runs) >= WANTED_POWER;
         let (mut too_small, mut enough) = (0.0, 0.99);
         if !is_enough(enough) {
             return None;
@@ -191,8 +191,8 @@ impl PowerReport {
         Self {
             track: track.id.clone(),
             p_below: SIGNIFICANCE,
-            wanted_chance: WANTED_CHANCE,
-            most_runs: MOST_RUNS,
+            wanted_chance: WANTED_POWER,
+            most_runs: MAX_RUNS,
             runs_to_rank: track.runs_to_rank,
             gains: gains.into_iter().map(|gain| source.gain(gain, runs)).collect(),
             with_runs: runs.map(|runs| source.runs(runs)),

@@ -17,13 +17,13 @@ use crate::entry::{
     Entry, EntryError, Fault, LOG_FILE, MANIFEST_FILE, RECIPE_FILE, REPRODUCTIONS_FOLDER, RESULT_FILE, Reproduction,
     SIGNATURE_FILE, Trust, VARIANT_FILE,
 };
-use crate::file::{RESULT_SCHEMA, ResultFile};
-use crate::plausible;
+use crate::file::{RESULT_SCHEMA, ReferenceFacts, ResultFile, SessionFacts};
+use crate::plausible::{self, Claim};
 use hlb_core::rules::{FIGURE_TOLERANCE, RULES_VERSION};
-use hlb_protocol::run_log::{TrainingLength, LOG_CAP, RunLog, TrainerStart};
+use hlb_protocol::run_log::{TrainingLength, LOG_CAP, RunLog};
 use crate::signing::{AllowedSigners, RERUN_NAMESPACE, RESULT_NAMESPACE, verify};
 use hlb_data::track;
-use hlb_core::tree;
+use hlb_core::tree::{self, Change};
 use hlb_recipe::variant::{self, Header, Variant};
 use hlb_core::yaml::{self, RESULT_CAP, VARIANT_CAP};
 
@@ -89,7 +89,7 @@ pub fn read_entry(folder: &Path, bytes: &[u8], trust: Trust) -> Result<Entry, Fa
     }
     check_versions(&result)?;
     check_price(&result)?;
-    let task = check_ground(folder, &result)?;
+    let task = check_task(folder, &result)?;
     let recipe = check_recipe(folder, &result, &task)?;
     let log = RunLog::parse(&log_bytes)?;
     check_log(&result, &log)?;
@@ -129,9 +129,8 @@ fn reproduction(
         return Err("it is unsigned".to_owned());
     }
     let theirs = plausible::claims(&again);
-    if let Some(copied) =
-        plausible::claims(entry).iter().find(|claim| theirs.iter().any(|other| other.key == claim.key))
-    {
+    let is_theirs = |claim: &&Claim| theirs.iter().any(|other| other.key == claim.key);
+    if let Some(copied) = plausible::claims(entry).iter().find(is_theirs) {
         return Err(format!("{} is that of the entry", copied.what));
     }
     if !again.reproductions.is_empty() {
@@ -141,18 +140,11 @@ fn reproduction(
     Ok(Reproduction { entry: Box::new(again), agreement })
 }
 
-/// An entry is reproduced once a session agrees that another person signed with another key.
+/// An entry is reproduced once an independent session agrees with it.
 fn trust_of(entry: &Entry) -> Trust {
-    let Some(signer) = entry.trust.signer() else { return Trust::Unsigned };
-    let independent = |again: &Reproduction| {
-        let other = again.entry.trust.signer();
-        let another = |other: &crate::signing::Verified| {
-            other.fingerprint != signer.fingerprint && other.principal != signer.principal
-        };
-        again.agreement.agrees() && other.is_some_and(another)
-    };
+    let confirms = |again: &Reproduction| again.agreement.agrees() && again.is_independent_of(entry);
     let plain = entry.trust.clone();
-    if entry.reproductions.iter().any(independent) { Trust::Reproduced(Box::new(plain)) } else { plain }
+    if entry.reproductions.iter().any(confirms) { Trust::Reproduced(Box::new(plain)) } else { plain }
 }
 
 fn digest(file: &'static str, found: Sha256Hex, stated: Sha256Hex) -> Result<(), Fault> {
@@ -217,7 +209,7 @@ fn check_versions(result: &ResultFile) -> Result<(), Fault> {
 }
 
 /// Track, target and data set against what this program ships, or against the manifest in the entry.
-fn check_ground(folder: &Path, result: &ResultFile) -> Result<Task, Fault> {
+fn check_task(folder: &Path, result: &ResultFile) -> Result<Task, Fault> {
     let track = match track::by_id(result.track.as_str()) {
         Ok(track) => track,
         Err(unknown) => return contradiction("track", result.track.to_string(), &unknown.to_string()),
@@ -272,56 +264,49 @@ fn check_price(result: &ResultFile) -> Result<(), Fault> {
     contradiction("price.instance", price.name(), "the price table has no such row; a price of one's own says so")
 }
 
-/// What result and run log both state.
+/// Everything that the run log states against what the result says.
 fn check_log(result: &ResultFile, log: &RunLog) -> Result<(), Fault> {
-    let Some(stop_reason) = &log.stop_reason else {
-        return Err(Fault::Unfinished("its run log has no `session_stop`".to_owned()));
+    let (Some(_), Some(trainer)) = (&log.stop_reason, &log.trainer) else {
+        let line = if log.trainer.is_none() { "trainer_start" } else { "session_stop" };
+        return Err(Fault::Unfinished(format!("its run log has no `{line}`")));
     };
-    let (start, session, programs) = (&log.start, &result.session, &result.harness);
-    let reference = result.reference.as_ref().map(|reference| reference.recipe_sha256);
-    let logged_reference = start.reference.map(|reference| reference.recipe_sha256);
-    check_equal([
-        ("track", result.track.to_string(), start.track.clone()),
-        ("rules_version", result.rules_version.clone(), start.rules_version.clone()),
-        ("target.correct", format!("{:?}", result.target), format!("{:?}", start.target)),
-        ("variant.recipe_sha256", result.variant.recipe_sha256.to_string(), start.recipe.recipe_sha256.to_string()),
-        ("reference.recipe_sha256", digest_or_null(reference), digest_or_null(logged_reference)),
-        ("dataset.content_sha256", result.dataset.content_sha256.to_string(), start.content_sha256.to_string()),
-        ("harness.program_sha256", programs.program_sha256.to_string(), start.program_sha256.to_string()),
-        ("harness.trainer_sha256", programs.trainer_sha256.to_string(), start.trainer_sha256.to_string()),
-        ("reproduces", digest_or_null(result.reproduces), digest_or_null(start.reproduces)),
-        ("session.deterministic", session.deterministic.to_string(), start.deterministic.to_string()),
-        ("session.nonce", session.nonce.clone(), start.nonce.clone()),
-        ("session.started_at", session.started_at.clone(), start.started_at.clone()),
-        ("session.runs", session.runs.to_string(), start.runs.to_string()),
-        ("session.stop_at_target", session.stop_at_target.to_string(), start.stop_at_target.to_string()),
-        ("session.stop_reason", session.stop_reason.clone(), stop_reason.clone()),
-    ])?;
-    check_trainer(result, log.trainer.as_ref())
+    let start = &log.start;
+    if result.track.as_str() != start.track {
+        let (stated, recomputed) = (result.track.to_string(), start.track.clone());
+        return Err(Fault::Figure { key: "track".to_owned(), stated, recomputed });
+    }
+    let name = &result.reference.as_ref().map(|reference| reference.name.clone()).unwrap_or_default();
+    let reference = |logged: TrainingLength| ReferenceFacts { name: name.clone(), recipe_sha256: logged.recipe_sha256 };
+    let mut logged = ResultFile {
+        rules_version: start.rules_version.clone(),
+        target: start.target,
+        session: SessionFacts::new(log, trainer),
+        reference: start.reference.map(reference),
+        reproduces: start.reproduces,
+        ..result.clone()
+    };
+    logged.variant.recipe_sha256 = start.recipe.recipe_sha256;
+    logged.dataset.content_sha256 = start.content_sha256;
+    logged.harness.program_sha256 = start.program_sha256;
+    logged.harness.trainer_sha256 = start.trainer_sha256;
+    logged.libtorch.version.clone_from(&trainer.libtorch_version);
+    check_equal(result, &logged, |stated, logged| stated == logged)
 }
 
-/// What result and trainer state; a trainer that never started states nothing.
-fn check_trainer(result: &ResultFile, trainer: Option<&TrainerStart>) -> Result<(), Fault> {
-    let session = &result.session;
-    let logged = |fact: fn(&TrainerStart) -> String| trainer.map_or_else(String::new, fact);
-    check_equal([
-        ("session.device", session.device.clone(), logged(|trainer| trainer.device.clone())),
-        ("session.threads", session.threads.to_string(), logged(|trainer| trainer.threads.to_string())),
-        ("session.precision", session.precision.clone(), logged(|trainer| trainer.precision.clone())),
-        ("libtorch.version", result.libtorch.version.clone(), logged(|trainer| trainer.libtorch_version.clone())),
-    ])
-}
-
-/// Each key with what the result states and what the run log says.
-fn check_equal<const N: usize>(facts: [(&str, String, String); N]) -> Result<(), Fault> {
-    match facts.into_iter().find(|(_, stated, logged)| stated != logged) {
-        Some((key, stated, recomputed)) => Err(Fault::Figure { key: key.to_owned(), stated, recomputed }),
+/// Compares what a result states with what follows from its run log.
+fn check_equal(
+    result: &ResultFile,
+    recomputed: &ResultFile,
+    is_same: impl Fn(&str, &str) -> bool,
+) -> Result<(), Fault> {
+    if result == recomputed {
+        return Ok(());
+    }
+    let changes = tree::differences(&tree::of(result), &tree::of(recomputed));
+    match changes.into_iter().find(|change| !is_same(&change.before, &change.after)) {
+        Some(Change { path, before, after }) => Err(Fault::Figure { key: path, stated: before, recomputed: after }),
         None => Ok(()),
     }
-}
-
-fn digest_or_null(digest: Option<Sha256Hex>) -> String {
-    digest.map_or_else(|| "null".to_owned(), |digest| digest.to_string())
 }
 
 /// The paired recipe of the session: the track's reference, which never changes under its name.
@@ -364,19 +349,7 @@ fn check_length(task: &Task, recipe: &Recipe, logged: TrainingLength) -> Result<
 
 /// Every derived figure, computed again.
 fn check_figures(result: &ResultFile, basis: Basis) -> Result<(), Fault> {
-    let recomputed = derive(basis);
-    if result.derived == recomputed {
-        return Ok(());
-    }
-    let changes = tree::differences(&tree::of(&result.derived), &tree::of(&recomputed));
-    match changes.into_iter().find(|change| !is_rounding(&change.before, &change.after)) {
-        Some(change) => Err(Fault::Figure {
-            key: format!("derived.{}", change.path),
-            stated: change.before,
-            recomputed: change.after,
-        }),
-        None => Ok(()),
-    }
+    check_equal(result, &ResultFile { derived: derive(basis), ..result.clone() }, is_rounding)
 }
 
 /// Whether two figures differ by no more than another machine's logarithm may round otherwise.

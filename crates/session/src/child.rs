@@ -20,29 +20,15 @@ use hlb_protocol::run_log::Event;
 /// The trainer program cannot be started.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum SpawnError {
-    /// Not in the folder of this program.
     #[error("training needs the program `hlb-bench-trainer`, which is not next to this one in {folder}")]
-    Missing {
-        /// Folder looked in.
-        folder: PathBuf,
-    },
-    /// It does not start.
+    Missing { folder: PathBuf },
     #[error("{path} cannot be started: {source}")]
-    Start {
-        /// Program.
-        path: PathBuf,
-        /// Cause.
-        source: io::Error,
-    },
+    Start { path: PathBuf, source: io::Error },
     /// It starts and fails at once, most likely without its libtorch.
     #[error("{path} does not work: {problem}")]
-    Broken {
-        /// Program.
-        path: PathBuf,
-        /// What it said.
-        problem: String,
-    },
+    Broken { path: PathBuf, problem: String },
 }
 
 impl Hint for SpawnError {

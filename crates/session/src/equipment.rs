@@ -1,5 +1,4 @@
-//! What every run needs, whatever its recipe: data, trainer, libtorch; and whether the trainer can
-//! serve a recipe.
+//! What every run needs: data, trainer and libtorch; and whether the trainer can train a recipe.
 
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
@@ -15,26 +14,32 @@ use crate::child::{SpawnError, describe, find_trainer};
 use crate::error::SessionError;
 use crate::libtorch::libtorch_digest;
 use crate::note::Note;
+use crate::observer::Observer;
 use hlb_protocol::job::DeviceChoice;
 
 /// What every run needs.
 pub struct Equipment {
-    /// The data set.
+    /// The preprocessed arrays and their digest.
     pub data: hlb_data::Prepared,
-    /// The trainer program.
+    /// Path of the trainer program.
     pub trainer: PathBuf,
-    /// What it says of itself.
+    /// What the trainer reports about itself and its libtorch.
     pub trainer_info: TrainerInfo,
     /// SHA-256 of the libtorch that it loads; `None` where its file cannot be read.
     pub libtorch_sha256: Option<Sha256Hex>,
-    /// The two programs.
+    /// Version, commit and digests of both programs.
     pub harness: HarnessFacts,
 }
 
 impl Equipment {
-    /// Verifies the data set, whose files lie in `folder` where the user says so, and finds trainer
-    /// and libtorch. `commit` is what this program was built from.
-    pub fn find(task: &Task, folder: Option<&Path>, commit: Option<&str>, watch: &dyn hlb_data::Watch) -> Result<Self, SessionError> {
+    /// Verifies the data set, and finds trainer and libtorch. The user may name the `folder` of the
+    /// data set; `commit` is what this program was built from.
+    pub fn find(
+        task: &Task,
+        folder: Option<&Path>,
+        commit: Option<&str>,
+        watch: &dyn hlb_data::Watch,
+    ) -> Result<Self, SessionError> {
         let trainer = find_trainer()?;
         // In parallel, since each takes most of a second.
         let (data, libtorch) = thread::scope(|scope| {
@@ -48,12 +53,13 @@ impl Equipment {
         Ok(Self { data, trainer, trainer_info, libtorch_sha256, harness })
     }
 
-    /// Refuses a device or number format that the trainer cannot serve, before anything is written.
+    /// Refuses a device or number format that the trainer does not support, before anything is written.
     pub fn check_device<'a>(
         &self,
         recipes: impl IntoIterator<Item = &'a Recipe>,
         device: DeviceChoice,
-    ) -> Result<Option<Note>, SessionError> {
+        observer: &mut dyn Observer,
+    ) -> Result<(), SessionError> {
         let info = &self.trainer_info;
         let reason = || info.cuda_problem.clone().unwrap_or_else(|| "libtorch sees no CUDA device".to_owned());
         if device == DeviceChoice::Cuda && !info.cuda {
@@ -64,12 +70,14 @@ impl Equipment {
         if let (true, Some(precision)) = (on_cpu, short) {
             return Err(SessionError::SlowPrecision { precision: precision.as_str() });
         }
-        let unused = on_cpu && device == DeviceChoice::Auto && info.cuda_problem.is_some();
-        Ok(unused.then(|| Note::GpuUnused { reason: reason() }))
+        if on_cpu && device == DeviceChoice::Auto && info.cuda_problem.is_some() {
+            observer.note(&Note::GpuUnused { reason: reason() });
+        }
+        Ok(())
     }
 }
 
-/// The threads of a run on the CPU by default: one for each core that may be used.
+/// Default number of threads on the CPU: one for each core that may be used.
 pub fn default_threads(machine: &Machine) -> u32 {
     let host = &machine.host;
     host.physical_cores.unwrap_or(host.logical_cpus).min(host.logical_cpus)

@@ -4,7 +4,7 @@
 //! SessionPlan -> prepare -> PreparedSession -> run -> FinishedSession (of `result`)
 //! ```
 //!
-//! Nothing here prints or knows the command line: an [`Observer`] is told what happens.
+//! Nothing here prints or knows the command line: an [`Observer`] receives what happens.
 //!
 //! | file | noun |
 //! |---|---|
@@ -15,7 +15,7 @@
 //! | `unfinished`, `folder` | a session that ended early; the folder and log of a session |
 //! | `run`, `result` | the session itself, and its result |
 //! | `supervise`, `child`, `telemetry` | the trainer process and the sensors, watched and logged |
-//! | `observer`, `note`, `error` | what others are told |
+//! | `observer`, `note`, `error` | what the caller learns |
 
 mod child;
 mod equipment;
@@ -43,6 +43,6 @@ pub use note::Note;
 pub use observer::{Observer, Outline};
 pub use plan::{LocalOptions, Original, PriceChoice, ReferenceRuns, SessionPlan};
 pub use prepare::{PreparedSession, prepare};
-pub use reproduce::{NotReproducible, check_reproducible, plan_reproduction};
+pub use reproduce::{check_reproducible, plan_reproduction};
 pub use resolve::{ResolvedVariant, task};
 pub use supervise::{Opening, Request, supervise};

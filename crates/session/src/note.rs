@@ -9,45 +9,16 @@ use hlb_core::text::show;
 /// Something worth knowing that is not an error.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum Note {
-    /// The machine was recognized, and its price found.
     PriceFound(Price),
-    /// The provider is known, the instance is not.
-    PriceUnclear {
-        /// Provider.
-        provider: String,
-        /// Some of its rows.
-        rows: Vec<String>,
-    },
-    /// There is a GPU that libtorch cannot use.
-    GpuUnused {
-        /// Why not.
-        reason: String,
-    },
-    /// The data set is not the track's.
-    OwnDataSet {
-        /// Data set.
-        id: String,
-    },
+    PriceUnclear { provider: String, rows: Vec<String> },
+    GpuUnused { reason: String },
+    OwnDataSet { id: String },
     /// The original was trained on other hardware, without a reference to compare through.
-    OtherHardware {
-        /// The original's hardware.
-        hardware: String,
-    },
-    /// A session that ended early goes on.
-    Resumed {
-        /// Runs that had ended.
-        finished: usize,
-        /// All its runs.
-        planned: usize,
-        /// Its folder.
-        folder: PathBuf,
-    },
-    /// A session had ended but for its result.
-    OnlyResultMissing {
-        /// Its folder.
-        folder: PathBuf,
-    },
+    OtherHardware { hardware: String },
+    Resumed { finished: usize, planned: usize, folder: PathBuf },
+    OnlyResultMissing { folder: PathBuf },
 }
 
 impl Note {

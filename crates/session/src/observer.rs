@@ -1,35 +1,31 @@
-//! Who watches a session. The session prints nothing: terminals and logs are observers.
+//! The interface through which a session reports: it prints nothing itself.
 
 use hlb_data::task::Task;
 use hlb_recipe::Recipe;
 use crate::note::Note;
 use hlb_protocol::run_log::LogLine;
 
-/// Sees everything of a session as it happens.
+/// Receives what happens in a session.
 pub trait Observer {
-    /// Told how far the data set is.
+    /// What is told how far the preparation of the data set is.
     fn data_set(&self) -> &dyn hlb_data::Watch {
         &()
     }
 
-    /// Something worth knowing.
-    fn note(&mut self, note: &Note) {
-        let _ = note;
-    }
+    /// Called before training, with what the user should know.
+    fn note(&mut self, _note: &Note) {}
 
-    /// Training is about to begin.
-    fn begin(&mut self, outline: &Outline) {
-        let _ = outline;
-    }
+    /// Called once, when training is about to begin.
+    fn begin(&mut self, _outline: &Outline) {}
 
-    /// An event of the run log happened, or the progress of a run.
-    fn event(&mut self, line: &LogLine);
+    /// Called for each event of the run log and for the progress within a run, which is not logged.
+    fn event(&mut self, _line: &LogLine) {}
 }
 
 /// What is about to be trained.
 #[derive(Debug, Clone, Copy)]
 pub struct Outline<'a> {
-    /// The task.
+    /// The track and its data set.
     pub task: &'a Task,
     /// The variant's recipe.
     pub recipe: &'a Recipe,
@@ -37,6 +33,6 @@ pub struct Outline<'a> {
     pub reference: Option<&'a Recipe>,
     /// Runs of each recipe.
     pub runs: u32,
-    /// Runs of both that are still to be trained.
+    /// Runs of both recipes that are still to be trained.
     pub missing: usize,
 }

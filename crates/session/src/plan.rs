@@ -8,9 +8,6 @@ use crate::resolve::ResolvedVariant;
 use hlb_core::text::SafeText;
 use hlb_protocol::job::DeviceChoice;
 
-/// Runs of each recipe by default.
-pub(super) const DEFAULT_RUNS: u32 = 5;
-
 /// What a session is to do.
 #[derive(Debug, Clone)]
 pub struct SessionPlan {

@@ -1,5 +1,4 @@
-//! Everything that is known before the first step of training; whatever can be refused is refused
-//! here.
+//! Everything that can be checked before the first step of training.
 
 use hlb_machine::Machine;
 use hlb_machine::price::Price;
@@ -8,12 +7,10 @@ use crate::equipment::Equipment;
 use crate::error::SessionError;
 use crate::note::Note;
 use crate::observer::Observer;
-use crate::plan::{DEFAULT_RUNS, Original, ReferenceRuns, SessionPlan};
+use hlb_core::rules::{DEFAULT_RUNS, MAX_EPOCHS};
+use crate::plan::{Original, ReferenceRuns, SessionPlan};
 use crate::pricing;
 use crate::unfinished::Unfinished;
-
-/// Most epochs of a session: a run log that could not be read back would make it worthless.
-const MOST_EPOCHS: u32 = 60_000;
 
 /// A session that is ready to run.
 pub struct PreparedSession {
@@ -33,32 +30,25 @@ pub struct PreparedSession {
 pub fn prepare(mut plan: SessionPlan, observer: &mut dyn Observer) -> Result<PreparedSession, SessionError> {
     let (variant, local) = (&plan.variant, &plan.local);
     let unfinished = local.resume.then(|| Unfinished::find(variant, &local.sessions)).transpose()?;
-    let mut runs = plan.runs.unwrap_or(DEFAULT_RUNS);
-    if let Some(unfinished) = &unfinished {
-        let start = &unfinished.log.start;
-        runs = plan.runs.unwrap_or(start.runs);
+    let begun = unfinished.as_ref().map(|unfinished| &unfinished.log.start);
+    let runs = plan.runs.unwrap_or(begun.map_or(DEFAULT_RUNS, |start| start.runs));
+    if let Some(start) = begun {
         plan.reference = if start.reference.is_some() { ReferenceRuns::Paired } else { ReferenceRuns::None };
     }
     let reference = reference(&plan, runs)?;
     check_size([Some(&plan.variant.recipe), reference.as_ref()], runs)?;
     let machine = Machine::read();
-    let (price, note) = pricing::find(&plan.local, &machine)?;
-    if let Some(note) = note {
-        observer.note(&note);
-    }
-    let equipment = Equipment::find(
-        &plan.variant.task,
-        plan.local.data.as_deref(),
-        plan.local.commit,
-        observer.data_set(),
-    )?;
-    if let Some(note) = equipment.check_device([&plan.variant.recipe], plan.local.device)? {
-        observer.note(&note);
-    }
-    if let Some(original) = &plan.reproduces
-        && let Some(note) = check_original(original, &equipment, &machine, reference.is_some())?
-    {
-        observer.note(&note);
+    let price = pricing::find(&plan.local, &machine, observer)?;
+    let (task, local) = (&plan.variant.task, &plan.local);
+    let equipment = Equipment::find(task, local.data.as_deref(), local.commit, observer.data_set())?;
+    equipment.check_device([&plan.variant.recipe], local.device, observer)?;
+    if let Some(original) = &plan.reproduces {
+        check_data(original, &equipment)?;
+        let ours = ["cpu", "cuda"].map(|device| machine.class(device));
+        // Times on other hardware compare only through a reference: the user learns it before training.
+        if reference.is_none() && !ours.contains(&original.hardware) {
+            observer.note(&Note::OtherHardware { hardware: original.hardware.clone() });
+        }
     }
     Ok(PreparedSession { plan, runs, unfinished, reference, equipment, price, machine })
 }
@@ -67,14 +57,12 @@ pub fn prepare(mut plan: SessionPlan, observer: &mut dyn Observer) -> Result<Pre
 fn reference(plan: &SessionPlan, runs: u32) -> Result<Option<Recipe>, SessionError> {
     let task = &plan.variant.task;
     let recipe = task.reference();
+    let can_be_ranked = runs >= task.track.runs_to_rank && task.manifest.is_published();
     let wanted = match plan.reference {
         ReferenceRuns::Paired => true,
         ReferenceRuns::None => false,
-        ReferenceRuns::WhereRanked => {
-            let ranked = runs >= task.track.runs_to_rank && task.manifest.is_published();
-            // The ratio of the reference to itself is known.
-            ranked && recipe != plan.variant.recipe
-        }
+        // The ratio of the reference to itself is known.
+        ReferenceRuns::WhereRanked => can_be_ranked && recipe != plan.variant.recipe,
     };
     if !wanted {
         return Ok(None);
@@ -87,26 +75,18 @@ fn check_size(recipes: [Option<&Recipe>; 2], runs: u32) -> Result<(), SessionErr
     // The last part of an epoch is logged as one.
     let logged = |recipe: &&Recipe| recipe.length(u32::MAX).epochs;
     let epochs: u32 = recipes.iter().flatten().map(logged).sum();
-    if runs.saturating_mul(epochs) > MOST_EPOCHS {
-        return Err(SessionError::TooLong { runs, epochs, most: MOST_EPOCHS });
+    if runs.saturating_mul(epochs) > MAX_EPOCHS {
+        return Err(SessionError::TooLong { runs, epochs, most: MAX_EPOCHS });
     }
     Ok(())
 }
 
-/// Refuses other data than those of the original. On other hardware times compare only through a
-/// reference, which is better known before hours of training.
-fn check_original(
-    original: &Original,
-    equipment: &Equipment,
-    machine: &Machine,
-    has_reference: bool,
-) -> Result<Option<Note>, SessionError> {
+/// Refuses a session on other data than the original's.
+fn check_data(original: &Original, equipment: &Equipment) -> Result<(), SessionError> {
     let (found, stated) = (equipment.data.content_sha256, original.content_sha256);
-    if found != stated {
-        let decoder = original.decoder.clone().unwrap_or_else(|| "none".to_owned());
-        return Err(SessionError::OtherData { found, stated, decoder });
+    if found == stated {
+        return Ok(());
     }
-    let ours = ["cpu", "cuda"].map(|device| machine.class(device));
-    let other = !has_reference && !ours.contains(&original.hardware);
-    Ok(other.then(|| Note::OtherHardware { hardware: original.hardware.clone() }))
+    let decoder = original.decoder.clone().unwrap_or_else(|| "none".to_owned());
+    Err(SessionError::OtherData { found, stated, decoder })
 }

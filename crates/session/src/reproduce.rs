@@ -4,38 +4,12 @@ use hlb_result::{Entry, MANIFEST_FILE, VARIANT_FILE};
 use crate::error::SessionError;
 use crate::plan::{LocalOptions, Original, ReferenceRuns, SessionPlan};
 use crate::resolve::ResolvedVariant;
-use hlb_core::hint::Hint;
-use hlb_core::text::show;
 use hlb_recipe::variant;
 
-/// Runs that an entry needs for anything to agree with it.
+/// Fewest runs of an entry that a reproduction can be compared with: one run has no spread.
 const FEWEST_RUNS: u32 = 2;
 
-/// An entry that no session can agree with.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum NotReproducible {
-    /// It repeats an entry itself.
-    #[error("this session repeats another entry; reproduce that one")]
-    IsReproduction,
-    /// Its runs have no final accuracy.
-    #[error(
-        "the entry's runs ended at their first crossing, so its final accuracies are unknown; there is nothing to \
-         agree with"
-    )]
-    StoppedAtTarget,
-    /// It is not complete.
-    #[error("the entry's session ended early: {}; there is nothing to agree with", show(.reason))]
-    EndedEarly {
-        /// Why.
-        reason: String,
-    },
-    /// One run has no spread.
-    #[error("the entry has a single run, which nothing can agree with; at least two are needed")]
-    SingleRun,
-}
-
-/// The same recipe on the same data, paired with the same reference if there was one.
+/// Plans a session with the same recipe on the same data, paired with the same reference if there was one.
 pub fn plan_reproduction(entry: &Entry, local: LocalOptions) -> Result<SessionPlan, SessionError> {
     let result = &entry.result;
     let manifest = (!result.dataset.published).then(|| entry.folder.join(MANIFEST_FILE));
@@ -54,28 +28,26 @@ pub fn plan_reproduction(entry: &Entry, local: LocalOptions) -> Result<SessionPl
             result_sha256: entry.result_sha256,
             content_sha256: result.dataset.content_sha256,
             decoder: result.dataset.decoder.as_ref().map(|decoder| decoder.as_str().to_owned()),
-            hardware: result.machine.class(&result.session.device),
+            hardware: result.class(),
         }),
         local,
     })
 }
 
-impl Hint for NotReproducible {}
-
 /// Refuses an entry that no session can agree with.
-pub fn check_reproducible(entry: &Entry) -> Result<(), NotReproducible> {
+pub fn check_reproducible(entry: &Entry) -> Result<(), SessionError> {
     let session = &entry.result.session;
     if entry.result.reproduces.is_some() {
-        return Err(NotReproducible::IsReproduction);
+        return Err(SessionError::IsReproduction);
     }
     if session.stop_at_target {
-        return Err(NotReproducible::StoppedAtTarget);
+        return Err(SessionError::StoppedAtTarget);
     }
-    if session.stop_reason != "completed" {
-        return Err(NotReproducible::EndedEarly { reason: session.stop_reason.clone() });
+    if !session.is_complete() {
+        return Err(SessionError::EndedEarly { reason: session.stop_reason.clone() });
     }
     if session.runs < FEWEST_RUNS {
-        return Err(NotReproducible::SingleRun);
+        return Err(SessionError::SingleRun);
     }
     Ok(())
 }

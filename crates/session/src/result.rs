@@ -9,7 +9,6 @@ use crate::resolve::ResolvedVariant;
 use hlb_core::text::SafeText;
 use hlb_core::rules::RULES_VERSION;
 use hlb_recipe::variant;
-use hlb_protocol::run_log::TrainerStart;
 
 /// The result of the session that left this run log.
 pub(super) fn of(prepared: &PreparedSession, log: &RunLog, log_bytes: &[u8]) -> Result<ResultFile, SessionError> {
@@ -33,7 +32,7 @@ pub(super) fn of(prepared: &PreparedSession, log: &RunLog, log_bytes: &[u8]) -> 
         track: track.id.clone().try_into().expect("ids of shipped tracks are ids"),
         target: track.target,
         variant: variant_facts(variant, log)?,
-        session: session_facts(log, trainer),
+        session: SessionFacts::new(log, trainer),
         reference: reference.map(|recipe_sha256| ReferenceFacts { name: track.reference.clone(), recipe_sha256 }),
         reproduces: log.start.reproduces,
         log: LogFacts { sha256: sha256_hex(log_bytes), bytes: log_bytes.len() as u64 },
@@ -60,20 +59,6 @@ fn variant_facts(variant: &ResolvedVariant, log: &RunLog) -> Result<VariantFacts
         recipe_sha256: log.start.recipe.recipe_sha256,
         base_recipe_sha256: variant::digest(&variant.variant.base()?),
     })
-}
-
-fn session_facts(log: &RunLog, trainer: &TrainerStart) -> SessionFacts {
-    SessionFacts {
-        nonce: log.start.nonce.clone(),
-        started_at: log.start.started_at.clone(),
-        runs: log.start.runs,
-        stop_at_target: log.start.stop_at_target,
-        stop_reason: log.stop_reason.clone().unwrap_or_default(),
-        deterministic: log.start.deterministic,
-        device: trainer.device.clone(),
-        threads: trainer.threads,
-        precision: trainer.precision.clone(),
-    }
 }
 
 fn dataset_facts(prepared: &PreparedSession) -> DatasetFacts {

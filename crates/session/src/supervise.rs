@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use hlb_data::arrays::Arrays;
@@ -14,44 +14,44 @@ use hlb_protocol::run_log::{Event, LogError, LogLine, LogWriter, Outcome, RunSto
 use crate::observer::Observer;
 use crate::telemetry::Telemetry;
 
-/// How often the wait for an event is broken to look for an interruption.
+/// How often the wait for an event is interrupted to check for Ctrl-C.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// A trainer process to start and watch.
 pub struct Request<'a> {
-    /// Trainer program.
+    /// Path of the trainer program.
     pub trainer: &'a Path,
-    /// What it is told.
+    /// The recipes, runs and settings that it is sent.
     pub job: Job,
     /// The decoded data set.
     pub arrays: Arrays,
     /// How its run log goes on from here.
     pub opening: Opening,
-    /// A trainer that gives no sign of life for this long hangs.
+    /// Time without an event after which the trainer is taken to hang.
     pub hang_after: Duration,
     /// Set by Ctrl-C.
     pub interrupted: &'a AtomicBool,
 }
 
-/// How a process begins.
+/// How the run log of a process begins.
 #[derive(Debug)]
 pub enum Opening {
     /// A new run log.
     Start {
-        /// Its first line.
+        /// First line of the run log.
         start: Box<SessionStart>,
-        /// Where it is; no such file may exist.
+        /// File of the run log; it must not exist yet.
         path: PathBuf,
     },
-    /// No run log: the observer keeps what is to be kept.
+    /// No run log: the observer keeps what is needed.
     Unlogged,
     /// Goes on with the run log of a session that ended early.
     Resume {
-        /// The line.
+        /// Line that marks the begin of this process in the run log.
         resume: SessionResume,
-        /// That run log, which no other process writes any more.
+        /// The run log, locked by this process.
         log: LogWriter,
-        /// What its first runs were trained on; the other ones must be too.
+        /// Device, threads and libtorch of the finished runs; the remaining ones must have the same.
         trainer: Option<TrainerStart>,
         /// Seconds on the log's last line, which this process counts on from.
         at_seconds: f64,
@@ -74,9 +74,7 @@ pub fn supervise(request: Request, clock: MonotonicClock, observer: &mut dyn Obs
     let mut trainer = Trainer::start(request.trainer, &request.job, &request.arrays, clock, sender)?;
     telemetry.watch(trainer.pid());
     drop(request.arrays);
-    let mut listener =
-        Listener { messages: &messages, hang_after: request.hang_after, interrupted: request.interrupted };
-    let problem = listener.follow(&mut recorder);
+    let problem = recorder.follow(&messages, request.hang_after, request.interrupted);
     if !matches!(problem, Ok(None)) {
         trainer.kill();
     }
@@ -94,44 +92,7 @@ pub fn supervise(request: Request, clock: MonotonicClock, observer: &mut dyn Obs
     recorder.end(problem.or_else(|| ending.map(|how| format!("the trainer was lost: {how}"))), runs)
 }
 
-struct Listener<'a> {
-    messages: &'a std::sync::mpsc::Receiver<Message>,
-    hang_after: Duration,
-    interrupted: &'a AtomicBool,
-}
-
-impl Listener<'_> {
-    /// Records events until the trainer's output ends; the problem that ended it early, if any.
-    fn follow(&mut self, recorder: &mut Recorder) -> Result<Option<String>, LogError> {
-        let mut heard = recorder.clock.now();
-        loop {
-            if self.interrupted.load(Ordering::Relaxed) {
-                return Ok(Some("interrupted by the user".to_owned()));
-            }
-            match self.messages.recv_timeout(LOOK_EVERY) {
-                Ok(Message::Event(at, event)) => {
-                    if let Some(problem) = recorder.differs(&event) {
-                        return Ok(Some(problem));
-                    }
-                    // Sensors say nothing about the trainer.
-                    heard = if matches!(*event, Event::Telemetry(_)) { heard } else { at };
-                    recorder.record(at, *event)?;
-                }
-                Ok(Message::Garbage(line)) => {
-                    return Ok(Some(format!("the trainer said what is no event: {}", hlb_core::text::show(&line))));
-                }
-                Ok(Message::End) | Err(RecvTimeoutError::Disconnected) => return Ok(None),
-                Err(RecvTimeoutError::Timeout) => {}
-            }
-            if recorder.clock.now().saturating_sub(heard) > self.hang_after {
-                let seconds = self.hang_after.as_secs();
-                return Ok(Some(format!("the trainer gave no sign of life for {seconds} s and was ended")));
-            }
-        }
-    }
-}
-
-/// Stamps events, writes them to the log and shows them.
+/// Stamps events, writes them to the log and passes them to the observer.
 struct Recorder<'a> {
     log: Option<LogWriter>,
     /// When the session began by this process's clock, or would have if it had run all of it.
@@ -147,12 +108,11 @@ struct Recorder<'a> {
     finished: usize,
 }
 
-/// The current run, for the case that the trainer cannot end it itself.
+/// The current run, which is recorded as interrupted if the trainer does not end it.
 struct OpenRun {
     run: u32,
     began: Duration,
-    train_seconds: f64,
-    evaluate_seconds: f64,
+    phases: PhaseSeconds,
 }
 
 impl<'a> Recorder<'a> {
@@ -173,7 +133,41 @@ impl<'a> Recorder<'a> {
         Ok(recorder)
     }
 
-    /// What is wrong with a trainer other than that of the runs before; its line would spoil the log.
+    /// Records events until the trainer's output ends; the problem that ended it early, if any.
+    fn follow(
+        &mut self,
+        messages: &Receiver<Message>,
+        hang_after: Duration,
+        interrupted: &AtomicBool,
+    ) -> Result<Option<String>, LogError> {
+        let mut heard = self.clock.now();
+        loop {
+            if interrupted.load(Ordering::Relaxed) {
+                return Ok(Some("interrupted by the user".to_owned()));
+            }
+            match messages.recv_timeout(LOOK_EVERY) {
+                Ok(Message::Event(at, event)) => {
+                    if let Some(problem) = self.differs(&event) {
+                        return Ok(Some(problem));
+                    }
+                    // A sample of the sensors does not show that the trainer is alive.
+                    heard = if matches!(*event, Event::Telemetry(_)) { heard } else { at };
+                    self.record(at, *event)?;
+                }
+                Ok(Message::Garbage(line)) => {
+                    return Ok(Some(format!("the trainer said what is no event: {}", hlb_core::text::show(&line))));
+                }
+                Ok(Message::End) | Err(RecvTimeoutError::Disconnected) => return Ok(None),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if self.clock.now().saturating_sub(heard) > hang_after {
+                let seconds = hang_after.as_secs();
+                return Ok(Some(format!("the trainer gave no sign of life for {seconds} s and was ended")));
+            }
+        }
+    }
+
+    /// Why a trainer that differs from the one of earlier runs is refused; its line would make the log invalid.
     fn differs(&self, event: &Event) -> Option<String> {
         let Event::TrainerStart(now) = event else { return None };
         let first = self.trainer.as_ref().filter(|first| *first != now)?;
@@ -190,7 +184,7 @@ impl<'a> Recorder<'a> {
 
     fn record(&mut self, now: Duration, event: Event) -> Result<(), LogError> {
         self.note(&event, now);
-        // Two threads stamp; a line that waited behind a younger one must not seem to go back in time.
+        // Two threads stamp events, so an event can arrive after a later one; times in the log never decrease.
         self.last = self.last.max(self.before + now.saturating_sub(self.began).as_secs_f64());
         let line = LogLine { at_seconds: self.last, event };
         if let Some(log) = &mut self.log
@@ -205,12 +199,12 @@ impl<'a> Recorder<'a> {
     fn note(&mut self, event: &Event, now: Duration) {
         match event {
             Event::RunStart(start) => {
-                self.open_run = Some(OpenRun { run: start.run, began: now, train_seconds: 0.0, evaluate_seconds: 0.0 });
+                self.open_run = Some(OpenRun { run: start.run, began: now, phases: PhaseSeconds::default() });
             }
             Event::Epoch(epoch) => {
                 if let Some(open) = &mut self.open_run {
-                    open.train_seconds = epoch.train_seconds;
-                    open.evaluate_seconds = epoch.evaluate_seconds;
+                    open.phases.train_seconds = epoch.train_seconds;
+                    open.phases.evaluate_seconds = epoch.evaluate_seconds;
                 }
             }
             Event::RunStop(_) => {
@@ -226,21 +220,10 @@ impl<'a> Recorder<'a> {
     fn close(&mut self, problem: Option<String>, runs: usize) -> Result<String, LogError> {
         let early = || format!("the trainer ended after {} of {runs} runs", self.finished);
         let reason = if self.finished >= runs { "completed".to_owned() } else { problem.unwrap_or_else(early) };
-        if let Some(open) = self.open_run.take() {
-            let phases = PhaseSeconds {
-                train_seconds: open.train_seconds,
-                evaluate_seconds: open.evaluate_seconds,
-                ..PhaseSeconds::default()
-            };
-            let wall_seconds = self.clock.now().saturating_sub(open.began).as_secs_f64();
-            let stop = RunStop {
-                run: open.run,
-                outcome: Outcome::Interrupted,
-                reason: Some(reason.clone()),
-                phases,
-                wall_seconds,
-            };
-            self.record_now(Event::RunStop(stop))?;
+        if let Some(OpenRun { run, began, phases }) = self.open_run.take() {
+            let wall_seconds = self.clock.now().saturating_sub(began).as_secs_f64();
+            let (outcome, reason) = (Outcome::Interrupted, Some(reason.clone()));
+            self.record_now(Event::RunStop(RunStop { run, outcome, reason, phases, wall_seconds }))?;
         }
         self.record_now(Event::SessionStop { reason: reason.clone() })?;
         Ok(reason)

@@ -14,8 +14,8 @@ use hlb_core::yaml::{ReadError, YamlError};
 /// A study that cannot be run or reported.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum StudyError {
-    /// The file cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
     /// Not YAML that we accept, or a key is wrong.
@@ -23,95 +23,37 @@ pub enum StudyError {
     Yaml(#[from] YamlError),
     /// A value that breaks a rule of study files.
     #[error("{shown_name}:{place} `{key_path}`: {problem}")]
-    Rule {
-        /// File, as shown.
-        shown_name: String,
-        /// Line and column in it, with a colon.
-        place: String,
-        /// Key path.
-        key_path: String,
-        /// What is wrong with it, and what is right.
-        problem: String,
-    },
+    Rule { shown_name: String, place: String, key_path: String, problem: String },
     /// A variant that is no recipe of the track.
     #[error("{source} (in variant `{variant}`)")]
-    Variant {
-        /// Name of the variant.
-        variant: String,
-        /// What is wrong.
-        source: Box<VariantError>,
-    },
+    Variant { variant: String, source: Box<VariantError> },
     /// The track asked for is none of the study's.
     #[error("the study has no track `{}`; it has {known}", show(.track))]
-    Track {
-        /// What was asked for.
-        track: String,
-        /// What there is.
-        known: String,
-    },
+    Track { track: String, known: String },
     /// A line of the records that cannot be believed.
     #[error("{path}: line {line}: {problem}", path = show(&path.to_string_lossy()))]
-    Record {
-        /// The records.
-        path: PathBuf,
-        /// Line, from 1.
-        line: usize,
-        /// What is wrong with it.
-        problem: String,
-    },
+    Record { path: PathBuf, line: usize, problem: String },
     /// The records are those of another study, or of another machine.
     #[error("the study in {path} cannot go on: {what} not the same as when it began", path = show(&path.to_string_lossy()))]
-    Differs {
-        /// The records.
-        path: PathBuf,
-        /// What differs, with its verb.
-        what: String,
-    },
-    /// The records cannot be read.
+    Differs { path: PathBuf, what: String },
     #[error("{} cannot be read", show(&path.to_string_lossy()))]
-    ReadRecords {
-        /// The records.
-        path: PathBuf,
-        /// Cause.
-        source: io::Error,
-    },
-    /// There is nothing to report.
+    ReadRecords { path: PathBuf, source: io::Error },
     #[error("there are no records in {}; leave out --report-only to make some", show(&folder.to_string_lossy()))]
-    NoRecords {
-        /// Folder of the study.
-        folder: PathBuf,
-    },
-    /// No room for records.
+    NoRecords { folder: PathBuf },
     #[error("the folder {} cannot be made; name another with --out", show(&folder.to_string_lossy()))]
-    CreateFolder {
-        /// Folder of the study.
-        folder: PathBuf,
-        /// Cause.
-        source: io::Error,
-    },
-    /// The records cannot be written.
+    CreateFolder { folder: PathBuf, source: io::Error },
     #[error(transparent)]
     Log(#[from] LogError),
-    /// A run cannot be prepared or started.
     #[error(transparent)]
     Session(#[from] SessionError),
-    /// The report cannot be written.
     #[error(transparent)]
     Report(#[from] SiteError),
-    /// The user wanted no more.
     #[error(
         "the study was interrupted after {finished} of {planned} runs; they are kept in {}, and the same command \
          runs the others",
         show(&folder.to_string_lossy())
     )]
-    Interrupted {
-        /// Runs that ended.
-        finished: usize,
-        /// All its runs.
-        planned: usize,
-        /// Folder of the study.
-        folder: PathBuf,
-    },
+    Interrupted { finished: usize, planned: usize, folder: PathBuf },
 }
 
 impl Hint for StudyError {

@@ -35,7 +35,7 @@ impl TrainingHardware {
         let session = &result.session;
         session.device == self.device
             && (self.device == "cuda" || session.threads == self.threads)
-            && result.machine.class(&session.device) == self.class
+            && result.class() == self.class
     }
 }
 
@@ -71,7 +71,7 @@ impl Forecast {
         let flop_per_second = result.derived.effort.flop_per_second.filter(|speed| *speed > 0.0)?;
         (phases.train_seconds > 0.0).then(|| Self {
             entry,
-            class: result.machine.class(&result.session.device),
+            class: result.class(),
             flop_per_second,
             evaluation: phases.evaluate_seconds / phases.train_seconds,
             start_seconds: phases.dataset_seconds + phases.warmup_run_seconds,

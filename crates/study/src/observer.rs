@@ -1,46 +1,25 @@
-//! Who watches a study, and what is kept of a run that its trainer tells of.
+//! The interface through which a study reports, and what is kept of each run.
 
 use hlb_core::clock::PhaseSeconds;
-use hlb_session::{Note, Observer};
+use hlb_session::Observer;
 use crate::plan::{PlannedRun, StudyPlan};
 use crate::record::{EpochRecord, RunRecord};
 use crate::records::Records;
 use hlb_protocol::run_log::{Event, LogLine, Outcome, RunStop};
 
-/// Sees a study as it happens. The study prints nothing.
-pub trait StudyObserver {
-    /// Told how far the data set is.
-    fn data_set(&self) -> &dyn hlb_data::Watch {
-        &()
-    }
+/// Receives what happens in a study: what an [`Observer`] of a session does, and where each run begins and ends.
+pub trait StudyObserver: Observer {
+    /// Called once, before the first of the missing runs.
+    fn begin_study(&mut self, _plan: &StudyPlan, _records: &Records) {}
 
-    /// Something worth knowing.
-    fn note(&mut self, note: &Note) {
-        let _ = note;
-    }
+    /// Called before each run.
+    fn begin_run(&mut self, _plan: &StudyPlan, _run: PlannedRun) {}
 
-    /// The runs begin that are missing from the records.
-    fn begin(&mut self, plan: &StudyPlan, records: &Records) {
-        let _ = (plan, records);
-    }
-
-    /// A run begins.
-    fn begin_run(&mut self, plan: &StudyPlan, run: PlannedRun) {
-        let _ = (plan, run);
-    }
-
-    /// The trainer of the current run told something.
-    fn event(&mut self, event: &Event) {
-        let _ = event;
-    }
-
-    /// The current run has ended.
-    fn end_run(&mut self, run: PlannedRun, record: &RunRecord) {
-        let _ = (run, record);
-    }
+    /// Called after each run.
+    fn end_run(&mut self, _run: PlannedRun, _record: &RunRecord) {}
 }
 
-/// Keeps what the study's log needs of one run.
+/// Keeps the epochs and the end of one run for the study's log.
 pub(super) struct RunObserver<'a> {
     observer: &'a mut dyn StudyObserver,
     epochs: Vec<EpochRecord>,
@@ -52,7 +31,7 @@ impl<'a> RunObserver<'a> {
         Self { observer, epochs: Vec::new(), stop: None }
     }
 
-    /// The run's epochs and its end. Where the trainer never told of one, `reason` says why.
+    /// The run's epochs and its end; `reason` is that of a run whose end the trainer did not report.
     pub(super) fn end(self, run: u32, reason: String) -> (Vec<EpochRecord>, RunStop) {
         let lost = || RunStop {
             run,
@@ -72,6 +51,6 @@ impl Observer for RunObserver<'_> {
             Event::RunStop(stop) => self.stop = Some(stop.clone()),
             _ => {}
         }
-        self.observer.event(&line.event);
+        self.observer.event(line);
     }
 }

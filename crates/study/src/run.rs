@@ -1,5 +1,4 @@
-//! The runs of a study, one after the other: every variant once in a round, each run in a trainer
-//! process of its own.
+//! The runs of a study in rounds of one run of each variant, each run in a trainer process of its own.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,7 +26,7 @@ pub struct StudyOptions {
     pub threads: Option<u32>,
     /// Folder with the data set's files.
     pub data: Option<PathBuf>,
-    /// A trainer that gives no sign of life for this long hangs.
+    /// Time without an event after which the trainer is taken to hang.
     pub hang_after: Duration,
 }
 
@@ -43,8 +42,8 @@ pub struct PreparedStudy<'a> {
     records: Records,
 }
 
-/// Verifies the data set, finds the trainer and opens the study's log. Whatever can be refused is
-/// refused here, before the first step of training.
+/// Verifies the data set, finds the trainer and opens the study's log, so that most errors come before
+/// the first step of training.
 pub fn prepare<'a>(
     plan: &'a StudyPlan,
     folder: &'a StudyFolder,
@@ -56,9 +55,7 @@ pub fn prepare<'a>(
     let machine = Machine::read();
     let equipment = Equipment::find(&plan.task, options.data.as_deref(), None, observer.data_set())?;
     let recipes = plan.variants.iter().map(|variant| &variant.recipe);
-    if let Some(note) = equipment.check_device(recipes, options.device)? {
-        observer.note(&note);
-    }
+    equipment.check_device(recipes, options.device, observer)?;
     let threads = options.threads.unwrap_or_else(|| default_threads(&machine));
     let start = start(plan, &equipment, &machine, options.device, threads);
     let (log, records) = folder.open(plan, start)?;
@@ -89,8 +86,8 @@ fn start(plan: &StudyPlan, equipment: &Equipment, machine: &Machine, device: Dev
 }
 
 impl PreparedStudy<'_> {
-    /// Runs what is missing, and reports after each round; all records. Once `interrupted` is set it
-    /// ends with an error, and the runs that ended are kept.
+    /// Runs what is missing, writes the report after each round, and returns all records. Once
+    /// `interrupted` is set it ends with an error, and the finished runs are kept.
     pub fn run(
         mut self,
         clock: &MonotonicClock,
@@ -98,7 +95,7 @@ impl PreparedStudy<'_> {
         interrupted: &AtomicBool,
     ) -> Result<Records, StudyError> {
         let missing = self.records.missing(self.plan);
-        observer.begin(self.plan, &self.records);
+        observer.begin_study(self.plan, &self.records);
         let is_interrupted = || interrupted.load(Ordering::Relaxed);
         for (index, planned) in missing.iter().enumerate() {
             if is_interrupted() {
@@ -106,7 +103,7 @@ impl PreparedStudy<'_> {
             }
             observer.begin_run(self.plan, *planned);
             let record = self.run_one(*planned, clock, observer, interrupted)?;
-            // A run that ended by itself is kept although the user wants no more.
+            // A run that finished before the interruption is kept.
             if is_interrupted() && !record.counts() {
                 return Err(self.stop()?);
             }
@@ -171,7 +168,7 @@ impl PreparedStudy<'_> {
         }
     }
 
-    /// Reports what there is; how far the study came.
+    /// Writes the report and returns the error that states how many runs are finished.
     fn stop(&self) -> Result<StudyError, StudyError> {
         self.folder.report(self.plan, &self.records)?;
         let planned = self.plan.order().count();

@@ -5,14 +5,14 @@ use std::thread;
 use std::time::Duration;
 
 use hlb_core::clock;
-use hlb_board::{Build, BuildError, Built, FileState};
+use hlb_board::{BoardError, Build, Built, FileState};
 use crate::terminal::{note, print_built, print_failure};
 
 /// Time between two looks.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// The first build. If the submissions change during it, it is built once more after a pause.
-pub(super) fn build_at_last(interrupted: &AtomicBool, plan: &Build) -> Result<Built, BuildError> {
+pub(super) fn build_at_last(interrupted: &AtomicBool, plan: &Build) -> Result<Built, BoardError> {
     loop {
         match plan.run(clock::calendar()) {
             Err(error) if error.is_of_a_change() && pause(interrupted) => print_failure(&error.into()),

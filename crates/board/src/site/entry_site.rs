@@ -38,11 +38,8 @@ impl EntrySites {
             put(&copy.path, &copy.bytes()?)?;
         }
         let path = entry_page(row);
-        let page = self.pages.render("entry.html", &path, &self.view(track, row))?;
+        let view = EntryPage::new(&self.shell, track, row, &self.prices);
+        let page = self.pages.render("entry.html", &path, &view)?;
         put(&path, page.as_bytes())
-    }
-
-    fn view<'a>(&'a self, track: &RankedTrack, row: &'a Row) -> EntryPage<'a> {
-        EntryPage::new(&self.shell, track, row, &self.prices)
     }
 }

@@ -12,24 +12,12 @@ use hlb_core::yaml::ReadError;
 /// Why there is no site, or an old one.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum SiteError {
-    /// The folder has files that no build wrote.
     #[error("`{path}` is not empty and has no `{marker}`, so it is not a site that this program wrote", path = show(&path.to_string_lossy()), marker = MARKER)]
-    Foreign {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// The folder cannot be made, listed or tidied.
+    Foreign { path: PathBuf },
     #[error("cannot {step} `{path}`", path = show(&path.to_string_lossy()))]
-    Folder {
-        /// What was tried, as a verb that the path follows.
-        step: &'static str,
-        /// The file or folder it was tried on.
-        path: PathBuf,
-        /// Cause.
-        source: io::Error,
-    },
-    /// A file of the site cannot be written.
+    Folder { step: &'static str, path: PathBuf, source: io::Error },
     #[error(transparent)]
     Write(#[from] ArtifactError),
     /// A file of an entry cannot be read again.
@@ -37,30 +25,15 @@ pub enum SiteError {
     Read(#[from] ReadError),
     /// A file of an entry is not the one that was verified.
     #[error("`{path}` has changed since it was verified", path = show(&path.to_string_lossy()))]
-    Changed {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The page of a study may contain anything.
+    Changed { path: PathBuf },
     #[error("`{path}` does not begin like the page of a study, so it may contain a script", path = show(&path.to_string_lossy()))]
-    Study {
-        /// The page.
-        path: PathBuf,
-    },
+    Study { path: PathBuf },
     /// A path that would lead out of the site.
     #[error("`{path}` cannot be a path inside the site", path = show(path))]
-    Path {
-        /// The path.
-        path: String,
-    },
+    Path { path: String },
     /// A template does not match its data: a bug.
     #[error("page `{page}` cannot be rendered", page = show(page))]
-    Render {
-        /// The page.
-        page: String,
-        /// Error of the template engine.
-        source: Box<minijinja::Error>,
-    },
+    Render { page: String, source: Box<minijinja::Error> },
 }
 
 impl Hint for SiteError {

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::board::Row;
 use crate::site::figure::{Figure, dollars, foreign, human_interval, joules, p_value, ratio};
-use hlb_result::{EnergySummary, Entry, Reproduction, Warning};
+use hlb_result::{EnergySummary, Entry, Warning};
 use hlb_core::stats::{Estimate, Spread, rounded_up_p};
 use hlb_core::units::human_seconds;
 use hlb_recipe::variant;
@@ -163,18 +163,9 @@ pub(super) fn final_accuracy(entry: &Entry) -> Figure {
     Figure::percent(mean, "not every run came to the end of its schedule")
 }
 
-/// Whether a session counts as a second witness: another person with another key signed it.
-pub(crate) fn is_independent(entry: &Entry, again: &Reproduction) -> bool {
-    entry
-        .trust
-        .signer()
-        .zip(again.entry.trust.signer())
-        .is_some_and(|(signer, other)| other.fingerprint != signer.fingerprint && other.principal != signer.principal)
-}
-
 /// Who reproduced an entry, by name; empty if nobody did.
 pub(crate) fn reproducers(entry: &Entry) -> String {
-    let agree = entry.reproductions.iter().filter(|again| again.agreement.agrees() && is_independent(entry, again));
+    let agree = entry.reproductions.iter().filter(|again| again.agreement.agrees() && again.is_independent_of(entry));
     let mut names: Vec<String> = agree.map(|again| principal(&again.entry)).collect();
     names.sort_unstable();
     names.dedup();

@@ -6,6 +6,7 @@ use minijinja::{Environment, Error, ErrorKind, HtmlEscape};
 use serde::Deserialize as _;
 
 use crate::external;
+use crate::site::addresses::author_page;
 use crate::site::figure::{
     bytes, day, dollars, foreign, human_interval, joules, percentage, ratio, scaled,
 };
@@ -51,6 +52,7 @@ pub(crate) fn add_to(environment: &mut Environment<'static>) {
     });
     environment.add_filter("yes_no", |value: Option<bool>| value.map(|yes| if yes { "yes" } else { "no" }));
     environment.add_filter("foreign", |text: Option<String>| text.map(|text| foreign(&text)));
+    environment.add_filter("author_page", |name: &str| author_page(name));
     environment.add_filter("day", |time: Option<String>| time.map(|time| day(&time)));
     environment.add_filter("or_dash", |value: Value, why: &str| or_word(value, "—", why, in_title));
     environment.add_filter("or_none", |value: Value, why: &str| or_word(value, "—", why, in_full));

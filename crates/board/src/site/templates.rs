@@ -5,6 +5,7 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, escape_formatter};
 use serde::Serialize;
 
+use hlb_core::rules::{CLOCK_TOLERANCE_SHARE, REACHED_SHARE, SIGNIFICANCE};
 use crate::site::error::SiteError;
 use crate::site::filters;
 
@@ -52,6 +53,7 @@ impl Pages {
             escape_formatter(out, state, value)
         });
         filters::add_to(&mut environment);
+        add_rules(&mut environment);
         for (name, text) in TEMPLATES {
             environment
                 .add_template(name, text)
@@ -65,6 +67,13 @@ impl Pages {
         let page = self.0.get_template(template).and_then(|template| template.render(Serde(view)));
         page.map_err(|source| SiteError::Render { page: path.to_owned(), source: Box::new(source) })
     }
+}
+
+/// The thresholds that pages quote.
+fn add_rules(environment: &mut Environment) {
+    environment.add_global("significance", SIGNIFICANCE.to_string());
+    environment.add_global("reached_percent", (100.0 * REACHED_SHARE).to_string());
+    environment.add_global("clock_tolerance_percent", (100.0 * CLOCK_TOLERANCE_SHARE).to_string());
 }
 
 /// A line with nothing but a tag leaves no line behind.

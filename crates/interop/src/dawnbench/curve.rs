@@ -35,66 +35,25 @@ pub struct Point {
 /// A TSV file from which no time follows.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum CurveError {
-    /// Another encoding.
     #[error("the TSV is not UTF-8")]
     NotText,
-    /// A column that has to be there.
     #[error("the TSV has no column `{column}`; its first line is `{found}`")]
-    NoColumn {
-        /// The column.
-        column: &'static str,
-        /// The first line.
-        found: String,
-    },
-    /// A column twice.
+    NoColumn { column: &'static str, found: String },
     #[error("the TSV has two columns `{column}`")]
-    TwoColumns {
-        /// The column.
-        column: &'static str,
-    },
+    TwoColumns { column: &'static str },
     /// A row with too few or too many cells.
     #[error("line {line} of the TSV has {found} cells, not {wanted}; one tab parts two cells")]
-    Cells {
-        /// Line, from 1.
-        line: usize,
-        /// Cells there are.
-        found: usize,
-        /// Cells of the first line.
-        wanted: usize,
-    },
-    /// A cell that is no number.
+    Cells { line: usize, found: usize, wanted: usize },
     #[error("line {line} of the TSV: `{column}` is `{found}`, not a decimal number of 0 or more")]
-    NotANumber {
-        /// Line, from 1.
-        line: usize,
-        /// The column.
-        column: &'static str,
-        /// What is there.
-        found: String,
-    },
-    /// Over a hundred percent.
+    NotANumber { line: usize, column: &'static str, found: String },
     #[error("line {line} of the TSV: `{column}` is over 100 percent")]
-    OverHundred {
-        /// Line, from 1.
-        line: usize,
-        /// The column.
-        column: &'static str,
-    },
-    /// Nothing but a first line.
+    OverHundred { line: usize, column: &'static str },
     #[error("the TSV has no rows")]
     NoRows,
-    /// Not a time to the target.
     #[error("the TSV never reaches {target} %; its best accuracy is {best}{scale}")]
-    NeverMet {
-        /// The target in percent.
-        target: String,
-        /// The best accuracy.
-        best: String,
-        /// What may be the cause.
-        scale: &'static str,
-    },
-    /// The result takes no time.
+    NeverMet { target: String, best: String, scale: &'static str },
     #[error("the TSV reaches the target after 0 hours, which is no time")]
     NoTime,
 }

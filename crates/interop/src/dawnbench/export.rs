@@ -96,7 +96,7 @@ fn facts<'a>(entry: &'a Entry, figures: &RunFigures) -> Facts<'a> {
         code_url: "",
         commit_hash: result.harness.commit.as_deref().filter(is_commit),
         model: format!("{} on {}", result.variant.name, result.variant.extends),
-        hardware: result.machine.class(&result.session.device),
+        hardware: result.class(),
         cost_per_hour: result.price.as_ref().map(|price| price.usd_per_hour),
         timestamp: result.session.started_at.get(..10).unwrap_or_default(),
         misc: misc(entry, figures),
@@ -132,7 +132,7 @@ fn misc<'a>(entry: &'a Entry, figures: &RunFigures) -> Misc<'a> {
 fn stem(entry: &Entry) -> String {
     let result = &entry.result;
     let author = result.variant.authors.first().map_or("", AsRef::as_ref);
-    let hardware = result.machine.class(&result.session.device);
+    let hardware = result.class();
     let parts = [author, result.variant.name.as_str(), &hardware, &format!("libtorch {}", result.libtorch.version)];
     parts.map(part).join("_")
 }

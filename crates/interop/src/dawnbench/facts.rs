@@ -45,8 +45,8 @@ pub struct Facts {
 /// A JSON file that says nothing.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum FactsError {
-    /// Another encoding.
     #[error("the JSON is not UTF-8")]
     NotText,
     /// Not JSON, not an object, or a key twice.

@@ -46,20 +46,16 @@ pub struct Unreadable {
 /// Why an entry could not be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum UnreadableFault {
-    /// One of its files.
     #[error("{0}{cause}", cause = cause(.0))]
     Read(#[from] ReadError),
-    /// The JSON file.
     #[error(transparent)]
     Facts(#[from] FactsError),
-    /// The TSV file.
     #[error(transparent)]
     Curve(#[from] CurveError),
-    /// A name of which nothing can be shown.
     #[error("its name is blank")]
     Nameless,
-    /// A curve without its facts.
     #[error("there is no JSON file of the same name")]
     Orphan,
 }
@@ -71,21 +67,12 @@ fn cause(error: &ReadError) -> String {
 /// A folder that is no checkout.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ImportError {
-    /// The folder of the task cannot be listed.
     #[error("the entries in `{}` cannot be listed", show(&.folder.to_string_lossy()))]
-    Folder {
-        /// The folder.
-        folder: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A board is not that long.
+    Folder { folder: PathBuf, source: io::Error },
     #[error("`{}` holds more than {MOST_ENTRIES} entries", show(&.folder.to_string_lossy()))]
-    TooMany {
-        /// The folder.
-        folder: PathBuf,
-    },
+    TooMany { folder: PathBuf },
 }
 
 impl Hint for ImportError {

@@ -31,6 +31,7 @@ pub use energy::EnergyMethod;
 pub use phases::Phases;
 pub use run_figures::{NearbyTimes, RunFigures};
 pub use summary::{EnergySummary, Summary};
+pub(super) use summary::times;
 pub use telemetry::{GpuTelemetry, TelemetrySummary};
 pub use warnings::Warning;
 

@@ -62,8 +62,8 @@ pub(super) fn median(runs: &[RunFigures], figure: impl Fn(&RunFigures) -> Option
     Spread::of(&runs.iter().map(figure).collect::<Vec<_>>()).median
 }
 
-/// The times of runs.
-pub(super) fn times(runs: &[RunFigures]) -> Vec<Option<f64>> {
+/// Time-to-accuracy of each run in seconds; `None` for a run that missed the target.
+pub(in crate) fn times(runs: &[RunFigures]) -> Vec<Option<f64>> {
     runs.iter().map(|run| run.time_to_accuracy_seconds).collect()
 }
 

@@ -36,34 +36,16 @@ struct Options {
 /// Why a key whose signature is good may not sign.
 #[non_exhaustive]
 #[derive(thiserror::Error, Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum WhyNot {
-    /// No line has the key.
     #[error("the key is not listed")]
     UnknownKey,
-    /// Its lines name other namespaces.
     #[error("the key of `{principal}` may not sign in namespace `{namespace}`")]
-    OtherNamespace {
-        /// Whose key it is.
-        principal: String,
-        /// The namespace asked for.
-        namespace: String,
-    },
-    /// `valid-before` has passed.
+    OtherNamespace { principal: String, namespace: String },
     #[error("the key of `{principal}` was valid until {valid_before}")]
-    Expired {
-        /// Whose key it is.
-        principal: String,
-        /// Its last second.
-        valid_before: DateTime<Utc>,
-    },
-    /// `valid-after` is yet to come.
+    Expired { principal: String, valid_before: DateTime<Utc> },
     #[error("the key of `{principal}` is not valid before {valid_after}")]
-    NotYetValid {
-        /// Whose key it is.
-        principal: String,
-        /// Its first second.
-        valid_after: DateTime<Utc>,
-    },
+    NotYetValid { principal: String, valid_after: DateTime<Utc> },
 }
 
 impl Hint for WhyNot {
@@ -81,85 +63,42 @@ impl Hint for WhyNot {
 /// What is wrong with one line of a list of signers.
 #[non_exhaustive]
 #[derive(thiserror::Error, Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum LineProblem {
     /// The name is not of the form `user@place`, or has a wildcard, a capital or a list.
     #[error("`{found}` is not a principal")]
-    Principal {
-        /// What stands in its place.
-        found: String,
-    },
+    Principal { found: String },
     /// The key is handed on to a certificate authority.
     #[error("option `cert-authority` is not accepted")]
     CertAuthority,
-    /// An option that is not known here.
     #[error("option `{name}` is unknown")]
-    UnknownOption {
-        /// Its name.
-        name: String,
-    },
-    /// The same option twice.
+    UnknownOption { name: String },
     #[error("option `{name}` is given twice")]
-    DuplicateOption {
-        /// Its name.
-        name: &'static str,
-    },
+    DuplicateOption { name: &'static str },
     /// A value without quotes, or without the closing one.
     #[error("option `{name}` has no value in double quotes")]
-    Unquoted {
-        /// Its name.
-        name: &'static str,
-    },
+    Unquoted { name: &'static str },
     /// Something other than a comma or a blank after an option.
     #[error("options are not separated by single commas at `{rest}`")]
-    Separator {
-        /// What stands there.
-        rest: String,
-    },
-    /// The line lets its key sign anything.
+    Separator { rest: String },
     #[error("option `namespaces` is missing")]
     NoNamespaces,
-    /// An empty namespace, or a pattern.
     #[error("`{found}` is not a plain namespace")]
-    Namespace {
-        /// The namespace.
-        found: String,
-    },
+    Namespace { found: String },
     /// A time without `Z`, which OpenSSH would read in the local time zone.
     #[error("`{found}` in option `{name}` has no `Z` at its end, so it would be local time")]
-    LocalTime {
-        /// The option.
-        name: &'static str,
-        /// Its value.
-        found: String,
-    },
+    LocalTime { name: &'static str, found: String },
     /// A time that does not exist or is written in another way.
     #[error("`{found}` in option `{name}` is not a time")]
-    Time {
-        /// The option.
-        name: &'static str,
-        /// Its value.
-        found: String,
-    },
-    /// The time is over before it begins.
+    Time { name: &'static str, found: String },
     #[error("`valid-before` is not later than `valid-after`")]
     EmptyPeriod,
-    /// No key, or a broken one.
     #[error("public key cannot be read: {reason}")]
-    Key {
-        /// What the decoder said.
-        reason: String,
-    },
-    /// A kind of key that may not sign.
+    Key { reason: String },
     #[error("public key may not sign here")]
     KeyType(#[from] UnsupportedKey),
-    /// The key stands under another name already.
     #[error("key already belongs to `{principal}` in line {line}")]
-    KeyOfAnother {
-        /// The other name.
-        principal: String,
-        /// The other line, from 1.
-        line: usize,
-    },
+    KeyOfAnother { principal: String, line: usize },
 }
 
 impl Hint for LineProblem {
@@ -207,16 +146,6 @@ impl Line {
                 Err(WhyNot::Expired { principal: principal(), valid_before })
             }
             _ => Ok(()),
-        }
-    }
-
-    /// Whether its time has come, and gone.
-    pub(super) fn standing(&self, at: DateTime<Utc>) -> &'static str {
-        let second = at.timestamp();
-        match (self.rules.valid_after, self.rules.valid_before) {
-            (Some(valid_after), _) if second < valid_after.timestamp() => "not yet valid",
-            (_, Some(valid_before)) if second > valid_before.timestamp() => "expired",
-            _ => "in force",
         }
     }
 }

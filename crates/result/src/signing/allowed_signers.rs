@@ -28,24 +28,16 @@ pub struct AllowedSigners {
 /// A list of signers that cannot be used.
 #[non_exhaustive]
 #[derive(thiserror::Error, Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum AllowedSignersError {
-    /// More bytes than are read.
     #[error("`{source_name}` has {found} bytes, at most {MAX_BYTES} are read")]
-    TooLarge {
-        /// The file, as the caller named it.
-        source_name: String,
-        /// Its size in bytes.
-        found: usize,
-    },
+    TooLarge { source_name: String, found: usize },
     /// A line that is not in order. The whole list is refused: skipping the line could drop a limit
     /// that its author meant to set.
     #[error("`{source_name}` line {line} cannot be used")]
     Line {
-        /// The file, as the caller named it.
         source_name: String,
-        /// Line number, from 1.
         line: usize,
-        /// What is wrong with it.
         #[source]
         problem: LineProblem,
     },
@@ -80,11 +72,6 @@ impl AllowedSigners {
     /// How many keys are listed, lines for other times and namespaces of one key not counted.
     pub fn len(&self) -> usize {
         self.by_key.len()
-    }
-
-    /// How each line stands to this time, in their order: all that a verdict has of the time it is given at.
-    pub fn standing(&self, at: DateTime<Utc>) -> Vec<&'static str> {
-        self.lines.iter().map(|line| line.standing(at)).collect()
     }
 
     /// Whether nobody may sign.

@@ -34,23 +34,15 @@ pub(super) const TOKEN_TRAILER: usize = 5;
 /// Why a file is not a signature in the accepted layout.
 #[non_exhaustive]
 #[derive(thiserror::Error, Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ArmorError {
-    /// More than [`MAX_BYTES`].
     #[error("signature has {found} bytes, at most {MAX_BYTES} are read")]
-    TooLarge {
-        /// Size of the file in bytes.
-        found: usize,
-    },
+    TooLarge { found: usize },
     /// Bytes outside ASCII: a byte order mark, an image, anything.
     #[error("signature is not plain ASCII text")]
     NotAscii,
-    /// CR LF or a lone CR.
     #[error("signature has a carriage return in line {line}")]
-    CarriageReturn {
-        /// Line number, from 1.
-        line: usize,
-    },
-    /// Something other than the header comes first.
+    CarriageReturn { line: usize },
     #[error("signature does not start with `{HEADER}`")]
     NoHeader,
     /// The footer is missing, or other text follows it.
@@ -59,33 +51,19 @@ pub enum ArmorError {
     /// The body is not base64 in its only spelling.
     #[error("signature body is not base64")]
     NotBase64,
-    /// The right bytes, laid out in another way.
     #[error("signature is not laid out as `ssh-keygen` writes it, from line {line} on")]
-    Layout {
-        /// First line that differs, from 1.
-        line: usize,
-    },
+    Layout { line: usize },
     /// Signed with a kind of key that is not accepted.
     #[error("signature was made by a key that may not sign here")]
     Key(#[from] UnsupportedKey),
     /// The inner fields cannot be read: cut short, bytes left over, an unknown hash.
     #[error("signature cannot be decoded: {reason}")]
-    Content {
-        /// What the decoder said.
-        reason: String,
-    },
-    /// A version of the format other than 1.
+    Content { reason: String },
     #[error("signature is of format version {found}, only version 1 is read")]
-    Version {
-        /// The version it claims.
-        found: u32,
-    },
+    Version { found: u32 },
     /// The field that the format reserves is in use.
     #[error("signature has {found} bytes in its reserved field, which must be empty")]
-    Reserved {
-        /// Length of the field in bytes.
-        found: usize,
-    },
+    Reserved { found: usize },
 }
 
 impl Hint for ArmorError {

@@ -32,25 +32,18 @@ pub(super) enum GitKeyPlace {
 /// Why git's settings name no key that we could use.
 #[non_exhaustive]
 #[derive(thiserror::Error, Debug)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum GitError {
-    /// The settings cannot be read.
     #[error("cannot read git's settings")]
     Settings(#[from] ToolError),
-    /// git signs with something else, or with nothing.
     #[error("git does not sign with SSH keys: `gpg.format` is {found}")]
-    NotSsh {
-        /// The setting, or that there is none.
-        found: String,
-    },
+    NotSsh { found: String },
     /// git signs with SSH keys, but no key is named.
     #[error("git names no signing key: `user.signingkey` is not set")]
     NoKey,
     /// The key is given in the settings, but cannot be read.
     #[error("git's `user.signingkey` is not a public key: `{found}`")]
-    BadKey {
-        /// The setting.
-        found: String,
-    },
+    BadKey { found: String },
 }
 
 impl Hint for GitError {

@@ -5,6 +5,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use ssh_key::{PrivateKey, PublicKey};
@@ -19,7 +20,7 @@ pub(super) enum KeyFile {
     Private {
         /// The key. Boxed, so that handing it on leaves no copies behind.
         key: Box<PrivateKey>,
-        /// The permission bits of its file, 0 where there are none.
+        /// The permission bits of its file.
         mode: u32,
     },
     /// A public key: the private half is in an agent, a token or a file next to it.
@@ -31,9 +32,10 @@ pub(super) enum KeyFile {
 /// Reads a key file.
 pub(super) fn read(path: &Path) -> io::Result<KeyFile> {
     let file = File::open(path)?;
-    let mode = permissions(&file)?;
+    let facts = file.metadata()?;
+    let mode = facts.permissions().mode() & 0o777;
     // Room for the whole file at once: a buffer that grows leaves copies of the key behind.
-    let size = file.metadata()?.len().min(MAX_BYTES);
+    let size = facts.len().min(MAX_BYTES);
     let mut content = Zeroizing::new(Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1));
     file.take(MAX_BYTES).read_to_end(&mut content)?;
     if let Ok(key) = PrivateKey::from_openssh(content.as_slice()).map(Box::new) {
@@ -58,17 +60,6 @@ pub(super) fn private_path(public: &Path) -> Option<PathBuf> {
 /// Whether anybody but the owner may do anything with a file of these permissions.
 pub(super) fn open_to_others(mode: u32) -> bool {
     mode & 0o077 != 0
-}
-
-#[cfg(unix)]
-fn permissions(file: &File) -> io::Result<u32> {
-    use std::os::unix::fs::PermissionsExt;
-    Ok(file.metadata()?.permissions().mode() & 0o777)
-}
-
-#[cfg(not(unix))]
-fn permissions(_file: &File) -> io::Result<u32> {
-    Ok(0)
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 //! This file must never write over anything, and never leave half a pair behind.
 
 use hlb_core::hint::Hint;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use ssh_key::rand_core::OsRng;
@@ -18,42 +19,22 @@ const MAX_COMMENT: usize = 200;
 /// Why no key was made. Nothing is left behind.
 #[non_exhaustive]
 #[derive(thiserror::Error, Debug)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum KeygenError {
     /// There is something under one of the two names already.
     #[error("`{}` is there already and is not written over", path.display())]
-    Exists {
-        /// The file that is there.
-        path: PathBuf,
-    },
-    /// A file cannot be written.
+    Exists { path: PathBuf },
     #[error("cannot write `{}`", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    Write { path: PathBuf, source: io::Error },
     /// The comment would break the line that it stands in.
     #[error("`{comment}` cannot be the comment of a key")]
-    Comment {
-        /// The comment.
-        comment: String,
-    },
-    /// An empty passphrase protects nothing.
+    Comment { comment: String },
     #[error("passphrase is empty")]
     EmptyPassphrase,
-    /// The system gave no random bytes.
     #[error("system gave no random bytes: {reason}")]
-    Random {
-        /// What the generator said.
-        reason: String,
-    },
-    /// The key cannot be made or encoded.
+    Random { reason: String },
     #[error("key cannot be made: {reason}")]
-    Make {
-        /// What the crate said.
-        reason: String,
-    },
+    Make { reason: String },
 }
 
 impl KeygenError {
@@ -139,22 +120,11 @@ fn write_new(path: &Path, content: &[u8], mode: u32) -> Result<(), KeygenError> 
             KeygenError::Write { path, source }
         }
     };
-    let mut file = create_new(path, mode).map_err(failed)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(failed)?;
     file.write_all(content).and_then(|()| file.sync_all()).map_err(|source| {
         let _ = fs::remove_file(path);
         failed(source)
     })
-}
-
-#[cfg(unix)]
-fn create_new(path: &Path, mode: u32) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    OpenOptions::new().write(true).create_new(true).mode(mode).open(path)
-}
-
-#[cfg(not(unix))]
-fn create_new(path: &Path, _mode: u32) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).open(path)
 }
 
 #[cfg(test)]

@@ -67,88 +67,39 @@ enum ToolKey {
 /// Why a key cannot be opened, or has not signed.
 #[non_exhaustive]
 #[derive(thiserror::Error, Debug)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum SignError {
-    /// The key file cannot be read.
     #[error("cannot read key `{}`", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Others may read or change the private key.
+    Read { path: PathBuf, source: io::Error },
     #[error("private key `{}` is open to others: its mode is {mode:04o}", path.display())]
-    OpenToOthers {
-        /// The file.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
-    /// No key could be found in the file.
+    OpenToOthers { path: PathBuf, mode: u32 },
     #[error("`{}` is not an SSH key that could be read", path.display())]
-    NotAKey {
-        /// The file.
-        path: PathBuf,
-        /// What `ssh-keygen` said about it.
-        source: ToolError,
-    },
-    /// A kind of key that may not sign.
+    NotAKey { path: PathBuf, source: ToolError },
     #[error("key `{}` may not sign here", path.display())]
-    KeyType {
-        /// Where the key came from.
-        path: PathBuf,
-        /// Its kind.
-        source: UnsupportedKey,
-    },
-    /// The passphrase could not be asked for.
+    KeyType { path: PathBuf, source: UnsupportedKey },
     #[error("cannot ask for the passphrase of `{}`", path.display())]
-    Ask {
-        /// The key file.
-        path: PathBuf,
-        /// What went wrong.
-        source: io::Error,
-    },
-    /// An empty answer.
+    Ask { path: PathBuf, source: io::Error },
     #[error("no passphrase was given for `{}`", path.display())]
-    NoPassphrase {
-        /// The key file.
-        path: PathBuf,
-    },
-    /// Wrong three times.
+    NoPassphrase { path: PathBuf },
     #[error("passphrase does not open `{}`", path.display())]
-    WrongPassphrase {
-        /// The key file.
-        path: PathBuf,
-    },
-    /// git names no key.
+    WrongPassphrase { path: PathBuf },
     #[error("no key from git")]
     Git(#[from] GitError),
     /// A public key could not be written down for the signing program.
     #[error("cannot write the public key to a temporary file")]
     Temporary(#[source] io::Error),
-    /// The signing program failed.
     #[error("signing program made no signature")]
     Tool(#[from] ToolError),
     /// The signing program answered with something else than a signature.
     #[error("signing program's answer is not a signature")]
     Answer(#[source] ArmorError),
-    /// The signature that was made does not verify.
     #[error("signature that was made does not verify")]
     Unverified(#[source] SignatureError),
     /// The signature was made by another key than the one asked for.
     #[error("signature was made by key `{found}`, asked was `{expected}`")]
-    OtherKey {
-        /// Fingerprint of the key asked for.
-        expected: String,
-        /// Fingerprint of the key that signed.
-        found: String,
-    },
-    /// Signing in this process failed.
+    OtherKey { expected: String, found: String },
     #[error("cannot sign: {reason}")]
-    Crypto {
-        /// What the crate said.
-        reason: String,
-    },
+    Crypto { reason: String },
 }
 
 impl Hint for SignError {

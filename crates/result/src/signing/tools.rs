@@ -34,25 +34,12 @@ impl Default for Tools {
 /// A program that did not do its part.
 #[non_exhaustive]
 #[derive(thiserror::Error, Debug)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ToolError {
-    /// It cannot be started.
     #[error("cannot start `{program}`")]
-    Start {
-        /// The program.
-        program: String,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// It ended with an error.
+    Start { program: String, source: io::Error },
     #[error("`{program}` failed ({status}): {said}")]
-    Failed {
-        /// The program.
-        program: String,
-        /// How it ended.
-        status: String,
-        /// The end of what it wrote to standard error.
-        said: String,
-    },
+    Failed { program: String, status: String, said: String },
 }
 
 impl Hint for ToolError {

@@ -40,36 +40,22 @@ pub struct SomeSigner {
 /// Why a signature does not stand for a message.
 #[non_exhaustive]
 #[derive(thiserror::Error, Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum SignatureError {
     /// The file is not a signature in the accepted layout.
     #[error("signature file is not in order")]
     Armor(#[from] ArmorError),
-    /// The signature was made for another purpose.
     #[error("signature is for namespace `{found}`, expected `{expected}`")]
-    Namespace {
-        /// The namespace asked for.
-        expected: String,
-        /// The namespace in the signature.
-        found: String,
-    },
+    Namespace { expected: String, found: String },
     /// The signature and the message do not belong together: one of them was changed.
     #[error("signature by `{fingerprint}` does not match the signed bytes")]
-    Mismatch {
-        /// Fingerprint of the key that the signature names.
-        fingerprint: String,
-    },
-    /// A FIDO token signed without being touched.
+    Mismatch { fingerprint: String },
     #[error("signature by `{fingerprint}` was made without touching the token")]
-    NotTouched {
-        /// Fingerprint of the token's key.
-        fingerprint: String,
-    },
+    NotTouched { fingerprint: String },
     /// The signature is good, but its key may not sign.
     #[error("signature is good, but key `{fingerprint}` may not sign")]
     NotAllowed {
-        /// Fingerprint of the key.
         fingerprint: String,
-        /// The reason.
         #[source]
         why: WhyNot,
     },

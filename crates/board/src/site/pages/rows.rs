@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::board::Row;
-use crate::site::addresses::{author_page, entry_folder, entry_page};
+use crate::site::addresses::{entry_folder, entry_page};
 use crate::site::figure::{counted, foreign};
 use crate::site::figures::{Figures, WarningView, reproducers, spread, tied, warnings};
 use hlb_result::{Entry, SessionFacts, Summary, VARIANT_FILE, VariantFacts};
@@ -25,7 +25,6 @@ pub(crate) struct RowView<'a> {
     rank: Option<usize>,
     page: String,
     variant_file: String,
-    authors: Vec<AuthorLink>,
     variant: &'a VariantFacts,
     session: &'a SessionFacts,
     summary: &'a Summary,
@@ -41,19 +40,6 @@ pub(crate) struct RowView<'a> {
     reasons: &'a [String],
     /// It was retracted or refuted; the reason is among the others.
     retracted: bool,
-}
-
-/// An author and the page of all entries under that name.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct AuthorLink {
-    name: String,
-    page: String,
-}
-
-/// The authors of an entry.
-pub(crate) fn author_links(entry: &Entry) -> Vec<AuthorLink> {
-    let link = |name: &str| AuthorLink { name: foreign(name), page: author_page(name) };
-    entry.result.variant.authors.iter().map(|author| link(author.as_str())).collect()
 }
 
 /// A trust level and who answers for it.
@@ -124,14 +110,14 @@ impl<'a> GroupView<'a> {
 }
 
 impl<'a> RowView<'a> {
-    fn new(row: &'a Row, longest: f64) -> Self {
+    /// `longest` is the end of the time axis of its table, 0 where there is none.
+    pub(super) fn new(row: &'a Row, longest: f64) -> Self {
         let (entry, result) = (&row.entry, &row.entry.result);
         let ratio = result.derived.calibration.as_ref().and_then(|found| found.time_ratio);
         Self {
             rank: row.rank,
             page: entry_page(row),
             variant_file: format!("{}/{VARIANT_FILE}", entry_folder(row)),
-            authors: author_links(entry),
             variant: &result.variant,
             session: &result.session,
             summary: &result.derived.summary,

@@ -12,11 +12,11 @@ use crate::board::{RankedTrack, Row};
 use crate::site::charts::runs::{self, RunChart};
 use crate::site::charts::spread::{self, SpreadChart};
 use crate::site::figure::{Fact, Figure};
-use crate::site::figures::{Figures, MEDIAN_MISSED, WarningView, cpu_energy, gpu_energy, tied, warnings};
+use crate::site::figures::{MEDIAN_MISSED, cpu_energy, gpu_energy};
 use crate::site::pages::entry::cost::CostView;
 use crate::site::pages::entry::reproductions::ReproductionView;
 use crate::site::pages::entry::telemetry::TelemetryView;
-use crate::site::pages::rows::{AuthorLink, TrustView, author_links};
+use crate::site::pages::rows::RowView;
 use crate::site::pages::track_facts::TrackFacts;
 use crate::site::shell::Shell;
 use hlb_machine::price::Table;
@@ -31,22 +31,15 @@ pub(crate) struct EntryPage<'a> {
     shell: &'a Shell,
     track: TrackFacts,
     path: &'a str,
-    authors: Vec<AuthorLink>,
-    rank: Option<usize>,
-    retracted: bool,
+    /// What its row in a table shows, too.
+    #[serde(flatten)]
+    row: RowView<'a>,
     /// The page where it is compared with others.
     compare: Option<String>,
-    /// The hardware class that it is ranked in.
-    class: &'a str,
-    tied: Option<String>,
-    reasons: &'a [String],
-    warnings: Vec<WarningView>,
-    trust: TrustView,
     /// The result file as it is; templates write its figures.
     result: &'a ResultFile,
     result_sha256: Sha256Hex,
     target_percent: f64,
-    figures: Figures,
     median_missed: &'static str,
     chart: Option<RunChart>,
     close_chart: Option<RunChart>,
@@ -158,19 +151,11 @@ impl<'a> EntryPage<'a> {
             shell,
             track: TrackFacts::new(&track.track),
             path: &row.path,
-            authors: author_links(entry),
-            rank: row.rank,
-            retracted: row.retraction.is_some(),
+            row: RowView::new(row, 0.0),
             compare: (track.rows.len() > 1).then(|| format!("tracks/{}/compare.html#one={}", track.track.id, row.path)),
-            class: &row.class,
-            tied: tied(row),
-            reasons: &row.unranked_because,
-            warnings: warnings(entry),
-            trust: TrustView::new(entry),
             result,
             result_sha256: entry.result_sha256,
             target_percent: target,
-            figures: Figures::new(entry),
             median_missed: MEDIAN_MISSED,
             chart: runs::whole(&curves, target),
             close_chart: runs::near_target(&curves, target),

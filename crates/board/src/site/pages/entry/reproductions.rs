@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::site::copies::reproduction_folder;
 use crate::site::figure::{Fact, Figure, day, foreign};
 use crate::site::figures::{
-    Estimated, WarningView, energy, final_accuracy, is_independent, principal, ratio_to_reference, time_to_target,
+    Estimated, WarningView, energy, final_accuracy, principal, ratio_to_reference, time_to_target,
     warnings,
 };
 use hlb_result::{Entry, REPRODUCTIONS_FOLDER, Reproduction, Verdict};
@@ -54,7 +54,7 @@ impl ReproductionView {
             date: day(&session.result.session.started_at),
             verdict: agreement.verdict.as_str(),
             look: look(agreement.verdict),
-            independent: is_independent(entry, again),
+            independent: again.is_independent_of(entry),
             time_ratio: Estimated::ratio(agreement.time_ratio, "the times cannot be compared"),
             ratio_of: if agreement.calibrated { "Ratio to the paired reference" } else { "Time to target" },
             facts: facts(again),
@@ -80,7 +80,7 @@ fn facts(again: &Reproduction) -> Vec<Fact> {
     let reached = format!("{} of {}", summary.reached, summary.runs);
     let p = p.map_or_else(|| Figure::none("too few final accuracies"), |p| Figure::known(format!("{p:.4}")));
     vec![
-        Fact::new("Hardware", Figure::known(foreign(&entry.result.machine.class(&entry.result.session.device)))),
+        Fact::new("Hardware", Figure::known(foreign(&entry.result.class()))),
         Fact::new("Time to target", time_to_target(entry)),
         Fact::new("Ratio to the paired reference", ratio_to_reference(entry).value),
         Fact::new("Runs that reached the target", Figure::known(reached)),
