@@ -1,8 +1,7 @@
-//! Files that others rely on: written whole or not at all, and named by their SHA-256.
+//! Atomic writes of files and folders, and SHA-256 digests.
 //!
-//! A reader never finds half a file here, nor half an entry: a file takes its name only when its bytes are on the
-//! disk, and a folder only when it is complete. Nothing in this module looks into the bytes, and [`publish_dir`] never
-//! replaces what is there.
+//! A file gets its name only when its bytes are on the disk, and a folder only when it is complete, so a reader never
+//! finds a part of either. [`publish_dir`] never replaces anything.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -20,15 +19,15 @@ use sha2::{Digest as _, Sha256};
 use crate::hint::Hint;
 use crate::text;
 
-/// What could not be done with a file or folder.
+/// A file or folder that could not be written or read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ArtifactError {
-    /// The system refused a step.
+    /// A step failed; `step` is a verb that the path follows.
     #[error("cannot {step} `{path}`", path = shown(path))]
     Io { step: &'static str, path: PathBuf, source: io::Error },
-    /// The place is taken, and nothing here is ever replaced.
+    /// The name is taken.
     #[error("`{path}` exists already", path = shown(path))]
     Exists { path: PathBuf },
     /// A folder, pipe or device where a file was asked for.
@@ -63,12 +62,12 @@ impl Hint for ArtifactError {
     }
 }
 
-/// A path made fit for an error message.
+/// A path for an error message.
 fn shown(path: &Path) -> String {
     text::show(&path.to_string_lossy())
 }
 
-/// Turns what the system said into an error that names the step and the place.
+/// Adds the step and the path to an I/O error.
 fn failed<'a>(step: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> ArtifactError + use<'a> {
     move |source| ArtifactError::Io { step, path: path.to_owned(), source }
 }
@@ -81,7 +80,7 @@ fn parent(path: &Path) -> &Path {
     }
 }
 
-/// Asks the system to put a folder's list of names on the disk.
+/// Writes a folder's list of names to the disk.
 fn sync_dir(folder: &Path) -> Result<(), ArtifactError> {
     File::open(folder).and_then(|opened| opened.sync_all()).map_err(failed("sync the folder", folder))
 }
@@ -91,15 +90,15 @@ pub const DRAFT_PREFIX: &str = ".draft-";
 
 /// Writes a file so that its name always leads to all of the old bytes or all of the new ones.
 ///
-/// The bytes go to a nameless file next to it, onto the disk, and then take the name by a rename. The mode is 0666 less the
+/// The bytes are written to a temporary file next to it, synced and then renamed. The mode is 0666 less the
 /// umask, so 0644 as a rule. On any error the old file is as it was and no other file is left.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), ArtifactError> {
     write_draft(path, bytes, File::sync_all)?;
     sync_dir(parent(path))
 }
 
-/// [`write_atomic`] without waiting for the disk, for files that are made again at will: other processes see all of the old
-/// bytes or all of the new ones, but after a power failure there may be neither.
+/// [`write_atomic`] without waiting for the disk, for files that can be made again: other processes see all of the old bytes
+/// or all of the new ones, but a power failure may lose both.
 pub fn write_unsynced(path: &Path, bytes: &[u8]) -> Result<(), ArtifactError> {
     write_draft(path, bytes, |_| Ok(()))
 }
@@ -119,7 +118,7 @@ fn write_draft(path: &Path, bytes: &[u8], sync: impl Fn(&File) -> io::Result<()>
 /// Gives a finished folder its final name, in one step and only if nothing has that name.
 ///
 /// Both must lie on one file system. The names of the folder and of its new parent are on the disk when this returns;
-/// the bytes of the files inside are the caller's duty ([`write_atomic`] does it). On any error `staging` is as it was.
+/// the caller syncs the files inside ([`write_atomic`] does). On any error `staging` is as it was.
 pub fn publish_dir(staging: &Path, target: &Path) -> Result<(), ArtifactError> {
     sync_dir(staging)?;
     match renameat_with(CWD, staging, CWD, target, RenameFlags::NOREPLACE) {
@@ -136,7 +135,7 @@ pub fn publish_dir(staging: &Path, target: &Path) -> Result<(), ArtifactError> {
     sync_dir(parent(target))
 }
 
-/// [`publish_dir`] without the system's help: an empty folder claims the name, and the rename replaces that one only.
+/// [`publish_dir`] for file systems without `NOREPLACE`: an empty folder reserves the name, and the rename replaces it.
 #[expect(clippy::disallowed_methods, reason = "this is the module that publishes")]
 fn claim_and_rename(staging: &Path, target: &Path) -> Result<(), ArtifactError> {
     fs::create_dir(target).map_err(|error| match error.kind() {
@@ -150,7 +149,7 @@ fn claim_and_rename(staging: &Path, target: &Path) -> Result<(), ArtifactError> 
     })
 }
 
-/// Gives a finished file its final name, in one step. What has that name is replaced whole, as [`write_atomic`] does.
+/// Gives a finished file its final name, in one step. A file of that name is replaced.
 ///
 /// Both must lie on one file system. The bytes and the name are on the disk when this returns. If the name cannot be
 /// given, `part` and `target` are as they were.
@@ -243,7 +242,7 @@ pub fn sha256_hex(bytes: &[u8]) -> Sha256Hex {
     Sha256Hex(Sha256::digest(bytes).into())
 }
 
-/// The digest of a file of any size, read piece by piece. Only regular files: a pipe would never end.
+/// The digest of a regular file of any size.
 pub fn sha256_file(path: &Path) -> Result<Sha256Hex, ArtifactError> {
     let kind = fs::metadata(path).map_err(failed("read", path))?;
     if !kind.is_file() {

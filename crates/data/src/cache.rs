@@ -44,7 +44,7 @@ struct Label {
     bytes: u64,
 }
 
-/// Arrays that came out of the cache, or were just put there.
+/// Arrays from the cache, or stored in it now.
 #[derive(Debug, Clone)]
 pub(super) struct Stored {
     /// The arrays.
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn pruning_removes_what_it_is_told_and_nothing_else() {
+    fn pruning_removes_only_what_was_chosen() {
         let folder = tempfile::tempdir().expect("a folder");
         recipe("d").store(folder.path(), &stored(7)).expect("writable");
         let other = Recipe { dataset: "mine-too", ..recipe("d") };

@@ -187,7 +187,7 @@ impl FileList {
         Ok(list)
     }
 
-    /// Compares every image below `folder`, which holds the root of the archive, with the list.
+    /// Compares every image below `folder`, the parent of the archive's root, with the list.
     pub(crate) fn differences(&self, folder: &Path, source: &ImageSource) -> io::Result<Vec<Difference>> {
         let listed: BTreeMap<&str, &ListedFile> = self.files.iter().map(|file| (file.path.as_str(), file)).collect();
         let by_digest: HashMap<Sha256Hex, &ListedFile> = self.files.iter().map(|file| (file.sha256, file)).collect();

@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn formats_are_told_by_their_first_bytes_and_named() {
+    fn formats_are_recognized_by_their_first_bytes() {
         let message = |bytes: &[u8]| decode(bytes).expect_err("no image").to_string();
         assert_eq!(message(b""), "is empty");
         assert_eq!(message(b"GIF89a......"), "is an image in the format GIF; only JPEG and PNG are read");

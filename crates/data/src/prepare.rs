@@ -213,7 +213,7 @@ fn verify_images(manifest: &Manifest, source: &ImageSource, folder: &Path) -> Re
     Err(DatasetError::Differs { id: manifest.id.to_string(), folder: root, differences })
 }
 
-/// Images from the cache, else decoded and put there.
+/// Images from the cache, else decoded and stored there.
 fn of_images(
     manifest: &Manifest,
     source: &ImageSource,

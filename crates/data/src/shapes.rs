@@ -1,6 +1,6 @@
 //! The built-in data set: ten classes of 32x32 color images that the program draws itself.
 //!
-//! Every image holds one figure under random pose, scale, color, clutter, occlusion and noise. Seven classes
+//! Every image has one figure under random pose, scale, color, clutter, occlusion and noise. Seven classes
 //! differ by outline (the figure is painted in one tone), three by texture (the outline is then any of three). Contrast
 //! has either sign and lighting differs more between images than figure and background do, so single pixels say little:
 //! a linear classifier stays far below what a small convolutional network learns.
@@ -464,7 +464,7 @@ mod tests {
     }
 
     #[test]
-    fn brightness_of_single_pixels_does_not_tell_the_class() {
+    fn brightness_of_single_pixels_does_not_show_the_class() {
         let train = &shapes().train;
         let mut sums = [0_u64; 10];
         for (image, label) in train.images.chunks(SIDE * SIDE * CHANNELS).zip(&train.labels) {

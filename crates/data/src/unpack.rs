@@ -2,8 +2,8 @@
 //!
 //! The crate `tar` reads the format; what is accepted is decided here. An archive with one bad member is refused, even
 //! if that member is not wanted. Only files and folders with plain names are accepted, nothing is written outside the
-//! folder, no link is made or followed, and mode, owner and times of the archive are ignored. Memory does not grow with
-//! what the archive claims: [`Stream`] bounds the headers that hold long names, and data goes through one buffer.
+//! folder, no link is made or followed, and mode, owner and times of the archive are ignored. Memory does not depend
+//! on the archive: [`Stream`] bounds the headers of long names, and data goes through one buffer.
 
 mod error;
 mod policy;
@@ -23,7 +23,7 @@ use stream::{BUFFER, Position, Stream};
 
 pub use error::UnpackError;
 
-/// What an archive may hold at most.
+/// Upper limits of an archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Members, wanted or not.

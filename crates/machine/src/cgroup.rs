@@ -1,7 +1,7 @@
 //! What the control groups of this process allow it, in version 2 of the kernel's interface. The limits of a
 //! controller in version 1, which supported systems no longer mount, are unknown.
 //!
-//! A limit holds for all groups below it, so the tightest from one's own group up to the root is the one that counts.
+//! A limit applies to all groups below it, so the lowest one from the own group up to the root counts.
 //! Names of groups may identify the owner of the machine, so they appear in no reason and no record.
 
 use crate::kernel::{Kernel, words};

@@ -128,7 +128,7 @@ fn process(kernel: &Kernel, path: &str) -> Result<(u64, u64), String> {
     parse_process(&text).ok_or_else(|| format!("/{path} is not of the form that proc(5) tells of"))
 }
 
-/// Fields 14 to 17 and 22. The name before them may hold anything, even `)`.
+/// Fields 14 to 17 and 22. The name before them may contain any character, even `)`.
 fn parse_process(text: &str) -> Option<(u64, u64)> {
     let (_, rest) = text.rsplit_once(')')?;
     let fields: Vec<&str> = rest.split_whitespace().collect();

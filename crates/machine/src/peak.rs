@@ -1,7 +1,7 @@
 //! Peak rates of devices: a table of GPUs by the names that NVIDIA's driver gives them, and a bound for
 //! processors.
 //!
-//! Pure: reads the table compiled in and nothing else. A GPU that is not listed has no peak; a peak is
+//! A GPU that is not listed has no peak; a peak is
 //! never guessed from a part of a name, since one that is too low would reject a valid run.
 
 use std::sync::LazyLock;
@@ -95,7 +95,7 @@ pub fn peak(gpu_name: &str, memory_bytes: Option<u64>, precision: &str) -> Optio
 /// Floating-point operations a second that no processor with this many logical CPUs reaches.
 ///
 /// An upper bound, not an estimate: real processors reach a tenth of it or less. It counts sibling
-/// threads as whole cores, and holds for single precision, which is all that is trained with on processors.
+/// threads as whole cores, and is for single precision, the only format that processors train in.
 pub fn cpu_bound(logical_cpus: u32) -> f64 {
     CPU_FLOP_PER_CYCLE * CPU_HERTZ * f64::from(logical_cpus.max(1))
 }

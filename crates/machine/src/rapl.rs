@@ -1,6 +1,6 @@
 //! Energy of the processors' packages, from the counters that the kernel shows under `powercap` (RAPL).
 //!
-//! Only packages are added up: their parts are within them, and the platform's zone (`psys`) holds them once more.
+//! Only packages are added up: they include their parts, and the platform's zone (`psys`) includes them again.
 //! Source: the kernel's `Documentation/power/powercap/powercap.rst`. Since 2020 most systems let only root read.
 
 use crate::kernel::Kernel;

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_is_told_once() {
+    fn a_reason_is_reported_once() {
         let mut sampler = Sampler::open(|| 0);
         sampler.groups = ControlGroups::open(&MadeKernel::new(&[]).kernel);
         assert!(sampler.sample().unknown.contains_key("host.memory_limit_bytes"));

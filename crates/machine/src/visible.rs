@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_hides_all_or_cannot_be_told_is_unknown() {
+    fn an_empty_or_ambiguous_choice_is_unknown() {
         for (chosen, part) in [
             (Some(""), "hides all"),
             (Some("-1"), "neither"),

@@ -1,11 +1,11 @@
 //! A recipe: the resolved settings of a trainer. Its SHA-256 is in every result.
 //!
 //! The model family is the `SpeedyResNet` of hlb-CIFAR10 (Tysam Balsbaugh) as hlb-imagenette moved it, and what followed:
-//! airbench (Keller Jordan) and hiverge. Which files hold the shipped recipes, and how a variant is laid over one, is in
+//! airbench (Keller Jordan) and hiverge. The shipped recipes, and how a variant changes one, are in
 //! [`crate::variant`]; what each key does is in the comment of its field, from which the JSON schema is made.
 //!
-//! *A key that was added later has a default that means what was done before, and is not written where it has it:* a recipe
-//! keeps its text and digest, and an entry outlives the program that made it.
+//! A key that was added later has a default that keeps the earlier behavior and is not written, so that recipes keep their
+//! text and digest, and newer programs can read old entries.
 
 pub mod schedule;
 pub mod variant;

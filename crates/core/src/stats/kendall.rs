@@ -1,4 +1,4 @@
-//! Kendall's rank correlation: whether two lists of figures put the same things in the same order.
+//! Kendall's rank correlation: whether two lists of figures have the same order.
 
 /// Kendall's tau-b of pairs of figures: 1 for the same order, -1 for the opposite one, with ties taken into account.
 ///

@@ -100,8 +100,8 @@ fn binomial((first, second): (u64, u64)) -> i128 {
     (1..=i128::from(first)).fold(1, |ways, step| ways * (i128::from(second) + step) / step)
 }
 
-/// The test as a bar to clear at a fixed level, for many pairs of samples of one size: as [`mann_whitney`] decides, but
-/// without its exact distribution anew for every pair.
+/// The test at a fixed level for many pairs of samples of one size. It decides as [`mann_whitney`] does, but computes the
+/// exact distribution only once.
 pub(super) struct Bar {
     level: f64,
     /// Most races that the slower sample may win where the test is exact; `None` where no outcome clears the bar.
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn samples_that_say_nothing_name_nobody() {
+    fn samples_without_information_have_no_winner() {
         assert_eq!(mann_whitney(&[], &[Some(1.0)]), None);
         let no_winner = Some(RankTest { p_two_sided: 1.0, a_is_faster: false });
         assert_eq!(mann_whitney(&[None; 3], &[None; 4]), no_winner);

@@ -1,4 +1,4 @@
-//! Mean and deviation of plain numbers. Accuracies are tested as counts, in `t_test`, never as shares.
+//! Mean and deviation of plain numbers. Accuracies are tested as counts, in `t_test`.
 
 /// Mean and sample standard deviation (n - 1); `None` for an empty slice, deviation `None` for a single value.
 #[expect(clippy::cast_precision_loss, reason = "a session has few runs")]

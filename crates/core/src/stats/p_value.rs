@@ -1,11 +1,11 @@
-//! How a p-value is written down. Never smaller than it is, and never as 0.
+//! Rounding of p-values for display: up, and never to 0.
 
 const STEPS: f64 = 10_000.0;
 
 /// `p` with four decimals: the least of 0.0001, 0.0002 ... 1 that is not less.
 pub fn rounded_up_p(p: f64) -> f64 {
     let steps = (p * STEPS).ceil();
-    // The product can land a hair over a whole number; a value that has four decimals already must stay.
+    // The product may be slightly over a whole number; a value with four decimals has to stay as it is.
     let steps = if (steps - 1.0) / STEPS >= p { steps - 1.0 } else { steps };
     steps.clamp(1.0, STEPS) / STEPS
 }

@@ -1,5 +1,4 @@
-//! Accuracies of runs that share a seed: by how much one recipe differs from another, and whether that may be chance.
-//! Never pairs runs of different seeds. Counts stay whole numbers until the last division.
+//! Accuracies of runs that share a seed: by how much one recipe differs from another, and whether that may be chance. Counts stay whole numbers until the last division.
 
 use super::interval::Estimate;
 use super::mean::mean_and_deviation;
@@ -28,12 +27,12 @@ impl PairedAccuracies {
         (one_split && images != Some(0)).then_some(Self(pairs))
     }
 
-    /// How many there are.
+    /// Number of pairs.
     pub fn count(&self) -> usize {
         self.0.len()
     }
 
-    /// By how many percentage points the first is over the second on average, with its 95 % t interval.
+    /// Mean difference, first minus second, in percentage points with its 95 % t interval.
     pub fn mean_difference_points(&self) -> Option<Estimate> {
         let points = |(a, b): &(Accuracy, Accuracy)| 100.0 * float(difference(*a, *b)) / f64::from(a.total);
         mean_interval(&self.0.iter().map(points).collect::<Vec<_>>())

@@ -1,5 +1,4 @@
-//! The ratio of paired times: what a session that runs two recipes in turn (A B A B) measures on one host. Never pairs
-//! what was not measured side by side.
+//! The ratio of paired times: what a session that runs two recipes in turn (A B A B) measures on one host.
 
 use statrs::distribution::{ContinuousCDF as _, StudentsT};
 

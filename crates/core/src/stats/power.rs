@@ -1,4 +1,4 @@
-//! How many runs a claimed gain needs, before they are paid for. An estimate from simulation: never part of a result.
+//! How many runs are needed to find a gain, estimated by simulation. It is not part of any result.
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore as _, SeedableRng as _};
@@ -13,7 +13,7 @@ const SIMULATIONS: u32 = 2000;
 
 /// The chance, 0 to 1, that `runs` runs of a recipe with these `times` (seconds) and `runs` runs of one that is faster
 /// by the share `gain` (0.03 for 3 %) are significantly different by a two-sided Mann-Whitney test, with the right one
-/// named.
+/// faster.
 ///
 /// From 2,000 simulated pairs of sessions, always the same ones: good to about 0.02. Each time is drawn from `times`
 /// and jittered (a smoothed bootstrap on logarithms, see `docs/reference/statistics.md`); misses stay misses. 0 with fewer than
@@ -51,7 +51,7 @@ struct Source {
     mean: f64,
     /// Standard deviation of the jitter.
     width: f64,
-    /// What brings the deviation of jittered draws back to that of the sample.
+    /// Factor that gives jittered draws the deviation of the sample.
     shrink: f64,
 }
 
@@ -68,8 +68,8 @@ impl Source {
         Some(Self { logarithms, observed: times.len() as u64, mean, width, shrink })
     }
 
-    /// Every simulation has a stream of its own and draws for both sides in turn, so that a session of more runs begins
-    /// with the runs of a shorter one: the power then hardly ever falls by chance as runs are added.
+    /// Every simulation has its own stream and draws for both samples in turn, so that a longer session begins with the
+    /// runs of a shorter one and the power rarely falls by chance as runs are added.
     fn power(&self, gain: f64, runs: u32) -> f64 {
         let bar = Bar::new(u64::from(runs), SIGNIFICANCE);
         let faster = (1.0 - gain).ln();

@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn pairs_that_say_nothing_name_nobody() {
+    fn pairs_without_information_have_no_winner() {
         assert_eq!(wilcoxon(&[]), None);
         let no_winner = Some(RankTest { p_two_sided: 1.0, a_is_faster: false });
         assert_eq!(wilcoxon(&[(None, None); 9]), no_winner);

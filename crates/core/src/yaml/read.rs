@@ -51,7 +51,7 @@ impl Hint for ReadError {
     }
 }
 
-/// A path made fit for an error message.
+/// A path for an error message.
 fn shown(path: &Path) -> String {
     text::show(&path.to_string_lossy())
 }

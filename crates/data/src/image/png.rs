@@ -49,7 +49,7 @@ fn refusal(error: DecodingError, length: usize) -> ImageError {
     }
 }
 
-/// Converts each row and puts its pixels where they belong.
+/// Converts each row and writes its pixels to their places.
 fn place(reader: &mut Reader<Cursor<&[u8]>>, pixels: &mut [u8]) -> Result<(), DecodingError> {
     let (color, depth) = reader.output_color_type();
     let (width, height) = (reader.info().width as usize, reader.info().height as usize);
@@ -84,7 +84,7 @@ fn pixel(color: ColorType, depth: BitDepth, palette: &[u8], row: &[u8], column: 
             entry.copied().unwrap_or_default()
         }
         ColorType::Grayscale if depth < 8 => [sample(row, column, depth) * (u8::MAX / ((1 << depth) - 1)); 3],
-        // Pillow keeps 16 bits of gray, and cuts off what 8 bits cannot hold. Of other colors it keeps the high byte.
+        // Pillow keeps 16 bits of gray and clips them to 8 bits. Of other colors it keeps the high byte.
         ColorType::Grayscale if depth == 16 && row[start] > 0 => [u8::MAX; 3],
         ColorType::Grayscale if depth == 16 => [row[start + 1]; 3],
         ColorType::Grayscale | ColorType::GrayscaleAlpha => [row[start]; 3],
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_and_missing_bytes_are_told_apart() {
+    fn wrong_and_missing_bytes_are_different_errors() {
         let good = png(&head(2, 2, 8, 0), b"", &[0, 1, 2, 0, 3, 4]);
         assert!(decode(&good).is_ok());
         assert!(decode(&good[..good.len() - 12]).is_ok(), "a missing end is accepted");

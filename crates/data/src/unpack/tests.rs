@@ -302,7 +302,7 @@ fn sizes_that_lie_are_refused() {
         seal(&mut block);
         refusal(&[block])
     };
-    assert!(binary([0x80, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]).contains("no number of bytes"));
+    assert!(binary([0x80, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]).contains("not a number of bytes"));
     assert!(binary([0xff; 12]).contains("size overflow"));
     assert!(binary([0x80, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255]).contains("size overflow"));
     let mut unreadable = header(b"set/a", b'0', 0);
