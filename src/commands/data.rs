@@ -38,8 +38,8 @@ fn list(json: bool) {
         let listed = Listed::find(&manifest, &preprocessed);
         answer(&if json { listed.json().to_string() } else { listed.line() });
     }
-    for held in preprocessed.iter().filter(|held| !json && !hlb_data::is_shipped(&held.dataset)) {
-        answer(&describe_own(held));
+    for arrays in preprocessed.iter().filter(|arrays| !json && !hlb_data::is_shipped(&arrays.dataset)) {
+        answer(&describe_own(arrays));
     }
 }
 

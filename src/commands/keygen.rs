@@ -1,4 +1,4 @@
-//! `hlb-bench keygen`: a signing key for who has none.
+//! `hlb-bench keygen`: makes a signing key.
 
 use crate::args::Keygen;
 use crate::commands::exit::Exit;

@@ -65,7 +65,7 @@ fn file(signer: &BoardSigner, entry: &Entry, finished: &FinishedSession) -> Resu
     Ok((folder, checked.trust))
 }
 
-/// The verdict and its reasons as the answer; the rest to the person at the terminal.
+/// The verdict and its reasons as the answer; the rest to the user.
 fn report(as_json: bool, kept: &Path, agreement: &Agreement, filed: Option<&(PathBuf, Trust)>) {
     let folder = filed.map_or(kept, |(folder, _)| folder);
     if as_json {

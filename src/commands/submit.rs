@@ -54,7 +54,7 @@ pub(super) fn say_enrolled(signer: &BoardSigner, list: &Path) {
     }
 }
 
-/// Asks the person at the terminal.
+/// Asks the user for the passphrase of a key.
 pub(super) fn ask_passphrase(path: &Path) -> io::Result<Zeroizing<String>> {
     rpassword::prompt_password(format!("passphrase of {}: ", path.display())).map(Zeroizing::new)
 }

@@ -22,7 +22,7 @@ impl<'a> Listed<'a> {
             Folder::BuiltIn => "built in".to_owned(),
             Folder::At(folder) => folder.display().to_string(),
         });
-        let preprocessed = preprocessed.iter().filter(|held| held.dataset == manifest.id.as_str()).collect();
+        let preprocessed = preprocessed.iter().filter(|arrays| arrays.dataset == manifest.id.as_str()).collect();
         Self { manifest, place, preprocessed }
     }
 
@@ -30,7 +30,7 @@ impl<'a> Listed<'a> {
     pub(crate) fn json(&self) -> Value {
         let manifest = self.manifest;
         let prepared: Vec<Value> =
-            self.preprocessed.iter().map(|held| json!({"resize": held.resize, "bytes": held.bytes})).collect();
+            self.preprocessed.iter().map(|arrays| json!({"resize": arrays.resize, "bytes": arrays.bytes})).collect();
         json!({
             "id": manifest.id, "title": manifest.title, "license": manifest.license,
             "train": manifest.train, "evaluation": manifest.evaluation, "classes": manifest.classes,
@@ -58,8 +58,8 @@ impl<'a> Listed<'a> {
 }
 
 /// The line of preprocessed arrays of a user's own data set, whose manifest is not at hand.
-pub(crate) fn describe_own(held: &Held) -> String {
-    format!("of your own: {}{}", show(&held.dataset), list(&[held]))
+pub(crate) fn describe_own(arrays: &Held) -> String {
+    format!("of your own: {}{}", show(&arrays.dataset), list(&[arrays]))
 }
 
 /// The line of a data set whose bytes are right.
@@ -97,6 +97,6 @@ pub(crate) fn describe_prepared(prepared: &Prepared) -> String {
 }
 
 fn list(preprocessed: &[&Held]) -> String {
-    let describe = |held: &&Held| format!(", preprocessed: {} ({})", held.resize, HumanBytes(held.bytes));
+    let describe = |arrays: &&Held| format!(", preprocessed: {} ({})", arrays.resize, HumanBytes(arrays.bytes));
     preprocessed.iter().map(describe).collect()
 }

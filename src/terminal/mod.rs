@@ -1,4 +1,4 @@
-//! What the person at the terminal sees: lines, progress, errors, and results in words.
+//! What the user sees: lines, progress, errors, and results in words.
 
 mod board;
 mod comparison;

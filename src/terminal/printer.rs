@@ -29,12 +29,12 @@ pub(crate) fn answer_text_to(file: Option<&Path>, text: &str) -> Result<(), Arti
     Ok(())
 }
 
-/// Writes a line for the person at the terminal.
+/// Writes a line for the user.
 pub(crate) fn note(line: &str) {
     let _ = writeln!(anstream::stderr(), "{line}");
 }
 
-/// A colored word in front of a line for the person at the terminal; color only where it is wanted.
+/// A colored word in front of a line for the user; color only where it is wanted.
 pub(crate) fn labelled(label: Label, line: &str) {
     let (style, word) = match label {
         Label::Error => (anstyle::AnsiColor::Red.on_default().bold(), "error"),

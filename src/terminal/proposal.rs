@@ -1,4 +1,4 @@
-//! The commands that make a pull request of what was just filed, for the person at the terminal to
+//! The commands that make a pull request of what was just filed, for the user to
 //! read and paste.
 //!
 //! Nothing here changes a repository: git is only asked.

@@ -118,7 +118,7 @@ impl RunsProgress {
     /// A run begins.
     fn begin_run(&mut self, plan: &StudyPlan, run: PlannedRun) {
         let variant = &plan.variants[run.variant];
-        (self.name, self.epochs) = (format!("{} {}/{}", variant.name, run.run, self.runs), variant.course.epochs);
+        (self.name, self.epochs) = (format!("{} {}/{}", variant.name, run.run, self.runs), variant.length.epochs);
         if let Some(bar) = &self.bar {
             bar.set_message(format!("{} starts, {}", self.name, self.left(0.0)));
         }

@@ -56,7 +56,7 @@ impl<'a> Verdict<'a> {
         markdown::head(&COLUMNS)
     }
 
-    /// Its row in that table. Names and reasons hold what strangers wrote.
+    /// Its row in that table. Names and reasons are texts of others, so they are escaped.
     pub(crate) fn markdown_row(&self) -> String {
         let word = match self.checked {
             _ if self.is_good() => "verified",

@@ -1,4 +1,4 @@
-//! Reads the submissions: every entry is verified; what fails is listed, never dropped.
+//! Reads the submissions and verifies every entry. Rejected entries are listed with the reason.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use hlb_result::signing::AllowedSigners;
 use hlb_core::text::show;
 use hlb_data::track::{self, Track};
 
-/// Folders that should hold an entry, at most two levels below `folder`, in the order of their names. Hidden ones are work in
+/// Folders of entries, at most two levels below `folder`, in the order of their names. Hidden ones are work in
 /// progress.
 pub fn entry_folders(folder: &Path) -> Result<Vec<PathBuf>, BoardError> {
     let mut found = Vec::new();

@@ -72,6 +72,7 @@ pub struct Rejected {
 }
 
 impl Row {
+    /// A row that is not ranked yet.
     pub(crate) fn new(mut entry: Entry, path: String) -> Self {
         let class = entry.result.class();
         let median_curve = median_curve(&entry.log);
@@ -91,7 +92,7 @@ impl Row {
         }
     }
 
-    /// Start of its session; `None` where what it states is no calendar time.
+    /// Start of its session; `None` if it states no calendar time.
     pub fn started_at(&self) -> Option<DateTime<Utc>> {
         let stated = DateTime::parse_from_rfc3339(&self.entry.result.session.started_at);
         stated.ok().map(|at| at.to_utc())

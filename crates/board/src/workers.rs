@@ -1,15 +1,15 @@
-//! Work that several threads share. Answers stand in the order of the questions, so that nothing shows how many there were.
+//! A map on several threads, in the order of its items.
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-/// How many threads share the work.
+/// Number of threads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Workers(NonZero<usize>);
 
 impl Workers {
-    /// So many.
+    /// This number of threads.
     pub fn new(count: NonZero<usize>) -> Self {
         Self(count)
     }
@@ -19,7 +19,7 @@ impl Workers {
         Self(thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN))
     }
 
-    /// Does the work on every item. Each thread takes the next item that is left, since some cost far more than others.
+    /// Applies `work` to every item. Each thread takes the next item that is left, since some cost far more than others.
     pub(super) fn map<Item: Sync, Done: Send>(self, items: &[Item], work: impl Fn(&Item) -> Done + Sync) -> Vec<Done> {
         let next = AtomicUsize::new(0);
         let take_turns = || {

@@ -10,7 +10,7 @@
 //! | `table` | all evaluations as comma-separated values |
 //! | `document` | everything as JSON |
 //!
-//! Nothing here prints, ranks or signs. What is exported is no entry any more: nobody can verify it.
+//! Nothing here prints, ranks or signs. An export can no longer be verified.
 
 mod choice;
 pub mod dawnbench;

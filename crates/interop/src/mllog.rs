@@ -1,4 +1,4 @@
-//! One run as a log in the form of MLPerf: lines that its parser reads. It is no MLPerf result and says so first.
+//! One run as a log in the form of MLPerf: lines that its parser reads. Its first line states that it is not an MLPerf result.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! Whether a second session says the same as the first: the tolerance is in `docs/reference/rules.md`.
+//! Whether a reproduction agrees with its entry: the tolerance is in `docs/reference/rules.md`.
 
 use hlb_core::artifact::Sha256Hex;
 use crate::file::ResultFile;
@@ -6,12 +6,12 @@ use hlb_core::rules::{CLOCK_TOLERANCE_SHARE, REPRODUCTION_INTERVAL_FACTOR, REPRO
 use hlb_core::stats::{Estimate, mean_and_deviation, p_means_differ, ratio_of_medians, rounded_up_p};
 use hlb_core::units::Accuracy;
 
-/// What a repetition says about a session.
+/// Whether a reproduction agrees with a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// Accuracy and time are the same within the tolerance.
     Agrees,
-    /// They are not.
+    /// Accuracy or time differs by more than the tolerance.
     Disagrees,
     /// The two cannot be compared.
     CannotSay,
@@ -31,7 +31,7 @@ impl Verdict {
 /// How two sessions of one recipe compare.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Agreement {
-    /// What follows from it.
+    /// Whether the sessions agree.
     pub verdict: Verdict,
     /// Two-sided p-value (Welch) of the mean final accuracies being the same, rounded up to four decimals.
     pub p_same_accuracy: Option<f64>,

@@ -1,4 +1,4 @@
-//! Which of two sessions is faster, and how sure that is. It changes nothing and ranks nothing.
+//! Which of two sessions is faster, and how certain that is.
 
 use serde::Serialize;
 
@@ -30,7 +30,7 @@ impl Hint for ComparisonError {}
 #[derive(Debug, Serialize)]
 pub struct Comparison {
     track: String,
-    /// What follows.
+    /// Which session is faster, if either.
     pub verdict: Conclusion,
     /// The figures that the verdict rests on.
     verdict_from: TimeBasis,
@@ -54,9 +54,9 @@ pub struct Comparison {
     /// Two-sided p-value (Welch) of the mean final accuracies being the same; `null` where a run
     /// has none.
     pub p_same_final_accuracy: Option<f64>,
-    /// One session.
+    /// The session that was named first.
     pub a: ComparedSession,
-    /// The other.
+    /// The session that was named second.
     pub b: ComparedSession,
     /// Keys in which the recipes differ, from A to B.
     pub recipe_differences: Vec<Change>,
@@ -68,14 +68,14 @@ pub struct Comparison {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Conclusion {
-    /// A is faster.
+    /// A is significantly faster.
     AIsFaster,
-    /// B is faster.
+    /// B is significantly faster.
     BIsFaster,
     /// The times are not significantly different.
     #[serde(rename = "not_told_apart")]
     NotSignificant,
-    /// The times do not compare.
+    /// The times are not comparable.
     CannotSay,
 }
 
@@ -109,13 +109,13 @@ pub struct ComparedSession {
     pub principal: Option<String>,
     /// Class of its hardware.
     pub hardware_class: String,
-    /// Runs.
+    /// Runs of the variant.
     pub runs: u32,
     /// Runs that reached the target.
     pub reached: u32,
     /// Median time-to-accuracy.
     pub median_seconds: Option<f64>,
-    /// Its 95 % interval.
+    /// 95 % bootstrap interval of that median.
     pub median_interval_seconds: Interval,
     /// Mean accuracy after training; `null` where a run has none.
     pub mean_final_accuracy_percent: Option<f64>,

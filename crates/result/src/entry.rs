@@ -16,7 +16,7 @@ use hlb_core::text::show;
 use hlb_recipe::variant::VariantError;
 use hlb_core::yaml::{ReadError, YamlError};
 
-/// The result.
+/// The result, as YAML.
 pub const RESULT_FILE: &str = "result.yaml";
 /// Its detached signature.
 pub const SIGNATURE_FILE: &str = "result.yaml.sig";
@@ -26,7 +26,7 @@ pub const VARIANT_FILE: &str = "variant.yaml";
 pub const RECIPE_FILE: &str = "recipe.yaml";
 /// The manifest of a data set that is not the published one.
 pub const MANIFEST_FILE: &str = "dataset.yaml";
-/// The run log.
+/// The run log, as lines of JSON.
 pub const LOG_FILE: &str = "session.jsonl";
 
 /// Folder of the sessions that reproduced an entry, each with the files of an entry of its own.
@@ -76,7 +76,7 @@ impl Trust {
         }
     }
 
-    /// Who signed.
+    /// The signer; `None` for an unsigned entry.
     pub fn signer(&self) -> Option<&Verified> {
         match self {
             Self::Unsigned => None,
@@ -89,9 +89,9 @@ impl Trust {
 /// A checked entry.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// Its folder.
+    /// Folder that the files were read from.
     pub folder: PathBuf,
-    /// The result.
+    /// Parsed `result.yaml`.
     pub result: ResultFile,
     /// SHA-256 of the result file: the identity of the entry.
     pub result_sha256: Sha256Hex,
@@ -99,7 +99,7 @@ pub struct Entry {
     pub recipe: Recipe,
     /// The track and the data set that it was trained on.
     pub task: Task,
-    /// The run log.
+    /// Parsed run log.
     pub log: RunLog,
     /// How far it can be trusted.
     pub trust: Trust,
@@ -110,9 +110,9 @@ pub struct Entry {
 /// A session that repeated an entry, itself checked as an entry is.
 #[derive(Debug, Clone)]
 pub struct Reproduction {
-    /// The session.
+    /// The session that repeated it, read and checked as an entry.
     pub entry: Box<Entry>,
-    /// What it says about the entry.
+    /// Whether it agrees with the entry, and why.
     pub agreement: Agreement,
 }
 
@@ -163,7 +163,7 @@ impl Entry {
 #[derive(Debug, thiserror::Error)]
 #[error("{folder}: {fault}")]
 pub struct EntryError {
-    /// The entry.
+    /// Folder of the entry.
     pub folder: PathBuf,
     /// What is wrong with it.
     pub fault: Box<Fault>,

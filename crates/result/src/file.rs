@@ -22,7 +22,7 @@ pub struct ResultFile {
     pub schema: String,
     /// Rules it was measured by.
     pub rules_version: String,
-    /// Track.
+    /// Id of the track.
     pub track: Id,
     /// Accuracy to reach.
     pub target: Target,
@@ -34,7 +34,7 @@ pub struct ResultFile {
     pub reference: Option<ReferenceFacts>,
     /// SHA-256 of the result that this session reproduces; `null` for a session of its own.
     pub reproduces: Option<Sha256Hex>,
-    /// The run log.
+    /// Digest and length of the run log.
     pub log: LogFacts,
     /// What was trained on.
     pub dataset: DatasetFacts,
@@ -42,7 +42,7 @@ pub struct ResultFile {
     pub harness: HarnessFacts,
     /// The libtorch that trained.
     pub libtorch: LibtorchFacts,
-    /// The machine.
+    /// Hardware, drivers and settings of the machine.
     pub machine: Machine,
     /// Price of the machine on the day of the session; `null` where unknown, and cost is then unknown too.
     pub price: Option<Price>,
@@ -78,9 +78,9 @@ pub fn entry_name(result: &ResultFile) -> String {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VariantFacts {
-    /// Name.
+    /// Name in paths and tables.
     pub name: Id,
-    /// Authors.
+    /// Names of the authors, as the variant file states them.
     pub authors: Vec<SafeText<80>>,
     /// The idea in a sentence.
     pub description: SafeText<400>,
@@ -98,9 +98,9 @@ pub struct VariantFacts {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReferenceFacts {
-    /// Name.
+    /// Name of the shipped recipe.
     pub name: String,
-    /// SHA-256.
+    /// SHA-256 of the recipe.
     pub recipe_sha256: Sha256Hex,
 }
 
@@ -165,7 +165,7 @@ pub struct LogFacts {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DatasetFacts {
-    /// Data set.
+    /// Id of the data set.
     pub id: Id,
     /// Whether it is the track's published one. Where not, its manifest is in the entry, which is never ranked.
     pub published: bool,
@@ -181,11 +181,11 @@ pub struct DatasetFacts {
     pub duplicates: Duplicates,
 }
 
-/// The programs that measured. Stated by themselves: they deter, they prove nothing.
+/// The programs that measured. The programs state these facts themselves, so they prove nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HarnessFacts {
-    /// Version.
+    /// Version of `hlb-bench`.
     pub version: String,
     /// Commit of the sources, with `-dirty` if they differed from it; `null` outside a git checkout.
     pub commit: Option<String>,

@@ -28,7 +28,7 @@ impl Hint for PowerError {
 /// What it takes to show gains on a track. Programs read its JSON.
 #[derive(Debug, Serialize)]
 pub struct PowerReport {
-    /// Track.
+    /// Id of the track.
     pub track: String,
     /// Level of the two-sided test.
     p_below: f64,
@@ -54,7 +54,7 @@ pub struct TimesFacts {
     variant: Option<String>,
     /// Class of its hardware.
     pub hardware_class: Option<String>,
-    /// Its runs.
+    /// Runs of the variant in it.
     pub runs: Option<u32>,
     /// Standard deviation of the logarithms of its times.
     pub noise: f64,
@@ -83,7 +83,7 @@ pub struct RunsForecast {
     pub runs: u32,
     /// The least gain that they show as often as wanted; `null` where they show none.
     pub least_gain: Option<f64>,
-    /// What they take.
+    /// Machine time and cost of these runs.
     pub bill: Option<Bill>,
 }
 
@@ -91,7 +91,7 @@ pub struct RunsForecast {
 /// preprocessing of data.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Bill {
-    /// Seconds.
+    /// Seconds of training and evaluation.
     pub machine_seconds: f64,
     /// US dollars, if a price is known.
     pub cost_usd: Option<f64>,

@@ -39,7 +39,7 @@ pub fn check_entry(folder: &Path, signers: &AllowedSigners, now: DateTime<Utc>) 
     check().map_err(|fault| EntryError { folder: folder.to_owned(), fault: Box::new(fault) })
 }
 
-/// The result file's bytes, once the folder holds nothing that does not belong there.
+/// The bytes of the result file; refuses a folder with other files than those of an entry.
 fn result_bytes(folder: &Path) -> Result<Vec<u8>, Fault> {
     let names = names_in(folder).map_err(Fault::Folder)?;
     let known = [RESULT_FILE, SIGNATURE_FILE, VARIANT_FILE, RECIPE_FILE, MANIFEST_FILE, LOG_FILE, REPRODUCTIONS_FOLDER];
@@ -102,8 +102,8 @@ pub fn read_entry(folder: &Path, bytes: &[u8], trust: Trust) -> Result<Entry, Fa
     Ok(entry)
 }
 
-/// The sessions that repeated this entry. One that cannot be verified, or repeats another entry, spoils the entry it lies in:
-/// a person has to look at it.
+/// The sessions that repeated this entry. One that cannot be verified, or repeats another entry, makes the entry
+/// invalid: a maintainer has to look at it.
 fn reproductions(entry: &mut Entry, signers: &AllowedSigners, now: DateTime<Utc>) -> Result<(), Fault> {
     let folder = entry.folder.join(REPRODUCTIONS_FOLDER);
     if !folder.exists() {

@@ -1,4 +1,4 @@
-//! The trainer program as a child process: found, started, fed, listened to, and ended.
+//! Finds, starts, feeds, reads and ends the trainer program.
 
 use hlb_core::hint::Hint;
 use std::io::{self, BufRead as _, BufReader, Write as _};
@@ -67,7 +67,7 @@ pub fn describe(trainer: &Path) -> Result<TrainerInfo, SpawnError> {
     serde_json::from_slice(&output.stdout).map_err(|error| broken(error.to_string()))
 }
 
-/// The last line of what a process said, and how it ended.
+/// How a process ended, and the last line of its standard error.
 fn last_words(stderr: &[u8], status: ExitStatus) -> String {
     let text = String::from_utf8_lossy(stderr);
     let telling =
@@ -91,7 +91,7 @@ fn ending(status: ExitStatus) -> String {
 pub(super) enum Message {
     /// An event, and when its line arrived.
     Event(Duration, Box<Event>),
-    /// A line that is no event.
+    /// A line that is not an event.
     Garbage(String),
     /// Its output ended.
     End,
@@ -99,7 +99,7 @@ pub(super) enum Message {
 
 /// How long a trainer may take to end after its output has.
 const EXIT_TIME: Duration = Duration::from_secs(10);
-/// How often it is looked for.
+/// How often its status is polled.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// A running trainer. Dropping it kills it.
@@ -110,7 +110,8 @@ pub(super) struct Trainer {
 }
 
 impl Trainer {
-    /// Starts the program and hands it job and data. It is in a process group of its own, so that Ctrl-C reaches it through us alone.
+    /// Starts the program and sends it job and data. It is in its own process group, so that Ctrl-C in the terminal
+    /// does not reach it directly.
     pub(super) fn start(
         path: &Path,
         job: &Job,
@@ -144,17 +145,17 @@ impl Trainer {
         Ok(Self { child, stderr, listeners })
     }
 
-    /// Its process.
+    /// Id of its process.
     pub(super) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Kills it, and whatever it has started.
+    /// Kills the process and its children.
     pub(super) fn kill(&mut self) {
         let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
     }
 
-    /// How it ended, once it has; one that closed its output and does not end is killed after a while.
+    /// Waits for the process, and kills it if it does not end within `EXIT_TIME`.
     fn wait(&mut self) -> io::Result<ExitStatus> {
         let clock = MonotonicClock::start();
         while clock.now() < EXIT_TIME {
@@ -167,7 +168,7 @@ impl Trainer {
         self.child.wait()
     }
 
-    /// Waits for its end; `None` if it ended well, else how.
+    /// Waits for its end; `None` on success, else how it ended.
     pub(super) fn end(mut self) -> Option<String> {
         let status = self.wait();
         for listener in self.listeners.drain(..) {
@@ -191,7 +192,7 @@ impl Drop for Trainer {
 }
 
 /// Writes job and data in a thread, since the trainer may end without reading them. The pipe then stays open for the
-/// life of this process: its end is how the trainer notices that we are gone.
+/// life of this process: the trainer ends when it is closed.
 fn feed(mut pipe: ChildStdin, mut job: Vec<u8>, arrays: Arrays) {
     job.push(b'\n');
     thread::spawn(move || {

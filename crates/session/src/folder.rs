@@ -100,14 +100,14 @@ fn new_path(prepared: &PreparedSession, nonce: &str) -> PathBuf {
 fn start(prepared: &PreparedSession, nonce: &str, clock: &MonotonicClock) -> SessionStart {
     let PreparedSession { plan, equipment, .. } = prepared;
     let track = &plan.variant.task.track;
-    let course = |recipe: &Recipe| TrainingLength::new(variant::digest(recipe), recipe.length(plan.variant.task.shapes.train));
+    let length = |recipe: &Recipe| TrainingLength::new(variant::digest(recipe), recipe.length(plan.variant.task.shapes.train));
     SessionStart {
         schema: LOG_SCHEMA.to_owned(),
         rules_version: RULES_VERSION.to_owned(),
         track: track.id.clone(),
         target: track.target,
-        recipe: course(&plan.variant.recipe),
-        reference: prepared.reference.as_ref().map(course),
+        recipe: length(&plan.variant.recipe),
+        reference: prepared.reference.as_ref().map(length),
         content_sha256: equipment.data.content_sha256,
         program_sha256: equipment.harness.program_sha256,
         trainer_sha256: equipment.harness.trainer_sha256,
@@ -125,8 +125,8 @@ fn start(prepared: &PreparedSession, nonce: &str, clock: &MonotonicClock) -> Ses
 fn order(start: &SessionStart) -> Vec<RunStart> {
     let arms = [(Arm::Reference, start.reference), (Arm::Variant, Some(start.recipe))];
     let round = |run: u32| {
-        arms.into_iter().filter_map(move |(arm, course)| {
-            course.map(|course| RunStart { arm, run, seed: seed::derive(course.recipe_sha256, &start.nonce, run) })
+        arms.into_iter().filter_map(move |(arm, length)| {
+            length.map(|length| RunStart { arm, run, seed: seed::derive(length.recipe_sha256, &start.nonce, run) })
         })
     };
     (1..=start.runs).flat_map(round).collect()
@@ -163,14 +163,14 @@ mod tests {
 
     fn start(paired: bool) -> SessionStart {
         let length = Length { epochs: 1, steps_per_epoch: 1, last_epoch_steps: None };
-        let course = |text: &[u8]| TrainingLength::new(sha256_hex(text), length);
+        let length = |text: &[u8]| TrainingLength::new(sha256_hex(text), length);
         SessionStart {
             schema: LOG_SCHEMA.to_owned(),
             rules_version: RULES_VERSION.to_owned(),
             track: "shapes".to_owned(),
             target: Target { correct: 1, of: 2 },
-            recipe: course(b"variant"),
-            reference: paired.then(|| course(b"reference")),
+            recipe: length(b"variant"),
+            reference: paired.then(|| length(b"reference")),
             content_sha256: sha256_hex(b"data"),
             program_sha256: sha256_hex(b"program"),
             trainer_sha256: sha256_hex(b"trainer"),

@@ -11,7 +11,7 @@ use hlb_core::folders;
 /// SHA-256 of the library at `path`; `None` if it cannot be read.
 ///
 /// The last digest is kept in the user's cache folder with the file's identity, size and time of change; a cache that
-/// cannot be read or written costs time, never truth.
+/// cannot be read or written only costs time.
 pub(crate) fn libtorch_digest(path: &Path) -> Option<Sha256Hex> {
     let cache = folders::cache().map(|folder| folder.join("libtorch-digest"));
     digest_with_cache(path, cache.as_deref())

@@ -1,4 +1,4 @@
-//! What a session has to say before it trains, as values: the command line prints them.
+//! What the user should know before a session trains; the command line prints it.
 
 use std::fmt;
 use std::path::PathBuf;

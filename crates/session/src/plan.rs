@@ -32,7 +32,7 @@ pub struct SessionPlan {
 pub enum ReferenceRuns {
     /// With every run of the variant.
     Paired,
-    /// Not at all.
+    /// Never.
     None,
     /// Where the row could be ranked.
     WhereRanked,
@@ -43,7 +43,7 @@ pub enum ReferenceRuns {
 pub struct LocalOptions {
     /// Finish the newest session of this variant that ended early.
     pub resume: bool,
-    /// Where to train.
+    /// Device to train on.
     pub device: DeviceChoice,
     /// Threads of libtorch on the CPU; `None` for one per core.
     pub threads: Option<u32>,
@@ -55,7 +55,7 @@ pub struct LocalOptions {
     pub prices: Option<PathBuf>,
     /// Folder that sessions are kept in.
     pub sessions: PathBuf,
-    /// A trainer that gives no sign of life for this long hangs.
+    /// Time without an event after which the trainer is taken to hang.
     pub hang_after: Duration,
     /// Commit that this program was built from, where it is known.
     pub commit: Option<&'static str>,

@@ -18,7 +18,7 @@ pub(super) fn of(prepared: &PreparedSession, log: &RunLog, log_bytes: &[u8]) -> 
     };
     let (variant, equipment) = (&prepared.plan.variant, &prepared.equipment);
     let track = &variant.task.track;
-    let reference = log.start.reference.map(|course| course.recipe_sha256);
+    let reference = log.start.reference.map(|length| length.recipe_sha256);
     let basis = Basis {
         log,
         machine: &prepared.machine,

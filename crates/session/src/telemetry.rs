@@ -1,4 +1,4 @@
-//! Samples the machine's sensors through a session, in a thread of this process: the one that is timed never notices.
+//! Samples the machine's sensors in a thread of this process, so that the timed trainer is not disturbed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -17,7 +17,7 @@ const SAMPLES_PER_INTERVAL: u32 = 3600;
 
 /// How long the last sample may take.
 const LAST_SAMPLE_TIME: Duration = Duration::from_secs(2);
-/// How often it is looked for.
+/// How often the thread is polled.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// A running sampling thread. Dropping it ends it.
@@ -54,12 +54,12 @@ impl Telemetry {
         Self { trainer, stop: Some(stop), thread: Some(thread) }
     }
 
-    /// Says which process trains.
+    /// Sets the process that trains.
     pub(super) fn watch(&self, pid: u32) {
         self.trainer.store(pid, Ordering::Relaxed);
     }
 
-    /// Takes a last sample and ends. A sensor that hangs is left behind.
+    /// Takes a last sample and ends. A thread whose sensor hangs is abandoned.
     pub(super) fn end(mut self) {
         self.stop = None;
         let Some(thread) = self.thread.take() else { return };

@@ -1,5 +1,4 @@
-//! A session that ended early: found among those that are kept, and taken over from the process
-//! that wrote it.
+//! Finds a session that ended early, and takes over its run log.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +13,7 @@ use hlb_protocol::run_log::whole_lines;
 
 /// A session that ended early.
 pub(super) struct Unfinished {
-    /// Its folder.
+    /// Folder of the session.
     pub(super) folder: PathBuf,
     /// Its run log, up to the last full line.
     pub(super) log: RunLog,

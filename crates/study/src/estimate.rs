@@ -19,7 +19,7 @@ struct Pace {
 impl Estimator {
     /// Nothing has run yet.
     pub fn new(plan: &StudyPlan) -> Self {
-        let pace = |variant: &PlannedVariant| Pace { epochs: variant.course.epochs, ..Pace::default() };
+        let pace = |variant: &PlannedVariant| Pace { epochs: variant.length.epochs, ..Pace::default() };
         Self { variants: plan.variants.iter().map(pace).collect() }
     }
 

@@ -144,7 +144,7 @@ pub(super) mod tests {
             study_sha256: plan.file.digest(),
             track: plan.track().to_owned(),
             target: plan.task.track.target,
-            recipes: plan.variants.iter().map(|variant| (variant.name.clone(), variant.course)).collect(),
+            recipes: plan.variants.iter().map(|variant| (variant.name.clone(), variant.length)).collect(),
             content_sha256: sha256_hex(b"data"),
             machine: MachineFacts {
                 hardware: "2x made processor".to_owned(),

@@ -31,7 +31,7 @@ pub fn outline(plan: &StudyPlan, records: Option<&Records>, forecast: Option<&Fo
 fn variant_text(plan: &StudyPlan, variant: &PlannedVariant) -> String {
     let steps = variant.steps();
     let mut text =
-        format!("{}: recipe {}, {} epochs, {steps} steps\n", variant.name, variant.digest(), variant.course.epochs);
+        format!("{}: recipe {}, {} epochs, {steps} steps\n", variant.name, variant.digest(), variant.length.epochs);
     if variant.name == plan.variants[plan.reference].name {
         text.push_str("  the reference\n");
     } else if variant.changes.is_empty() {

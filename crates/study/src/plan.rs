@@ -34,7 +34,7 @@ pub struct PlannedVariant {
     /// What it trains.
     pub recipe: Recipe,
     /// Digest and length of that.
-    pub course: TrainingLength,
+    pub length: TrainingLength,
     /// The keys in which it differs from the reference.
     pub changes: Vec<Change>,
 }
@@ -57,7 +57,7 @@ impl StudyPlan {
         let reference = file.variants().iter().position(named).expect("a study file has its reference");
         let variant = |(index, recipe): (usize, &Recipe)| PlannedVariant {
             name: file.variants()[index].name.to_string(),
-            course: course(recipe, &task),
+            length: length(recipe, &task),
             changes: variant::differences(&recipes[reference], recipe),
             recipe: recipe.clone(),
         };
@@ -91,7 +91,7 @@ impl StudyPlan {
     pub(crate) fn flop_per_run(&self, variant: usize) -> u128 {
         let (variant, shapes) = (&self.variants[variant], self.task.shapes);
         let work = Work::of(&variant.recipe, shapes);
-        let evaluated = u128::from(variant.course.epochs) * u128::from(shapes.evaluation);
+        let evaluated = u128::from(variant.length.epochs) * u128::from(shapes.evaluation);
         u128::from(self.images_per_run(variant)) * u128::from(work.training_flop_per_image)
             + evaluated * u128::from(work.evaluation_flop_per_image)
     }
@@ -105,16 +105,16 @@ impl StudyPlan {
 impl PlannedVariant {
     /// Optimizer steps of one run.
     pub fn steps(&self) -> u64 {
-        self.course.length().steps()
+        self.length.length().steps()
     }
 
     /// SHA-256 of its recipe.
     pub fn digest(&self) -> Sha256Hex {
-        self.course.recipe_sha256
+        self.length.recipe_sha256
     }
 }
 
-fn course(recipe: &Recipe, task: &Task) -> TrainingLength {
+fn length(recipe: &Recipe, task: &Task) -> TrainingLength {
     TrainingLength::new(variant::digest(recipe), recipe.length(task.shapes.train))
 }
 

@@ -50,17 +50,17 @@ impl Records {
     /// What is wrong with a run, given those before it.
     fn check(&self, run: &RunRecord) -> Result<(), String> {
         let planned = self.start.recipes.iter().find(|(name, _)| *name == run.variant);
-        let Some((_, course)) = planned else {
+        let Some((_, length)) = planned else {
             return Err(format!("there is no variant `{}`", hlb_core::text::show(&run.variant)));
         };
-        if course.recipe_sha256 != run.recipe_sha256 {
+        if length.recipe_sha256 != run.recipe_sha256 {
             return Err("the recipe is not the variant's".to_owned());
         }
         if self.runs.iter().any(|ended| ended.variant == run.variant && ended.run == run.run) {
             return Err(format!("run {} of `{}` is there twice", run.run, run.variant));
         }
-        if run.is_whole() && run.epochs.len() != course.epochs as usize {
-            return Err(format!("{} of {} epochs are there, yet the run ended well", run.epochs.len(), course.epochs));
+        if run.is_whole() && run.epochs.len() != length.epochs as usize {
+            return Err(format!("{} of {} epochs are there, yet the run ended well", run.epochs.len(), length.epochs));
         }
         let met = run.epochs.iter().any(|epoch| self.start.target.is_met_by(epoch.accuracy));
         if run.is_whole() && met != (run.outcome == Outcome::Reached) {
@@ -71,7 +71,7 @@ impl Records {
 
     /// Refuses records that are not those of a plan; its number of runs may have changed.
     pub(crate) fn check_plan(&self, plan: &StudyPlan) -> Result<(), StudyError> {
-        let recipes: Vec<_> = plan.variants.iter().map(|variant| (variant.name.clone(), variant.course)).collect();
+        let recipes: Vec<_> = plan.variants.iter().map(|variant| (variant.name.clone(), variant.length)).collect();
         let same = [
             ("the track is", self.start.track == plan.track()),
             ("the target is", self.start.target == plan.task.track.target),

@@ -71,7 +71,7 @@ fn start(plan: &StudyPlan, equipment: &Equipment, machine: &Machine, device: Dev
         study_sha256: plan.file.digest(),
         track: plan.track().to_owned(),
         target: plan.task.track.target,
-        recipes: plan.variants.iter().map(|variant| (variant.name.clone(), variant.course)).collect(),
+        recipes: plan.variants.iter().map(|variant| (variant.name.clone(), variant.length)).collect(),
         content_sha256: equipment.data.content_sha256,
         machine: MachineFacts {
             hardware: machine.class(device),

@@ -14,7 +14,7 @@ const CAP: usize = 1024;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl(String);
 
-/// A text that is no such address.
+/// A text that is not such an address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{}` is not an address that a site can be published under: {why}; write it like https://bench.example.org/board/",

@@ -1,4 +1,4 @@
-//! Every file of a site and what it holds. What the site has once is rendered before the first file is written; entries follow
+//! Every file of a site and its content. What the site has once is rendered before the first file is written; entries follow
 //! one by one, on several threads, so that a large board never lies in memory.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -32,7 +32,7 @@ impl Differences {
     }
 }
 
-/// Compares a site with a board. A file at the top of the site that no build wrote, such as `CNAME`, is no difference: builds
+/// Compares a site with a board. A file at the top of the site that no build wrote, such as `CNAME`, is not a difference: builds
 /// leave it alone too.
 pub fn compare(board: &Board, site: &Path, options: &SiteOptions, workers: Workers) -> Result<Differences, SiteError> {
     let once = Once::new(board, options, workers)?;
@@ -40,9 +40,9 @@ pub fn compare(board: &Board, site: &Path, options: &SiteOptions, workers: Worke
     let before = if site.exists() { listed(site)? } else { BTreeSet::new() };
     let found = Mutex::new(Differences::default());
     let check = |path: &str, bytes: &[u8]| {
-        let holds = holds(&site.join(path), bytes)?;
+        let same = has_content(&site.join(path), bytes)?;
         let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
-        match holds {
+        match same {
             Some(true) => false,
             Some(false) => found.differ.insert(path.to_owned()),
             None => found.missing.insert(path.to_owned()),
@@ -60,8 +60,8 @@ pub fn compare(board: &Board, site: &Path, options: &SiteOptions, workers: Worke
     Ok(found)
 }
 
-/// Whether a regular file holds these bytes; `None` if it does not exist.
-fn holds(file: &Path, bytes: &[u8]) -> Result<Option<bool>, SiteError> {
+/// Whether a regular file has this content; `None` if it does not exist.
+fn has_content(file: &Path, bytes: &[u8]) -> Result<Option<bool>, SiteError> {
     match fs::symlink_metadata(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(failed("read", file)(error)),

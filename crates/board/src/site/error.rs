@@ -1,4 +1,4 @@
-//! Why there is no site, or an old one.
+//! Why the site cannot be written.
 
 use std::io;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use crate::site::addresses::MARKER;
 use hlb_core::text::show;
 use hlb_core::yaml::ReadError;
 
-/// Why there is no site, or an old one.
+/// The site cannot be written or compared.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the messages say what the fields are")]

@@ -5,7 +5,7 @@
 //!
 //! | file | noun |
 //! |---|---|
-//! | `contents` | every file of a site and what it holds |
+//! | `contents` | every file of a site and its content |
 //! | `folder`, `differences` | the folder that the site lives in; how it differs from what it should contain |
 //! | `entry_site`, `copies` | an entry's page, and its files next to it |
 //! | `templates`, `filters` | how a page comes out of a template; how templates write figures |

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::dawnbench::code;
 use crate::dawnbench::irregularity::{Irregularity, Kind};
 
-/// Keys that hold a text and have to be there.
+/// Required keys, each of a text.
 const TEXTS: [&str; 8] = ["version", "author", "authorEmail", "framework", "codeURL", "model", "hardware", "timestamp"];
 /// Keys of the published format that need not be there.
 const OPTIONAL: [&str; 3] = ["costPerHour", "logFilename", "misc"];

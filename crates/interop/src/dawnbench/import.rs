@@ -1,4 +1,4 @@
-//! A checkout of entries, as a board of published results. What cannot be read is named; the rest comes out all the same.
+//! Reads a checkout of entries as external results. Entries that cannot be read are listed.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -29,7 +29,7 @@ pub struct Imported {
     pub irregularities: Vec<Irregularity>,
     /// Those that could not be read, in the order of their names.
     pub unreadable: Vec<Unreadable>,
-    /// Other tasks that lie beside this one.
+    /// Names of other tasks in the checkout.
     pub other_tasks: Vec<String>,
 }
 
@@ -64,7 +64,7 @@ fn cause(error: &ReadError) -> String {
     std::error::Error::source(error).map_or_else(String::new, |source| format!(": {source}"))
 }
 
-/// A folder that is no checkout.
+/// A folder that cannot be read as a checkout.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
@@ -129,7 +129,7 @@ fn stems(names: &BTreeSet<String>) -> Vec<(String, bool)> {
     all.into_iter().map(|stem| (stem.clone(), names.contains(&format!("{stem}.json")))).collect()
 }
 
-/// Folders beside the task's that hold training entries too.
+/// Other folders of the checkout with training entries.
 fn other_tasks(folder: &Path, task: &Task) -> Vec<String> {
     let Ok(items) = fs::read_dir(folder) else { return Vec::new() };
     let names = items.take(MOST_ENTRIES).flatten().filter(|item| item.path().join("train").is_dir());

@@ -1,4 +1,4 @@
-//! What is odd about an entry, and can be lived with.
+//! What is irregular about an entry that can still be read.
 
 use std::fmt;
 

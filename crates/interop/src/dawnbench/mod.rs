@@ -8,11 +8,11 @@
 //! | `facts` | the JSON file |
 //! | `code` | whether the code is pinned |
 //! | `filename` | what the name of the files says, against their content |
-//! | `irregularity` | what is odd about an entry, and can be lived with |
-//! | `import` | a checkout of entries, as a board of published results |
+//! | `irregularity` | what is irregular about an entry that can still be read |
+//! | `import` | a checkout of entries, as external results |
 //! | `export` | a run of ours as such an entry |
 //!
-//! Reading is tolerant and says so: whatever can be understood in one way only is read, and named.
+//! Reading is tolerant: what can be understood in only one way is read, and listed as irregular.
 
 mod code;
 mod curve;

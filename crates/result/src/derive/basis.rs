@@ -9,7 +9,7 @@ use hlb_protocol::run_log::RunLog;
 /// Everything that figures follow from.
 #[derive(Debug, Clone, Copy)]
 pub struct Basis<'a> {
-    /// The run log.
+    /// Parsed run log of the session.
     pub log: &'a RunLog,
     /// The machine that the session ran on.
     pub machine: &'a Machine,
@@ -17,6 +17,6 @@ pub struct Basis<'a> {
     pub recipe: &'a Recipe,
     /// The images that it was trained on.
     pub shapes: ArrayShapes,
-    /// Price of the machine.
+    /// Price of an hour of the machine; `None` where unknown.
     pub price: Option<&'a Price>,
 }

@@ -11,7 +11,7 @@
 //! | `energy` | joules between two moments |
 //! | `telemetry` | what the sensors said during runs |
 //! | `warnings` | what a reader should know before trusting a row |
-//! | `effort` | floating-point operations, and the MFU |
+//! | `effort` | FLOPs, throughput and MFU |
 
 mod basis;
 mod calibration;
@@ -49,7 +49,7 @@ pub struct Derived {
     pub calibration: Option<Calibration>,
     /// The second half of the session against the first; `null` with fewer than four runs.
     pub drift: Option<Drift>,
-    /// Work done, against what the device could do.
+    /// FLOPs and throughput, against the peak of the device.
     pub effort: Effort,
     /// The determinism check, one seed trained twice; `null` where it was not asked for.
     pub repeat: Option<Repeat>,
@@ -63,7 +63,7 @@ pub struct Derived {
     pub runs: Vec<RunFigures>,
 }
 
-/// Derives everything.
+/// Computes every figure of a result.
 pub fn derive(basis: Basis) -> Derived {
     let runs = run_figures::of_arm(basis, Arm::Variant);
     let reference = run_figures::of_arm(basis, Arm::Reference);

@@ -11,21 +11,21 @@ use hlb_protocol::run_log::{RunLog, RunStop, Segment};
 pub struct Phases {
     /// Verify, decode and hand over the data set; start of both programs.
     pub dataset_seconds: f64,
-    /// Build the models.
+    /// Building the models.
     pub setup_seconds: f64,
-    /// The warmup runs.
+    /// The untimed warmup runs.
     pub warmup_run_seconds: f64,
-    /// Training.
+    /// Training in all runs, those of the reference too.
     pub train_seconds: f64,
-    /// Evaluation.
+    /// Evaluation in all runs.
     pub evaluate_seconds: f64,
     /// Writing events inside runs.
     pub log_seconds: f64,
-    /// Everything else.
+    /// Wall time that no other phase has.
     pub other_seconds: f64,
-    /// All of it.
+    /// From the start of the process to the last line of the run log.
     pub wall_seconds: f64,
-    /// Whether the trainer's clock and that of `hlb-bench` agree within 0.5 % on every run.
+    /// Whether the trainer's clock and that of `hlb-bench` agree on every run, within the tolerance of the rules.
     pub clocks_agree: bool,
 }
 

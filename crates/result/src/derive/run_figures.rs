@@ -12,11 +12,11 @@ use hlb_core::units::{Accuracy, Target};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunFigures {
-    /// Number, from 1.
+    /// Number of the run, from 1.
     pub run: u32,
-    /// Seed.
+    /// Seed of the weights, the order of the data and the augmentation.
     pub seed: Seed,
-    /// Outcome.
+    /// Whether it reached the target, missed it, diverged or was interrupted.
     pub outcome: Outcome,
     /// Why, where the outcome alone does not say it.
     pub reason: Option<String>,
@@ -32,9 +32,9 @@ pub struct RunFigures {
     pub final_accuracy: Option<Accuracy>,
     /// Most correct images of any evaluation.
     pub best_accuracy: Option<Accuracy>,
-    /// Epochs trained.
+    /// Epochs that were trained and evaluated.
     pub epochs: u32,
-    /// Optimizer steps.
+    /// Optimizer steps of these epochs.
     pub steps: u64,
     /// Seconds of training over the whole run.
     pub train_seconds: f64,

@@ -17,7 +17,7 @@ use hlb_core::stats::Spread;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Warning {
-    /// The GPU's clocks were throttled in more than 5 % of the samples.
+    /// The GPU's clocks were throttled in more samples than the rules allow.
     Throttled {
         /// Share of the samples, 0 to 1.
         share: f64,
@@ -38,31 +38,31 @@ pub enum Warning {
     },
     /// The GPU is split into instances (MIG).
     Mig,
-    /// Others used more than 5 % of the processors, by median.
+    /// Other processes used more of the processors than the rules allow.
     HostUnderLoad {
         /// Percent of all processors, by median.
         other_cpu_percent: f64,
     },
     /// Training had more threads than processors it may use.
     FewerCpusThanThreads {
-        /// Threads.
+        /// Threads of libtorch.
         threads: u32,
         /// Processors, in thousandths.
         millicpus: u64,
     },
-    /// The control group stopped the processes for more than 0.5 % of the time.
+    /// The control group stopped the processes for longer than the rules allow.
     CpuLimited {
         /// Seconds for which they were stopped.
         seconds: f64,
     },
-    /// The clock of what trained differs by more than 3 % between the two halves of the session.
+    /// The clock of what trained differs between the two halves of the session by more than the rules allow.
     FrequencyDrift {
         /// Median of the first half, in MHz.
         first_half_mhz: f64,
         /// Median of the second half, in MHz.
         second_half_mhz: f64,
     },
-    /// Training became slower or faster over the session, by more than chance and more than 2 %.
+    /// Training became slower or faster over the session, significantly and by more than the rules allow.
     SpeedDrift {
         /// Seconds per step in the second half over those in the first.
         second_half_over_first: f64,

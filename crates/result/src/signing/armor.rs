@@ -6,7 +6,7 @@
 //! is worthless on a public board, so a file is decoded, encoded again, and must come out as the
 //! very same bytes.
 //!
-//! This file must never judge a signature; that is `verify`'s.
+//! This file must never decide whether a signature is good; `verify` does.
 
 use std::fmt;
 

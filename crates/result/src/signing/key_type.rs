@@ -1,7 +1,7 @@
 //! The four kinds of key that may sign, and nothing else.
 //!
 //! RSA and the larger NIST curves are left out because the `ssh-key` release in use signs or loads
-//! them wrongly; DSA because it is dead; certificates because they would move the question of who
+//! them wrongly; DSA because OpenSSH no longer supports it; certificates because they would move the question of who
 //! may sign out of `allowed_signers`.
 
 use std::fmt;

@@ -1,4 +1,4 @@
-//! A new key, for those who have none.
+//! Generates a key.
 //!
 //! This file must never write over anything, and never leave half a pair behind.
 
@@ -73,7 +73,7 @@ pub fn keygen(path: &Path, comment: &str, passphrase: Option<&str>) -> Result<Pu
     let line = public.to_openssh().map_err(|error| KeygenError::make(&error))?;
     write_new(path, pem.as_bytes(), 0o600)?;
     write_new(&public_path, format!("{}\n", line.trim_end()).as_bytes(), 0o644).inspect_err(|_| {
-        // Ours since a moment ago; a private key alone would only block the next attempt.
+        // This call created it, and a private key alone would make the next attempt fail.
         let _ = fs::remove_file(path);
     })?;
     Ok(public)

@@ -1,4 +1,4 @@
-//! What a signature is for: one made for one purpose serves no other.
+//! What a signature is for: a signature under one namespace does not verify under another.
 
 /// Namespace under which a submitter signs a result.
 ///

@@ -3,10 +3,9 @@
 //! Plain and encrypted Ed25519 files are signed with in this process. Every other key (in an
 //! agent, in a FIDO token, P-256 files) is reached through `ssh-keygen -Y sign`, because the
 //! `ssh-key` release in use signs wrongly with some of them and cannot load others. Either way the
-//! signature is verified before anybody gets to see it.
+//! signature is verified before it is returned.
 //!
-//! This file must never hold a passphrase longer than one attempt, and never let go of a key that
-//! it was given.
+//! This file must never keep a passphrase longer than one attempt, and never hand out a private key.
 
 use hlb_core::hint::Hint;
 use std::ffi::OsString;
@@ -251,8 +250,8 @@ fn open_private(
     Ok(Signer { public: key.public_key().clone(), backend: Backend::Own(key) })
 }
 
-/// The Ed25519 private key next to its public file, unless the agent holds it: then nobody needs
-/// to be asked for a passphrase.
+/// The Ed25519 private key next to its public file. `None` if the agent has it, since the agent needs no
+/// passphrase.
 fn private_half(tools: &Tools, path: &Path, public: &PublicKey) -> Option<(PathBuf, Box<PrivateKey>, u32)> {
     let private = key_file::private_path(path)?;
     match key_file::read(&private) {

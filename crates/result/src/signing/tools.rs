@@ -110,7 +110,7 @@ impl Tools {
             String::from_utf8_lossy(&listed)
                 .lines()
                 .filter_map(|line| PublicKey::from_openssh(line).ok())
-                .any(|held| held.key_data() == key.key_data())
+                .any(|other| other.key_data() == key.key_data())
         })
     }
 

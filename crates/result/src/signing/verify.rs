@@ -1,6 +1,6 @@
 //! The verdict: these bytes, this signature, these signers, at this time.
 //!
-//! This file must never look at what the message says; it is bytes until the verdict is in.
+//! This file must never interpret the message: only its bytes are verified.
 
 use hlb_core::hint::Hint;
 use chrono::{DateTime, Utc};
@@ -100,7 +100,7 @@ pub fn verify(
 /// Checks that the holder of some key signed exactly `message`, listed or not.
 ///
 /// For showing "signed by the unlisted key `SHA256:...`" and for checking a signature that was
-/// just made. It is no verdict on an entry: anybody can make a key.
+/// just made. It does not verify an entry, since anybody can make a key.
 pub fn verify_any_signer(message: &[u8], armored: &[u8], namespace: &str) -> Result<SomeSigner, SignatureError> {
     let decoded = armor::decode(armored)?;
     if decoded.namespace() != namespace {

@@ -43,7 +43,7 @@ pub(super) fn learning_rates(plan: &StudyPlan) -> Option<LineDrawing> {
 
 #[expect(clippy::cast_precision_loss, reason = "a run has far fewer than 2^52 steps")]
 fn rate_points(variant: &PlannedVariant) -> Vec<(f64, f64)> {
-    let per_epoch = f64::from(variant.course.steps_per_epoch);
+    let per_epoch = f64::from(variant.length.steps_per_epoch);
     let rates = rates(&variant.recipe, variant.steps());
     let every = (rates.len() as u64).div_ceil(MOST_POINTS).max(1);
     let last = rates.len().saturating_sub(1);

@@ -57,7 +57,7 @@ impl<'a> Priced<'a> {
     }
 }
 
-/// The drawing; `None` where fewer than two rows have a cost, which is no comparison.
+/// The drawing; `None` unless at least two rows have a cost.
 pub(crate) fn draw(track: &RankedTrack) -> Option<ParetoChart> {
     let ranked: Vec<&Row> = track.rows.iter().filter(|row| row.rank.is_some()).collect();
     let priced: Vec<Priced> = ranked.iter().copied().filter_map(Priced::new).collect();

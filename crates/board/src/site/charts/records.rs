@@ -56,7 +56,7 @@ struct Mark {
 /// A record with its day as a number.
 type Dated<'a> = (i64, &'a Record<'a>);
 
-/// The drawing; `None` while all records are of one day, which is no history.
+/// The drawing; `None` while all records are of one day.
 pub(crate) fn draw(track: &RankedTrack) -> Option<RecordChart> {
     let all = records(track);
     let dated: Vec<Dated> = all.iter().map(|record| (day(record), record)).collect();
