@@ -4,14 +4,14 @@
 use schemars::{JsonSchema, schema_for};
 use serde_json::{Value, json};
 
-use hlb_data::Manifest;
 use hlb_board::external::ExternalResults;
 use hlb_board::retractions_schema;
-use hlb_recipe::Recipe;
-use hlb_study::StudyFile;
+use hlb_data::Manifest;
 use hlb_data::track::Track;
 use hlb_machine::peak;
 use hlb_machine::price;
+use hlb_recipe::Recipe;
+use hlb_study::StudyFile;
 
 /// Kind of file.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]

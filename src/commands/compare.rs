@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use crate::args::Compare;
-use hlb_core::clock;
 use crate::commands::exit::Exit;
-use hlb_core::hint::Result;
-use hlb_board::signers_for;
-use hlb_result::{Comparison, Entry, check_entry};
 use crate::terminal::{Label, answer, describe_comparison, labelled};
+use hlb_board::signers_for;
+use hlb_core::clock;
+use hlb_core::hint::Result;
+use hlb_result::{Comparison, Entry, check_entry};
 
 /// Runs the command.
 pub(super) fn compare(arguments: &Compare) -> Result<Exit> {

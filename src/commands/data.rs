@@ -6,11 +6,11 @@ use indicatif::HumanBytes;
 
 use crate::args::{Data, DatasetChoice, Fetch};
 use crate::commands::exit::Exit;
-use hlb_data::{Manifest, Source};
-use hlb_core::hint::{Context as _, Result, bail};
 use crate::terminal::{
     DatasetProgress, Listed, answer, describe_own, describe_prepared, describe_verified, note, print_wrong_bytes,
 };
+use hlb_core::hint::{Context as _, Result, bail};
+use hlb_data::{Manifest, Source};
 
 /// Runs the command.
 pub(super) fn data(command: &Data) -> Result<Exit> {

@@ -4,14 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::args::{Export, ExportFormat};
+use crate::commands::exit::Exit;
+use crate::terminal::{Label, answer, answer_text_to, labelled};
+use hlb_board::signers_for;
 use hlb_core::artifact::write_atomic;
 use hlb_core::clock;
-use crate::commands::exit::Exit;
 use hlb_core::hint::{Context as _, Result, bail};
 use hlb_interop::{chosen, dawnbench, document, mllog, table, tensorboard};
-use hlb_board::signers_for;
 use hlb_result::{Entry, Trust, check_entry, entry_name};
-use crate::terminal::{Label, answer, answer_text_to, labelled};
 
 /// Where folders of files go unless the user says otherwise.
 const FOLDER: &str = "exports";

@@ -4,12 +4,12 @@ use serde::Serialize;
 
 use crate::args::Hardware;
 use crate::commands::exit::Exit;
-use hlb_machine::Machine;
-use hlb_core::hint::Result;
-use hlb_session::{self as session};
-use hlb_protocol::job::TrainerInfo;
 use crate::terminal::{Label, answer, answer_text, print_as};
+use hlb_core::hint::Result;
 use hlb_core::yaml;
+use hlb_machine::Machine;
+use hlb_protocol::job::TrainerInfo;
+use hlb_session::{self as session};
 
 #[derive(Serialize)]
 struct Shown {

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::args::Import;
 use crate::commands::exit::Exit;
-use hlb_core::hint::Result;
-use hlb_interop::dawnbench::{self, Imported, Irregularity, Task};
 use crate::terminal::{Label, answer_text_to, labelled, note};
+use hlb_core::hint::Result;
 use hlb_core::yaml;
+use hlb_interop::dawnbench::{self, Imported, Irregularity, Task};
 
 /// Runs the command.
 pub(super) fn import(command: &Import) -> Result<Exit> {

@@ -2,9 +2,9 @@
 
 use crate::args::Keygen;
 use crate::commands::exit::Exit;
+use crate::terminal::{answer, note};
 use hlb_core::hint::{Failure, Result, bail};
 use hlb_result::signing;
-use crate::terminal::{answer, note};
 
 /// Runs the command.
 pub(super) fn keygen(arguments: &Keygen) -> Result<Exit> {

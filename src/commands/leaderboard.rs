@@ -4,12 +4,12 @@ mod browser;
 mod watch;
 
 use crate::args::Leaderboard;
-use hlb_core::clock;
 use crate::commands::exit::Exit;
 use crate::commands::interrupt;
-use hlb_core::hint::{Failure, Result};
-use hlb_board::{Build, SIGNERS_FILE, SiteOptions, Workers, read_signers};
 use crate::terminal::{answer, note, print_built, print_differences, print_rejected};
+use hlb_board::{Build, SIGNERS_FILE, SiteOptions, Workers, read_signers};
+use hlb_core::clock;
+use hlb_core::hint::{Failure, Result};
 
 /// Runs the command.
 pub(super) fn leaderboard(arguments: &Leaderboard) -> Result<Exit> {

@@ -23,9 +23,9 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::args::{Arguments, Command};
+use crate::terminal::print_failure;
 use hlb_core::clock::MonotonicClock;
 use hlb_core::hint::Result;
-use crate::terminal::print_failure;
 
 use exit::Exit;
 

@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use crate::args::Power;
-use hlb_core::clock;
 use crate::commands::exit::Exit;
-use hlb_core::hint::{Context as _, Failure, Result, bail};
-use hlb_board::{SIGNERS_FILE, read_signers, signers_for};
-use hlb_result::{Entry, PowerReport, TimesSource, check_entry};
 use crate::terminal::{answer, describe_power};
+use hlb_board::{SIGNERS_FILE, read_signers, signers_for};
+use hlb_core::clock;
+use hlb_core::hint::{Context as _, Failure, Result, bail};
 use hlb_data::track::{self, Track};
 use hlb_recipe::variant;
+use hlb_result::{Entry, PowerReport, TimesSource, check_entry};
 
 /// Runs the command.
 pub(super) fn power(arguments: &Power) -> Result<Exit> {

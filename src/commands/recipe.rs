@@ -4,9 +4,9 @@ use std::path::Path;
 
 use crate::args::RecipeCommand;
 use crate::commands::exit::Exit;
-use hlb_core::hint::{Result, bail};
 use crate::schema;
 use crate::terminal::{answer, answer_text, note};
+use hlb_core::hint::{Result, bail};
 use hlb_core::text;
 use hlb_core::tree::Change;
 use hlb_recipe::variant::{self, Resolved};

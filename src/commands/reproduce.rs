@@ -6,17 +6,17 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use crate::args::Reproduce;
-use hlb_core::clock::{self, Clock as _, MonotonicClock};
-use crate::commands::submit::{ask_passphrase, say_enrolled};
 use crate::commands::exit::Exit;
+use crate::commands::submit::{ask_passphrase, say_enrolled};
 use crate::commands::{interrupt, session_arguments};
-use hlb_core::hint::{Context as _, Result};
-use hlb_board::{SIGNERS_FILE, signers_for};
 use crate::terminal::{SessionProgress, answer, note, print_proposal, print_summary};
+use hlb_board::{SIGNERS_FILE, signers_for};
+use hlb_core::clock::{self, Clock as _, MonotonicClock};
+use hlb_core::hint::{Context as _, Result};
+use hlb_result::signing::KeyChoice;
 use hlb_result::{
     Agreement, BoardSigner, Entry, FinishedSession, Trust, between, board_of, check_entry, file_reproduction,
 };
-use hlb_result::signing::KeyChoice;
 
 /// Runs the command. Whatever can be refused is refused before the first step of training.
 pub(super) fn reproduce(arguments: &Reproduce, process: &MonotonicClock) -> Result<Exit> {

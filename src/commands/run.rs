@@ -1,11 +1,11 @@
 //! `hlb-bench run`: a session whose result is printed and stays unsigned.
 
 use crate::args::Run;
-use hlb_core::clock::MonotonicClock;
 use crate::commands::exit::Exit;
 use crate::commands::{interrupt, session_arguments};
-use hlb_core::hint::Result;
 use crate::terminal::{SessionProgress, answer, answer_text, note, print_summary};
+use hlb_core::clock::MonotonicClock;
+use hlb_core::hint::Result;
 
 /// Runs the command.
 pub(super) fn run(arguments: &Run, clock: &MonotonicClock) -> Result<Exit> {

@@ -2,8 +2,8 @@
 
 use crate::args::{HostOptions, Reproduce, Run, SessionOptions, Submit};
 use hlb_core::hint::{Context as _, Result};
-use hlb_session::{LocalOptions, PriceChoice, ReferenceRuns, ResolvedVariant, SessionPlan};
 use hlb_core::text::SafeText;
+use hlb_session::{LocalOptions, PriceChoice, ReferenceRuns, ResolvedVariant, SessionPlan};
 
 /// The session that `submit` asks for. The reference is run wherever the row could be ranked.
 pub(super) fn of_submit(arguments: &Submit) -> Result<SessionPlan> {

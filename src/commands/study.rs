@@ -1,15 +1,14 @@
 //! `hlb-bench study`: variants in turn, each run in a trainer process of its own, and the report.
 
 use crate::args::Study;
-use hlb_core::clock::MonotonicClock;
 use crate::commands::exit::Exit;
 use crate::commands::interrupt;
-use hlb_machine::Machine;
-use hlb_core::hint::Result;
-use hlb_session::{default_threads};
-use hlb_study::{Forecast, Records, StudyError, StudyFile, StudyFolder, StudyOptions, StudyPlan, TrainingHardware,
-};
 use crate::terminal::{StudyProgress, answer, answer_text, note};
+use hlb_core::clock::MonotonicClock;
+use hlb_core::hint::Result;
+use hlb_machine::Machine;
+use hlb_session::default_threads;
+use hlb_study::{Forecast, Records, StudyError, StudyFile, StudyFolder, StudyOptions, StudyPlan, TrainingHardware};
 
 /// Runs the command.
 pub(super) fn study(arguments: &Study, clock: &MonotonicClock) -> Result<Exit> {

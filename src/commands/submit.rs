@@ -4,14 +4,14 @@ use std::io;
 use std::path::Path;
 
 use crate::args::Submit;
-use hlb_core::clock::{self, Clock as _, MonotonicClock};
 use crate::commands::exit::Exit;
 use crate::commands::{interrupt, session_arguments};
-use hlb_core::hint::Result;
-use hlb_board::{SIGNERS_FILE, STUDIES_FOLDER, SiteOptions};
 use crate::terminal::{SessionProgress, answer, note, print_proposal, print_summary};
-use hlb_result::{BoardSigner, file_entry};
+use hlb_board::{SIGNERS_FILE, STUDIES_FOLDER, SiteOptions};
+use hlb_core::clock::{self, Clock as _, MonotonicClock};
+use hlb_core::hint::Result;
 use hlb_result::signing::{AllowedSigners, KeyChoice, RERUN_NAMESPACE, RESULT_NAMESPACE, Zeroizing};
+use hlb_result::{BoardSigner, file_entry};
 
 /// Runs the command. Whatever can be refused is refused before the first step of training.
 pub(super) fn submit(arguments: &Submit, process: &MonotonicClock) -> Result<Exit> {

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use crate::args::Verify;
-use hlb_core::clock;
 use crate::commands::exit::Exit;
-use hlb_core::hint::{Context as _, Result};
-use hlb_board::{entry_folders, signers_for};
-use hlb_result::{LOG_FILE, RESULT_FILE, check_entry};
 use crate::terminal::{Verdict, answer};
+use hlb_board::{entry_folders, signers_for};
+use hlb_core::clock;
+use hlb_core::hint::{Context as _, Result};
+use hlb_result::{LOG_FILE, RESULT_FILE, check_entry};
 
 /// Runs the command.
 pub(super) fn verify(arguments: &Verify) -> Result<Exit> {
@@ -40,7 +40,8 @@ fn print(verdict: &Verdict, arguments: &Verify) {
 
 /// The entry itself, or the entries below.
 fn folders(path: &Path) -> Result<Vec<PathBuf>> {
-    let kind = std::fs::symlink_metadata(path).with_context(|| format!("`{}` cannot be read; name an entry, or a folder of entries", path.display()))?;
+    let kind = std::fs::symlink_metadata(path)
+        .with_context(|| format!("`{}` cannot be read; name an entry, or a folder of entries", path.display()))?;
     if kind.is_file() {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         return Ok(vec![parent.unwrap_or(Path::new(".")).to_owned()]);

@@ -1,7 +1,7 @@
 //! What came of building or checking the site, in words.
 
-use hlb_board::{Built, Differences, Rejected};
 use crate::terminal::printer::{Label, answer, labelled, note};
+use hlb_board::{Built, Differences, Rejected};
 use hlb_core::text::show;
 
 /// Prints what came of a build.

@@ -1,10 +1,10 @@
 //! A comparison in words.
 
 use hlb_core::rules::SIGNIFICANCE;
-use hlb_result::{ComparedSession, Comparison, Conclusion, PairedReference, TimeRatio};
 use hlb_core::stats::{Estimate, Interval};
 use hlb_core::tree::Change;
 use hlb_core::units::human_seconds;
+use hlb_result::{ComparedSession, Comparison, Conclusion, PairedReference, TimeRatio};
 
 /// The lines for people.
 pub(crate) fn describe_comparison(comparison: &Comparison) -> String {

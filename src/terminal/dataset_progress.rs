@@ -5,8 +5,8 @@ use std::sync::Mutex;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use hlb_data::Watch;
 use crate::terminal::note;
+use hlb_data::Watch;
 
 /// The bar of a data set.
 pub(crate) struct DatasetProgress {

@@ -3,10 +3,10 @@
 use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
-use hlb_data::{DatasetError, Folder, Held, Manifest, Prepared};
 use crate::terminal::failure::print_as;
 use crate::terminal::printer::{Label, answer};
 use hlb_core::text::show;
+use hlb_data::{DatasetError, Folder, Held, Manifest, Prepared};
 
 /// A data set in the list.
 pub(crate) struct Listed<'a> {

@@ -1,7 +1,7 @@
 //! Turns a failure into the lines that its reader sees: what, why, and what to do next.
 
-use hlb_core::hint::{Failure, Hint};
 use crate::terminal::printer::{Label, labelled, note};
+use hlb_core::hint::{Failure, Hint};
 
 /// Prints a failure with its causes and its hint.
 pub(crate) fn print_failure(failure: &Failure) {

@@ -1,8 +1,8 @@
 //! What it takes to show a gain, in words.
 
-use hlb_result::{Bill, GainForecast, PowerReport, RunsForecast, TimesFacts};
 use hlb_core::rules::{MAX_RUNS, SIGNIFICANCE};
 use hlb_core::units::{human_percent, human_seconds};
+use hlb_result::{Bill, GainForecast, PowerReport, RunsForecast, TimesFacts};
 
 /// The lines for people.
 pub(crate) fn describe_power(report: &PowerReport) -> String {

@@ -6,10 +6,10 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use hlb_board::SIGNERS_FILE;
-use hlb_result::REPRODUCTIONS_FOLDER;
 use crate::terminal::note;
+use hlb_board::SIGNERS_FILE;
 use hlb_core::text::is_hidden;
+use hlb_result::REPRODUCTIONS_FOLDER;
 
 /// Prints how the folder that was filed on this board becomes a pull request. There are no commands
 /// for a board outside of a git repository, or one that git ignores.

@@ -4,12 +4,12 @@ use std::io::{IsTerminal as _, stderr};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use hlb_recipe::Recipe;
-use hlb_protocol::run_log::{Arm, Epoch, Event, LogLine, Outcome, RunStop, TrainerStart};
-use hlb_session::{Note, Observer, Outline};
 use crate::terminal::dataset_progress::DatasetProgress;
 use crate::terminal::printer::{self, Label, labelled, note};
 use hlb_core::units::{Target, human_seconds};
+use hlb_protocol::run_log::{Arm, Epoch, Event, LogLine, Outcome, RunStop, TrainerStart};
+use hlb_recipe::Recipe;
+use hlb_session::{Note, Observer, Outline};
 
 /// An observer that prints: first of the data set, then of the training.
 pub(crate) struct SessionProgress {

@@ -4,13 +4,13 @@ use std::io::{IsTerminal as _, stderr};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::terminal::session_progress::{print_note, trainer_line};
-use hlb_session::{Note, Observer};
-use hlb_study::{Estimator, PlannedRun, Records, RunRecord, StudyObserver, StudyPlan};
 use crate::terminal::dataset_progress::DatasetProgress;
-use crate::terminal::printer::{note};
+use crate::terminal::printer::note;
+use crate::terminal::session_progress::{print_note, trainer_line};
 use hlb_core::units::{Target, human_seconds};
 use hlb_protocol::run_log::{Epoch, Event, LogLine, TrainerStart};
+use hlb_session::{Note, Observer};
+use hlb_study::{Estimator, PlannedRun, Records, RunRecord, StudyObserver, StudyPlan};
 
 /// An observer that prints: first of the data set, then of the runs.
 pub(crate) struct StudyProgress {

@@ -1,9 +1,9 @@
 //! What came of a session, in two or three lines.
 
-use hlb_result::ResultFile;
 use crate::terminal::printer::{Label, labelled, note};
 use hlb_core::rules::CLOCK_TOLERANCE_SHARE;
 use hlb_core::units::human_seconds;
+use hlb_result::ResultFile;
 
 /// Prints the headline and all warnings.
 pub(crate) fn print_summary(result: &ResultFile) {
@@ -16,7 +16,9 @@ pub(crate) fn print_summary(result: &ResultFile) {
     });
     note(&format!("time-to-accuracy: {time}{range}; {runs}"));
     if let Some(calibration) = &result.derived.calibration {
-        let time = calibration.time_ratio.map_or_else(|| "unknown, a median run did not reach".to_owned(), |ratio| ratio.to_string());
+        let time = calibration
+            .time_ratio
+            .map_or_else(|| "unknown, a median run did not reach".to_owned(), |ratio| ratio.to_string());
         let steps = calibration.step_ratio.map_or_else(|| "unknown".to_owned(), |ratio| ratio.to_string());
         note(&format!("ratio to the paired reference: time-to-accuracy {time}; seconds per step {steps}"));
     }

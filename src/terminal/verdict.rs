@@ -4,12 +4,12 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use hlb_core::hint::Hint as _;
-use hlb_result::{Entry, EntryError, Trust};
 use crate::terminal::failure::print_hint;
 use crate::terminal::markdown;
 use crate::terminal::printer::answer;
+use hlb_core::hint::Hint as _;
 use hlb_core::units::human_seconds;
+use hlb_result::{Entry, EntryError, Trust};
 
 /// Columns of the table in Markdown.
 const COLUMNS: [&str; 6] = ["entry", "verdict", "trust", "signed by", "time-to-accuracy", "what is wrong"];

@@ -13,7 +13,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use hlb_board::{SiteOptions};
+use hlb_board::SiteOptions;
 use serde_json::{Value, json};
 
 use crate::board::site::full;

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use hlb_machine::GpuSample;
+use hlb_board::SiteError;
 use hlb_core::hint::Hint as _;
-use hlb_board::{SiteError};
+use hlb_machine::GpuSample;
 use hlb_machine::price::Table;
 use html5gum::{HtmlString, Token, Tokenizer};
 

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use hlb_board::external;
-use hlb_result::{Entry, RunFigures, check_entry};
 use hlb_protocol::run_log::Arm;
 use hlb_result::signing::AllowedSigners;
+use hlb_result::{Entry, RunFigures, check_entry};
 use serde_json::Value;
 
 use crate::support::context::{Answer, Context};

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use hlb_data::arrays::ArrayShapes;
-use hlb_recipe::{Evaluate, Parameters, Recipe};
-use hlb_recipe::variant;
 use hlb_data::flops::Work;
+use hlb_recipe::variant;
+use hlb_recipe::{Evaluate, Parameters, Recipe};
 
 use crate::support::context::{Context, VARIANT};
 

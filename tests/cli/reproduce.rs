@@ -8,11 +8,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use hlb_core::artifact::{Sha256Hex, sha256_hex};
-use hlb_result::{Basis, EntryError, ResultFile, Trust, check_entry, derive, read_entry};
-use hlb_protocol::run_log::{Event, LogLine, RunLog};
 use hlb_core::seed;
-use hlb_result::signing::AllowedSigners;
 use hlb_core::yaml;
+use hlb_protocol::run_log::{Event, LogLine, RunLog};
+use hlb_result::signing::AllowedSigners;
+use hlb_result::{Basis, EntryError, ResultFile, Trust, check_entry, derive, read_entry};
 
 use crate::support::archive::cifar;
 use crate::support::context::{Answer, Context, VARIANT, answer};

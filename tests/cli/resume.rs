@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hlb_result::{ResultFile, Warning};
 use hlb_protocol::run_log::{Arm, LoggedRun, Outcome, RunLog, whole_lines};
+use hlb_result::{ResultFile, Warning};
 
 use crate::support::archive::Numbers;
 use crate::support::simulated::{Stage, alive, wait_until};

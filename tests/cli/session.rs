@@ -200,12 +200,8 @@ fn the_real_trainer_dies_with_hlb_bench() {
     let context = Context::new();
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_hlb-bench"));
     command.args(["run", "--runs", "1"]).current_dir(context.root()).env("HOME", context.path("home"));
-    let mut child = command
-        .env("HLB_BENCH_TRAINER", trainer)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child =
+        command.env("HLB_BENCH_TRAINER", trainer).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     wait_until("the warmup run", || kept(&context, "session.jsonl").is_some() && log(&context).contains("warmup_run"));
     let trainers = children_of(child.id());
     assert_eq!(trainers.len(), 1);

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
+use hlb_core::units::Accuracy;
 use hlb_data::task::Task;
+use hlb_data::track;
 use hlb_protocol::run_log::Outcome;
 use hlb_study::{Records, Report, StudyFile, StudyPlan, figures};
-use hlb_data::track;
-use hlb_core::units::Accuracy;
 
 use crate::support::context::{Answer, answer};
 use crate::support::simulated::{Stage, wait_until};

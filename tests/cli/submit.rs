@@ -113,8 +113,7 @@ fn shown_as_made(context: &Context, submitted: &Answer, track: &str, made: &Made
     let verified = context.run(["verify"]);
     assert_eq!(verified.code, Some(0), "{}", verified.stderr);
     let page = std::fs::read_to_string(context.path("site/index.html")).unwrap();
-    let reason =
-        format!("it was trained on `{}`, a data set of its authors, not on the published one", made.id);
+    let reason = format!("it was trained on `{}`, a data set of its authors, not on the published one", made.id);
     assert!(page.contains(&reason), "{page}");
     // The manifest belongs to the entry: without it, or with another, nothing can be checked.
     let manifest = context.path(entry).join("dataset.yaml");

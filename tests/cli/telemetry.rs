@@ -4,9 +4,9 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
-use hlb_result::{EnergyMethod, ResultFile, Warning};
-use hlb_protocol::run_log::RunLog;
 use hlb_core::yaml;
+use hlb_protocol::run_log::RunLog;
+use hlb_result::{EnergyMethod, ResultFile, Warning};
 
 use crate::cli::nvml::Fake;
 use crate::support::context::{Answer, Context, VARIANT, answer};

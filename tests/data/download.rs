@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hlb_core::artifact::{Sha256Hex, sha256_hex};
-use hlb_data::{DownloadError, Patience, Published, download};
 use hlb_core::hint::Hint as _;
+use hlb_data::{DownloadError, Patience, Published, download};
 use proptest::prelude::*;
 use tempfile::TempDir;
 

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use hlb_core::artifact::{sha256_hex, write_atomic};
+use hlb_core::yaml;
 use hlb_machine::price::{Price, Table};
 use hlb_recipe::Recipe;
-use hlb_result::{EntryError, ResultFile, Trust, check_entry};
 use hlb_result::signing::AllowedSigners;
-use hlb_core::yaml;
+use hlb_result::{EntryError, ResultFile, Trust, check_entry};
 
 use crate::support::context::Context;
 use crate::support::fixture::{Fixture, Hand, Spec};
@@ -106,7 +106,10 @@ fn a_figure_that_does_not_follow_from_the_log_is_rejected_though_signed() {
         ("recipe in `extends`", |r| r.variant.base_recipe_sha256 = sha256_hex(b"another")),
         ("price.usd_per_hour", |r| r.price = Some(Price { usd_per_hour: -1.0, ..crate::support::fixture::price(1.0) })),
         ("price.instance", |r| {
-            r.price = Table::shipped().find("aws/p3.2xlarge", "2026-11-22").ok().map(|row| Price { usd_per_hour: 0.01, ..row });
+            r.price = Table::shipped()
+                .find("aws/p3.2xlarge", "2026-11-22")
+                .ok()
+                .map(|row| Price { usd_per_hour: 0.01, ..row });
         }),
         ("log.bytes", |r| r.log.bytes += 1),
         ("rules_version", |r| r.rules_version = "0.9".to_owned()),

@@ -4,10 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use hlb_core::artifact::sha256_hex;
-use hlb_machine::GpuSample;
-use hlb_result::{LOG_FILE, RESULT_FILE, ResultFile, Warning, derive};
-use hlb_protocol::run_log::{Event, LogLine, RunLog};
 use hlb_core::yaml;
+use hlb_machine::GpuSample;
+use hlb_protocol::run_log::{Event, LogLine, RunLog};
+use hlb_result::{LOG_FILE, RESULT_FILE, ResultFile, Warning, derive};
 
 use crate::support::fixture::{Fixture, Hand, Spec, gpu_machine, gpu_sample, sample};
 

@@ -56,10 +56,8 @@ impl Snapshots {
     fn finish(self) {
         let names = |path: &Path| Some(path.file_name()?.to_str()?.strip_suffix(".snap")?.to_owned());
         let files = fs::read_dir(project("tests/snapshots").join(self.folder)).unwrap();
-        let left: Vec<String> = files
-            .filter_map(|file| names(&file.unwrap().path()))
-            .filter(|name| !self.seen.contains(name))
-            .collect();
+        let left: Vec<String> =
+            files.filter_map(|file| names(&file.unwrap().path())).filter(|name| !self.seen.contains(name)).collect();
         assert!(left.is_empty(), "nothing writes these snapshots in {} any more: {left:?}", self.folder);
     }
 }

@@ -15,30 +15,31 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use chrono::{DateTime, Utc};
+use hlb_board::{Board, SIGNERS_FILE, read_signers};
 use hlb_core::artifact::{Sha256Hex, sha256_hex};
 use hlb_core::clock::PhaseSeconds;
-use hlb_data::{Manifest};
+use hlb_core::rules::RULES_VERSION;
+use hlb_core::seed;
+use hlb_core::text::SafeText;
+use hlb_core::units::{Accuracy, Target};
+use hlb_core::yaml;
+use hlb_data::Manifest;
 use hlb_data::task::Task;
-use hlb_machine::{Gpu, GpuSample, Host, HostSample, Machine, Sample};
-use hlb_board::{Board, SIGNERS_FILE, read_signers};
+use hlb_data::track::{self, Track};
 use hlb_machine::price::Price;
+use hlb_machine::{Gpu, GpuSample, Host, HostSample, Machine, Sample};
+use hlb_protocol::run_log::{
+    Arm, Epoch, Event, LOG_SCHEMA, LogLine, Outcome, RunLog, RunStart, RunStop, SessionStart, TrainerStart,
+    TrainingLength,
+};
 use hlb_recipe::Recipe;
+use hlb_recipe::variant::{self, Variant};
+use hlb_result::signing::{self, KeyChoice, RERUN_NAMESPACE, RESULT_NAMESPACE, Signer};
 use hlb_result::{
     Basis, DatasetFacts, HarnessFacts, LOG_FILE, LibtorchFacts, LogFacts, RECIPE_FILE, REPRODUCTIONS_FOLDER,
     RESULT_FILE, RESULT_SCHEMA, ReferenceFacts, ResultFile, SIGNATURE_FILE, SessionFacts, VARIANT_FILE, VariantFacts,
     derive,
 };
-use hlb_core::rules::RULES_VERSION;
-use hlb_protocol::run_log::{
-    Arm, TrainingLength, Epoch, Event, LOG_SCHEMA, LogLine, Outcome, RunLog, RunStart, RunStop, SessionStart, TrainerStart,
-};
-use hlb_core::seed;
-use hlb_result::signing::{self, KeyChoice, RERUN_NAMESPACE, RESULT_NAMESPACE, Signer};
-use hlb_core::text::SafeText;
-use hlb_data::track::{self, Track};
-use hlb_core::units::{Accuracy, Target};
-use hlb_recipe::variant::{self, Variant};
-use hlb_core::yaml;
 
 /// Whose signature an entry carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

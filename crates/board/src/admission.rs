@@ -11,10 +11,10 @@ use crate::ranking::rank;
 use crate::retractions::{self, Retraction};
 use crate::signers::{SIGNERS_FILE, text_of};
 use crate::workers::Workers;
-use hlb_result::{Claim, Entry, RESULT_FILE, Trust, check_entry, claims, entry_name};
-use hlb_result::signing::AllowedSigners;
 use hlb_core::text::show;
 use hlb_data::track::{self, Track};
+use hlb_result::signing::AllowedSigners;
+use hlb_result::{Claim, Entry, RESULT_FILE, Trust, check_entry, claims, entry_name};
 
 /// Folders of entries, at most two levels below `folder`, in the order of their names. Hidden ones are work in
 /// progress.

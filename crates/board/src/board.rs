@@ -6,8 +6,8 @@ use serde::Serialize;
 use crate::median_run::median_curve;
 use crate::retractions::Retraction;
 use crate::sensors::Sensors;
-use hlb_result::Entry;
 use hlb_data::track::Track;
+use hlb_result::Entry;
 
 /// Everything that the site shows.
 #[derive(Debug, Clone)]

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use crate::retractions::RETRACTIONS_FILE;
 use crate::site::SiteError;
-use hlb_result::signing::AllowedSignersError;
 use hlb_core::hint::Hint;
 use hlb_core::text::show;
 use hlb_core::yaml::{ReadError, YamlError};
+use hlb_result::signing::AllowedSignersError;
 
 /// The submissions cannot be read, or the site cannot be built.
 #[derive(Debug, thiserror::Error)]

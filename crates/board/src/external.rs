@@ -10,8 +10,8 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use hlb_core::text::{Id, SafeText};
-use hlb_data::track;
 use hlb_core::yaml::{self, YamlError};
+use hlb_data::track;
 
 /// The most rows of one board.
 const MOST_ROWS: usize = 2000;

@@ -1,10 +1,10 @@
 //! The leaderboard: reads entries, ranks them, and renders the site. Files in, files out; nothing else is looked at.
 
-pub mod external;
 mod admission;
 mod board;
 mod build;
 mod error;
+pub mod external;
 mod median_run;
 mod ranking;
 mod records;

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use hlb_core::artifact::Sha256Hex;
 use crate::board::{Row, TiedWith, day};
-use hlb_result::Entry;
+use hlb_core::artifact::Sha256Hex;
 use hlb_core::rules::{CLOCK_TOLERANCE_SHARE, MAX_DAYS_AHEAD, REACHED_SHARE, SIGNIFICANCE};
 use hlb_core::stats::mann_whitney;
 use hlb_data::track::Track;
+use hlb_result::Entry;
 
 /// Rows by hardware class and median time-to-accuracy, then the others by date; ties by path, so that the order is total.
 pub(crate) fn rank(mut rows: Vec<Row>, track: &Track, now: DateTime<Utc>) -> Vec<Row> {

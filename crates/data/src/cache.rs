@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::arrays::{ArrayShapes, Arrays};
-use hlb_core::artifact::{ArtifactError, Sha256Hex, sha256_hex, write_atomic};
 use crate::duplicates::Duplicates;
 use crate::resize::Resize;
+use hlb_core::artifact::{ArtifactError, Sha256Hex, sha256_hex, write_atomic};
 use hlb_core::folders;
 
 /// Format of the cache; part of every key.

@@ -3,12 +3,12 @@
 use std::io;
 use std::path::PathBuf;
 
-use hlb_core::artifact::Sha256Hex;
 use crate::cifar::CifarError;
 use crate::file_list::{Difference, ListError};
 use crate::idx::IdxError;
-use crate::manifest;
 use crate::image::ImageError;
+use crate::manifest;
+use hlb_core::artifact::Sha256Hex;
 use hlb_core::hint::Hint;
 use hlb_core::text::show;
 

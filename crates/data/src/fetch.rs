@@ -12,16 +12,16 @@ use std::str::FromStr;
 
 use tempfile::TempDir;
 
-use hlb_core::artifact::{ArtifactError, Sha256Hex, publish_dir, sha256_file};
 use crate::cifar;
 use crate::download::{DownloadError, Patience, Published, download};
 use crate::error::DatasetError;
 use crate::file_list::{FileList, ListError, list_name, place_of};
-use crate::manifest::{self, Archive, CifarSource, IdxSource, Manifest, ImageSource, Source};
+use crate::manifest::{self, Archive, CifarSource, IdxSource, ImageSource, Manifest, Source};
 use crate::prepare::{list_of, verify};
 use crate::store::{self, Folder};
 use crate::unpack::{Limits, UnpackError, Unpacked, unpack};
 use crate::watch::Watch;
+use hlb_core::artifact::{ArtifactError, Sha256Hex, publish_dir, sha256_file};
 use hlb_core::hint::Hint;
 use lock::{FetchLock, lock_file};
 

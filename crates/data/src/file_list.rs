@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use hlb_core::artifact::{ArtifactError, Sha256Hex, sha256_file, write_atomic};
 use crate::duplicates::{Duplicates, of_digests};
-use crate::manifest::{Manifest, ImageSource};
+use crate::manifest::{ImageSource, Manifest};
 use crate::unpack::Unpacked;
+use hlb_core::artifact::{ArtifactError, Sha256Hex, sha256_file, write_atomic};
 use hlb_core::text::show;
 
 /// Format of the lists that this program writes and reads.

@@ -8,8 +8,8 @@
 use std::collections::BTreeMap;
 
 use crate::arrays::ArrayShapes;
-use hlb_recipe::{Recipe, Stem, Whiten};
 use hlb_core::rules::CONVOLUTION_SAVING;
+use hlb_recipe::{Recipe, Stem, Whiten};
 
 /// Floating-point operations of a recipe for one image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -298,9 +298,9 @@ mod tests {
         (stem, prop::collection::vec(4_u32..2048, 1..=4), 16_u32..128).prop_map(|((width, whitens), widths, crop)| {
             let mut recipe = cifar();
             recipe.stem = match cifar().stem {
-                    Stem::Whiten(whiten) if whitens => Stem::Whiten(Whiten { width, ..whiten }),
-                    _ => Stem::Conv { width },
-                };
+                Stem::Whiten(whiten) if whitens => Stem::Whiten(Whiten { width, ..whiten }),
+                _ => Stem::Conv { width },
+            };
             recipe.blocks.widths = widths;
             recipe.augment.crop = crop;
             recipe

@@ -4,9 +4,6 @@
 //! manifest -> fetch (download, unpack, file_list) -> store -> prepare (idx, cifar, shapes | image, resize, decode_all) -> cache
 //! ```
 
-pub mod flops;
-pub mod task;
-pub mod track;
 pub mod arrays;
 mod cache;
 mod cifar;
@@ -16,13 +13,16 @@ mod duplicates;
 mod error;
 mod fetch;
 mod file_list;
+pub mod flops;
 mod idx;
-mod manifest;
 mod image;
+mod manifest;
 mod prepare;
 mod resize;
 mod shapes;
 mod store;
+pub mod task;
+pub mod track;
 mod unpack;
 mod watch;
 
@@ -35,8 +35,8 @@ pub use error::DatasetError;
 pub use fetch::{Fetch, FetchError, Place, prune_downloads};
 pub use file_list::{Difference, ListError};
 pub use idx::{IdxError, decode as decode_idx};
+pub use image::{DecodedImage, ImageError, MOST_PIXELS, decode as decode_image};
 pub use manifest::{Archive, IdxFile, Manifest, ManifestError, Source, UnknownDataset, all, by_id, is_shipped};
-pub use image::{MOST_PIXELS, DecodedImage, ImageError, decode as decode_image};
 pub use prepare::{Prepared, prepare, verify};
 pub use resize::{Resize, Resizer};
 pub use store::{Folder, default_folder, find};

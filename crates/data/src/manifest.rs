@@ -10,9 +10,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::arrays::ArrayShapes;
-use hlb_core::artifact::{Sha256Hex, sha256_hex};
 use crate::duplicates::Duplicates;
 use crate::resize::Resize;
+use hlb_core::artifact::{Sha256Hex, sha256_hex};
 use hlb_core::hint::Hint;
 use hlb_core::text::{Id, SafeText, show};
 use hlb_core::yaml::{self, ReadError, VARIANT_CAP, YamlError};

@@ -9,19 +9,19 @@ use std::thread;
 use flate2::read::MultiGzDecoder;
 
 use crate::arrays::{ArrayShapes, Arrays};
-use hlb_core::artifact::{Sha256Hex, sha256_hex};
 use crate::cache::{self, Recipe, Stored, Unusable};
 use crate::content_digest;
 use crate::decode_all::decode_all;
 use crate::duplicates::{Duplicates, count_duplicates};
 use crate::error::DatasetError;
 use crate::file_list::{FileList, ListedFile, Split, list_name};
-use crate::manifest::{CifarFile, CifarSource, IdxFile, IdxSource, Manifest, ImageSource, Source};
 use crate::image::DECODER;
+use crate::manifest::{CifarFile, CifarSource, IdxFile, IdxSource, ImageSource, Manifest, Source};
 use crate::resize::Resize;
 use crate::store::{self, Folder};
 use crate::watch::Watch;
 use crate::{cifar, idx, shapes};
+use hlb_core::artifact::{Sha256Hex, sha256_hex};
 
 /// A data set ready to be trained on.
 #[derive(Debug, Clone)]

@@ -133,7 +133,8 @@ fn draw_image(class: u8, dice: &mut Dice) -> Canvas {
         draw_clutter(&mut canvas, background, dice);
     }
     let frame = figure_frame(dice);
-    let figure = Figure { outline: outline_of(class, dice), texture: texture_of(class), tones: tones(background, dice) };
+    let figure =
+        Figure { outline: outline_of(class, dice), texture: texture_of(class), tones: tones(background, dice) };
     canvas.paint(&frame, &figure);
     draw_occlusion(&mut canvas, &frame, background, dice);
     canvas.add_noise(dice);

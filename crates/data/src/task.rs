@@ -1,10 +1,10 @@
 //! A track and the data set it is run on: the published one, or a user's own in its place.
 
 use crate::arrays::ArrayShapes;
-use crate::{DatasetError, Manifest};
-use hlb_recipe::{Recipe, Terms};
 use crate::track::Track;
+use crate::{DatasetError, Manifest};
 use hlb_recipe::variant;
+use hlb_recipe::{Recipe, Terms};
 
 /// What a session trains on.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,9 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Resize;
-use hlb_recipe::Forbidden;
 use hlb_core::units::Target;
 use hlb_core::yaml;
+use hlb_recipe::Forbidden;
 
 /// What a recipe competes on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -1,8 +1,8 @@
 //! The run of an entry that stands for it where a format takes one.
 
 use crate::error::ExportError;
-use hlb_result::{Entry, RunFigures};
 use hlb_protocol::run_log::LoggedRun;
+use hlb_result::{Entry, RunFigures};
 
 /// The run of this number, or the median one: of an even number the slower of the two in the middle, so that nothing is
 /// flattered. A run that did not reach is slower than any that did.

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::error::ExportError;
-use hlb_result::Entry;
 use hlb_protocol::run_log::LoggedRun;
+use hlb_result::Entry;
 
 /// Name of this form.
 const SCHEMA: &str = "hlb-bench/export/v1";

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::error::ExportError;
 use crate::moment::Start;
-use hlb_result::{Entry, RunFigures};
 use hlb_protocol::run_log::{LoggedRun, Outcome};
+use hlb_result::{Entry, RunFigures};
 
 /// What every line of the log begins with.
 const TOKEN: &str = ":::MLLOG";

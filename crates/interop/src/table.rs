@@ -1,7 +1,7 @@
 //! All evaluations of an entry as comma-separated values (RFC 4180, lines that end in LF). What is unknown is an empty field.
 
-use hlb_result::Entry;
 use hlb_protocol::run_log::{Arm, LoggedRun};
+use hlb_result::Entry;
 
 const COLUMNS: [&str; 19] = [
     "entry_sha256",

@@ -3,8 +3,6 @@
 //! Host name and serial numbers are never recorded. A value that cannot be read is `null`, never 0, and `unknown` has the
 //! reason.
 
-pub mod price;
-pub mod peak;
 mod cgroup;
 mod cpu;
 mod dmi;
@@ -12,6 +10,8 @@ mod gpu;
 mod host;
 mod kernel;
 mod nvml;
+pub mod peak;
+pub mod price;
 mod rapl;
 mod salt;
 mod sample;

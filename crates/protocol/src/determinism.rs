@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use hlb_core::seed::Seed;
 use crate::trainer::{Fingerprint, TrainError, Trainer};
+use hlb_core::seed::Seed;
 
 /// Where two trainings of one seed first differ.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

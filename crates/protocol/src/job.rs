@@ -9,11 +9,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use hlb_data::arrays::ArrayShapes;
-use hlb_recipe::Recipe;
 use crate::run_log::RunStart;
 use hlb_core::seed::Seed;
 use hlb_core::units::Target;
+use hlb_data::arrays::ArrayShapes;
+use hlb_recipe::Recipe;
 
 /// Everything the trainer needs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

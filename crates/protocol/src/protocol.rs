@@ -2,12 +2,12 @@
 //!
 //! It owns the clock and no tensors. See `docs/reference/rules.md`.
 
-use hlb_core::clock::{Clock, Phase, RunClock};
-use hlb_recipe::Length;
 use crate::run_log::{Arm, Epoch, Event, Outcome, RunStart, RunStop};
-use hlb_core::seed::Seed;
 use crate::trainer::{TrainError, Trainer};
+use hlb_core::clock::{Clock, Phase, RunClock};
+use hlb_core::seed::Seed;
 use hlb_core::units::{Accuracy, Target};
+use hlb_recipe::Length;
 
 /// What every run of a recipe has in common.
 #[derive(Debug, Clone, Copy)]

@@ -7,8 +7,6 @@
 //! A key that was added later has a default that keeps the earlier behavior and is not written, so that recipes keep their
 //! text and digest, and newer programs can read old entries.
 
-pub mod schedule;
-pub mod variant;
 mod augment;
 mod defaults;
 mod length;
@@ -16,7 +14,9 @@ mod measure;
 mod network;
 mod optimizer;
 pub mod range;
+pub mod schedule;
 mod stem;
+pub mod variant;
 
 pub use augment::{Augment, Cutmix, Flip, Jitter, Stage};
 pub use length::{Epochs, Length};

@@ -48,7 +48,11 @@ pub fn above(path: &str, value: f64, floor: f64, most: f64) -> Checked {
 
 /// Refuses a number unless `least <= value < ceiling`.
 pub fn below(path: &str, value: f64, least: f64, ceiling: f64) -> Checked {
-    inside(value >= least && value < ceiling, path, &format!("is {value}, has to be at least {least} and below {ceiling}"))
+    inside(
+        value >= least && value < ceiling,
+        path,
+        &format!("is {value}, has to be at least {least} and below {ceiling}"),
+    )
 }
 
 /// Refuses a number unless `floor < value < ceiling`.

@@ -6,9 +6,9 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::{Recipe, RecipeError, Terms};
 use hlb_core::artifact::{Sha256Hex, sha256_hex};
 use hlb_core::hint::Hint;
-use crate::{Recipe, RecipeError, Terms};
 use hlb_core::text::{Id, SafeText, show};
 use hlb_core::tree::{self, Change};
 use hlb_core::yaml::{self, Source, YamlError};

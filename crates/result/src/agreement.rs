@@ -1,7 +1,7 @@
 //! Whether a reproduction agrees with its entry: the tolerance is in `docs/reference/rules.md`.
 
-use hlb_core::artifact::Sha256Hex;
 use crate::file::ResultFile;
+use hlb_core::artifact::Sha256Hex;
 use hlb_core::rules::{CLOCK_TOLERANCE_SHARE, REPRODUCTION_INTERVAL_FACTOR, REPRODUCTION_TIME_FACTOR, SIGNIFICANCE};
 use hlb_core::stats::{Estimate, mean_and_deviation, p_means_differ, ratio_of_medians, rounded_up_p};
 use hlb_core::units::Accuracy;

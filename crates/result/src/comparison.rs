@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use hlb_core::hint::Hint;
 use crate::agreement::quotient;
 use crate::derive::{RunFigures, times};
 use crate::entry::{Entry, Trust};
+use hlb_core::hint::Hint;
 use hlb_core::rules::{CLOCK_TOLERANCE_SHARE, MAX_RUNS, SIGNIFICANCE, WANTED_POWER};
 use hlb_core::stats::{
     Estimate, Interval, mann_whitney, p_means_differ, ratio_of_medians, rounded_up_p, runs_needed, wilcoxon,
@@ -337,7 +337,10 @@ fn doubts(name: &str, entry: &Entry) -> Vec<String> {
         (entry.trust == Trust::Unsigned, "is unsigned: nobody vouches for it".to_owned()),
         (!session.is_complete(), format!("ended early: {}", hlb_core::text::show(&session.stop_reason))),
         (session.stop_at_target, "stopped its runs when they first reached the target".to_owned()),
-        (!entry.result.derived.phases.clocks_agree, format!("has clocks that differ by more than {} %", 100.0 * CLOCK_TOLERANCE_SHARE)),
+        (
+            !entry.result.derived.phases.clocks_agree,
+            format!("has clocks that differ by more than {} %", 100.0 * CLOCK_TOLERANCE_SHARE),
+        ),
     ];
     doubts.into_iter().filter(|(so, _)| *so).map(|(_, what)| format!("{name} {what}")).collect()
 }

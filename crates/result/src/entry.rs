@@ -2,19 +2,19 @@
 
 use std::path::PathBuf;
 
-use hlb_core::artifact::Sha256Hex;
-use hlb_data::{DatasetError, ManifestError};
-use hlb_data::task::Task;
-use hlb_core::hint::Hint;
-use hlb_recipe::{Recipe, RecipeError};
 use crate::agreement::Agreement;
 use crate::derive::Basis;
 use crate::file::ResultFile;
-use hlb_protocol::run_log::{RunLog, RunLogError};
 use crate::signing::{RERUN_NAMESPACE, RESULT_NAMESPACE, SignatureError, Verified};
+use hlb_core::artifact::Sha256Hex;
+use hlb_core::hint::Hint;
 use hlb_core::text::show;
-use hlb_recipe::variant::VariantError;
 use hlb_core::yaml::{ReadError, YamlError};
+use hlb_data::task::Task;
+use hlb_data::{DatasetError, ManifestError};
+use hlb_protocol::run_log::{RunLog, RunLogError};
+use hlb_recipe::variant::VariantError;
+use hlb_recipe::{Recipe, RecipeError};
 
 /// The result, as YAML.
 pub const RESULT_FILE: &str = "result.yaml";

@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::derive::{Derived, times};
 use hlb_core::artifact::Sha256Hex;
+use hlb_core::text::{Id, SafeText};
+use hlb_core::units::{Accuracy, Target};
 use hlb_data::{Duplicates, Resize};
 use hlb_machine::Machine;
 use hlb_machine::price::Price;
-use crate::derive::{Derived, times};
-use hlb_core::text::{Id, SafeText};
-use hlb_core::units::{Accuracy, Target};
 use hlb_protocol::run_log::{RunLog, TrainerStart};
 
 /// Format of the result files that this program writes and reads.

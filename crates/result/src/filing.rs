@@ -5,19 +5,19 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use hlb_core::artifact::{ArtifactError, publish_dir, write_atomic};
-use hlb_core::clock;
-use hlb_core::hint::Hint;
 use crate::entry::{
     Entry, EntryError, LOG_FILE, MANIFEST_FILE, RECIPE_FILE, REPRODUCTIONS_FOLDER, RESULT_FILE, SIGNATURE_FILE,
     VARIANT_FILE,
 };
 use crate::file::{ResultFile, entry_name};
-use crate::verify::check_entry;
 use crate::signing::{
     AllowedSigners, AllowedSignersError, AskPassphrase, KeyChoice, LineProblem, RERUN_NAMESPACE, RESULT_NAMESPACE,
     SignError, Signer,
 };
+use crate::verify::check_entry;
+use hlb_core::artifact::{ArtifactError, publish_dir, write_atomic};
+use hlb_core::clock;
+use hlb_core::hint::Hint;
 
 /// Names of folders that are being filed begin with this; boards pass over them.
 const STAGING_PREFIX: &str = ".filing-";

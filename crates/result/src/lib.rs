@@ -1,6 +1,5 @@
 //! A session's result: what it states, what follows from its run log, and how both are checked.
 
-pub mod signing;
 mod agreement;
 mod comparison;
 mod derive;
@@ -9,12 +8,11 @@ mod file;
 mod filing;
 mod plausible;
 mod power;
+pub mod signing;
 mod verify;
 
 pub use agreement::{Agreement, Verdict, between, quotient};
-pub use comparison::{
-    ComparedSession, Comparison, ComparisonError, Conclusion, PairedReference, TimeRatio,
-};
+pub use comparison::{ComparedSession, Comparison, ComparisonError, Conclusion, PairedReference, TimeRatio};
 pub use derive::{
     Basis, Calibration, Derived, Drift, Effort, EnergyMethod, EnergySummary, GpuTelemetry, NearbyTimes, Phases,
     RunFigures, Summary, TelemetrySummary, Warning, derive,

@@ -1,10 +1,10 @@
 //! Whether a session's times are possible at all on the device that it names, and whether they are its own.
 
-use hlb_core::artifact::sha256_hex;
-use hlb_recipe::Recipe;
 use crate::derive::{Basis, floor_seconds_of_epochs};
 use crate::entry::{Entry, Fault};
+use hlb_core::artifact::sha256_hex;
 use hlb_protocol::run_log::LoggedRun;
+use hlb_recipe::Recipe;
 
 /// Refuses an epoch that trained faster than the device's peak allows. The floor is low on purpose, so that no honest run is refused.
 pub(super) fn check(basis: Basis, reference: Option<&Recipe>) -> Result<(), Fault> {

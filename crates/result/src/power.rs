@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use hlb_core::hint::Hint;
-use hlb_machine::price::{Price, cost};
-use hlb_core::rules::{MAX_RUNS, SIGNIFICANCE, WANTED_POWER};
 use crate::entry::Entry;
+use hlb_core::hint::Hint;
+use hlb_core::rules::{MAX_RUNS, SIGNIFICANCE, WANTED_POWER};
 use hlb_core::stats::{self, mean_and_deviation, runs_needed};
 use hlb_data::track::Track;
+use hlb_machine::price::{Price, cost};
 
 /// Gains in the table where the user names none.
 const GAINS: [f64; 5] = [0.005, 0.01, 0.02, 0.05, 0.1];

@@ -6,11 +6,6 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 
-use hlb_core::artifact::{Sha256Hex, sha256_hex};
-use hlb_data::Manifest;
-use hlb_data::task::Task;
-use hlb_machine::price::{Origin, Table};
-use hlb_recipe::{Length, Recipe};
 use crate::agreement;
 use crate::derive::{Basis, derive};
 use crate::entry::{
@@ -19,13 +14,18 @@ use crate::entry::{
 };
 use crate::file::{RESULT_SCHEMA, ReferenceFacts, ResultFile, SessionFacts};
 use crate::plausible::{self, Claim};
-use hlb_core::rules::{FIGURE_TOLERANCE, RULES_VERSION};
-use hlb_protocol::run_log::{TrainingLength, LOG_CAP, RunLog};
 use crate::signing::{AllowedSigners, RERUN_NAMESPACE, RESULT_NAMESPACE, verify};
-use hlb_data::track;
+use hlb_core::artifact::{Sha256Hex, sha256_hex};
+use hlb_core::rules::{FIGURE_TOLERANCE, RULES_VERSION};
 use hlb_core::tree::{self, Change};
-use hlb_recipe::variant::{self, Header, Variant};
 use hlb_core::yaml::{self, RESULT_CAP, VARIANT_CAP};
+use hlb_data::Manifest;
+use hlb_data::task::Task;
+use hlb_data::track;
+use hlb_machine::price::{Origin, Table};
+use hlb_protocol::run_log::{LOG_CAP, RunLog, TrainingLength};
+use hlb_recipe::variant::{self, Header, Variant};
+use hlb_recipe::{Length, Recipe};
 
 /// Reads an entry and checks everything in it. Without `signers` the signature is not looked at.
 pub fn check_entry(folder: &Path, signers: &AllowedSigners, now: DateTime<Utc>) -> Result<Entry, EntryError> {

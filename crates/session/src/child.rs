@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use hlb_data::arrays::Arrays;
 use hlb_core::clock::{Clock as _, MonotonicClock};
+use hlb_data::arrays::Arrays;
 use hlb_protocol::job::{Job, TrainerInfo};
 use hlb_protocol::run_log::Event;
 

@@ -4,18 +4,18 @@ use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use hlb_core::artifact::{Sha256Hex, sha256_file};
-use hlb_data::task::Task;
-use hlb_machine::Machine;
-use hlb_recipe::Recipe;
-use hlb_result::HarnessFacts;
-use hlb_protocol::job::TrainerInfo;
 use crate::child::{SpawnError, describe, find_trainer};
 use crate::error::SessionError;
 use crate::libtorch::libtorch_digest;
 use crate::note::Note;
 use crate::observer::Observer;
+use hlb_core::artifact::{Sha256Hex, sha256_file};
+use hlb_data::task::Task;
+use hlb_machine::Machine;
 use hlb_protocol::job::DeviceChoice;
+use hlb_protocol::job::TrainerInfo;
+use hlb_recipe::Recipe;
+use hlb_result::HarnessFacts;
 
 /// What every run needs.
 pub struct Equipment {

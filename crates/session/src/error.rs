@@ -3,17 +3,17 @@
 use std::io;
 use std::path::PathBuf;
 
-use hlb_core::artifact::{ArtifactError, Sha256Hex};
-use hlb_data::{DatasetError, ManifestError};
-use hlb_core::hint::Hint;
-use hlb_machine::price::PriceError;
-use hlb_recipe::RecipeError;
-use hlb_protocol::run_log::{LogError, RunLogError};
 use crate::child::SpawnError;
+use hlb_core::artifact::{ArtifactError, Sha256Hex};
+use hlb_core::hint::Hint;
 use hlb_core::text::show;
-use hlb_data::track::UnknownTrack;
-use hlb_recipe::variant::VariantError;
 use hlb_core::yaml::{ReadError, YamlError};
+use hlb_data::track::UnknownTrack;
+use hlb_data::{DatasetError, ManifestError};
+use hlb_machine::price::PriceError;
+use hlb_protocol::run_log::{LogError, RunLogError};
+use hlb_recipe::RecipeError;
+use hlb_recipe::variant::VariantError;
 
 /// A session that could not be run or recorded. A session that ended early is not an error: its run
 /// log says why.

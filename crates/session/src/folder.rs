@@ -3,21 +3,21 @@
 use std::fs;
 use std::path::PathBuf;
 
-use hlb_core::artifact::write_atomic;
-use hlb_core::clock::{self, Clock as _, MonotonicClock};
-use hlb_recipe::Recipe;
-use hlb_result::{LOG_FILE, MANIFEST_FILE, RECIPE_FILE, VARIANT_FILE};
-use hlb_protocol::run_log::LOG_SCHEMA;
-use hlb_core::seed;
 use crate::error::SessionError;
 use crate::note::Note;
 use crate::observer::Observer;
 use crate::prepare::PreparedSession;
 use crate::supervise::Opening;
 use crate::unfinished::Unfinished;
+use hlb_core::artifact::write_atomic;
+use hlb_core::clock::{self, Clock as _, MonotonicClock};
 use hlb_core::rules::RULES_VERSION;
+use hlb_core::seed;
+use hlb_protocol::run_log::LOG_SCHEMA;
+use hlb_protocol::run_log::{Arm, RunStart, SessionResume, SessionStart, TrainingLength};
+use hlb_recipe::Recipe;
 use hlb_recipe::variant;
-use hlb_protocol::run_log::{Arm, TrainingLength, RunStart, SessionResume, SessionStart};
+use hlb_result::{LOG_FILE, MANIFEST_FILE, RECIPE_FILE, VARIANT_FILE};
 
 /// The folder of a session that is about to be run.
 pub(super) struct SessionFolder {
@@ -100,7 +100,8 @@ fn new_path(prepared: &PreparedSession, nonce: &str) -> PathBuf {
 fn start(prepared: &PreparedSession, nonce: &str, clock: &MonotonicClock) -> SessionStart {
     let PreparedSession { plan, equipment, .. } = prepared;
     let track = &plan.variant.task.track;
-    let length = |recipe: &Recipe| TrainingLength::new(variant::digest(recipe), recipe.length(plan.variant.task.shapes.train));
+    let length =
+        |recipe: &Recipe| TrainingLength::new(variant::digest(recipe), recipe.length(plan.variant.task.shapes.train));
     SessionStart {
         schema: LOG_SCHEMA.to_owned(),
         rules_version: RULES_VERSION.to_owned(),
@@ -158,8 +159,8 @@ fn check_same(prepared: &PreparedSession, unfinished: &Unfinished) -> Result<(),
 mod tests {
     use super::*;
     use hlb_core::artifact::sha256_hex;
-    use hlb_recipe::Length;
     use hlb_core::units::Target;
+    use hlb_recipe::Length;
 
     fn start(paired: bool) -> SessionStart {
         let length = Length { epochs: 1, steps_per_epoch: 1, last_epoch_steps: None };

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use hlb_machine::price::Price;
 use hlb_core::text::show;
+use hlb_machine::price::Price;
 
 /// Something worth knowing that is not an error.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,13 +12,28 @@ use hlb_core::text::show;
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum Note {
     PriceFound(Price),
-    PriceUnclear { provider: String, rows: Vec<String> },
-    GpuUnused { reason: String },
-    OwnDataSet { id: String },
+    PriceUnclear {
+        provider: String,
+        rows: Vec<String>,
+    },
+    GpuUnused {
+        reason: String,
+    },
+    OwnDataSet {
+        id: String,
+    },
     /// The original was trained on other hardware, without a reference to compare through.
-    OtherHardware { hardware: String },
-    Resumed { finished: usize, planned: usize, folder: PathBuf },
-    OnlyResultMissing { folder: PathBuf },
+    OtherHardware {
+        hardware: String,
+    },
+    Resumed {
+        finished: usize,
+        planned: usize,
+        folder: PathBuf,
+    },
+    OnlyResultMissing {
+        folder: PathBuf,
+    },
 }
 
 impl Note {

@@ -1,9 +1,9 @@
 //! The interface through which a session reports: it prints nothing itself.
 
-use hlb_data::task::Task;
-use hlb_recipe::Recipe;
 use crate::note::Note;
+use hlb_data::task::Task;
 use hlb_protocol::run_log::LogLine;
+use hlb_recipe::Recipe;
 
 /// Receives what happens in a session.
 pub trait Observer {

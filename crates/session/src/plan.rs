@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use hlb_core::artifact::Sha256Hex;
 use crate::resolve::ResolvedVariant;
+use hlb_core::artifact::Sha256Hex;
 use hlb_core::text::SafeText;
 use hlb_protocol::job::DeviceChoice;
 

@@ -1,16 +1,16 @@
 //! Everything that can be checked before the first step of training.
 
-use hlb_machine::Machine;
-use hlb_machine::price::Price;
-use hlb_recipe::Recipe;
 use crate::equipment::Equipment;
 use crate::error::SessionError;
 use crate::note::Note;
 use crate::observer::Observer;
-use hlb_core::rules::{DEFAULT_RUNS, MAX_EPOCHS};
 use crate::plan::{Original, ReferenceRuns, SessionPlan};
 use crate::pricing;
 use crate::unfinished::Unfinished;
+use hlb_core::rules::{DEFAULT_RUNS, MAX_EPOCHS};
+use hlb_machine::Machine;
+use hlb_machine::price::Price;
+use hlb_recipe::Recipe;
 
 /// A session that is ready to run.
 pub struct PreparedSession {

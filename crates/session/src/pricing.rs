@@ -1,12 +1,12 @@
 //! The price of this machine on the day of a session.
 
-use hlb_core::clock;
-use hlb_machine::Machine;
-use hlb_machine::price::{Price, Table};
 use crate::error::SessionError;
 use crate::note::Note;
 use crate::observer::Observer;
 use crate::plan::{LocalOptions, PriceChoice};
+use hlb_core::clock;
+use hlb_machine::Machine;
+use hlb_machine::price::{Price, Table};
 
 /// Rows that are named where the user has to choose one.
 const ROWS_NAMED: usize = 4;

@@ -1,10 +1,10 @@
 //! The plan of a session that repeats an entry, from the entry alone.
 
-use hlb_result::{Entry, MANIFEST_FILE, VARIANT_FILE};
 use crate::error::SessionError;
 use crate::plan::{LocalOptions, Original, ReferenceRuns, SessionPlan};
 use crate::resolve::ResolvedVariant;
 use hlb_recipe::variant;
+use hlb_result::{Entry, MANIFEST_FILE, VARIANT_FILE};
 
 /// Fewest runs of an entry that a reproduction can be compared with: one run has no spread.
 const FEWEST_RUNS: u32 = 2;

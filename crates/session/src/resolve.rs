@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use hlb_data::Manifest;
-use hlb_data::task::Task;
-use hlb_recipe::Recipe;
 use crate::error::SessionError;
 use hlb_core::text::show;
-use hlb_data::track;
-use hlb_recipe::variant::Variant;
 use hlb_core::yaml::{self, VARIANT_CAP};
+use hlb_data::Manifest;
+use hlb_data::task::Task;
+use hlb_data::track;
+use hlb_recipe::Recipe;
+use hlb_recipe::variant::Variant;
 
 /// A variant, and everything that follows from its own text.
 #[derive(Debug, Clone)]

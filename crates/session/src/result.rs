@@ -1,14 +1,17 @@
 //! The result of a session: what its plan, machine and run log say, and what follows from them.
 
-use hlb_core::artifact::sha256_hex;
-use hlb_result::{Basis, DatasetFacts, LibtorchFacts, LogFacts, RESULT_SCHEMA, ReferenceFacts, ResultFile, SessionFacts, VariantFacts, derive};
-use hlb_protocol::run_log::RunLog;
 use crate::error::SessionError;
 use crate::prepare::PreparedSession;
 use crate::resolve::ResolvedVariant;
-use hlb_core::text::SafeText;
+use hlb_core::artifact::sha256_hex;
 use hlb_core::rules::RULES_VERSION;
+use hlb_core::text::SafeText;
+use hlb_protocol::run_log::RunLog;
 use hlb_recipe::variant;
+use hlb_result::{
+    Basis, DatasetFacts, LibtorchFacts, LogFacts, RESULT_SCHEMA, ReferenceFacts, ResultFile, SessionFacts,
+    VariantFacts, derive,
+};
 
 /// The result of the session that left this run log.
 pub(super) fn of(prepared: &PreparedSession, log: &RunLog, log_bytes: &[u8]) -> Result<ResultFile, SessionError> {

@@ -4,11 +4,6 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
-use hlb_core::artifact::write_atomic;
-use hlb_core::clock::MonotonicClock;
-use hlb_result::{FinishedSession, LOG_FILE, RESULT_FILE};
-use hlb_protocol::run_log::RunLog;
-use hlb_core::seed;
 use crate::equipment::default_threads;
 use crate::error::SessionError;
 use crate::folder::{SessionFolder, take_over_finished};
@@ -17,8 +12,13 @@ use crate::observer::{Observer, Outline};
 use crate::prepare::PreparedSession;
 use crate::result;
 use crate::supervise::{Request, supervise};
-use hlb_protocol::job::Job;
+use hlb_core::artifact::write_atomic;
+use hlb_core::clock::MonotonicClock;
+use hlb_core::seed;
 use hlb_core::yaml;
+use hlb_protocol::job::Job;
+use hlb_protocol::run_log::RunLog;
+use hlb_result::{FinishedSession, LOG_FILE, RESULT_FILE};
 
 impl PreparedSession {
     /// Runs the session in a folder of its own. Once `interrupted` is set it ends with that as its

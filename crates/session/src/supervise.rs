@@ -5,14 +5,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
-use hlb_data::arrays::Arrays;
-use hlb_core::clock::{Clock as _, MonotonicClock, PhaseSeconds};
 use crate::child::{Message, Trainer};
 use crate::error::SessionError;
-use hlb_protocol::job::Job;
-use hlb_protocol::run_log::{Event, LogError, LogLine, LogWriter, Outcome, RunStop, SessionResume, SessionStart, TrainerStart};
 use crate::observer::Observer;
 use crate::telemetry::Telemetry;
+use hlb_core::clock::{Clock as _, MonotonicClock, PhaseSeconds};
+use hlb_data::arrays::Arrays;
+use hlb_protocol::job::Job;
+use hlb_protocol::run_log::{
+    Event, LogError, LogLine, LogWriter, Outcome, RunStop, SessionResume, SessionStart, TrainerStart,
+};
 
 /// How often the wait for an event is interrupted to check for Ctrl-C.
 const LOOK_EVERY: Duration = Duration::from_millis(100);

@@ -3,13 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use hlb_core::artifact::DRAFT_PREFIX;
-use hlb_result::{LOG_FILE, RESULT_FILE, VARIANT_FILE};
-use hlb_protocol::run_log::RunLog;
 use crate::error::SessionError;
-use hlb_protocol::run_log::LogWriter;
 use crate::resolve::ResolvedVariant;
+use hlb_core::artifact::DRAFT_PREFIX;
+use hlb_protocol::run_log::LogWriter;
+use hlb_protocol::run_log::RunLog;
 use hlb_protocol::run_log::whole_lines;
+use hlb_result::{LOG_FILE, RESULT_FILE, VARIANT_FILE};
 
 /// A session that ended early.
 pub(super) struct Unfinished {

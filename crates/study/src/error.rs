@@ -5,11 +5,11 @@ use std::io;
 use std::path::PathBuf;
 
 use hlb_board::SiteError;
-use hlb_protocol::run_log::LogError;
-use hlb_session::SessionError;
 use hlb_core::text::show;
-use hlb_recipe::variant::VariantError;
 use hlb_core::yaml::{ReadError, YamlError};
+use hlb_protocol::run_log::LogError;
+use hlb_recipe::variant::VariantError;
+use hlb_session::SessionError;
 
 /// A study that cannot be run or reported.
 #[derive(Debug, thiserror::Error)]

@@ -1,15 +1,15 @@
 //! What follows from the runs of a study, for each variant and against the reference. Runs that were interrupted say nothing about a
 //! recipe and are left out, but counted; a run that diverged is a miss.
 
-use hlb_protocol::run_log::Outcome;
+use crate::plan::StudyPlan;
+use crate::record::RunRecord;
+use crate::records::Records;
 use hlb_core::stats::{
     Estimate, Interval, PairedAccuracies, Spread, holm, mean_and_deviation, mean_interval, median_interval,
     paired_ratio,
 };
-use crate::plan::StudyPlan;
-use crate::record::RunRecord;
-use crate::records::Records;
 use hlb_core::units::Accuracy;
+use hlb_protocol::run_log::Outcome;
 
 /// What follows for one variant.
 #[derive(Debug, Clone, PartialEq)]
@@ -133,12 +133,12 @@ fn adjust(against: &mut [Option<PairedComparison>], field: impl Fn(&mut PairedCo
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use hlb_core::artifact::sha256_hex;
-    use hlb_core::clock::PhaseSeconds;
     use crate::plan::tests::plan;
     use crate::record::{EpochRecord, MachineFacts, STUDY_SCHEMA, StudyStart};
+    use hlb_core::artifact::sha256_hex;
+    use hlb_core::clock::PhaseSeconds;
 
-    pub(in crate) fn start(plan: &StudyPlan) -> StudyStart {
+    pub(crate) fn start(plan: &StudyPlan) -> StudyStart {
         StudyStart {
             schema: STUDY_SCHEMA.to_owned(),
             study_sha256: plan.file.digest(),
@@ -159,7 +159,7 @@ pub(super) mod tests {
     }
 
     /// A run of two epochs, of which the second is the better one.
-    pub(in crate) fn run(plan: &StudyPlan, variant: usize, run: u32, seconds: f64, correct: u32) -> RunRecord {
+    pub(crate) fn run(plan: &StudyPlan, variant: usize, run: u32, seconds: f64, correct: u32) -> RunRecord {
         let epoch = |train_seconds, correct| EpochRecord {
             train_seconds,
             accuracy: Accuracy { correct, total: 1000 },
@@ -180,7 +180,7 @@ pub(super) mod tests {
         }
     }
 
-    pub(in crate) fn made() -> (StudyPlan, Records) {
+    pub(crate) fn made() -> (StudyPlan, Records) {
         let plan = plan();
         let mut records = Records::new(std::path::Path::new("runs.jsonl"), start(&plan));
         for (number, (a, b)) in (1..).zip([(990, 980), (991, 979), (992, 984)]) {

@@ -7,14 +7,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use hlb_core::artifact::{Sha256Hex, sha256_hex};
-use hlb_data::task::Task;
-use hlb_recipe::Recipe;
 use crate::error::StudyError;
+use hlb_core::artifact::{Sha256Hex, sha256_hex};
 use hlb_core::text::{Id, SafeText, show};
-use hlb_data::track;
-use hlb_recipe::variant::{Variant, VariantError};
 use hlb_core::yaml::{self, Source, VARIANT_CAP};
+use hlb_data::task::Task;
+use hlb_data::track;
+use hlb_recipe::Recipe;
+use hlb_recipe::variant::{Variant, VariantError};
 
 /// Most runs of a variant.
 const MOST_RUNS: u32 = 1000;
@@ -175,8 +175,7 @@ impl StudyFile {
         let variant = self.variant(index, &task.track.id, &task.track.reference);
         let base = variant.base().map_err(named)?;
         if base.track != task.track.id {
-            let problem =
-                format!("is a recipe of track `{}`, but the study is run on `{}`", base.track, task.track.id);
+            let problem = format!("is a recipe of track `{}`, but the study is run on `{}`", base.track, task.track.id);
             return Err(self.rule(&format!("variants[{index}]"), "extends", problem));
         }
         variant.resolve(task.terms()).map_err(named)

@@ -4,12 +4,12 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use hlb_protocol::run_log::LogWriter;
 use crate::error::StudyError;
 use crate::plan::StudyPlan;
 use crate::record::StudyStart;
 use crate::records::Records;
 use crate::report::{REPORT_FILES, Report};
+use hlb_protocol::run_log::LogWriter;
 
 /// The log of a study, in its folder.
 pub(crate) const RECORDS_FILE: &str = "runs.jsonl";

@@ -3,13 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::plan::{PlannedVariant, StudyPlan};
+use hlb_board::entry_folders;
+use hlb_core::yaml::{self, RESULT_CAP};
+use hlb_data::flops::Work;
 use hlb_machine::Machine;
 use hlb_protocol::job::DeviceChoice;
-use hlb_board::entry_folders;
 use hlb_result::{RESULT_FILE, ResultFile};
-use crate::plan::{PlannedVariant, StudyPlan};
-use hlb_data::flops::Work;
-use hlb_core::yaml::{self, RESULT_CAP};
 
 /// Where entries lie in a checkout.
 const SUBMISSIONS: &str = "submissions";
@@ -104,13 +104,14 @@ fn result(folder: &Path) -> Option<ResultFile> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hlb_data::task::Task;
     use crate::file::StudyFile;
+    use hlb_data::task::Task;
     use hlb_data::track;
 
     /// The entry that ships, and a study of its track with the reference alone.
     fn shipped() -> (ResultFile, StudyPlan) {
-        let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join("submissions/shapes/2026-11-23-reference");
+        let folder =
+            Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join("submissions/shapes/2026-11-23-reference");
         let file = StudyFile::parse(include_bytes!("../../../studies/ablation.yaml"), "ablation.yaml").unwrap();
         let plan = StudyPlan::new(file, Task::published(track::by_id("shapes").unwrap()), Some(10)).unwrap();
         (result(&folder).unwrap(), plan)

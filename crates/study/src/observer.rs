@@ -1,11 +1,11 @@
 //! The interface through which a study reports, and what is kept of each run.
 
-use hlb_core::clock::PhaseSeconds;
-use hlb_session::Observer;
 use crate::plan::{PlannedRun, StudyPlan};
 use crate::record::{EpochRecord, RunRecord};
 use crate::records::Records;
+use hlb_core::clock::PhaseSeconds;
 use hlb_protocol::run_log::{Event, LogLine, Outcome, RunStop};
+use hlb_session::Observer;
 
 /// Receives what happens in a study: what an [`Observer`] of a session does, and where each run begins and ends.
 pub trait StudyObserver: Observer {

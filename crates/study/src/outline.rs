@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use hlb_board::scaled;
 use crate::estimate::Estimator;
 use crate::forecast::Forecast;
 use crate::plan::{PlannedVariant, StudyPlan};
 use crate::records::Records;
+use hlb_board::scaled;
 use hlb_core::units::human_seconds;
 
 /// The plan as text; before the first record `forecast` says how long it would take.

@@ -1,15 +1,15 @@
 //! A study on one track: what each variant trains, with which seeds, in which order.
 
-use hlb_core::artifact::{Sha256Hex, sha256_hex};
-use hlb_data::task::Task;
-use hlb_recipe::Recipe;
-use hlb_protocol::run_log::TrainingLength;
-use hlb_core::seed::{self, Seed};
 use crate::error::StudyError;
 use crate::file::{StudyFile, VariantEntry};
+use hlb_core::artifact::{Sha256Hex, sha256_hex};
+use hlb_core::seed::{self, Seed};
 use hlb_core::tree::Change;
-use hlb_recipe::variant;
 use hlb_data::flops::Work;
+use hlb_data::task::Task;
+use hlb_protocol::run_log::TrainingLength;
+use hlb_recipe::Recipe;
+use hlb_recipe::variant;
 
 /// A study on one track.
 #[derive(Debug, Clone)]
@@ -122,11 +122,11 @@ fn length(recipe: &Recipe, task: &Task) -> TrainingLength {
 pub(super) mod tests {
     use super::*;
 
-    pub(in crate) const STUDY: &str = "name: s\ntitle: A study\ndescription: of two things\ntracks: [shapes, fashion-mnist]\n\
+    pub(crate) const STUDY: &str = "name: s\ntitle: A study\ndescription: of two things\ntracks: [shapes, fashion-mnist]\n\
         runs: 3\nreference: base\nvariants:\n  - {name: base, changes: {epochs: 2}}\n  - {name: other, changes: {epochs: 2, norm: {ghost_batches: 16}}}\n\
         published:\n  source: slides\n  conditions: elsewhere\n  figures:\n    - {variant: base, accuracy_percent: 90, seconds: 30.5}\n    - {variant: other, accuracy_percent: 89.5}\n";
 
-    pub(in crate) fn plan() -> StudyPlan {
+    pub(crate) fn plan() -> StudyPlan {
         let text = STUDY.replace("epochs: 2", "epochs: 2, average: null, evaluate: {weights: trained}");
         let task = Task::published(hlb_data::track::by_id("shapes").expect("shipped"));
         StudyPlan::new(StudyFile::parse(text.as_bytes(), "s.yaml").expect("good"), task, None).expect("good")

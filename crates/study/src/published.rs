@@ -1,9 +1,9 @@
 //! Our figures next to published ones: the figures differ with the machine, the order of the variants
 //! should not.
 
-use hlb_core::stats::kendall_tau;
 use crate::figures::VariantFigures;
 use crate::file::{PublishedFigure, PublishedFigures};
+use hlb_core::stats::kendall_tau;
 
 /// Published figures next to ours.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use hlb_core::artifact::Sha256Hex;
 use hlb_core::clock::PhaseSeconds;
-use hlb_protocol::run_log::{TrainingLength, Epoch, Outcome};
 use hlb_core::seed::Seed;
 use hlb_core::units::{Accuracy, Target};
+use hlb_protocol::run_log::{Epoch, Outcome, TrainingLength};
 
 /// Format of the logs that this program writes and reads.
 pub(crate) const STUDY_SCHEMA: &str = "hlb-bench/study-log/v1";

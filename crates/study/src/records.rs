@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use hlb_protocol::run_log::{Outcome, whole_lines};
 use crate::error::StudyError;
 use crate::plan::{PlannedRun, StudyPlan};
 use crate::record::{RunRecord, STUDY_SCHEMA, StudyStart};
+use hlb_protocol::run_log::{Outcome, whole_lines};
 
 /// The runs of a study that ended, as its log tells them.
 #[derive(Debug, Clone, PartialEq)]

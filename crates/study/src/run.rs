@@ -4,18 +4,18 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use hlb_core::clock::{Clock as _, MonotonicClock};
-use hlb_machine::Machine;
-use hlb_session::{Equipment, Opening, Request, default_threads, started_at, supervise};
-use hlb_protocol::run_log::LogWriter;
 use crate::error::StudyError;
 use crate::folder::StudyFolder;
 use crate::observer::{RunObserver, StudyObserver};
 use crate::plan::{PlannedRun, StudyPlan};
 use crate::record::{MachineFacts, RunRecord, STUDY_SCHEMA, StudyStart};
 use crate::records::Records;
-use hlb_protocol::run_log::{Arm, RunStart};
+use hlb_core::clock::{Clock as _, MonotonicClock};
+use hlb_machine::Machine;
 use hlb_protocol::job::{DeviceChoice, Job};
+use hlb_protocol::run_log::LogWriter;
+use hlb_protocol::run_log::{Arm, RunStart};
+use hlb_session::{Equipment, Opening, Request, default_threads, started_at, supervise};
 
 /// How this machine runs a study.
 #[derive(Debug, Clone)]

@@ -7,13 +7,13 @@
 
 use std::path::Path;
 
-use hlb_data::arrays::Arrays;
 use hlb_core::artifact::write_atomic;
 use hlb_core::clock::{Clock as _, MonotonicClock};
-use hlb_protocol::job::DeviceChoice;
-use hlb_recipe::Recipe;
 use hlb_core::seed::Seed;
+use hlb_data::arrays::Arrays;
+use hlb_protocol::job::DeviceChoice;
 use hlb_protocol::trainer::Trainer as _;
+use hlb_recipe::Recipe;
 
 use hlb_trainer::{DeviceData, Engine, TorchTrainer};
 
@@ -65,6 +65,9 @@ fn time(arrays: &Arrays, recipe: &str, steps: u64, threads: u32) -> Result<(), F
     }
     seconds.sort_by(f64::total_cmp);
     let median = seconds[seconds.len() / 2];
-    println!("{}", &serde_json::json!({"median_seconds": median, "batch_size": batch_size, "threads": threads}).to_string());
+    println!(
+        "{}",
+        &serde_json::json!({"median_seconds": median, "batch_size": batch_size, "threads": threads}).to_string()
+    );
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! Random draws for the images of an epoch: order, crops, flips and what is drawn over them.
 
+use hlb_core::seed::{Seed, Stream};
 use hlb_data::arrays::ArrayShapes;
 use hlb_recipe::{Augment, Flip};
-use hlb_core::seed::{Seed, Stream};
 
 /// Top rows and left columns of squares, one for each image.
 #[derive(Debug, Clone, PartialEq, Eq)]

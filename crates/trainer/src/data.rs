@@ -3,8 +3,8 @@
 use tch::{Device, IndexOp as _, Kind, Tensor};
 
 use crate::Engine;
-use hlb_data::arrays::{ArrayShapes, Arrays};
 use crate::augmentation::{AugmentationDraws, Corners};
+use hlb_data::arrays::{ArrayShapes, Arrays};
 use hlb_recipe::Augment;
 
 /// Normalized images and labels on the device.

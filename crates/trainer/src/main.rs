@@ -8,14 +8,14 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-use hlb_data::arrays::Arrays;
 use hlb_core::clock::{Clock as _, MonotonicClock};
+use hlb_data::arrays::Arrays;
+use hlb_protocol::determinism;
 use hlb_protocol::job::{Job, TrainerInfo};
 use hlb_protocol::protocol::{self, Plan};
-use hlb_recipe::Recipe;
-use hlb_protocol::determinism;
 use hlb_protocol::run_log::{Arm, Event, TrainerStart};
 use hlb_protocol::trainer::TrainError;
+use hlb_recipe::Recipe;
 
 use hlb_trainer::{
     DeviceData, Engine, TorchTrainer, ask_for_deterministic_algorithms, explain, is_of_libtorch,
@@ -131,7 +131,13 @@ struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    fn new(arm: Arm, recipe: &Recipe, job: &Job, arrays: &Arrays, heartbeat: &'a Heartbeat) -> Result<Self, TrainError> {
+    fn new(
+        arm: Arm,
+        recipe: &Recipe,
+        job: &Job,
+        arrays: &Arrays,
+        heartbeat: &'a Heartbeat,
+    ) -> Result<Self, TrainError> {
         let engine = engine(job, recipe)?;
         let data = DeviceData::upload(arrays, recipe.augment, engine);
         let plan =

@@ -59,7 +59,10 @@ impl GroupedOptimizer {
 
     /// First step at which these parameters are frozen.
     pub(crate) fn frozen_from(&self, parameters: Parameters) -> Option<u64> {
-        self.groups.iter().find(|group_state| group_state.parameters == parameters).and_then(|group_state| group_state.frozen_from)
+        self.groups
+            .iter()
+            .find(|group_state| group_state.parameters == parameters)
+            .and_then(|group_state| group_state.frozen_from)
     }
 
     /// One optimizer step. Call it where gradients are not recorded.

@@ -2,16 +2,16 @@
 
 use tch::{Kind, Reduction, Tensor};
 
-use crate::ema::Ema;
 use crate::augmentation::AugmentationSampler;
 use crate::data::{Batch, EpochPlan};
-use crate::optimizer::{Gradients, Step, GroupedOptimizer};
+use crate::ema::Ema;
+use crate::optimizer::{Gradients, GroupedOptimizer, Step};
 use crate::test_time_augmentation::{self, EVALUATION_BATCH};
 use crate::{DeviceData, Engine, Layout, Mode, Network, State, digest, fit_whitening};
-use hlb_recipe::{EvaluatedWeights, Length, Loss, Parameters, Recipe};
 use hlb_core::seed::Seed;
-use hlb_protocol::trainer::{Fingerprint, TrainError, Trainer};
 use hlb_core::units::Accuracy;
+use hlb_protocol::trainer::{Fingerprint, TrainError, Trainer};
+use hlb_recipe::{EvaluatedWeights, Length, Loss, Parameters, Recipe};
 
 /// The learning rate is for gradients summed over this many images, as in hlb-CIFAR10, at any batch size.
 const LOSS_IMAGES: f64 = 512.0;
@@ -252,7 +252,9 @@ impl Trainer for TorchTrainer<'_> {
         let run = self.run.take().ok_or_else(|| TrainError("the warmup run lost its model".to_owned()))?;
         let last = i64::from(self.data.shapes().evaluation).min(EVALUATION_BATCH);
         let images = self.data.evaluation_images(0, last);
-        let _ = tch::no_grad(|| test_time_augmentation::batch_logits(&self.network, &run.state, &images, self.recipe.evaluate));
+        let _ = tch::no_grad(|| {
+            test_time_augmentation::batch_logits(&self.network, &run.state, &images, self.recipe.evaluate)
+        });
         Ok(())
     }
 

@@ -6,8 +6,8 @@ use tch::{Device, Kind, Tensor};
 
 use crate::layout::Weight;
 use crate::{Engine, Layout};
-use hlb_recipe::{BiasStart, ConvolutionInit, HeadInit, Init, Recipe};
 use hlb_core::seed::{Seed, Stream};
+use hlb_recipe::{BiasStart, ConvolutionInit, HeadInit, Init, Recipe};
 
 /// Parameters and buffers of one model.
 #[derive(Debug)]

@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use hlb_core::clock;
-use hlb_board::{BoardError, Build, Built, FileState};
 use crate::terminal::{note, print_built, print_failure};
+use hlb_board::{BoardError, Build, Built, FileState};
+use hlb_core::clock;
 
 /// Time between two looks.
 const PAUSE: Duration = Duration::from_secs(1);

@@ -1,7 +1,7 @@
 //! Paths of files, from the site's root.
 
-use hlb_core::artifact::sha256_hex;
 use crate::board::Row;
+use hlb_core::artifact::sha256_hex;
 
 /// The file that makes a folder a site of ours.
 pub(crate) const MARKER: &str = ".hlb-bench-site";

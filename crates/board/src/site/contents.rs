@@ -22,8 +22,8 @@ use crate::site::pages::track::TrackPage;
 use crate::site::studies::{self, Study};
 use crate::site::templates::{LOOK_FILES, Pages};
 use crate::workers::Workers;
-use hlb_protocol::run_log::LOG_CAP;
 use hlb_core::yaml;
+use hlb_protocol::run_log::LOG_CAP;
 
 /// The page that a visit begins with.
 const INDEX: &str = "index.html";

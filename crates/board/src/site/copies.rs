@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use hlb_core::artifact::{Sha256Hex, sha256_hex};
 use crate::board::Row;
 use crate::site::addresses::entry_folder;
 use crate::site::error::SiteError;
-use hlb_result::{Entry, REPRODUCTIONS_FOLDER, Reproduction};
-use hlb_protocol::run_log::LOG_CAP;
+use hlb_core::artifact::{Sha256Hex, sha256_hex};
 use hlb_core::yaml;
+use hlb_protocol::run_log::LOG_CAP;
+use hlb_result::{Entry, REPRODUCTIONS_FOLDER, Reproduction};
 
 /// A file of an entry, to be copied only if it is still the one that was verified.
 pub(super) struct Copy {

@@ -3,9 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::site::addresses::MARKER;
 use hlb_core::artifact::ArtifactError;
 use hlb_core::hint::Hint;
-use crate::site::addresses::MARKER;
 use hlb_core::text::show;
 use hlb_core::yaml::ReadError;
 

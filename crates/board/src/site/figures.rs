@@ -4,10 +4,10 @@ use serde::Serialize;
 
 use crate::board::Row;
 use crate::site::figure::{Figure, dollars, foreign, human_interval, joules, p_value, ratio};
-use hlb_result::{EnergySummary, Entry, Warning};
 use hlb_core::stats::{Estimate, Spread, rounded_up_p};
 use hlb_core::units::human_seconds;
 use hlb_recipe::variant;
+use hlb_result::{EnergySummary, Entry, Warning};
 
 /// Why a figure of the median run is missing.
 pub(crate) const MEDIAN_MISSED: &str = "the median run did not reach the target";

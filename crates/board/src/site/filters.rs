@@ -7,9 +7,7 @@ use serde::Deserialize as _;
 
 use crate::external;
 use crate::site::addresses::author_page;
-use crate::site::figure::{
-    bytes, day, dollars, foreign, human_interval, joules, percentage, ratio, scaled,
-};
+use crate::site::figure::{bytes, day, dollars, foreign, human_interval, joules, percentage, ratio, scaled};
 use crate::site::published::published_seconds;
 use hlb_core::units::{Accuracy, human_seconds};
 

@@ -8,9 +8,9 @@ use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use hlb_core::artifact::{write_atomic, write_unsynced};
 use crate::site::addresses::MARKER;
 use crate::site::error::SiteError;
+use hlb_core::artifact::{write_atomic, write_unsynced};
 
 const MARKER_HEAD: &str = "# Written by `hlb-bench leaderboard`, which may replace or remove the files listed here.\n";
 

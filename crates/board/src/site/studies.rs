@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::site::error::SiteError;
-use hlb_protocol::run_log::LOG_CAP;
 use hlb_core::yaml;
+use hlb_protocol::run_log::LOG_CAP;
 
 /// The page of a report.
 const PAGE: &str = "index.html";
@@ -79,13 +79,7 @@ impl Study {
         }
         let text = page.replacen(CONTENT, &format!("{WAY_BACK}{CONTENT}"), 1);
         let below = format!("studies/{name}");
-        Ok(Self {
-            page: format!("{below}/{PAGE}"),
-            title: crate::site::figure::foreign(&title),
-            text,
-            folder,
-            below,
-        })
+        Ok(Self { page: format!("{below}/{PAGE}"), title: crate::site::figure::foreign(&title), text, folder, below })
     }
 
     /// Its page by its path in the site.

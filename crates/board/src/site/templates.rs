@@ -5,9 +5,9 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, escape_formatter};
 use serde::Serialize;
 
-use hlb_core::rules::{CLOCK_TOLERANCE_SHARE, REACHED_SHARE, SIGNIFICANCE};
 use crate::site::error::SiteError;
 use crate::site::filters;
+use hlb_core::rules::{CLOCK_TOLERANCE_SHARE, REACHED_SHARE, SIGNIFICANCE};
 
 const TEMPLATES: [(&str, &str); 15] = [
     ("base.html", include_str!("../../../../leaderboard/templates/base.html")),

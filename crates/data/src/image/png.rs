@@ -7,7 +7,7 @@ use std::io::{Cursor, ErrorKind};
 
 use png::{BitDepth, ColorType, DecodeOptions, Decoder, DecodingError, InterlaceInfo, Limits, Reader};
 
-use super::{PIXEL, DecodedImage, ImageError, room};
+use super::{DecodedImage, ImageError, PIXEL, room};
 use hlb_core::text;
 
 /// Most bytes of the crate's own memory: one row of the widest image, and metadata.

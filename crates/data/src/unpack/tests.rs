@@ -2,10 +2,10 @@
 
 use super::stream::{BUFFER, Counted};
 use super::*;
-use hlb_core::artifact::sha256_hex;
-use hlb_core::hint::Hint as _;
 use flate2::Compression;
 use flate2::read::GzEncoder;
+use hlb_core::artifact::sha256_hex;
+use hlb_core::hint::Hint as _;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use crate::dawnbench::task::Task;
 use crate::error::ExportError;
-use hlb_result::{Entry, RunFigures};
-use hlb_protocol::run_log::LoggedRun;
 use hlb_core::units::Accuracy;
+use hlb_protocol::run_log::LoggedRun;
+use hlb_result::{Entry, RunFigures};
 
 /// Digits after the point of an accuracy in percent. Cut, never rounded: what is under the target stays under it.
 const PLACES: u32 = 10;

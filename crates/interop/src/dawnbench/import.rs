@@ -5,13 +5,13 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use hlb_core::hint::Hint;
-use hlb_board::external::{ExternalResults, Row};
 use crate::dawnbench::curve::{Curve, CurveError, Point};
 use crate::dawnbench::facts::{Facts, FactsError};
 use crate::dawnbench::filename;
 use crate::dawnbench::irregularity::{Irregularity, Kind};
 use crate::dawnbench::task::Task;
+use hlb_board::external::{ExternalResults, Row};
+use hlb_core::hint::Hint;
 use hlb_core::text::{SafeText, show};
 use hlb_core::yaml::{self, RESULT_CAP, ReadError, VARIANT_CAP};
 

@@ -2,8 +2,8 @@
 
 use hlb_core::hint::Hint;
 use hlb_core::text::{Id, show};
-use hlb_data::track::{self, Track};
 use hlb_core::units::Target;
+use hlb_data::track::{self, Track};
 
 /// A task: those of DAWNBench that are time-to-accuracy of images, and our tracks.
 #[derive(Debug, Clone, PartialEq, Eq)]

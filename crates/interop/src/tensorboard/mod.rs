@@ -6,8 +6,8 @@ mod record;
 use crate::error::ExportError;
 use crate::moment::Start;
 use crate::tensorboard::event::Event;
-use hlb_result::Entry;
 use hlb_protocol::run_log::{Arm, LoggedRun};
+use hlb_result::Entry;
 
 /// An event file.
 #[derive(Debug, Clone, PartialEq, Eq)]

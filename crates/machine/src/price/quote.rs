@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use hlb_core::hint::Hint;
 use crate::price::billing::Billing;
+use hlb_core::hint::Hint;
 use hlb_core::text::{SafeText, show};
 use hlb_core::yaml::{ReadError, YamlError};
 

@@ -4,13 +4,13 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::determinism::Divergence;
 use hlb_core::artifact::Sha256Hex;
 use hlb_core::clock::PhaseSeconds;
-use hlb_machine::Sample;
-use hlb_recipe::Length;
-use crate::determinism::Divergence;
 use hlb_core::seed::Seed;
 use hlb_core::units::{Accuracy, Target};
+use hlb_machine::Sample;
+use hlb_recipe::Length;
 
 /// Whose recipe a run trains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use hlb_machine::{GpuSample, HostSample, Sample};
 use crate::run_log::event::Event;
 use hlb_core::yaml::ByteCap;
+use hlb_machine::{GpuSample, HostSample, Sample};
 
 /// Format of the run logs that this program writes and reads.
 pub const LOG_SCHEMA: &str = "hlb-bench/run-log/v1";

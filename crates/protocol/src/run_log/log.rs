@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use hlb_machine::Sample;
 use crate::determinism::Divergence;
-use hlb_core::rules::{CLOCK_TOLERANCE_SECONDS, CLOCK_TOLERANCE_SHARE};
 use crate::run_log::event::{Arm, Epoch, Outcome, RunStop, SessionStart, TrainerStart};
+use hlb_core::rules::{CLOCK_TOLERANCE_SECONDS, CLOCK_TOLERANCE_SHARE};
 use hlb_core::seed::Seed;
+use hlb_machine::Sample;
 
 /// A session as its run log tells it.
 #[derive(Debug, Clone, PartialEq)]

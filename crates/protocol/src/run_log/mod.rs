@@ -15,7 +15,9 @@ mod log;
 mod reader;
 mod writer;
 
-pub use event::{Arm, TrainingLength, Epoch, Event, Outcome, RunStart, RunStop, SessionResume, SessionStart, TrainerStart};
+pub use event::{
+    Arm, Epoch, Event, Outcome, RunStart, RunStop, SessionResume, SessionStart, TrainerStart, TrainingLength,
+};
 pub use line::{LOG_CAP, LOG_SCHEMA, LogLine, whole_lines};
 pub use log::{LoggedRun, Repeat, RunLog, Segment, TimedSample};
 pub use reader::RunLogError;

@@ -2,12 +2,12 @@
 
 use std::str;
 
-use hlb_core::rules::{BOOKED_TOLERANCE_SECONDS, BOOKED_TOLERANCE_SHARE};
 use crate::run_log::event::{
     Arm, Epoch, Event, Outcome, RunStart, RunStop, SessionResume, TrainerStart, TrainingLength,
 };
 use crate::run_log::line::{LOG_SCHEMA, LogLine, read_line, whole_lines};
 use crate::run_log::log::{LoggedRun, Repeat, RunLog, Segment, TimedSample, slack};
+use hlb_core::rules::{BOOKED_TOLERANCE_SECONDS, BOOKED_TOLERANCE_SHARE};
 use hlb_core::seed;
 
 /// A run log that is malformed or contradicts itself.

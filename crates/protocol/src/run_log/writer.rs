@@ -137,9 +137,9 @@ impl LogWriter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hlb_core::artifact::write_atomic;
     use crate::run_log::event::Event;
     use crate::run_log::line::LogLine;
+    use hlb_core::artifact::write_atomic;
 
     #[test]
     fn a_torn_line_is_cut_off_before_the_next_one() {

@@ -3,8 +3,8 @@
 use hlb_data::arrays::ArrayShapes;
 use hlb_machine::Machine;
 use hlb_machine::price::Price;
-use hlb_recipe::Recipe;
 use hlb_protocol::run_log::RunLog;
+use hlb_recipe::Recipe;
 
 /// Everything that figures follow from.
 #[derive(Debug, Clone, Copy)]

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::derive::run_figures::RunFigures;
 use crate::derive::summary::times;
 use hlb_core::rules::{MIN_DRIFT_RUNS, SIGNIFICANCE, SPEED_DRIFT_SHARE};
-use hlb_protocol::run_log::{LoggedRun, RunLog};
 use hlb_core::stats::{Estimate, Spread, mann_whitney, paired_ratio, ratio_of_medians, rounded_up_p};
+use hlb_protocol::run_log::{LoggedRun, RunLog};
 
 /// The variant against the reference, run in turn with it on the same machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use hlb_machine::peak::{self, Peak};
 use crate::derive::basis::Basis;
 use crate::derive::energy::trained_gpu;
 use hlb_data::flops::{self, Work};
+use hlb_machine::peak::{self, Peak};
 
 /// FLOPs and throughput, against the peak of the device.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,7 +46,7 @@ pub(super) fn of(basis: Basis, seconds_per_step: Option<f64>) -> Effort {
 }
 
 /// Seconds that no device of this kind can undercut for each epoch of the basis's recipe; `None` where its peak is not known.
-pub(in crate) fn floor_seconds_of_epochs(basis: Basis) -> Option<Vec<f64>> {
+pub(crate) fn floor_seconds_of_epochs(basis: Basis) -> Option<Vec<f64>> {
     let cuda = basis.log.trainer.as_ref().is_some_and(|trainer| trainer.device == "cuda");
     let bound = if cuda { peak_of(basis)?.flop_per_second } else { peak::cpu_bound(basis.machine.host.logical_cpus) };
     let least = flops::least_training_flop_of_epochs(basis.recipe, basis.shapes);

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use hlb_machine::{GpuSample, Sample};
 use crate::derive::basis::Basis;
+use hlb_machine::{GpuSample, Sample};
 use hlb_protocol::run_log::{RunLog, TimedSample};
 
 /// How the energy of the GPU was measured.

@@ -30,8 +30,8 @@ pub(super) use effort::floor_seconds_of_epochs;
 pub use energy::EnergyMethod;
 pub use phases::Phases;
 pub use run_figures::{NearbyTimes, RunFigures};
-pub use summary::{EnergySummary, Summary};
 pub(super) use summary::times;
+pub use summary::{EnergySummary, Summary};
 pub use telemetry::{GpuTelemetry, TelemetrySummary};
 pub use warnings::Warning;
 

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::derive::basis::Basis;
 use crate::derive::energy;
-use hlb_protocol::run_log::{Arm, Epoch, LoggedRun, Outcome, RunLog};
 use hlb_core::seed::Seed;
 use hlb_core::units::{Accuracy, Target};
+use hlb_protocol::run_log::{Arm, Epoch, LoggedRun, Outcome, RunLog};
 
 /// Figures of one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

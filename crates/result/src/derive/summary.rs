@@ -2,12 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use hlb_machine::price::{Cost, cost};
 use crate::derive::basis::Basis;
 use crate::derive::energy::{self, EnergyMethod};
 use crate::derive::run_figures::{NearbyTimes, RunFigures};
-use hlb_core::stats::{Interval, Spread, mean_and_deviation, median_interval, p_mean_over_target, rounded_up_p, wilson};
+use hlb_core::stats::{
+    Interval, Spread, mean_and_deviation, median_interval, p_mean_over_target, rounded_up_p, wilson,
+};
 use hlb_core::units::Accuracy;
+use hlb_machine::price::{Cost, cost};
 
 /// Figures over all runs. A run that did not reach counts as slower than any time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -63,7 +65,7 @@ pub(super) fn median(runs: &[RunFigures], figure: impl Fn(&RunFigures) -> Option
 }
 
 /// Time-to-accuracy of each run in seconds; `None` for a run that missed the target.
-pub(in crate) fn times(runs: &[RunFigures]) -> Vec<Option<f64>> {
+pub(crate) fn times(runs: &[RunFigures]) -> Vec<Option<f64>> {
     runs.iter().map(|run| run.time_to_accuracy_seconds).collect()
 }
 

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use hlb_machine::{GpuSample, HostSample, Sample, ThrottleReason};
 use crate::derive::basis::Basis;
 use crate::derive::energy;
-use hlb_protocol::run_log::{RunLog, TimedSample};
 use hlb_core::stats::Spread;
+use hlb_machine::{GpuSample, HostSample, Sample, ThrottleReason};
+use hlb_protocol::run_log::{RunLog, TimedSample};
 
 /// What the sensors said during runs. An order statistic is `null` where no sample has a value; the run log says why.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

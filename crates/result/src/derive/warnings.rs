@@ -4,14 +4,16 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use hlb_machine::{Gpu, Sample, ThrottleReason};
 use crate::derive::basis::Basis;
 use crate::derive::calibration::Drift;
 use crate::derive::energy;
 use crate::derive::telemetry::{in_runs, is_throttling, known, throttled_share};
-use hlb_core::rules::{CLOCK_STEP_SECONDS, CPU_LIMITED_SHARE, FREQUENCY_DRIFT_SHARE, OTHER_CPU_PERCENT, THROTTLED_SHARE};
-use hlb_protocol::run_log::{RunLog, TimedSample};
+use hlb_core::rules::{
+    CLOCK_STEP_SECONDS, CPU_LIMITED_SHARE, FREQUENCY_DRIFT_SHARE, OTHER_CPU_PERCENT, THROTTLED_SHARE,
+};
 use hlb_core::stats::Spread;
+use hlb_machine::{Gpu, Sample, ThrottleReason};
+use hlb_protocol::run_log::{RunLog, TimedSample};
 
 /// What a reader should know before trusting a row.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

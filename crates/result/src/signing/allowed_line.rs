@@ -5,9 +5,9 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use ssh_key::PublicKey;
 
-use hlb_core::hint::Hint;
 use crate::signing::key_type::{KeyType, UnsupportedKey};
 use crate::signing::namespace::RESULT_NAMESPACE;
+use hlb_core::hint::Hint;
 use hlb_core::text::show;
 
 /// The longest user part of a principal, in characters; GitHub's limit for a handle.

@@ -13,8 +13,8 @@ use std::fmt;
 use base64ct::{Base64, Encoding};
 use ssh_key::{LineEnding, SshSig};
 
-use hlb_core::hint::Hint;
 use crate::signing::key_type::{KeyType, UnsupportedKey};
+use hlb_core::hint::Hint;
 
 /// The largest signature file that is looked at, in bytes. Real ones have 295 to about 600.
 pub(crate) const MAX_BYTES: usize = 4096;

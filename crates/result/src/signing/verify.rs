@@ -2,8 +2,8 @@
 //!
 //! This file must never interpret the message: only its bytes are verified.
 
-use hlb_core::hint::Hint;
 use chrono::{DateTime, Utc};
+use hlb_core::hint::Hint;
 use ssh_key::PublicKey;
 
 use crate::signing::allowed_line::WhyNot;

@@ -1,10 +1,10 @@
 //! Curves of a study as coordinates: learning rates, and accuracy over training. Pure arithmetic.
 
-use hlb_board::plot::{Curve, Frame, LineDrawing, Scale, extent};
-use hlb_recipe::{Parameters, Recipe};
 use crate::plan::{PlannedVariant, StudyPlan};
 use crate::record::RunRecord;
 use crate::records::Records;
+use hlb_board::plot::{Curve, Frame, LineDrawing, Scale, extent};
+use hlb_recipe::{Parameters, Recipe};
 
 const FRAME: Frame = Frame::WIDE;
 

@@ -15,10 +15,10 @@ mod view;
 
 use std::path::Path;
 
-use hlb_core::artifact::write_atomic;
-use hlb_board::{Pages, SiteError};
 use crate::plan::StudyPlan;
 use crate::records::Records;
+use hlb_board::{Pages, SiteError};
+use hlb_core::artifact::write_atomic;
 
 use view::View;
 

@@ -2,9 +2,6 @@
 
 use serde::Serialize;
 
-use hlb_board::plot::LineDrawing;
-use hlb_board::{human_interval, percentage, ratio};
-use hlb_core::stats::{Estimate, rounded_up_p};
 use crate::figures::{Adjusted, PairedComparison, VariantFigures, figures};
 use crate::file::VariantEntry;
 use crate::plan::{PlannedVariant, StudyPlan};
@@ -12,6 +9,9 @@ use crate::published::{ComparedVariant, PublishedComparison, compare_with_publis
 use crate::record::RunRecord;
 use crate::records::Records;
 use crate::report::drawing;
+use hlb_board::plot::LineDrawing;
+use hlb_board::{human_interval, percentage, ratio};
+use hlb_core::stats::{Estimate, rounded_up_p};
 use hlb_core::tree::Change;
 use hlb_core::units::{Target, human_seconds};
 

@@ -8,12 +8,14 @@
 
 use std::cell::Cell;
 
-use hlb_trainer::{Batch, AugmentationDraws, Corners, DeviceData, Engine, Layout, Mode, State, TorchTrainer, apply_init};
 use hlb_core::artifact::sha256_file;
-use hlb_recipe::{Augment, BiasStart, Recipe};
-use hlb_recipe::schedule::Schedule;
 use hlb_core::seed::Seed;
 use hlb_protocol::trainer::Trainer as _;
+use hlb_recipe::schedule::Schedule;
+use hlb_recipe::{Augment, BiasStart, Recipe};
+use hlb_trainer::{
+    AugmentationDraws, Batch, Corners, DeviceData, Engine, Layout, Mode, State, TorchTrainer, apply_init,
+};
 use serde_json::Value;
 use tch::{Kind, Tensor};
 

@@ -1,11 +1,11 @@
 //! The same seed gives the same run, another seed another; labels of the evaluation split never reach training.
 
-use hlb_data::arrays::Arrays;
-use hlb_recipe::Recipe;
-use hlb_protocol::determinism::{self, Divergence};
 use hlb_core::seed::Seed;
-use hlb_protocol::trainer::{Fingerprint, TrainError, Trainer};
 use hlb_core::units::Accuracy;
+use hlb_data::arrays::Arrays;
+use hlb_protocol::determinism::{self, Divergence};
+use hlb_protocol::trainer::{Fingerprint, TrainError, Trainer};
+use hlb_recipe::Recipe;
 use hlb_recipe::variant;
 use tch::{Device, Kind, Tensor};
 

@@ -1,9 +1,9 @@
 //! Shapes and counts against the published figures, and the forms that make a step fast.
 
-use hlb_trainer::{Batch, AugmentationSampler, DeviceData, Engine, Layout, Mode, Network, State};
-use hlb_recipe::Recipe;
 use hlb_core::seed::Seed;
+use hlb_recipe::Recipe;
 use hlb_recipe::variant;
+use hlb_trainer::{AugmentationSampler, Batch, DeviceData, Engine, Layout, Mode, Network, State};
 use tch::{Kind, Tensor};
 
 use crate::tiny;

@@ -1,8 +1,8 @@
 //! A small data set and recipe that the golden numbers were computed with; see `tests/parity/golden.py`.
 
-use hlb_trainer::{DeviceData, Engine, TorchTrainer};
 use hlb_data::arrays::{ArrayShapes, Arrays};
 use hlb_recipe::{Average, Recipe};
+use hlb_trainer::{DeviceData, Engine, TorchTrainer};
 use tch::Kind;
 
 pub const SHAPES: ArrayShapes =

@@ -1,9 +1,9 @@
 //! Accuracy over time of a few rows of a track: the reference and the fastest.
 
-use hlb_core::artifact::Sha256Hex;
 use crate::board::{RankedTrack, Row};
 use crate::site::charts::plot::{Curve, Frame, LineDrawing, Scale, extent};
 use crate::site::figure::foreign;
+use hlb_core::artifact::Sha256Hex;
 use hlb_recipe::variant;
 
 const FRAME: Frame = Frame::SMALL;

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::site::charts::plot::{Axes, Frame, Scale, extent, polyline};
-use hlb_protocol::run_log::RunLog;
 use hlb_protocol::run_log::Outcome;
+use hlb_protocol::run_log::RunLog;
 
 const FRAME: Frame = Frame::SMALL;
 

@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use crate::site::charts::plot::{Axes, Frame, Scale, Tick, extent};
-use hlb_result::{Entry, RunFigures};
 use hlb_core::stats::Spread;
 use hlb_core::units::human_seconds;
+use hlb_result::{Entry, RunFigures};
 
 const FRAME: Frame = Frame::ROWS;
 

@@ -16,8 +16,8 @@ use crate::site::figure::{foreign, percentage, ratio};
 use crate::site::figures::author_names;
 use crate::site::options::SiteOptions;
 use crate::site::templates::Pages;
-use hlb_data::track::Track;
 use hlb_core::units::human_seconds;
+use hlb_data::track::Track;
 
 /// Path of the file.
 pub(super) const FILE: &str = "feed.xml";

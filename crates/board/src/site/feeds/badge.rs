@@ -6,8 +6,8 @@ use crate::board::{RankedTrack, Row};
 use crate::site::error::SiteError;
 use crate::site::figure::{foreign, percentage};
 use crate::site::templates::Pages;
-use hlb_data::track::Track;
 use hlb_core::units::human_seconds;
+use hlb_data::track::Track;
 
 const TEMPLATE: &str = "badge.svg";
 

@@ -11,10 +11,10 @@ use crate::site::figure::{Figure, foreign};
 use crate::site::figures::{
     author_names, cost, energy, final_accuracy, ratio_to_reference, reproducers, time_to_target,
 };
-use hlb_machine::price::Price;
-use hlb_result::{Entry, ResultFile, Summary, Warning};
 use hlb_core::stats::{Estimate, Spread, rounded_up_p};
 use hlb_data::track::Track;
+use hlb_machine::price::Price;
+use hlb_result::{Entry, ResultFile, Summary, Warning};
 
 /// An entry on its track.
 #[derive(Clone, Copy)]

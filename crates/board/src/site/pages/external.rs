@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::external::{self, ExternalResults};
 use crate::board::Board;
+use crate::external::{self, ExternalResults};
 use crate::site::shell::Shell;
 
 /// The page of external results.

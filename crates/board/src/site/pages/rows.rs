@@ -6,8 +6,8 @@ use crate::board::Row;
 use crate::site::addresses::{entry_folder, entry_page};
 use crate::site::figure::{counted, foreign};
 use crate::site::figures::{Figures, WarningView, reproducers, spread, tied, warnings};
-use hlb_result::{Entry, SessionFacts, Summary, VARIANT_FILE, VariantFacts};
 use hlb_core::stats::Spread;
+use hlb_result::{Entry, SessionFacts, Summary, VARIANT_FILE, VariantFacts};
 
 /// Rows that stand together.
 #[derive(Debug, Serialize)]

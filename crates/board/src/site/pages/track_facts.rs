@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
+use crate::site::figure::percentage;
 use hlb_data::Source;
 use hlb_data::task::Task;
-use crate::site::figure::percentage;
 use hlb_data::track::Track;
 
 /// A track as text, for every page about it.

@@ -21,12 +21,10 @@ pub struct Frame {
 
 impl Frame {
     /// A drawing that a page is read for.
-    pub const WIDE: Self =
-        Self { width: 720.0, height: 360.0, left: 62.0, right: 700.0, top: 18.0, bottom: 308.0 };
+    pub const WIDE: Self = Self { width: 720.0, height: 360.0, left: 62.0, right: 700.0, top: 18.0, bottom: 308.0 };
 
     /// One of several that stand side by side.
-    pub const SMALL: Self =
-        Self { width: 480.0, height: 300.0, left: 58.0, right: 464.0, top: 18.0, bottom: 248.0 };
+    pub const SMALL: Self = Self { width: 480.0, height: 300.0, left: 58.0, right: 464.0, top: 18.0, bottom: 248.0 };
 
     /// A reading of a sensor.
     pub(crate) const SENSOR: Self =

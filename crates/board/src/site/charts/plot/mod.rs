@@ -4,7 +4,7 @@ mod axes;
 mod lines;
 mod scale;
 
-pub use axes::{Frame};
-pub(crate) use axes::{Axes};
+pub(crate) use axes::Axes;
+pub use axes::Frame;
 pub use lines::{Curve, LineDrawing, extent, polyline};
 pub use scale::{Scale, Tick};

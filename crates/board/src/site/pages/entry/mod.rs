@@ -7,7 +7,6 @@ mod telemetry;
 
 use serde::Serialize;
 
-use hlb_core::artifact::Sha256Hex;
 use crate::board::{RankedTrack, Row};
 use crate::site::charts::runs::{self, RunChart};
 use crate::site::charts::spread::{self, SpreadChart};
@@ -19,11 +18,12 @@ use crate::site::pages::entry::telemetry::TelemetryView;
 use crate::site::pages::rows::RowView;
 use crate::site::pages::track_facts::TrackFacts;
 use crate::site::shell::Shell;
-use hlb_machine::price::Table;
-use hlb_result::{Entry, Phases, ResultFile, Trust};
+use hlb_core::artifact::Sha256Hex;
 use hlb_core::tree::Change;
 use hlb_core::units::human_seconds;
+use hlb_machine::price::Table;
 use hlb_recipe::variant;
+use hlb_result::{Entry, Phases, ResultFile, Trust};
 
 /// The page of an entry.
 #[derive(Debug, Serialize)]

@@ -5,8 +5,7 @@ use serde::Serialize;
 use crate::site::copies::reproduction_folder;
 use crate::site::figure::{Fact, Figure, day, foreign};
 use crate::site::figures::{
-    Estimated, WarningView, energy, final_accuracy, principal, ratio_to_reference, time_to_target,
-    warnings,
+    Estimated, WarningView, energy, final_accuracy, principal, ratio_to_reference, time_to_target, warnings,
 };
 use hlb_result::{Entry, REPRODUCTIONS_FOLDER, Reproduction, Verdict};
 

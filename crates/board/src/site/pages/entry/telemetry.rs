@@ -5,9 +5,9 @@ use serde::Serialize;
 use crate::sensors::{Reading, Sensor, Sensors};
 use crate::site::charts::sensors::{self as sensors_chart, RunSegment, SensorChart};
 use crate::site::figure::{Figure, bytes, percentage};
-use hlb_result::{Entry, GpuTelemetry, TelemetrySummary};
-use hlb_protocol::run_log::{Arm, RunLog};
 use hlb_core::stats::Spread;
+use hlb_protocol::run_log::{Arm, RunLog};
+use hlb_result::{Entry, GpuTelemetry, TelemetrySummary};
 
 /// Sensors over the session.
 #[derive(Debug, Serialize)]
