@@ -128,12 +128,13 @@ impl Facts {
     fn check_keys(&mut self, members: &Members) {
         let listed = |kind, keys: Vec<&str>| (!keys.is_empty()).then(|| Irregularity::with(kind, keys.join(", ")));
         let missing = TEXTS.into_iter().filter(|key| members.get(key).is_none_or(Value::is_null)).collect();
-        let others = TEXTS.into_iter().filter(|key| members.get(key).is_some_and(|value| !value.is_string()));
+        let is_other = |value: &Value| !value.is_string() && !value.is_null();
+        let others = TEXTS.into_iter().filter(|key| members.get(key).is_some_and(is_other)).collect();
         let unknown = members.0.iter().map(|(key, _)| key.as_str());
         let unknown = unknown.filter(|key| !TEXTS.contains(key) && !OPTIONAL.contains(key)).collect();
         let odd = [
             listed(Kind::MissingKeys, missing),
-            listed(Kind::NotText, others.filter(|key| !members.get(key).is_some_and(Value::is_null)).collect()),
+            listed(Kind::NotText, others),
             listed(Kind::UnknownKeys, unknown),
         ];
         self.irregularities.extend(odd.into_iter().flatten());

@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use crate::figures::{Adjusted, PairedComparison, VariantFigures, figures};
-use crate::file::VariantEntry;
+use crate::file::{PublishedFigures, VariantEntry};
 use crate::plan::{PlannedVariant, StudyPlan};
-use crate::published::{ComparedVariant, PublishedComparison, compare_with_published};
+use crate::published::{ComparedVariant, compare_with_published};
 use crate::record::RunRecord;
 use crate::records::Records;
 use crate::report::drawing;
@@ -83,7 +83,7 @@ pub(super) struct Published {
     /// Names, best published accuracy first.
     pub(super) their_order: String,
     pub(super) our_order: String,
-    pub(super) verdict: String,
+    pub(super) verdict: &'static str,
     pub(super) tau: String,
 }
 
@@ -119,10 +119,6 @@ impl View {
         let target = plan.task.track.target;
         let planned = plan.order().count();
         let finished = planned - records.missing(plan).len();
-        let published = plan.file.published().map(|published| {
-            let (source, conditions) = (published.source.as_str().to_owned(), published.conditions.as_str().to_owned());
-            Published { source, conditions, ..Published::new(&compare_with_published(published, &figures)) }
-        });
         Self {
             title: plan.file.title().to_owned(),
             name: plan.file.name().to_string(),
@@ -139,7 +135,7 @@ impl View {
             rates: drawing::learning_rates(plan),
             accuracy: drawing::accuracy(plan, records),
             accuracy_close: drawing::accuracy_close(plan, records),
-            published,
+            published: plan.file.published().map(|published| Published::new(published, &figures)),
             runs: records.runs.iter().filter(|run| run.run <= plan.runs).map(|run| run_row(run, target)).collect(),
         }
     }
@@ -255,19 +251,20 @@ impl Cell {
 }
 
 impl Published {
-    fn new(comparison: &PublishedComparison) -> Self {
+    fn new(published: &PublishedFigures, figures: &[VariantFigures]) -> Self {
+        let comparison = compare_with_published(published, figures);
         let verdict = match comparison.same_order() {
             Some(true) => "The order is the same.",
             Some(false) => "The order is not the same.",
             None => "There are not yet two variants to order.",
         };
         Self {
-            source: String::new(),
-            conditions: String::new(),
+            source: published.source.to_string(),
+            conditions: published.conditions.to_string(),
             rows: comparison.rows.iter().map(published_row).collect(),
             their_order: comparison.published_order.join(" > "),
             our_order: comparison.our_order.join(" > "),
-            verdict: verdict.to_owned(),
+            verdict,
             tau: comparison.tau.map_or_else(|| "unknown".to_owned(), |tau| format!("{tau:.3}")),
         }
     }
