@@ -1,6 +1,8 @@
 //! `hlb-bench`: how long, and at what cost, a training recipe takes to reach an accuracy on this
 //! machine.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests break files on purpose"))]
+
 mod args;
 mod commands;
 mod schema;

@@ -38,7 +38,10 @@ fn every_board_is_read_again_as_it_was() {
 #[test]
 fn the_rows_of_dawnbench_that_the_field_remembers_are_there() {
     let board = board("dawnbench-cifar10");
-    assert_eq!((board.track.as_ref().map(|id| id.as_str()), board.target_percent), (Some("cifar10"), Some(94.0)));
+    assert_eq!(
+        (board.track.as_ref().map(hlb_core::text::Id::as_str), board.target_percent),
+        (Some("cifar10"), Some(94.0))
+    );
     let known = [
         ("apple", 9.43, None),
         ("ajay", 10.66, None),

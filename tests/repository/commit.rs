@@ -95,5 +95,5 @@ fn the_build_script_waits_for_every_source_and_for_the_next_commit() {
 fn outside_a_checkout_there_is_no_commit() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(Checkout(folder.path()).commit(), "");
-    assert_eq!(Checkout(folder.path()).files(), [PathBuf::new(); 0]);
+    assert!(Checkout(folder.path()).files().is_empty());
 }

@@ -168,9 +168,9 @@ fn a_workflow_that_breaks_a_rule_is_caught() {
     ];
     for (rule, name, from, to) in changes {
         let whole = text(name);
-        let changed = whole.replacen(from, to, 1);
-        assert_ne!(whole, changed, "`{from}` is not in {name}");
-        assert!(broken(name, &changed).contains(&rule), "{name}: {to}");
+        let mutated = whole.replacen(from, to, 1);
+        assert_ne!(whole, mutated, "`{from}` is not in {name}");
+        assert!(broken(name, &mutated).contains(&rule), "{name}: {to}");
     }
 }
 

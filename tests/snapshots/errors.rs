@@ -34,7 +34,7 @@ const VARIANTS: [Case; 17] = [
     ("variant-too-large", "run v.yaml", |stage| write(stage, "v.yaml", vec![b'a'; 1 << 20])),
     ("variant-name-is-a-path", "run v.yaml", |stage| write(stage, "v.yaml", VARIANT.replace("tiny", "../tiny"))),
     ("variant-unknown-recipe", "run v.yaml", |stage| {
-        write(stage, "v.yaml", VARIANT.replace("hlb-shapes", "hlb-shape"))
+        write(stage, "v.yaml", VARIANT.replace("hlb-shapes", "hlb-shape"));
     }),
     ("variant-absent", "run absent.yaml", nothing),
     ("variant-is-a-folder", "run .", nothing),
@@ -191,7 +191,7 @@ const SITES: [Case; 14] = [
     ("site-no-submissions", "leaderboard --out site", nothing),
     ("site-not-built-yet", "leaderboard --out site --check", filed_only),
     ("site-rejected-entry", "leaderboard --out site", |stage| {
-        drop(edited(stage, "result.yaml", "Ada Lovelace", "Ada"))
+        drop(edited(stage, "result.yaml", "Ada Lovelace", "Ada"));
     }),
     ("site-retracts-nothing", "leaderboard --out site", |stage| {
         filed(stage);
@@ -288,7 +288,7 @@ fn packed(stage: &Stage, bytes: &[u8]) {
     let mut made = cifar(60);
     made.manifest = made.manifest.replace(&sha256_hex(&made.bytes).to_string(), &sha256_hex(bytes).to_string());
     made.manifest = made.manifest.replace(&format!("bytes: {}", made.bytes.len()), &format!("bytes: {}", bytes.len()));
-    made.bytes = bytes.to_owned();
+    bytes.clone_into(&mut made.bytes);
     made.write(&stage.context);
 }
 

@@ -68,7 +68,7 @@ fn shown(typed: &str, answer: &Answer) -> String {
     let mut text = format!("$ {typed}\nexit code {code}\n");
     for (name, written) in [("standard output", &answer.stdout), ("standard error", &answer.stderr)] {
         if !written.is_empty() {
-            text.push_str(&format!("--- {name}\n{written}"));
+            text.extend(["--- ", name, "\n", written]);
         }
     }
     text

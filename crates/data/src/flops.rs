@@ -67,8 +67,8 @@ fn over_sides(recipe: &Recipe, shapes: ArrayShapes, count: fn(&Layer) -> u64) ->
     if recipe.resolution.is_empty() {
         return on_side(recipe, shapes, recipe.augment.crop, count);
     }
-    let shares = recipe.sides().into_iter();
-    shares.map(|(side, share)| on_side(recipe, shapes, side, count) as f64 * share).sum::<f64>() as u64
+    let portions = recipe.sides().into_iter();
+    portions.map(|(side, portion)| on_side(recipe, shapes, side, count) as f64 * portion).sum::<f64>() as u64
 }
 
 /// Operations of all forward passes that evaluate an image, of which one costs `once`.

@@ -4,6 +4,8 @@
 //! manifest -> fetch (download, unpack, file_list) -> store -> prepare (idx, cifar, shapes | image, resize, decode_all) -> cache
 //! ```
 
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests break files on purpose"))]
+
 pub mod arrays;
 mod cache;
 mod cifar;

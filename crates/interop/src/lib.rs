@@ -12,6 +12,8 @@
 //!
 //! Nothing here prints, ranks or signs. An export can no longer be verified.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests break files on purpose"))]
+
 mod choice;
 pub mod dawnbench;
 pub mod document;

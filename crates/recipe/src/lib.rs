@@ -7,6 +7,8 @@
 //! A key that was added later has a default that keeps the earlier behavior and is not written, so that recipes keep their
 //! text and digest, and newer programs can read old entries.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests break files on purpose"))]
+
 mod augment;
 mod defaults;
 mod length;

@@ -1,5 +1,7 @@
 //! A session's result: what it states, what follows from its run log, and how both are checked.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests break files on purpose"))]
+
 mod agreement;
 mod comparison;
 mod derive;

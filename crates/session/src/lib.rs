@@ -17,6 +17,8 @@
 //! | `supervise`, `child`, `telemetry` | the trainer process and the sensors, watched and logged |
 //! | `observer`, `note`, `error` | what the caller learns |
 
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests break files on purpose"))]
+
 mod child;
 mod equipment;
 mod error;

@@ -86,7 +86,7 @@ impl Forecast {
     #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
     fn run_seconds(&self, plan: &StudyPlan, variant: &PlannedVariant) -> f64 {
         let work = Work::of(&variant.recipe, plan.task.shapes);
-        let flop = plan.images_per_run(variant) as f64 * work.training_flop_per_image as f64;
+        let flop = variant.images_per_run() as f64 * work.training_flop_per_image as f64;
         self.start_seconds + flop / self.flop_per_second * (1.0 + self.evaluation)
     }
 

@@ -19,6 +19,8 @@
 //! | `published` | our figures next to published ones |
 //! | `report` | page, text and table of all that |
 
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests break files on purpose"))]
+
 mod error;
 mod estimate;
 mod figures;

@@ -46,7 +46,7 @@ fn variant_text(plan: &StudyPlan, variant: &PlannedVariant) -> String {
 #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
 fn whole(plan: &StudyPlan) -> String {
     let (images, flop) = plan.order().fold((0_u64, 0_u128), |(images, flop), planned| {
-        (images + plan.images_per_run(&plan.variants[planned.variant]), flop + plan.flop_per_run(planned.variant))
+        (images + plan.variants[planned.variant].images_per_run(), flop + plan.flop_per_run(planned.variant))
     });
     let runs = plan.order().count();
     format!("in all: {runs} runs, {images} training images, {}", scaled(flop as f64, "FLOP"))

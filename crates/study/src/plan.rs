@@ -92,17 +92,17 @@ impl StudyPlan {
         let (variant, shapes) = (&self.variants[variant], self.task.shapes);
         let work = Work::of(&variant.recipe, shapes);
         let evaluated = u128::from(variant.length.epochs) * u128::from(shapes.evaluation);
-        u128::from(self.images_per_run(variant)) * u128::from(work.training_flop_per_image)
+        u128::from(variant.images_per_run()) * u128::from(work.training_flop_per_image)
             + evaluated * u128::from(work.evaluation_flop_per_image)
-    }
-
-    /// Images that one run trains on, counted as often as they are seen.
-    pub(crate) fn images_per_run(&self, variant: &PlannedVariant) -> u64 {
-        variant.steps() * u64::from(variant.recipe.batch_size)
     }
 }
 
 impl PlannedVariant {
+    /// Images that one run trains on, counted as often as they are seen.
+    pub(crate) fn images_per_run(&self) -> u64 {
+        self.steps() * u64::from(self.recipe.batch_size)
+    }
+
     /// Optimizer steps of one run.
     pub fn steps(&self) -> u64 {
         self.length.length().steps()

@@ -3,6 +3,8 @@
 //! Comments marked *why* say where a technique comes from and what happens without it. The techniques are those of
 //! hlb-CIFAR10 by Tysam Balsbaugh, in the form that hlb-imagenette uses, and of airbench by Keller Jordan.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests break files on purpose"))]
+
 mod augmentation;
 mod data;
 mod determinism;

@@ -58,7 +58,7 @@ pub(super) struct Once {
 impl Once {
     pub(super) fn new(board: &Board, options: &SiteOptions, workers: Workers) -> Result<Self, SiteError> {
         let studies = options.studies.as_deref().map(studies::find).transpose()?.unwrap_or_default();
-        let templates = Pages::new();
+        let templates = Pages::default();
         let mut pages = rendered(board, options, &studies, workers, &templates)?;
         let reports: BTreeMap<String, PathBuf> = studies.iter().flat_map(Study::files).collect();
         pages.extend(studies.iter().map(Study::page));

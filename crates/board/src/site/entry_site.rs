@@ -29,7 +29,7 @@ pub(crate) struct EntrySites {
 
 impl EntrySites {
     pub(super) fn new(board: &Board) -> Self {
-        Self { pages: Pages::new(), prices: Table::shipped(), shell: Shell::new(board, DEPTH) }
+        Self { pages: Pages::default(), prices: Table::shipped(), shell: Shell::new(board, DEPTH) }
     }
 
     /// Hands over an entry's files and its page.

@@ -92,27 +92,27 @@ fn interval(of: &Value, form: &str) -> Result<String, Error> {
 /// A value, or `unknown` with the reason that its record gives under the value's key.
 fn or_reason(value: Value, record: &Value, key: &str) -> Result<Value, Error> {
     let reason = record.get_attr("unknown")?.get_attr(key)?;
-    or_word(value, "unknown", reason.as_str().unwrap_or("the record gives no reason"), in_full)
+    Ok(or_word(value, "unknown", reason.as_str().unwrap_or("the record gives no reason"), in_full))
 }
 
 /// How a missing value is shown: from the word for its absence, and why it is missing.
-type Missing = fn(HtmlEscape, HtmlEscape) -> String;
+type Missing = fn(&HtmlEscape, &HtmlEscape) -> String;
 
 /// Where there is little room, the reason is a title, and read out to those who cannot see that.
-fn in_title(word: HtmlEscape, why: HtmlEscape) -> String {
+fn in_title(word: &HtmlEscape, why: &HtmlEscape) -> String {
     format!(r#"<span class="missing" title="{why}">{word}<span class="unseen"> ({why})</span></span>"#)
 }
 
 /// Where there is room, the reason follows.
-fn in_full(word: HtmlEscape, why: HtmlEscape) -> String {
+fn in_full(word: &HtmlEscape, why: &HtmlEscape) -> String {
     format!(r#"<span class="missing">{word}</span> <span class="why">{why}</span>"#)
 }
 
-fn or_word(value: Value, word: &str, why: &str, missing: Missing) -> Result<Value, Error> {
+fn or_word(value: Value, word: &str, why: &str, missing: Missing) -> Value {
     if value.is_none() || value.is_undefined() {
-        return Ok(Value::from_safe_string(missing(HtmlEscape(word), HtmlEscape(&foreign(why)))));
+        return Value::from_safe_string(missing(&HtmlEscape(word), &HtmlEscape(&foreign(why))));
     }
-    Ok(value)
+    value
 }
 
 /// The text of a [`Figure`](crate::site::figure::Figure), which the formatter escapes like any other; of one that is
@@ -120,7 +120,7 @@ fn or_word(value: Value, word: &str, why: &str, missing: Missing) -> Result<Valu
 fn shown(of: &Value, markup: Missing) -> Result<Value, Error> {
     let (text, missing) = (of.get_attr("text")?, of.get_attr("missing")?);
     match (text.as_str(), missing.as_str()) {
-        (Some(word), Some(why)) => Ok(Value::from_safe_string(markup(HtmlEscape(word), HtmlEscape(why)))),
+        (Some(word), Some(why)) => Ok(Value::from_safe_string(markup(&HtmlEscape(word), &HtmlEscape(why)))),
         (Some(_), None) if missing.is_none() => Ok(text),
         _ => Err(Error::new(ErrorKind::InvalidOperation, "this is no figure")),
     }

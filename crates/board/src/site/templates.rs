@@ -38,10 +38,10 @@ pub(crate) const LOOK_FILES: [(&str, &str); 3] = [
 /// All templates, ready to render.
 pub struct Pages(Environment<'static>);
 
-impl Pages {
+impl Default for Pages {
     /// Reads the templates. A name that is not defined is an error, and so is a missing value that would be printed:
     /// what is unknown has words of its own.
-    pub fn new() -> Self {
+    fn default() -> Self {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| AutoEscape::Html);
@@ -61,7 +61,9 @@ impl Pages {
         }
         Self(environment)
     }
+}
 
+impl Pages {
     /// Renders one page; `path` is where it will stand, for messages.
     pub fn render(&self, template: &str, path: &str, view: &impl Serialize) -> Result<String, SiteError> {
         let page = self.0.get_template(template).and_then(|template| template.render(Serde(view)));

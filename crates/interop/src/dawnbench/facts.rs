@@ -132,11 +132,8 @@ impl Facts {
         let others = TEXTS.into_iter().filter(|key| members.get(key).is_some_and(is_other)).collect();
         let unknown = members.0.iter().map(|(key, _)| key.as_str());
         let unknown = unknown.filter(|key| !TEXTS.contains(key) && !OPTIONAL.contains(key)).collect();
-        let odd = [
-            listed(Kind::MissingKeys, missing),
-            listed(Kind::NotText, others),
-            listed(Kind::UnknownKeys, unknown),
-        ];
+        let odd =
+            [listed(Kind::MissingKeys, missing), listed(Kind::NotText, others), listed(Kind::UnknownKeys, unknown)];
         self.irregularities.extend(odd.into_iter().flatten());
     }
 

@@ -33,7 +33,7 @@ fn row(run: &RunRecord, target: Target) -> [String; 9] {
     let percent = accuracy
         .map(|accuracy| format!("{:.4}", accuracy.percent()).trim_end_matches('0').trim_end_matches('.').to_owned());
     [
-        run.variant.to_string(),
+        run.variant.as_str().to_owned(),
         run.run.to_string(),
         run.seed.to_string(),
         run.outcome.as_str().to_owned(),

@@ -36,7 +36,7 @@ impl Report {
     /// What follows from the runs so far.
     pub fn new(plan: &StudyPlan, records: &Records) -> Result<Self, SiteError> {
         let view = View::new(plan, records);
-        let page = Pages::new().render("study.html", REPORT_FILES[0], &view)?;
+        let page = Pages::default().render("study.html", REPORT_FILES[0], &view)?;
         Ok(Self { texts: [page, markdown::text(&view), csv::text(plan, records)] })
     }
 

@@ -66,7 +66,7 @@ impl<'a> TrackView<'a> {
         };
         let shown = of_class.iter().flat_map(|rows| &rows[..fastest(rows)]).chain(newest);
         let mut classes: Vec<&str> = shown.map(|row| row.class.as_str()).collect();
-        classes.sort();
+        classes.sort_unstable();
         classes.dedup();
         Self {
             facts: TrackFacts::new(&track.track),

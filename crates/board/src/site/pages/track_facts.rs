@@ -39,7 +39,7 @@ impl TrackFacts {
             images: format!("{} training and {} evaluation images{how}", shapes.train, shapes.evaluation),
             license: manifest.license.to_string(),
             fetch: (manifest.source != Source::BuiltIn).then(|| manifest.id.to_string()),
-            forbids: track.forbids.iter().map(|forbidden| forbidden.to_string()).collect::<Vec<_>>().join(" and "),
+            forbids: track.forbids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and "),
             runs_to_rank: track.runs_to_rank,
         }
     }

@@ -50,6 +50,7 @@ impl Scale {
     }
 
     /// The same, but to no more than `most`.
+    #[must_use]
     pub fn capped(self, most: f64) -> Self {
         Self { high: self.high.min(most), ..self }
     }
