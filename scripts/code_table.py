@@ -10,8 +10,8 @@ How it counts, over the Rust files that git knows:
 - tests: the same under `#[cfg(test)]`, and in `tests/`. Neither counts `benches/`, `fuzz/` and
   `build.rs`.
 - longest file: all its lines, tests included. Longest function: from `fn` to its closing brace.
-- public items: whatever is `pub`, methods and fields included, `pub(crate)` not, for 1,000 lines of
-  code.
+- public items: functions, methods, types, traits, constants and modules that are `pub`, for 1,000
+  lines of code; public fields apart. `pub(crate)` and re-exports do not count.
 - dependencies: what `cargo metadata --locked --offline` resolves for x86-64 Linux, without those of
   tests and builds: direct ones, and all that they bring. Crates of this workspace do not count.
 
@@ -43,7 +43,8 @@ WORDS = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 FUNCTION = re.compile(r"\bfn\s+(\w+)")
-PUBLIC = re.compile(r"\bpub\s+\w")
+PUBLIC = re.compile(r"\bpub\s+(?:(?:const|async|unsafe)\s+)*(?:fn|struct|enum|trait|const|static|type|mod)\b")
+PUBLIC_FIELDS = re.compile(r"\bpub\s+\w+\s*:(?!:)")
 
 
 def masked(text):
@@ -110,6 +111,7 @@ class Crate:
     commented: int = 0
     tests: int = 0
     public: int = 0
+    fields: int = 0
     longest_file: tuple = (0, "")
     longest_function: tuple = (0, "")
     direct: set = field(default_factory=set)
@@ -125,6 +127,7 @@ class Crate:
         self.code += code_lines(code)
         self.commented += len(text.splitlines())
         self.public += len(PUBLIC.findall(code))
+        self.fields += len(PUBLIC_FIELDS.findall(code))
         self.longest_function = max(self.longest_function, longest_function(code))
 
     def row(self):
@@ -225,6 +228,7 @@ def per_crate(crates):
 def totals(crates):
     """The measures of a whole tree, in the order of `MEASURES`."""
     code, public = sum(crate.code for crate in crates), sum(crate.public for crate in crates)
+    fields = sum(crate.fields for crate in crates)
     file, function = max(crate.longest_file for crate in crates), max(crate.longest_function for crate in crates)
     return [
         str(len(crates)),
@@ -235,6 +239,7 @@ def totals(crates):
         f"{file[0]} `{file[1]}`",
         f"{function[0]} `{function[1]}`",
         f"{1000 * public / code:.0f}",
+        f"{1000 * fields / code:.0f}",
         str(len(set.union(*(crate.direct for crate in crates)))),
         str(len(set.union(*(crate.all for crate in crates)))),
     ]
@@ -249,6 +254,7 @@ MEASURES = [
     "longest file",
     "longest function",
     "public items per 1,000 lines of code",
+    "public fields per 1,000 lines of code",
     "direct dependencies",
     "all dependencies",
 ]

@@ -72,8 +72,6 @@ pub const GPU_MEMORY_PERCENT: u64 = 12;
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-    use std::fs;
-    use std::path::Path;
 
     /// A number as it stands in code or in prose, and a text without its quotes.
     fn plain(value: &str) -> String {
@@ -92,16 +90,14 @@ mod tests {
 
     /// The rows `| `NAME` | value | meaning |` of the rules of measurement.
     fn quoted() -> BTreeMap<String, String> {
-        let folders = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).ancestors();
-        let mut files = folders.flat_map(|root| [root.join("docs/reference/rules.md"), root.join("docs/rules.md")]);
-        let text = fs::read_to_string(files.find(|file| file.exists()).expect("the rules are written down"));
+        let text = include_str!("../../../docs/reference/rules.md");
         let row = |line: &str| {
             let mut cells = line.strip_prefix("| `")?.split(" | ");
             let name = cells.next()?.strip_suffix('`')?;
             let is_constant = name.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_');
             is_constant.then_some((name.to_owned(), plain(cells.next()?)))
         };
-        text.expect("readable").lines().filter_map(row).collect()
+        text.lines().filter_map(row).collect()
     }
 
     #[test]
