@@ -10,7 +10,7 @@ use hlb_recipe::{Norm, Precision};
 /// The device asked for cannot be used.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
-pub(crate) enum UnsupportedDevice {
+pub enum UnsupportedDevice {
     /// `--device cuda` where libtorch sees no GPU.
     #[error("libtorch sees no CUDA device; use `--device cpu`, or install the CUDA libraries with `make setup CUDA=1`")]
     NoCuda,
