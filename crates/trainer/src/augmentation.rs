@@ -7,7 +7,9 @@ use hlb_recipe::{Augment, Flip};
 /// Top rows and left columns of squares, one for each image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Corners {
+    /// Row of the first pixel, one per image.
     pub top: Vec<u32>,
+    /// Column of the first pixel, one per image.
     pub left: Vec<u32>,
 }
 

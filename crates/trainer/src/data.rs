@@ -147,7 +147,7 @@ impl DeviceData {
 
 /// The augmentation draws of one epoch, on the device.
 #[derive(Debug)]
-pub(crate) struct EpochPlan {
+pub struct EpochPlan {
     order: Tensor,
     crops: Squares,
     flips: Tensor,

@@ -20,7 +20,7 @@ pub(crate) struct Ema {
 
 impl Ema {
     /// An average that covers the last `settings.epochs` epochs of so many `steps`.
-    pub fn new(settings: Average, steps: u64, steps_per_epoch: u32) -> Self {
+    pub(crate) fn new(settings: Average, steps: u64, steps_per_epoch: u32) -> Self {
         let covered = u64::from(settings.epochs) * u64::from(steps_per_epoch);
         Self { settings, first_step: steps.saturating_sub(covered), steps, average: None }
     }
@@ -47,7 +47,7 @@ impl Ema {
     }
 
     /// The average, once it has begun.
-    pub fn so_far(&self) -> Option<&State> {
+    pub(crate) fn so_far(&self) -> Option<&State> {
         self.average.as_ref()
     }
 

@@ -49,7 +49,7 @@ impl Weight {
 
 /// The frozen whitening in front of everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Whitening {
+pub struct Whitening {
     /// Its filters.
     pub outputs: i64,
     /// Values of a patch.

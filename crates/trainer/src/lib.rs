@@ -23,7 +23,7 @@ pub use augmentation::{AugmentationDraws, AugmentationSampler, Corners};
 pub use data::{Batch, DeviceData};
 pub use determinism::{ask_for_deterministic_algorithms, digest};
 
-pub use device::{UnsupportedDevice, Engine, load_cuda_if_there_is_a_gpu, loaded_libtorch};
+pub use device::{Engine, UnsupportedDevice, load_cuda_if_there_is_a_gpu, loaded_libtorch};
 pub use device_error::{explain, is_of_libtorch};
 pub use layout::Layout;
 pub use network::{Mode, Network};

@@ -19,7 +19,7 @@ pub(crate) struct GroupedOptimizer {
 }
 
 /// Gradients of a model.
-pub struct Gradients {
+pub(crate) struct Gradients {
     pub weights: Tensor,
     pub biases: Tensor,
     /// None where the whitening has no bias, or one that is frozen.
@@ -28,7 +28,7 @@ pub struct Gradients {
 
 /// An optimizer step in its schedule.
 #[derive(Debug, Clone, Copy)]
-pub struct Step {
+pub(crate) struct Step {
     /// Its number, counted from 0.
     pub step: u64,
     /// Steps of the whole schedule.
@@ -37,7 +37,7 @@ pub struct Step {
 
 impl GroupedOptimizer {
     /// The groups of a recipe. Stem, filters and linear layer are one segment where their settings are the same.
-    pub fn new(recipe: &Recipe, layout: &Layout, state: &State, steps_per_epoch: u32) -> Self {
+    pub(crate) fn new(recipe: &Recipe, layout: &Layout, state: &State, steps_per_epoch: u32) -> Self {
         let mut groups: Vec<ParameterGroup> = Vec::new();
         for parameters in Parameters::ALL {
             let Some(segment) = segment(parameters, layout, state) else { continue };
@@ -66,14 +66,14 @@ impl GroupedOptimizer {
     }
 
     /// One optimizer step. Call it where gradients are not recorded.
-    pub fn step(&mut self, recipe: &Recipe, state: &mut State, gradients: &Gradients, at: Step) {
+    pub(crate) fn step(&mut self, recipe: &Recipe, state: &mut State, gradients: &Gradients, at: Step) {
         for group_state in &mut self.groups {
             group_state.step(recipe, state, gradients, at);
         }
     }
 
     /// The state of the rules, by name.
-    pub fn named(&self, layout: &Layout) -> Vec<(String, Tensor)> {
+    pub(crate) fn named(&self, layout: &Layout) -> Vec<(String, Tensor)> {
         self.groups.iter().flat_map(|group_state| group_state.named(layout)).collect()
     }
 }

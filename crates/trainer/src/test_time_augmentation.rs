@@ -9,7 +9,7 @@ use hlb_recipe::Evaluate;
 pub(crate) const EVALUATION_BATCH: i64 = 250;
 
 /// Logits of all images of the evaluation split, `[images, classes]`, with the recipe's test-time augmentation.
-pub fn logits(network: &Network, state: &State, data: &DeviceData, evaluate: Evaluate) -> Tensor {
+pub(crate) fn logits(network: &Network, state: &State, data: &DeviceData, evaluate: Evaluate) -> Tensor {
     let total = i64::from(data.shapes().evaluation);
     let batches = || (0..total).step_by(usize::try_from(EVALUATION_BATCH).unwrap_or(1));
     let of_all = |view: &dyn Fn(&Tensor) -> Tensor| {

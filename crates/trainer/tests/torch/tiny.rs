@@ -5,19 +5,19 @@ use hlb_recipe::{Average, Recipe};
 use hlb_trainer::{DeviceData, Engine, TorchTrainer};
 use tch::Kind;
 
-pub const SHAPES: ArrayShapes =
+pub(crate) const SHAPES: ArrayShapes =
     ArrayShapes { train: 64, evaluation: 64, height: 16, width: 16, channels: 3, classes: 10 };
 
 /// The generator that both sides share: the upper bits of Numerical Recipes' linear congruence.
-pub struct Numbers(pub u32);
+pub(crate) struct Numbers(pub u32);
 
 impl Numbers {
-    pub fn next(&mut self) -> u32 {
+    pub(crate) fn next(&mut self) -> u32 {
         self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         self.0 >> 16
     }
 
-    pub fn unit(&mut self) -> f32 {
+    pub(crate) fn unit(&mut self) -> f32 {
         self.next() as f32 / 32_768.0 - 1.0
     }
 }
@@ -40,7 +40,7 @@ fn smooth(pixels: &mut [u8]) {
 }
 
 /// Noise with a bright square whose place and color tell the class.
-pub fn arrays() -> Arrays {
+pub(crate) fn arrays() -> Arrays {
     let mut numbers = Numbers(1);
     let count = (SHAPES.train + SHAPES.evaluation) as usize;
     let mut images: Vec<u8> = (0..count * SHAPES.image_bytes()).map(|_| (numbers.next() % 256) as u8).collect();
@@ -60,15 +60,15 @@ pub fn arrays() -> Arrays {
 }
 
 /// An average that only observes.
-pub fn observer(epochs: u32, every_steps: u32, decay: f64) -> Average {
+pub(crate) fn observer(epochs: u32, every_steps: u32, decay: f64) -> Average {
     Average { epochs, every_steps, decay, power: 0.0, copy_back: false, statistics: true }
 }
 
-pub fn trainer(recipe: &Recipe, kind: Kind) -> TorchTrainer<'static> {
+pub(crate) fn trainer(recipe: &Recipe, kind: Kind) -> TorchTrainer<'static> {
     trainer_on(&arrays(), recipe, kind)
 }
 
-pub fn trainer_on(arrays: &Arrays, recipe: &Recipe, kind: Kind) -> TorchTrainer<'static> {
+pub(crate) fn trainer_on(arrays: &Arrays, recipe: &Recipe, kind: Kind) -> TorchTrainer<'static> {
     let engine = Engine::cpu(kind);
     let data = DeviceData::upload(arrays, recipe.augment, engine);
     TorchTrainer::new(recipe.clone(), data, engine, Box::new(|_| {}))
