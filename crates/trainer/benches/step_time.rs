@@ -5,6 +5,7 @@
 //! step_time time RECIPE.json STEPS THREADS   prints the median seconds of a step as JSON
 //! ```
 
+use std::io::Write as _;
 use std::path::Path;
 
 use hlb_core::artifact::write_atomic;
@@ -65,9 +66,6 @@ fn time(arrays: &Arrays, recipe: &str, steps: u64, threads: u32) -> Result<(), F
     }
     seconds.sort_by(f64::total_cmp);
     let median = seconds[seconds.len() / 2];
-    println!(
-        "{}",
-        &serde_json::json!({"median_seconds": median, "batch_size": batch_size, "threads": threads}).to_string()
-    );
-    Ok(())
+    let answer = serde_json::json!({"median_seconds": median, "batch_size": batch_size, "threads": threads});
+    Ok(writeln!(std::io::stdout(), "{answer}")?)
 }
