@@ -104,7 +104,7 @@ fn pictures_of_every_kind_are_what_pillow_and_torchvision_make_of_them() {
         accepted: 0,
         wrong: Vec::new(),
     };
-    for row in table["images"].as_array().expect("rows") {
+    for row in table["pictures"].as_array().expect("rows") {
         comparison.image(row);
     }
     let Comparison { differences, accepted, wrong, .. } = comparison;

@@ -111,7 +111,7 @@ pub(crate) fn imagenette(train: usize, evaluation: usize) -> MadeArchive {
     let folders = FOLDERS.iter().map(folder).collect::<Vec<_>>().concat();
     let manifest = format!(
         "id: made-imagenette\ntitle: Imagenette made by a test\nlicense: none needed\ntrain: {}\nevaluation: {}\n\
-         classes: [tench, springer, player, saw, church, horn, truck, pump, ball, parachute]\nsize: null\nsource:\n  kind: images\n  \
+         classes: [tench, springer, player, saw, church, horn, truck, pump, ball, parachute]\nsize: null\nsource:\n  kind: pictures\n  \
          archive: {{file: imagenette2-160.tgz, bytes: {}, sha256: \"{}\", confirmed: true}}\n  root: {root}\n  train: train\n  \
          evaluation: val\n  extension: .JPEG\n  folders:\n{folders}",
         10 * train,

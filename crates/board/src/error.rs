@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::retractions::RETRACTIONS_FILE;
+use crate::RETRACTIONS_FILE;
 use crate::site::SiteError;
 use hlb_core::hint::Hint;
 use hlb_core::text::show;
@@ -46,7 +46,10 @@ impl Hint for BoardError {
             Self::Read(error) => error.hint(),
             Self::Yaml(error) => error.hint(),
             Self::Site(error) => error.hint(),
-            Self::Folder { .. } | Self::NothingToRetract { .. } => None,
+            Self::Folder { .. } => Some("name the folder of entries with --submissions".to_owned()),
+            Self::NothingToRetract { .. } => {
+                Some("write the entry as TRACK/DATE-NAME, as its folder is called".to_owned())
+            }
         }
     }
 }

@@ -21,12 +21,15 @@ pub use board::{Board, RankedTrack, Rejected, Row, TiedWith};
 pub use build::{Build, Built, FileState};
 pub use error::BoardError;
 pub use records::{Record, records};
-pub use retractions::{RETRACTIONS_FILE, Retraction, retractions_schema};
+pub use retractions::{Retraction, retractions_schema};
 pub use sensors::{Reading, Sensor, Sensors};
 pub use signers::{SIGNERS_FILE, read_signers, signers_for};
 pub use site::{BaseUrl, BaseUrlError, Differences, SiteError, SiteOptions, compare, write, write_with};
 pub use site::{Pages, human_interval, percentage, plot, ratio, scaled};
 pub use workers::Workers;
+
+/// Name of the file in the folder of submissions.
+pub const RETRACTIONS_FILE: &str = "withdrawn.yaml";
 
 /// Where the reports of studies lie in a checkout.
 pub const STUDIES_FOLDER: &str = "studies/reports";

@@ -9,12 +9,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::RETRACTIONS_FILE;
 use crate::error::BoardError;
 use hlb_core::text::SafeText;
 use hlb_core::yaml::{self, VARIANT_CAP};
-
-/// Name of the file in the folder of submissions.
-pub const RETRACTIONS_FILE: &str = "withdrawn.yaml";
 
 /// An entry that no longer counts.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]

@@ -96,7 +96,7 @@ pub enum SessionError {
     StoppedAtTarget,
     #[error("the entry's session ended early: {}; there is nothing to agree with", show(.reason))]
     EndedEarly { reason: String },
-    #[error("the entry has a single run, which nothing can agree with; two are the least")]
+    #[error("the entry has a single run, which nothing can agree with; at least two are needed")]
     SingleRun,
 }
 

@@ -3,9 +3,6 @@
 use crate::board::Row;
 use hlb_core::artifact::sha256_hex;
 
-/// The file that makes a folder a site of ours.
-pub(crate) const MARKER: &str = ".hlb-bench-site";
-
 /// Longest readable part of an address.
 const SLUG_CAP: usize = 40;
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use crate::board::Board;
-use crate::site::addresses::MARKER;
+use crate::site::MARKER;
 use crate::site::contents::{Once, paths, put_all};
 use crate::site::error::SiteError;
 use crate::site::folder::{failed, listed, marker_text};

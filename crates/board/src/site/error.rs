@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::site::addresses::MARKER;
+use crate::site::MARKER;
 use hlb_core::artifact::ArtifactError;
 use hlb_core::hint::Hint;
 use hlb_core::text::show;

@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use crate::site::addresses::MARKER;
+use crate::site::MARKER;
 use crate::site::error::SiteError;
 use hlb_core::artifact::{write_atomic, write_unsynced};
 

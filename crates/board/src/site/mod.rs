@@ -53,6 +53,9 @@ pub use templates::Pages;
 use contents::{Once, paths, put_all};
 use folder::SiteFolder;
 
+/// The file that makes a folder a site of ours.
+pub(crate) const MARKER: &str = ".hlb-bench-site";
+
 /// Writes the whole site into `out`, which has to be new, empty, or a site that this function wrote.
 ///
 /// Pages of entries that are no longer on the board are removed; nothing else ever is. The files of each entry are
