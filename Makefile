@@ -1,5 +1,5 @@
-# `make demo` and `make test` do all the set-up themselves; a second run does none again.
-# Everything is built in release mode, so that tests, lints and programs share one build of libtorch's bindings.
+# `make demo` and `make test` do the whole set-up; a second run skips it. Everything is built in
+# release mode, so that tests, lints and programs share one build of libtorch's bindings.
 .PHONY: help setup build demo test lint bench docs without-libtorch fuzz
 
 help:
@@ -7,8 +7,8 @@ help:
 	@echo "make test   set up, build, run all tests"
 	@echo "make setup  install the pinned libtorch into .libtorch/ (CUDA=1: with the CUDA libraries)"
 	@echo "make build  both programs, in target/release/"
-	@echo "make lint   format, clippy, licences, workflows"
-	@echo "make bench  the ratios that the project promises, measured side by side"
+	@echo "make lint   format, clippy, licenses, workflows"
+	@echo "make bench  the promised ratios, measured side by side"
 	@echo "make fuzz   every fuzz target for SECONDS_EACH=10 seconds"
 
 setup:
@@ -21,26 +21,26 @@ demo: build
 	@scripts/demo.sh
 
 test: build
-	cargo test --release --locked
+	cargo test --release --locked --workspace
 
 lint: setup
-	cargo fmt --check
-	cargo clippy --release --locked --all-targets -- -D warnings
+	cargo fmt --all --check
+	cargo clippy --release --locked --workspace --all-targets -- -D warnings
 	@scripts/deny.sh
 	@scripts/lint-yaml.sh
 
 docs: setup
-	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --workspace --no-deps
 
 # Everything but training, on a machine that has no libtorch at all.
 without-libtorch:
-	env -u LIBTORCH cargo clippy --release --locked --no-default-features --all-targets -- -D warnings
-	env -u LIBTORCH cargo build --locked --no-default-features --target-dir target/without-libtorch
+	env -u LIBTORCH cargo clippy --release --locked --workspace --exclude hlb-trainer --all-targets -- -D warnings
+	env -u LIBTORCH cargo build --locked -p hlb-bench --target-dir target/without-libtorch
 	scripts/check-without-libtorch.sh target/without-libtorch/debug/hlb-bench
 
-# `import torch` wants all CUDA libraries, even to train on the CPU.
+# `import torch` needs all CUDA libraries, even to train on the CPU.
 bench: build
-	@CUDA=1 TWIN=1 PICTURES=1 scripts/setup-libtorch.sh
+	@CUDA=1 PYTORCH=1 IMAGES=1 scripts/setup-libtorch.sh
 	@python3 scripts/bench.py $(BENCH)
 
 SECONDS_EACH ?= 10

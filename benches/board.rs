@@ -7,7 +7,7 @@ use std::path::Path;
 
 use fixture::Fixture;
 
-#[path = "../tests/it/fixture.rs"]
+#[path = "../tests/support/fixture.rs"]
 #[expect(dead_code, reason = "the tests use more of it")]
 mod fixture;
 

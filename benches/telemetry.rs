@@ -8,8 +8,8 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hlb_bench::clock::calendar_milliseconds;
-use hlb_bench::hardware::Sampler;
+use hlb_core::clock::calendar_milliseconds;
+use hlb_machine::Sampler;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Prints the ratios that the project promises, measured side by side in one run.
+"""Prints the promised ratios, measured side by side in one run.
 
-1. Seconds per training step at batch 512: hlb-bench-trainer against the same model in plain PyTorch eager
-   (tests/parity/twin.py) on the same libtorch. Processes alternate A B A B, so that both see the same machine.
+1. Seconds per training step at batch 512: hlb-bench-trainer against the same model in PyTorch eager
+   (tests/parity/reference.py) on the same libtorch. Processes alternate A B A B, so that both see the same machine.
 2. The share of a session's wall time that is neither training nor evaluation.
-   What sampling the sensors once a second costs: processor time of a sample, and step times with and without it.
-3. Pictures decoded and resized a second, against Pillow in a PyTorch data loader (scripts/bench_decode.py).
-4. Seconds to open a prepared data set of Imagenette's size (scripts/bench_prepare.py).
+   The cost of sampling the sensors once a second: processor time of a sample, and step times with and without it.
+3. Images decoded and resized a second, against Pillow in a PyTorch data loader (scripts/bench_decode.py).
+4. Seconds to open a preprocessed data set of Imagenette's size (scripts/bench_prepare.py).
 5. Seconds and memory to build a board of 100, 1,000 and 10,000 entries, and to build it again (scripts/bench_board.py).
 
 Called by `make bench`, which builds both sides first.
@@ -15,7 +15,6 @@ Called by `make bench`, which builds both sides first.
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -25,30 +24,9 @@ from pathlib import Path
 import bench_board
 import bench_decode
 import bench_prepare
+from bench_common import PROGRAM, ROOT, bench_program, run, spread
 
-ROOT = Path(__file__).resolve().parent.parent
-TWIN = ROOT / "tests" / "parity" / "twin.py"
-PROGRAM = ROOT / "target" / "release" / "hlb-bench"
-
-
-def run(command, **environment):
-    """Standard output of a command; its standard error is shown if it fails."""
-    variables = {**os.environ, "PYTHONWARNINGS": "ignore", **environment}
-    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(f"{command[0]} failed:\n{done.stderr}")
-    return done.stdout
-
-
-def bench_program(name):
-    lines = run(["cargo", "bench", "--locked", "--bench", name, "--no-run", "--message-format=json"]).splitlines()
-    messages = [json.loads(line) for line in lines if line.startswith("{")]
-    programs = [m["executable"] for m in messages if m.get("target", {}).get("name") == name and m.get("executable")]
-    return programs[-1]
-
-
-def spread(values, digits=3):
-    return f"median {statistics.median(values):.{digits}f}, from {min(values):.{digits}f} to {max(values):.{digits}f}, n = {len(values)}"
+REFERENCE = ROOT / "tests" / "parity" / "reference.py"
 
 
 def step_ratio(pairs, steps, threads):
@@ -64,9 +42,9 @@ def step_ratio(pairs, steps, threads):
         python_path = str(ROOT / ".libtorch" / "site-packages")
         for pair in range(pairs):
             mine = json.loads(run([program, "time", str(path), str(steps), str(threads)]))["median_seconds"]
-            twin = [sys.executable, str(TWIN), "step-time", "--recipe", str(path), "--data", folder]
-            twin += ["--steps", str(steps), "--warmup", "5", "--threads", str(threads)]
-            other = json.loads(run(twin, PYTHONPATH=python_path))["median_seconds"]
+            reference = [sys.executable, str(REFERENCE), "step-time", "--recipe", str(path), "--data", folder]
+            reference += ["--steps", str(steps), "--warmup", "5", "--threads", str(threads)]
+            other = json.loads(run(reference, PYTHONPATH=python_path))["median_seconds"]
             ours.append(mine)
             theirs.append(other)
             print(f"  pair {pair + 1}: {mine:.4f} s against {other:.4f} s, ratio {mine / other:.3f}", flush=True)
@@ -76,7 +54,7 @@ def step_ratio(pairs, steps, threads):
 
 
 def overhead(runs):
-    """What a session spends on anything but training and evaluating."""
+    """The time of a session that is neither training nor evaluation."""
     print(f"one session of {runs} runs on the built-in track:", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         begin = time.perf_counter()
@@ -91,7 +69,7 @@ def overhead(runs):
 
 
 def telemetry(pairs, steps, threads):
-    """What sampling costs: its processor time, and what training notices of it."""
+    """The cost of sampling: its processor time, and the step times with and without it."""
     sampler, program = bench_program("telemetry"), bench_program("step_time")
     costs = [json.loads(run([sampler, "cost", "500"])) for _ in range(pairs)]
     cpu = [cost["cpu_seconds"] for cost in costs]
@@ -107,15 +85,15 @@ def telemetry(pairs, steps, threads):
         step_time = lambda: json.loads(run([program, "time", str(path), str(steps), str(threads)]))["median_seconds"]
         for pair in range(pairs):
             with subprocess.Popen([sampler, "beat"], stdin=subprocess.PIPE) as beat:
-                beside = step_time()
+                sampled = step_time()
                 beat.stdin.close()
-            ratios.append(beside / step_time())
+            ratios.append(sampled / step_time())
     print(f"step time with sampling over without: {spread(ratios)}")
 
 
-def pictures(rounds):
+def images(rounds):
     with tempfile.TemporaryDirectory() as folder:
-        bench_decode.make_pictures(folder)
+        bench_decode.make_images(folder)
         bench_decode.decode_ratio(folder, rounds)
         bench_prepare.prepare(folder)
 
@@ -126,18 +104,18 @@ def main():
     parser.add_argument("--steps", type=int, default=15)
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--entries", type=int, nargs="+", default=[100, 1000, 10000])
-    parser.add_argument("--only", nargs="+", choices=["steps", "session", "telemetry", "pictures", "board"])
+    parser.add_argument("--only", nargs="+", choices=["steps", "session", "telemetry", "images", "board"])
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
-    chosen = arguments.only or ["steps", "session", "telemetry", "pictures", "board"]
+    chosen = arguments.only or ["steps", "session", "telemetry", "images", "board"]
     if "steps" in chosen:
         step_ratio(arguments.pairs, arguments.steps, arguments.threads)
     if "session" in chosen:
         overhead(arguments.runs)
     if "telemetry" in chosen:
         telemetry(arguments.pairs, 4 * arguments.steps, arguments.threads)
-    if "pictures" in chosen:
-        pictures(arguments.pairs)
+    if "images" in chosen:
+        images(arguments.pairs)
     if "board" in chosen:
         bench_board.growth(PROGRAM, bench_program("board"), arguments.entries)
 

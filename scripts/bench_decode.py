@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Pictures decoded and resized a second: hlb-bench against Pillow in a PyTorch data loader of two workers.
+"""Images decoded and resized a second: hlb-bench against Pillow in a PyTorch data loader of two workers.
 
 Both read the same 2,000 JPEGs of Imagenette-160's size from files and squash them to 64 x 64, on the same two cores. They
 alternate A B A B, so that both see the same machine. Three loaders are measured: torchvision's usual one, which makes
-floating-point numbers; one that stops at bytes, as ours does; and the least that does the work, without torchvision. A pass of the loader is counted from its making to its last batch, the
-start of its workers included; a pass of ours from listing the folder to the finished array.
+floating-point values; one that stops at bytes, as ours does; and a minimal one without torchvision. A pass of the loader
+counts from its construction to its last batch, the start of its workers included; a pass of ours from listing the folder
+to the finished array.
 
-Needs PyTorch (`make setup TWIN=1`) and the packages of requirements/pictures.txt. `scripts/bench.py` calls it.
+Needs PyTorch (`make setup PYTORCH=1`) and the packages of requirements/images.txt. `scripts/bench.py` calls it.
 """
 
 import argparse
@@ -20,8 +21,9 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-PICTURES = 2000
+from bench_common import ROOT, bench_program, spread
+
+IMAGES = 2000
 SIDE = 64
 WORKERS = 2
 BATCH = 128
@@ -29,7 +31,7 @@ PASSES = 3
 
 
 def texture(random, width, height):
-    """Smooth shapes, edges and grain, of which a JPEG has about as many bytes as one of a photograph."""
+    """Smooth shapes, edges and grain: a JPEG of it is about as large as one of a photograph."""
     import numpy
     from PIL import Image
 
@@ -48,7 +50,7 @@ def texture(random, width, height):
     return Image.fromarray(numpy.clip(total, 0, 255).astype(numpy.uint8))
 
 
-def make(folder, count=PICTURES):
+def make(folder, count=IMAGES):
     """JPEGs with a shortest side of 160 and the usual 4:2:0, in a folder. Returns their mean size in bytes."""
     import numpy
 
@@ -64,8 +66,8 @@ def make(folder, count=PICTURES):
     return total / count
 
 
-class Pictures:
-    """A data set as one writes it for PyTorch."""
+class Images:
+    """A data set written as is usual for PyTorch."""
 
     def __init__(self, folder, transform):
         self.files = sorted(Path(folder).iterdir())
@@ -81,21 +83,21 @@ class Pictures:
 
 
 def floats():
-    """What the recipes of torchvision write: numbers from 0 to 1."""
+    """As the recipes of torchvision do: values from 0 to 1."""
     from torchvision import transforms
 
     return transforms.Compose([transforms.Resize((SIDE, SIDE)), transforms.ToTensor()])
 
 
 def octets():
-    """The same without the step to numbers, so that bytes come out as they do of ours."""
+    """The same without the conversion to floats, so that it yields bytes as ours does."""
     from torchvision import transforms
 
     return transforms.Compose([transforms.Resize((SIDE, SIDE)), transforms.PILToTensor()])
 
 
 def plain():
-    """Without torchvision, of which Resize calls this: the least that a loader can do."""
+    """Without torchvision: what its Resize calls, and no more."""
     import numpy
     import torch
     from PIL import Image
@@ -107,41 +109,26 @@ KINDS = {"floats": floats, "octets": octets, "plain": plain}
 
 
 def loader_rate(folder, kind):
-    """Pictures a second of the data loader: the median of some passes. The imports are done before the clock starts."""
+    """Images a second of the data loader: the median of some passes. Imports are not timed."""
     import torch
     from torch.utils.data import DataLoader
 
     torch.set_num_threads(1)
-    pictures = Pictures(folder, KINDS[kind]())
+    images = Images(folder, KINDS[kind]())
     rates = []
     for _ in range(PASSES):
         begin = time.perf_counter()
-        count = sum(len(batch) for batch in DataLoader(pictures, batch_size=BATCH, num_workers=WORKERS))
+        count = sum(len(batch) for batch in DataLoader(images, batch_size=BATCH, num_workers=WORKERS))
         rates.append(count / (time.perf_counter() - begin))
     return statistics.median(rates)
 
 
-def decode_program():
-    """The path of the built benchmark."""
-    command = ["cargo", "bench", "--locked", "--bench", "decode", "--no-run", "--message-format=json"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(f"cargo bench failed:\n{done.stderr}")
-    messages = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    return [m["executable"] for m in messages if m.get("target", {}).get("name") == "decode" and m.get("executable")][-1]
-
-
 def answer(command, **environment):
-    """The figure that a command prints as JSON, in a process of its own."""
+    """The figure that a command prints as JSON."""
     done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"{command[0]} failed:\n{done.stderr}")
     return json.loads(done.stdout)["pictures_per_second"]
-
-
-def spread(values, digits):
-    median, least, most = statistics.median(values), min(values), max(values)
-    return f"median {median:.{digits}f}, from {least:.{digits}f} to {most:.{digits}f}, n = {len(values)}"
 
 
 def environment():
@@ -150,13 +137,13 @@ def environment():
     return {"PYTHONPATH": os.pathsep.join(path for path in paths if path), "PYTHONWARNINGS": "ignore"}
 
 
-def make_pictures(folder):
+def make_images(folder):
     subprocess.run([sys.executable, __file__, "--make", folder], check=True, env={**os.environ, **environment()})
 
 
 def decode_ratio(folder, pairs=5, program=None):
-    """Prints the rates of both sides and their ratio, round by round; returns the median ratio to each kind of loader."""
-    program = program or decode_program()
+    """Prints the rates of both sides and their ratio, round by round."""
+    program = program or bench_program("decode")
     ours, ratios = [], {kind: [] for kind in KINDS}
     for pair in range(pairs):
         for kind in KINDS:
@@ -165,29 +152,28 @@ def decode_ratio(folder, pairs=5, program=None):
             ours.append(mine)
             ratios[kind].append((other, mine / other))
             print(f"  round {pair + 1}, {kind:<6}: {mine:.0f} against {other:.0f}, ratio {mine / other:.2f}", flush=True)
-    print(f"hlb-bench, {WORKERS} threads              {spread(ours, 0)} pictures a second")
+    print(f"hlb-bench, {WORKERS} threads              {spread(ours, 0)} images a second")
     for kind, values in ratios.items():
         rates, quotients = zip(*values)
-        print(f"Pillow, {WORKERS} loader workers, {kind:<6}  {spread(rates, 0)} pictures a second")
+        print(f"Pillow, {WORKERS} loader workers, {kind:<6}  {spread(rates, 0)} images a second")
         print(f"  ratio                           {spread(quotients, 2)}  (promised: at least 4)")
-    return {kind: statistics.median(ratio for _, ratio in values) for kind, values in ratios.items()}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--program", help="a built benchmark instead of the one of this tree")
-    parser.add_argument("--make", metavar="FOLDER", help="only make the pictures")
+    parser.add_argument("--make", metavar="FOLDER", help="only make the images")
     parser.add_argument("--loader", metavar="FOLDER", help="only measure the data loader")
     parser.add_argument("--kind", choices=KINDS, default="floats", help="what the loader makes")
     arguments = parser.parse_args()
     if arguments.make:
-        print(f"{PICTURES} JPEGs of {make(arguments.make):.0f} bytes on average")
+        print(f"{IMAGES} JPEGs of {make(arguments.make):.0f} bytes on average")
     elif arguments.loader:
         print(json.dumps({"pictures_per_second": loader_rate(arguments.loader, arguments.kind)}))
     else:
         with tempfile.TemporaryDirectory() as folder:
-            make_pictures(folder)
+            make_images(folder)
             decode_ratio(folder, arguments.pairs, arguments.program)
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Seconds to fetch, prepare and open a data set of Imagenette's size at 64x64: 9,469 + 3,925 pictures.
+"""Seconds to fetch, preprocess and open a data set of Imagenette's size at 64x64: 9,469 + 3,925 images.
 
-The pictures are those of scripts/bench_decode.py over and over, in an archive of the published layout. Opening is the
+The images are those of scripts/bench_decode.py over and over, in an archive of the published layout. Opening is the
 whole command `hlb-bench data prepare`, process start and verification of the digest included. `scripts/bench.py` calls it.
 """
 
@@ -14,15 +14,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench_decode import ROOT, spread
+from bench_common import PROGRAM, spread
 
-PROGRAM = ROOT / "target" / "release" / "hlb-bench"
 COUNTS = [(963, 387), (955, 395), (993, 357), (858, 386), (941, 409), (956, 394), (961, 389), (931, 419), (951, 399), (960, 390)]
 
 
-def archive(pictures, folder):
+def archive(images, folder):
     """An archive of the layout of imagenette2-160.tgz, and its manifest."""
-    files = sorted(Path(pictures).iterdir())
+    files = sorted(Path(images).iterdir())
     path, number = Path(folder) / "imagenette2-160.tgz", 0
     with tarfile.open(path, "w:gz", compresslevel=1) as packed:
         for label, counts in enumerate(COUNTS):
@@ -49,15 +48,15 @@ def seconds(command, folder):
     return time.perf_counter() - begin
 
 
-def prepare(pictures, rounds=7):
-    """Prints the figures; `pictures` is a folder of JPEGs."""
+def prepare(images, rounds=7):
+    """Prints the figures; `images` is a folder of JPEGs."""
     with tempfile.TemporaryDirectory() as folder:
-        archive(pictures, folder)
+        archive(images, folder)
         fetch = seconds([PROGRAM, "data", "fetch", "--manifest", "made.yaml", "--from", "imagenette2-160.tgz"], folder)
         command = [PROGRAM, "data", "prepare", "imagenette-64", "--manifest", "made.yaml"]
         first = seconds(command, folder)
         arrays = next(Path(folder, "cache").glob("*.arrays"))
         opened = [seconds(command, folder) for _ in range(rounds)]
         print(f"fetched from an archive of {(Path(folder) / 'imagenette2-160.tgz').stat().st_size / 1e6:.0f} MB: {fetch:.2f} s")
-        print(f"prepared, {arrays.stat().st_size / 1e6:.0f} MB of arrays: {first:.2f} s")
+        print(f"preprocessed, {arrays.stat().st_size / 1e6:.0f} MB of arrays: {first:.2f} s")
         print(f"opened again, its digest verified: {spread(opened, 3)} s  (promised: at most 0.2 s beyond the digest)")

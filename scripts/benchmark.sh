@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# scripts/benchmark.sh COMMAND SUBJECT OUT: what the runner does for a maintainer. COMMAND is `submit` with a variant of this
-# checkout, or `reproduce` with an entry. New files under `submissions/` are copied to OUT, which must not be there.
+# scripts/benchmark.sh COMMAND SUBJECT OUT: runs one session on the runner. COMMAND is `submit` with
+# a variant of this checkout, or `reproduce` with an entry. New files under `submissions/` are
+# copied to OUT, which must not exist.
 #
-# HLB_BENCH_RUNNER_KEY names the runner's private key, outside this checkout; its public half is listed beforehand in
-# `submissions/allowed_signers`. RUNS is the number of runs of `submit`.
+# HLB_BENCH_RUNNER_KEY names the runner's private key, outside this checkout; its public half is
+# listed beforehand in `submissions/allowed_signers`. RUNS is the number of runs of `submit`.
 set -euo pipefail
 export LC_ALL=C
 cd "$(dirname "$0")/.."
@@ -12,23 +13,24 @@ usage="usage: scripts/benchmark.sh submit|reproduce SUBJECT OUT"
 command=${1:?$usage} subject=${2:?$usage} out=${3:?$usage}
 program=${HLB_BENCH:-target/release/hlb-bench}
 
-# All three come from a form that somebody filled in.
+# All three are typed by hand into a form.
 word='[a-z0-9]+(-[a-z0-9]+)*'
 case $command in
   submit) wanted="^variants/$word\.yaml$" example=variants/quick-start.yaml ;;
   reproduce) wanted="^submissions/$word/[0-9]{4}-[0-9]{2}-[0-9]{2}-$word$" example=submissions/shapes/2026-11-23-reference ;;
   *) fail "\`$command\` is neither \`submit\` nor \`reproduce\`" ;;
 esac
-[[ $subject =~ $wanted ]] || fail "\`$subject\` is nothing to $command; name one as \`$example\`"
-[[ ${RUNS:-10} =~ ^[1-9][0-9]{0,2}$ ]] || fail "\`$RUNS\` is no number of runs; give one from 1 to 500"
-git ls-files --error-unmatch -- "$subject" >/dev/null 2>&1 || fail "\`$subject\` is not committed; only what was merged is run"
-[ -z "$(git status --porcelain -- submissions variants)" ] || fail "submissions/ or variants/ differ from the commit; start from a clean checkout"
-[ ! -e "$out" ] || fail "$out is there; remove it"
+[[ $subject =~ $wanted ]] || fail "\`$subject\` is not what \`$command\` takes; give one like \`$example\`"
+[[ ${RUNS:-10} =~ ^[1-9][0-9]{0,2}$ ]] || fail "\`$RUNS\` is not a number of runs; give one from 1 to 500"
+git ls-files --error-unmatch -- "$subject" >/dev/null 2>&1 || fail "\`$subject\` is not committed; merge it first"
+[ -z "$(git status --porcelain -- submissions variants)" ] || fail "\`submissions/\` or \`variants/\` differ from the commit; start from a clean checkout"
+[ ! -e "$out" ] || fail "\`$out\` exists already; remove it"
 
 key=$(realpath -e -- "${HLB_BENCH_RUNNER_KEY:?set it to the file of the private key of this runner}")
-case $key in "$PWD"/*) fail "the key lies in the workspace, where jobs can take it along; move it to a folder of its own" ;; esac
+case $key in "$PWD"/*) fail "the key lies in the checkout, where a job can upload it; move it elsewhere" ;; esac
 
-# Missing the target is an answer (1), and its entry is filed; what could not be done is not (2).
+# Exit code 1 says that a run missed the target, and its entry is written all the same; 2 is an
+# error.
 status=0
 if [ "$command" = submit ]; then
   "$program" submit "$subject" --as-runner --runs "${RUNS:-10}" --key "$key" || status=$?
@@ -40,4 +42,4 @@ fi
 git ls-files -z --others --exclude-standard -- submissions | while IFS= read -r -d '' file; do
   install -D -m 644 -- "$file" "$out/$file"
 done
-[ -d "$out" ] || fail "the session filed nothing"
+[ -d "$out" ] || fail "the session wrote no entry"

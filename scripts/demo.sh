@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The main job in a scratch folder: a throw-away key, a submission on the built-in track, its verification, the page.
+# Submits on the built-in track with a temporary key, verifies the entry and builds the page, in
+# scratch/demo/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 program=target/release/hlb-bench
@@ -7,7 +8,7 @@ folder=scratch/demo
 rm -rf "$folder"
 mkdir -p "$folder"
 
-"$program" keygen "$folder/key" --comment "throw-away key of the demo" >/dev/null
+"$program" keygen "$folder/key" --comment "temporary key of the demo" >/dev/null
 "$program" submit variants/quick-start.yaml --runs 3 --key "$folder/key" --principal demo@localhost \
   --submissions "$folder/submissions" --sessions "$folder/sessions" --site "$folder/site" >/dev/null
 echo

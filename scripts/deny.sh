@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Licences, sources and banned crates by cargo-deny. Not everyone has it: without it this says so; CI installs it.
+# Checks licenses, sources and banned crates with cargo-deny; skipped with a message where it is not
+# installed, but not in CI.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if ! command -v cargo-deny >/dev/null; then

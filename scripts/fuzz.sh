@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# scripts/fuzz.sh [SECONDS]: runs every fuzz target that long (10 by default), as many at once as there are cores.
-# Works with the pinned compiler: cargo-fuzz wants flags that are unstable, and RUSTC_BOOTSTRAP lets them pass. No
-# sanitizer: it doubles the build, and the library forbids `unsafe` but for one memory map that no target reaches.
-# Findings and what was learnt so far stay in .cache/fuzz/; a longer run goes on from there.
+# scripts/fuzz.sh [SECONDS]: runs every fuzz target that long (10 by default), as many at once as
+# there are cores. cargo-fuzz needs unstable flags, which RUSTC_BOOTSTRAP allows with the pinned
+# compiler. No sanitizer: it doubles the build, and no target reaches the little `unsafe` code that
+# there is. Crashes and the corpus stay in .cache/fuzz/; a later run continues with them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export budget=${1:-10}
@@ -16,7 +16,7 @@ if [ ! -x "$tools/bin/cargo-fuzz" ]; then
   rm -rf "$tools/target"
 fi
 
-# The versions of the product, and not the newest ones: cargo adds what only the targets need.
+# The versions of the product rather than the newest ones; cargo adds what only the targets need.
 cp Cargo.lock fuzz/Cargo.lock
 env -u LIBTORCH RUSTC_BOOTSTRAP=1 PATH="$tools/bin:$PATH" \
   cargo fuzz build --sanitizer none --codegen-units 4 --target-dir target/fuzz
@@ -26,7 +26,8 @@ export programs=$PWD/target/fuzz/$host/release found=$PWD/.cache/fuzz
 # One target makes a folder for every input: ten times as many in memory as on a disk.
 if [ -w /dev/shm ]; then export TMPDIR=/dev/shm; fi
 
-# fuzz NAME: fails, shows the end of the log and says how to see it again if the target crashes, hangs or eats memory.
+# fuzz NAME: if the target crashes, hangs or takes too much memory, fails, shows the end of the log
+# and says how to repeat it.
 fuzz() {
   local corpus=$found/corpus/$1 crashes=$found/crashes/$1 log=$found/$1.log seeds=()
   mkdir -p "$corpus" "$crashes"
@@ -36,7 +37,7 @@ fuzz() {
     echo "fuzz: $1: $(grep '^Done' "$log")"
   else
     tail -n 40 "$log" >&2
-    echo "error: fuzz target $1 failed; the input is in .cache/fuzz/crashes/$1/, to see it again: $programs/$1 INPUT" >&2
+    echo "error: fuzz target $1 failed; the input is in .cache/fuzz/crashes/$1/; to repeat it: $programs/$1 INPUT" >&2
     return 1
   fi
 }

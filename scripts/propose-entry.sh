@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# scripts/propose-entry.sh FILES BRANCH: commits the one new entry that lies in FILES on a new BRANCH of this checkout. FILES
-# come from the runner, which is believed no more than a stranger: the rules for pull requests are held before anything leaves.
+# scripts/propose-entry.sh FILES BRANCH: commits the one new entry in FILES on a new BRANCH of this
+# checkout. FILES come from the runner, which is trusted no more than anybody else: the rules for
+# pull requests are checked before the push.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 usage="usage: scripts/propose-entry.sh FILES BRANCH"
@@ -10,5 +11,5 @@ base=$(git rev-parse HEAD)
 git switch --quiet --create "$branch"
 cp -R --no-dereference --no-clobber -- "$files/submissions/." submissions/
 git add -- submissions
-git commit --quiet --message "Enter what the runner measured"
+git commit --quiet --message "Add an entry measured by the runner"
 scripts/submission-policy.sh . "$base" HEAD

@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
 # Installs the pinned libtorch into .libtorch/ of this project: digests checked, atomically, once.
 #   CUDA=1  also installs the CUDA libraries that a GPU run needs (about 2.5 GB).
-#   TWIN=1, PICTURES=1  also what the PyTorch twin and the comparison with Pillow need.
+#   PYTORCH=1  also what the reference implementation in PyTorch needs.
+#   IMAGES=1  also what the comparison with Pillow needs.
 #   LIBTORCH=/path  set by the user: nothing is installed, that libtorch is used.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 if [ -n "${LIBTORCH:-}" ]; then
-  [ -e "$LIBTORCH/lib/libtorch_cpu.so" ] || { echo "error: LIBTORCH=$LIBTORCH holds no lib/libtorch_cpu.so; unset it or point it at libtorch 2.11.0" >&2; exit 2; }
+  [ -e "$LIBTORCH/lib/libtorch_cpu.so" ] || { echo "error: \`$LIBTORCH\`, named by LIBTORCH, has no \`lib/libtorch_cpu.so\`; unset it or point it at libtorch 2.11.0" >&2; exit 2; }
   exit 0
 fi
 
-# install NAME REQUIREMENTS: into .libtorch/site-packages, unless this very list is installed already.
+# install NAME REQUIREMENTS: into .libtorch/site-packages, unless this list is installed already.
 install() {
   local stamp=".libtorch/$1.stamp"
   cmp -s "$2" "$stamp" && return
@@ -23,7 +24,8 @@ install() {
   PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --no-compile --upgrade \
     --only-binary=:all: --python-version 3.11 --implementation cp "${platforms[@]}" \
     --target .libtorch/incoming -r "$2"
-  # pip replaces whole top-level folders of its target, and these lists share `nvidia/`: so they are merged by hand.
+  # pip replaces whole top-level folders of its target, and these lists share `nvidia/`: so they are
+  # merged here.
   mkdir -p .libtorch/site-packages
   cp -al --remove-destination .libtorch/incoming/. .libtorch/site-packages/
   rm -rf .libtorch/incoming
@@ -32,5 +34,5 @@ install() {
 
 install libtorch requirements/libtorch.txt
 if [ -n "${CUDA:-}" ]; then install cuda requirements/cuda.txt; fi
-if [ -n "${TWIN:-}" ]; then install twin requirements/twin.txt; fi
-if [ -n "${PICTURES:-}" ]; then install pictures requirements/pictures.txt; fi
+if [ -n "${PYTORCH:-}" ]; then install pytorch requirements/pytorch.txt; fi
+if [ -n "${IMAGES:-}" ]; then install images requirements/images.txt; fi

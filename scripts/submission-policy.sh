@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# scripts/submission-policy.sh REPOSITORY BASE HEAD: may a pull request that takes BASE to HEAD be merged as a submission?
-# It adds one new entry, `submissions/<track>/<entry>/`, or one new repetition, `.../<entry>/reproductions/<name>/`, and
-# nothing else but one line at most in `submissions/allowed_signers`, which a maintainer has to look at.
+# scripts/submission-policy.sh REPOSITORY BASE HEAD: whether the pull request from BASE to HEAD may
+# be merged as a submission. It may add one entry, `submissions/<track>/<entry>/`, or one
+# repetition, `.../<entry>/reproductions/<name>/`, and at most one line in
+# `submissions/allowed_signers`, which a maintainer has to look at.
 #
-# Prints Markdown. Exits with 0 if it may or if `submissions/` is not touched, 1 if it may not, 2 if it cannot be told.
-# HEAD is a stranger's: nothing of it is run or checked out, and what is printed of its names is letters, digits and `._/-`.
+# Prints Markdown. Exit codes: 0 it may, or `submissions/` is not touched; 1 it may not; 2 error.
+# HEAD is untrusted: nothing of it is run or checked out, and of its names only letters, digits and
+# `._/-` are printed.
 set -euo pipefail
 export LC_ALL=C
 usage="usage: scripts/submission-policy.sh REPOSITORY BASE HEAD"
@@ -13,7 +15,7 @@ repository=${1:?$usage} base=${2:?$usage} head=${3:?$usage}
 git_() { git -C "$repository" -c core.quotePath=true "$@"; }
 for revision in "$base" "$head"; do
   git_ rev-parse --quiet --verify "$revision^{commit}" >/dev/null ||
-    { echo "error: there is no commit \`$revision\` in $repository; fetch it" >&2; exit 2; }
+    { echo "error: there is no commit \`$revision\` in \`$repository\`; fetch it" >&2; exit 2; }
 done
 
 signers=submissions/allowed_signers
@@ -25,7 +27,7 @@ problems=() folders=() total=0 below=0 listed=no
 shown() { printf '%s' "${1:0:200}" | tr -c 'A-Za-z0-9._/-' '?'; }
 problem() { problems+=("\`$(shown "$1")\` $2"); }
 
-# An added line, and no other change.
+# One added line, and no other change.
 check_signers() {
   listed=yes
   local added removed
@@ -39,12 +41,12 @@ check_signers() {
 check() {
   total=$((total + 1))
   case $3 in submissions/*) below=$((below + 1)) ;; *) return ;; esac
-  if [ "$2" != 100644 ] && [ "$1" != D ]; then problem "$3" "is no plain file (mode $2)"; return; fi
+  if [ "$2" != 100644 ] && [ "$1" != D ]; then problem "$3" "is not a plain file (mode $2)"; return; fi
   if [ "$3" = "$signers" ]; then check_signers; return; fi
-  if [ "$1" != A ]; then problem "$3" "was there before; nothing in an entry may be changed or removed"; return; fi
-  if [[ ! $3 =~ ^$entry/(reproductions/$word/)?$file$ ]]; then problem "$3" "is no file of an entry"; return; fi
+  if [ "$1" != A ]; then problem "$3" "existed before; nothing in an entry may be changed or removed"; return; fi
+  if [[ ! $3 =~ ^$entry/(reproductions/$word/)?$file$ ]]; then problem "$3" "is not a file of an entry"; return; fi
   local folder=${3%/*}
-  if [ -n "$(git_ ls-tree "$base" -- "$folder")" ]; then problem "$3" "would be added to a folder that is there"; return; fi
+  if [ -n "$(git_ ls-tree "$base" -- "$folder")" ]; then problem "$3" "would be added to a folder that exists already"; return; fi
   folders+=("$folder")
 }
 

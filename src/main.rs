@@ -1,14 +1,19 @@
-//! `hlb-bench`: parses, calls the library, turns the answer into an exit code.
+//! `hlb-bench`: how long, and at what cost, a training recipe takes to reach an accuracy on this
+//! machine.
+
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests break files on purpose"))]
+
+mod args;
+mod commands;
+mod schema;
+mod terminal;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-use hlb_bench::cli::Arguments;
-use hlb_bench::clock::MonotonicClock;
-use hlb_bench::command;
+use hlb_core::clock::MonotonicClock;
 
 fn main() -> ExitCode {
     // End-to-end times begin here.
     let clock = MonotonicClock::start();
-    command::run(Arguments::parse(), &clock)
+    commands::main(&clock)
 }

@@ -1,124 +1,103 @@
-//! JSON schemas of the files that people write, made from the types that read them, so that an editor completes and explains
-//! each key. They lie in `schemas/`; a test keeps them fresh.
+//! JSON schemas of the files that people write, made from the types that read them, so that an
+//! editor completes and explains each key. They are kept in `schemas/`, and a test compares them.
 
 use schemars::{JsonSchema, schema_for};
 use serde_json::{Value, json};
 
-use crate::dataset::Manifest;
-use crate::history::History;
-use crate::leaderboard::withdrawn_schema;
-use crate::recipe::Recipe;
-use crate::study::StudyFile;
-use crate::track::Track;
-use crate::{peak, price};
+use hlb_board::external::ExternalResults;
+use hlb_board::retractions_schema;
+use hlb_data::Manifest;
+use hlb_data::track::Track;
+use hlb_machine::peak;
+use hlb_machine::price;
+use hlb_recipe::Recipe;
+use hlb_study::StudyFile;
 
-/// Which file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Subject {
-    /// A variant.
+/// Kind of file.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Subject {
+    /// A variant
     Variant,
-    /// A shipped recipe.
+    /// A shipped recipe
     Recipe,
-    /// A track.
+    /// A track
     Track,
-    /// A study.
+    /// A study
     Study,
-    /// A board of published results.
-    History,
-    /// The manifest of a data set.
+    /// A table of external results
+    ExternalResults,
+    /// The manifest of a data set
     Dataset,
-    /// A table of prices.
+    /// A table of prices
     Prices,
-    /// The table of what GPUs compute at most.
+    /// The table of GPUs' peak throughput
     Peaks,
-    /// The list of entries that no longer count.
+    /// The list of retracted entries
     Withdrawn,
 }
 
-impl Subject {
-    /// All of them.
-    pub const ALL: [Self; 9] = [
-        Self::Variant,
-        Self::Recipe,
-        Self::Track,
-        Self::Study,
-        Self::History,
-        Self::Dataset,
-        Self::Prices,
-        Self::Peaks,
-        Self::Withdrawn,
-    ];
-
-    /// Name of its file in `schemas/`.
-    pub fn file(self) -> &'static str {
-        match self {
-            Self::Variant => "variant.json",
-            Self::Recipe => "recipe.json",
-            Self::Track => "track.json",
-            Self::Study => "study.json",
-            Self::History => "history.json",
-            Self::Dataset => "dataset.json",
-            Self::Prices => "prices.json",
-            Self::Peaks => "peaks.json",
-            Self::Withdrawn => "withdrawn.json",
-        }
-    }
-}
-
 /// The schema's text.
-pub fn text(subject: Subject) -> String {
+pub(crate) fn text(subject: Subject) -> String {
     let schema = match subject {
         Subject::Variant => variant(),
         Subject::Recipe => recipe(),
         Subject::Track => schema_of::<Track>(),
         Subject::Study => study(),
-        Subject::History => schema_of::<History>(),
+        Subject::ExternalResults => schema_of::<ExternalResults>(),
         Subject::Dataset => schema_of::<Manifest>(),
         Subject::Prices => price::schema(),
         Subject::Peaks => peak::schema(),
-        Subject::Withdrawn => withdrawn_schema(),
+        Subject::Withdrawn => retractions_schema(),
     };
     let mut text = serde_json::to_string_pretty(&schema).expect("a schema holds only strings as keys");
     text.push('\n');
     text
 }
 
-/// The keys of a recipe, none of which has to be there: what is missing is that of the recipe laid under it.
+/// The keys of a recipe, all optional: the recipe that is extended has the missing ones.
 fn overlay() -> Value {
     let mut schema = schema_of::<Recipe>();
-    nothing_is_required(&mut schema);
+    make_optional(&mut schema);
+    schema
+}
+
+/// An overlay of this title with more keys before those of a recipe.
+fn titled_overlay(title: &str, keys: Value) -> Value {
+    let mut schema = overlay();
+    schema["title"] = json!(title);
+    if let (Some(properties), Value::Object(keys)) = (schema["properties"].as_object_mut(), keys) {
+        properties.extend(keys);
+    }
     schema
 }
 
 fn recipe() -> Value {
-    let mut schema = overlay();
-    schema["title"] = json!("A recipe that hlb-bench ships");
-    schema["properties"]["extends"] = json!({"type": "string", "description": "Recipe that this one is laid over."});
-    schema
+    let extends = json!({"type": "string", "description": "Recipe that this one is laid over."});
+    titled_overlay("A recipe that hlb-bench ships", json!({"extends": extends}))
 }
 
 fn variant() -> Value {
-    let mut schema = overlay();
-    schema["title"] = json!("A variant for hlb-bench");
+    let keys = json!({
+        "name": {"description": "Name in paths and tables.", "type": "string", "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$"},
+        "authors": {
+            "description": "Who made it.", "type": "array", "items": {"type": "string", "maxLength": 80}, "minItems": 1, "maxItems": 20
+        },
+        "description": {"description": "The idea in a sentence.", "type": "string", "maxLength": 400},
+        "extends": {"description": "Shipped recipe that it is laid over.", "enum": hlb_recipe::variant::recipe_names()},
+    });
+    let mut schema = titled_overlay("A variant for hlb-bench", keys);
     schema["description"] =
         json!("A shipped recipe and the keys that differ; keys that are left out are the recipe's.");
-    let properties = &mut schema["properties"];
-    properties["name"] = json!({
-        "description": "Name in paths and tables.", "type": "string", "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$"
-    });
-    properties["authors"] = json!({
-        "description": "Who made it.", "type": "array", "items": {"type": "string", "maxLength": 80}, "minItems": 1, "maxItems": 20
-    });
-    properties["description"] = json!({"description": "The idea in a sentence.", "type": "string", "maxLength": 400});
-    properties["extends"] = json!({
-        "description": "Shipped recipe that it is laid over.", "enum": crate::variant::recipe_names()
-    });
-    // The track comes with the recipe.
-    if let Some(properties) = properties.as_object_mut() {
-        properties.remove("track");
-    }
+    remove_track(&mut schema);
     schema["required"] = json!(["name", "authors", "description", "extends"]);
     schema
+}
+
+/// Only a shipped recipe names its track.
+fn remove_track(overlay: &mut Value) {
+    if let Some(properties) = overlay["properties"].as_object_mut() {
+        properties.remove("track");
+    }
 }
 
 fn study() -> Value {
@@ -129,9 +108,7 @@ fn study() -> Value {
     {
         all.extend(more);
     }
-    if let Some(properties) = changes["properties"].as_object_mut() {
-        properties.remove("track");
-    }
+    remove_track(&mut changes);
     schema["$defs"]["Changes"] =
         json!({"type": "object", "properties": changes["properties"], "additionalProperties": false});
     let entry = &mut schema["$defs"]["VariantEntry"]["properties"];
@@ -144,18 +121,41 @@ fn schema_of<T: JsonSchema>() -> Value {
     schema_for!(T).to_value()
 }
 
-/// Takes `required` off every mapping. A mapping without its `kind` is of the kind laid under it, which the schema does not know:
-/// it may be any one that has these keys, so `oneOf` becomes `anyOf`.
-fn nothing_is_required(schema: &mut Value) {
+/// Removes `required` from every mapping. Where `kind` is left out, the extended recipe has it and
+/// the schema cannot know it, so the keys may be those of any kind: `oneOf` becomes `anyOf`.
+fn make_optional(schema: &mut Value) {
     match schema {
         Value::Object(map) => {
             map.remove("required");
             if let Some(kinds) = map.remove("oneOf") {
                 map.insert("anyOf".to_owned(), kinds);
             }
-            map.values_mut().for_each(nothing_is_required);
+            map.values_mut().for_each(make_optional);
         }
-        Value::Array(items) => items.iter_mut().for_each(nothing_is_required),
+        Value::Array(items) => items.iter_mut().for_each(make_optional),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum as _;
+
+    use super::*;
+
+    /// Set `UPDATE_SCHEMAS` to write them anew.
+    #[test]
+    fn the_schemas_are_fresh() {
+        for subject in Subject::value_variants() {
+            let name = subject.to_possible_value().unwrap();
+            let path =
+                std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("schemas/{}.json", name.get_name()));
+            let text = text(*subject);
+            if std::env::var_os("UPDATE_SCHEMAS").is_some() {
+                std::fs::write(&path, &text).unwrap();
+            }
+            let found = std::fs::read_to_string(&path).unwrap_or_default();
+            assert!(found == text, "{} is stale: run `UPDATE_SCHEMAS=1 cargo test schemas`", path.display());
+        }
     }
 }

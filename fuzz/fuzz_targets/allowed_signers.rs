@@ -5,6 +5,6 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     if let Ok(text) = std::str::from_utf8(data) {
-        let _ = hlb_bench::signing::AllowedSigners::parse(text, "fuzz");
+        let _ = hlb_result::signing::AllowedSigners::parse(text, "fuzz");
     }
 });

@@ -1,7 +1,7 @@
 //! CIFAR files of strangers: an error, or images and labels that give the same file again.
 #![no_main]
 
-use hlb_bench::dataset::decode_cifar;
+use hlb_data::decode_cifar;
 use libfuzzer_sys::fuzz_target;
 
 /// Bytes of a colour plane, and of a record: a label and three planes.

@@ -1,7 +1,7 @@
 //! Entries of DAWNBench by strangers: an error, or a time to the target that is above 0; never a panic.
 #![no_main]
 
-use hlb_bench::interop::dawnbench::{Curve, Facts, Task};
+use hlb_interop::dawnbench::{Curve, Facts, Task};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

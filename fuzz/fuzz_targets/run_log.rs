@@ -3,21 +3,22 @@
 
 use std::sync::LazyLock;
 
-use hlb_bench::ground::Ground;
-use hlb_bench::hardware::Machine;
-use hlb_bench::recipe::Recipe;
-use hlb_bench::result::{Basis, RunLog, derive};
-use hlb_bench::track;
+use hlb_data::task::Task;
+use hlb_machine::Machine;
+use hlb_recipe::Recipe;
+use hlb_result::{Basis, derive};
+use hlb_protocol::run_log::RunLog;
+use hlb_data::track;
 use libfuzzer_sys::fuzz_target;
 
-static AROUND: LazyLock<(Machine, Ground, Recipe)> = LazyLock::new(|| {
-    let ground = Ground::published(track::by_id("shapes").expect("shipped"));
-    let recipe = ground.reference();
-    (Machine::read(), ground, recipe)
+static AROUND: LazyLock<(Machine, Task, Recipe)> = LazyLock::new(|| {
+    let task = Task::published(track::by_id("shapes").expect("shipped"));
+    let recipe = task.reference();
+    (Machine::read(), task, recipe)
 });
 
 fuzz_target!(|data: &[u8]| {
     let Ok(log) = RunLog::parse_unfinished(data) else { return };
-    let (machine, ground, recipe) = &*AROUND;
-    let _ = derive(Basis { log: &log, machine, recipe, shapes: ground.shapes, price: None });
+    let (machine, task, recipe) = &*AROUND;
+    let _ = derive(Basis { log: &log, machine, recipe, shapes: task.shapes, price: None });
 });

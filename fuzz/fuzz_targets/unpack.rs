@@ -10,8 +10,8 @@ use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use hlb_bench::artifact::sha256_hex;
-use hlb_bench::dataset::{Limits, UnpackError, Unpacked, unpack};
+use hlb_core::artifact::sha256_hex;
+use hlb_data::{Limits, UnpackError, Unpacked, unpack};
 use libfuzzer_sys::fuzz_target;
 
 const LIMITS: Limits = Limits { members: 64, member_bytes: 1 << 16, total_bytes: 1 << 18 };
@@ -24,7 +24,7 @@ fuzz_target!(|data: &[u8]| {
         Ok(list) => packs_again(&list, outer.path()),
         Err(error) => {
             let message = error.to_string();
-            assert!(!message.chars().any(hlb_bench::text::is_hidden), "hidden: {message:?}");
+            assert!(!message.chars().any(hlb_core::text::is_hidden), "hidden: {message:?}");
         }
     }
 });

@@ -4,7 +4,8 @@
 //! `seeds/yaml_parse`, given as a second corpus, is a start.
 #![no_main]
 
-use hlb_bench::{text, yaml};
+use hlb_core::text;
+use hlb_core::yaml;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 

@@ -1,6 +1,6 @@
-"""Writes golden.json: what the plain PyTorch twin computes for tiny recipes, for `tests/torch/golden.rs` to compare.
+"""Writes golden.json: what the PyTorch reference implementation computes for tiny recipes, for `crates/trainer/tests/torch/golden.rs` to compare.
 
-    CUDA=1 TWIN=1 scripts/setup-libtorch.sh && PYTHONPATH=.libtorch/site-packages python3 tests/parity/golden.py
+    CUDA=1 PYTORCH=1 scripts/setup-libtorch.sh && PYTHONPATH=.libtorch/site-packages python3 tests/parity/golden.py
 
 Everything random is replaced by a small formula that both sides share: images, labels and initial weights come from a
 linear congruential generator, a batch is the whole training split in order, nothing is cropped or mirrored while
@@ -20,7 +20,7 @@ import re
 from pathlib import Path
 
 import torch
-import twin
+import reference
 from torch.optim import lr_scheduler
 
 IMAGES, SIDE, CHANNELS, CLASSES = 64, 16, 3, 10
@@ -218,7 +218,7 @@ def data():
     images = images.permute(0, 3, 1, 2).double() / 255
     std, mean = torch.std_mean(images[:IMAGES], dim=(0, 2, 3), keepdim=True)
     images = (images - mean) / std
-    return twin.Data(images[:IMAGES], labels[:IMAGES], images[IMAGES:], labels[IMAGES:], CHANNELS, CLASSES)
+    return reference.Data(images[:IMAGES], labels[:IMAGES], images[IMAGES:], labels[IMAGES:], CHANNELS, CLASSES)
 
 
 @torch.no_grad()
@@ -236,7 +236,7 @@ def set_weights(model, recipe):
     if recipe["stem"].get("bias") == "uniform":
         whiten = model.stem.whiten
         whiten.bias.copy_(numbers.units(whiten.bias.numel()) / whiten.weight[0].numel() ** 0.5)
-    twin.apply_init(model, recipe)
+    reference.apply_init(model, recipe)
 
 
 # Numbers in the file
@@ -258,7 +258,7 @@ def summary(tensor):
 
 
 def public_name(name):
-    """The name of one of the twin's tensors in the file, None for those that are the same in every network."""
+    """The name of one of the reference's tensors in the file, None for those that are the same in every network."""
     name = name.replace("running_var", "running_variance")
     name = re.sub(r"^stem\.whiten\.", "whitening.", name)
     name = re.sub(r"^stem\.(project|conv)\.", "stem.", name)
@@ -281,7 +281,7 @@ def watch(model):
     def note(name, module):
         hooks.append(module.register_forward_hook(lambda _, __, output: seen.append([name, summary(output)])))
 
-    if isinstance(model.stem, twin.WhitenStem):
+    if isinstance(model.stem, reference.WhitenStem):
         note("whitening", model.stem.whiten)
     note("stem", model.stem)
     for number, block in enumerate(model.blocks):
@@ -301,10 +301,10 @@ def watch(model):
 
 def prepared(recipe):
     """A trainer in double precision with the shared initial weights."""
-    trainer = twin.Trainer(recipe, data(), 1)
+    trainer = reference.Trainer(recipe, data(), 1)
     trainer.model.double().train()
     if recipe["stem"]["kind"] == "whiten":
-        twin.fit_whitening(trainer.model, trainer.data.train_images, trainer.recipe["stem"])
+        reference.fit_whitening(trainer.model, trainer.data.train_images, trainer.recipe["stem"])
     set_weights(trainer.model, trainer.recipe)
     return trainer
 
@@ -324,10 +324,10 @@ def case(name, changes):
         whitening = rounded_all(trainer.model.stem.whiten.weight.flatten())
     everything = torch.arange(IMAGES)
     seen, stop = watch(trainer.model)
-    losses = [float(trainer.step(everything)) / twin.REFERENCE_BATCH]
+    losses = [float(trainer.step(everything)) / reference.REFERENCE_BATCH]
     forward = list(seen)
     stop()
-    losses += [float(trainer.step(everything)) / twin.REFERENCE_BATCH for _ in range(trainer.total_steps - 1)]
+    losses += [float(trainer.step(everything)) / reference.REFERENCE_BATCH for _ in range(trainer.total_steps - 1)]
     check_losses(name, losses)
     logits = trainer.evaluation_logits()
     return {
@@ -491,10 +491,10 @@ def schedule_of(name, schedule, total):
 
 
 def check_schedule(name, schedule, factors, momenta):
-    """The twin's closed form against what the scheduler did."""
+    """The reference's closed form against what the scheduler did."""
     total = len(factors)
     for step, (factor, momentum) in enumerate(zip(factors, momenta)):
-        own, own_momentum = twin.rate_factor(schedule, step, total), twin.momentum_at(schedule, step, total)
+        own, own_momentum = reference.rate_factor(schedule, step, total), reference.momentum_at(schedule, step, total)
         if abs(own - factor) > 1e-11 or abs((own_momentum or momentum) - momentum) > 1e-11:
             raise ValueError(f"{name}, step {step}: {factor} and {momentum}, not {own} and {own_momentum}")
 
@@ -548,21 +548,21 @@ def choices_of(augment):
 
 
 def augmented(augment, side):
-    full = {**twin.DEFAULTS["augment"], **augment}
+    full = {**reference.DEFAULTS["augment"], **augment}
     choices = choices_of(full)
     tensors = {name: torch.tensor(choice) for name, choice in choices.items()}
     for name in ("brightness", "contrast"):
         if name in choices:
             tensors[name] = torch.tensor(choices[name], dtype=torch.float64)
-    padded = twin.pad(data().train_images, full["pad"])[tensors["order"]]
-    images = twin.augment_batch(padded, full, tensors)
+    padded = reference.pad(data().train_images, full["pad"])[tensors["order"]]
+    images = reference.augment_batch(padded, full, tensors)
     return {
         "augment": augment,
         "side": side,
         "choices": choices,
-        "images": summary(twin.resize(images, side or full["crop"])),
+        "images": summary(reference.resize(images, side or full["crop"])),
         "labels": data().train_labels[tensors["order"]].tolist(),
-        "mixed_share": rounded(twin.mixed_share(full)) if full["cutmix"] else None,
+        "mixed_share": rounded(reference.mixed_share(full)) if full["cutmix"] else None,
     }
 
 
@@ -582,7 +582,7 @@ def main():
     torch.set_num_threads(1)
     folder = Path(__file__).parent
     # A test compares these digests, so that golden.json cannot fall behind the scripts that make it.
-    made_by = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in ("golden.py", "twin.py")}
+    made_by = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in ("golden.py", "reference.py")}
     document = {
         "torch": torch.__version__,
         "made_by": made_by,

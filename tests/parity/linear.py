@@ -1,13 +1,13 @@
 """How far a linear classifier on pixels gets on a data folder: logistic regression by L-BFGS, several regularisations.
 
-    linear.py DIR        (DIR as for twin.py; `cargo bench --bench step_time -- dump DIR` writes the built-in data set)
+    linear.py DIR        (DIR as for reference.py; `cargo bench --bench step_time -- dump DIR` writes the built-in data set)
 """
 
 import sys
 
 import torch
 import torch.nn.functional as F
-import twin
+import reference
 
 
 def fit(images, labels, l2):
@@ -32,7 +32,7 @@ def percent_correct(model, images, labels):
 
 
 def main():
-    data = twin.load_data(sys.argv[1])
+    data = reference.load_data(sys.argv[1])
     train = data.train_images.flatten(1).contiguous()
     evaluation = data.eval_images.flatten(1).contiguous()
     for l2 in (0.01, 0.1, 1, 10, 100):

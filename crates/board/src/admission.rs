@@ -1,0 +1,154 @@
+//! Reads the submissions and verifies every entry. Rejected entries are listed with the reason.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+
+use crate::board::{Board, RankedTrack, Rejected, Row};
+use crate::error::BoardError;
+use crate::ranking::rank;
+use crate::retractions::{self, Retraction};
+use crate::signers::{SIGNERS_FILE, text_of};
+use crate::workers::Workers;
+use hlb_core::text::show;
+use hlb_data::track::{self, Track};
+use hlb_result::signing::AllowedSigners;
+use hlb_result::{Claim, Entry, RESULT_FILE, Trust, check_entry, claims, entry_name};
+
+/// Folders of entries, at most two levels below `folder`, in the order of their names. Hidden ones are work in
+/// progress.
+pub fn entry_folders(folder: &Path) -> Result<Vec<PathBuf>, BoardError> {
+    let mut found = Vec::new();
+    for track in folders_in(folder)? {
+        let below = folders_in(&track)?;
+        if track.join(RESULT_FILE).exists() || below.is_empty() {
+            found.push(track);
+        } else {
+            found.extend(below);
+        }
+    }
+    Ok(found)
+}
+
+fn folders_in(folder: &Path) -> Result<Vec<PathBuf>, BoardError> {
+    let failed = |source| BoardError::Folder { path: folder.to_owned(), source };
+    let mut found = Vec::new();
+    for item in std::fs::read_dir(folder).map_err(failed)? {
+        let item = item.map_err(failed)?;
+        let hidden = item.file_name().to_string_lossy().starts_with('.');
+        if item.path().is_dir() && !hidden {
+            found.push(item.path());
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Verifies and ranks everything below `submissions`, on all processors.
+pub fn read(submissions: &Path, signers: &AllowedSigners, now: DateTime<Utc>) -> Result<Board, BoardError> {
+    read_with(submissions, signers, now, Workers::all())
+}
+
+/// The same on so many threads; the board does not depend on how many.
+pub fn read_with(
+    submissions: &Path,
+    signers: &AllowedSigners,
+    now: DateTime<Utc>,
+    workers: Workers,
+) -> Result<Board, BoardError> {
+    let folders = entry_folders(submissions)?;
+    let verified = workers.map(&folders, |folder| {
+        let path = relative(submissions, folder);
+        match admit(folder, &path, signers, now) {
+            Ok(entry) => Ok(Row::new(entry, path)),
+            Err(reason) => Err(Rejected { folder: show(&path), reason }),
+        }
+    });
+    let (mut rows, mut rejected) = (Vec::new(), Vec::new());
+    for found in verified {
+        match found {
+            Ok(row) => rows.push(row),
+            Err(found) => rejected.push(found),
+        }
+    }
+    let mut rows = without_copies(rows, &mut rejected);
+    retract(&mut rows, &rejected, retractions::read(submissions)?)?;
+    let mut of_track: BTreeMap<String, Vec<Row>> = BTreeMap::new();
+    for row in rows {
+        of_track.entry(row.entry.result.track.to_string()).or_default().push(row);
+    }
+    let ranked = |track: Track| {
+        let rows = of_track.remove(&track.id).unwrap_or_default();
+        RankedTrack { rows: rank(rows, &track, now), track }
+    };
+    let tracks = track::all().into_iter().map(ranked).collect();
+    Ok(Board { tracks, rejected, signers_text: text_of(&submissions.join(SIGNERS_FILE))? })
+}
+
+fn relative(submissions: &Path, folder: &Path) -> String {
+    let below = folder.strip_prefix(submissions).unwrap_or(folder);
+    below.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/")
+}
+
+fn admit(folder: &Path, path: &str, signers: &AllowedSigners, now: DateTime<Utc>) -> Result<Entry, String> {
+    let entry = check_entry(folder, signers, now).map_err(|error| error.fault.to_string())?;
+    if entry.trust == Trust::Unsigned {
+        return Err("it is unsigned".to_owned());
+    }
+    let name = entry_name(&entry.result);
+    if !is_numbered(path.rsplit('/').next().unwrap_or_default(), &name) {
+        return Err(format!("its folder has to be named {name}, or {name}-2 and so on"));
+    }
+    let track = entry.result.track.as_str();
+    if path.split('/').next() != Some(track) || path.split('/').count() != 2 {
+        return Err(format!("it is for track `{track}`, so it belongs in {track}/<name>"));
+    }
+    // The folder's name becomes a path of the site.
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if !path.split('/').skip(1).all(|name| name.bytes().all(plain)) {
+        return Err("its folder's name has other characters than the letters a to z, digits and hyphens".to_owned());
+    }
+    Ok(entry)
+}
+
+/// Whether `folder` is `name`, or `name` with a number.
+fn is_numbered(folder: &str, name: &str) -> bool {
+    let Some(rest) = folder.strip_prefix(name) else { return false };
+    rest.is_empty() || rest.strip_prefix('-').is_some_and(|number| number.parse::<u32>().is_ok())
+}
+
+/// A session is an entry once: a second entry with its nonce, a seed of it or the times of one of its runs is a copy, whatever
+/// its name.
+fn without_copies(rows: Vec<Row>, rejected: &mut Vec<Rejected>) -> Vec<Row> {
+    let mut kept: Vec<Row> = Vec::with_capacity(rows.len());
+    let mut claimed: BTreeMap<String, String> = BTreeMap::new();
+    for row in rows {
+        let claims: Vec<Claim> = sessions(&row.entry).flat_map(claims).collect();
+        if let Some((claim, first)) = claims.iter().find_map(|claim| Some((claim, claimed.get(&claim.key)?))) {
+            let reason = format!("{} of its session is already that of {first}", claim.what);
+            rejected.push(Rejected { folder: row.path, reason });
+            continue;
+        }
+        claimed.extend(claims.into_iter().map(|claim| (claim.key, row.path.clone())));
+        kept.push(row);
+    }
+    kept
+}
+
+/// The session of an entry, and those that reproduced it.
+fn sessions(entry: &Entry) -> impl Iterator<Item = &Entry> {
+    std::iter::once(entry).chain(entry.reproductions.iter().map(|again| again.entry.as_ref()))
+}
+
+/// Marks rows that were retracted or refuted. An entry that was rejected may be named too.
+fn retract(rows: &mut [Row], rejected: &[Rejected], list: Vec<Retraction>) -> Result<(), BoardError> {
+    for retraction in list {
+        if let Some(row) = rows.iter_mut().find(|row| row.path == retraction.entry.as_str()) {
+            row.retraction = Some(retraction);
+        } else if !rejected.iter().any(|rejected| rejected.folder == retraction.entry.as_str()) {
+            return Err(BoardError::NothingToRetract { entry: retraction.entry.to_string() });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,55 @@
+//! Why the submissions cannot be read, or the site cannot be built.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::RETRACTIONS_FILE;
+use crate::site::SiteError;
+use hlb_core::hint::Hint;
+use hlb_core::text::show;
+use hlb_core::yaml::{ReadError, YamlError};
+use hlb_result::signing::AllowedSignersError;
+
+/// The submissions cannot be read, or the site cannot be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
+pub enum BoardError {
+    #[error("`{path}` cannot be read: {source}")]
+    Folder { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Signers(#[from] AllowedSignersError),
+    /// The list of retractions cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The list of retractions is invalid.
+    #[error(transparent)]
+    Yaml(#[from] YamlError),
+    /// A retraction of an entry that is not on the board: with a typing error the entry that was meant would stay ranked.
+    #[error("`{file}` retracts `{entry}`, which is not an entry of this board", file = RETRACTIONS_FILE, entry = show(entry))]
+    NothingToRetract { entry: String },
+    #[error(transparent)]
+    Site(#[from] SiteError),
+}
+
+impl BoardError {
+    /// Whether entries changed while the site was built, so that the same build may succeed the next time.
+    pub fn is_of_a_change(&self) -> bool {
+        matches!(self, Self::Site(SiteError::Changed { .. } | SiteError::Read(_)))
+    }
+}
+
+impl Hint for BoardError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Signers(error) => error.hint(),
+            Self::Read(error) => error.hint(),
+            Self::Yaml(error) => error.hint(),
+            Self::Site(error) => error.hint(),
+            Self::Folder { .. } => Some("name the folder of entries with --submissions".to_owned()),
+            Self::NothingToRetract { .. } => {
+                Some("write the entry as TRACK/DATE-NAME, as its folder is called".to_owned())
+            }
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! The leaderboard: reads entries, ranks them, and renders the site. Files in, files out; nothing else is looked at.
+
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests break files on purpose"))]
+
+mod admission;
+mod board;
+mod build;
+mod error;
+pub mod external;
+mod median_run;
+mod ranking;
+mod records;
+mod retractions;
+mod sensors;
+mod signers;
+mod site;
+mod workers;
+
+pub use admission::{entry_folders, read, read_with};
+pub use board::{Board, RankedTrack, Rejected, Row, TiedWith};
+pub use build::{Build, Built, FileState};
+pub use error::BoardError;
+pub use records::{Record, records};
+pub use retractions::{Retraction, retractions_schema};
+pub use sensors::{Reading, Sensor, Sensors};
+pub use signers::{SIGNERS_FILE, read_signers, signers_for};
+pub use site::{BaseUrl, BaseUrlError, Differences, SiteError, SiteOptions, compare, write, write_with};
+pub use site::{Pages, human_interval, percentage, plot, ratio, scaled};
+pub use workers::Workers;
+
+/// Name of the file in the folder of submissions.
+pub const RETRACTIONS_FILE: &str = "withdrawn.yaml";
+
+/// Where the reports of studies lie in a checkout.
+pub const STUDIES_FOLDER: &str = "studies/reports";

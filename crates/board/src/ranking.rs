@@ -1,0 +1,122 @@
+//! Which entries stand where. The rules are in `docs/reference/rules.md`.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::board::{Row, TiedWith, day};
+use hlb_core::artifact::Sha256Hex;
+use hlb_core::rules::{CLOCK_TOLERANCE_SHARE, MAX_DAYS_AHEAD, REACHED_SHARE, SIGNIFICANCE};
+use hlb_core::stats::mann_whitney;
+use hlb_data::track::Track;
+use hlb_result::Entry;
+
+/// Rows by hardware class and median time-to-accuracy, then the others by date; ties by path, so that the order is total.
+pub(crate) fn rank(mut rows: Vec<Row>, track: &Track, now: DateTime<Utc>) -> Vec<Row> {
+    for row in &mut rows {
+        row.unranked_because = row.retraction.iter().map(ToString::to_string).collect();
+        row.unranked_because.extend(ineligible_because(&row.entry, track));
+        row.unranked_because.extend(date_problem(row, now));
+    }
+    mark_other_data(&mut rows);
+    let mut fastest: BTreeMap<String, f64> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.is_ranked()) {
+        let best = fastest.entry(row.class.clone()).or_insert(f64::INFINITY);
+        *best = best.min(row.median());
+    }
+    rows.sort_by(|a, b| order(a, &fastest).cmp(&order(b, &fastest)));
+    let mut place: BTreeMap<String, usize> = BTreeMap::new();
+    for row in rows.iter_mut().filter(|row| row.is_ranked()) {
+        let place = place.entry(row.class.clone()).or_default();
+        *place += 1;
+        row.rank = Some(*place);
+    }
+    compare_neighbors(&mut rows);
+    rows
+}
+
+/// Where a row stands: non-negative times order as their bits do.
+fn order<'a>(row: &'a Row, fastest: &BTreeMap<String, f64>) -> (bool, u64, &'a str, u64, &'a str) {
+    let best = fastest.get(&row.class).copied().filter(|_| row.is_ranked());
+    match best {
+        Some(best) => (false, best.to_bits(), &row.class, row.median().to_bits(), &row.path),
+        // Unranked rows stand by date, with which their paths begin.
+        None => (true, 0, "", 0, &row.path),
+    }
+}
+
+/// Notes for each ranked row whether it is tied with the one below it. Which of the two is called faster follows from the same
+/// times, so the test is two-sided.
+fn compare_neighbors(rows: &mut [Row]) {
+    for index in 1..rows.len() {
+        let (above, below) = (&rows[index - 1], &rows[index]);
+        if below.rank.is_none() || above.class != below.class {
+            continue;
+        }
+        let p = mann_whitney(&above.entry.result.times(), &below.entry.result.times()).map(|test| test.p_two_sided);
+        let tied = p.is_none_or(|p| p >= SIGNIFICANCE);
+        let with = TiedWith { name: below.entry.result.variant.name.to_string(), p };
+        rows[index - 1].tied_with_next = tied.then_some(with);
+    }
+}
+
+/// Data decoded in the same way are the same. Where no digest is published, others are compared with that of the first entry.
+fn mark_other_data(rows: &mut [Row]) {
+    let mut first: BTreeMap<Option<String>, (Sha256Hex, String)> = BTreeMap::new();
+    for row in rows.iter_mut().filter(|row| row.entry.result.dataset.published) {
+        let dataset = &row.entry.result.dataset;
+        let decoder = dataset.decoder.as_ref().map(ToString::to_string);
+        let (digest, path) = first.entry(decoder).or_insert((dataset.content_sha256, row.path.clone()));
+        if *digest != dataset.content_sha256 {
+            let reason = format!(
+                "its data set has another content digest than that of {path}, although both were decoded in the same way"
+            );
+            row.unranked_because.push(reason);
+        }
+    }
+}
+
+/// Records are kept by date, so a session needs one that is not in the future.
+fn date_problem(row: &Row, now: DateTime<Utc>) -> Option<String> {
+    let Some(started) = row.started_at() else { return Some("its session states no calendar time".to_owned()) };
+    is_in_the_future(started, now).then(|| format!("its session starts on {}, which is in the future", day(started)))
+}
+
+fn is_in_the_future(started: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    started > now + TimeDelta::days(MAX_DAYS_AHEAD)
+}
+
+/// Why an entry cannot be ranked; the rules are in `docs/reference/rules.md`.
+fn ineligible_because(entry: &Entry, track: &Track) -> Vec<String> {
+    let (summary, session) = (&entry.result.derived.summary, &entry.result.session);
+    let mut found = Vec::new();
+    if !entry.result.dataset.published {
+        let id = &entry.result.dataset.id;
+        found.push(format!("it was trained on `{id}`, a data set of its authors, not on the published one"));
+    }
+    if entry.result.reproduces.is_some() {
+        found.push("it reproduces another entry, so it belongs in the folder of that entry".to_owned());
+    }
+    if !session.is_complete() {
+        found.push(format!("the session ended early: {}", session.stop_reason));
+    }
+    if session.stop_at_target {
+        found.push("its runs stopped when they first met the target".to_owned());
+    }
+    if summary.runs < track.runs_to_rank {
+        found.push(format!("{} runs, a rank requires {}", summary.runs, track.runs_to_rank));
+    }
+    if f64::from(summary.reached) < REACHED_SHARE * f64::from(summary.runs) || summary.runs == 0 {
+        let (reached, runs, of_ten) = (summary.reached, summary.runs, 10.0 * REACHED_SHARE);
+        found.push(format!("{reached} of {runs} runs reached the target, a rank requires {of_ten} of 10"));
+    }
+    if summary.p_mean_over_target.is_none_or(|p| p >= SIGNIFICANCE) {
+        let p = summary.p_mean_over_target.map_or_else(|| "unknown".to_owned(), |p| format!("{p:.4}"));
+        found.push(format!("the mean final accuracy is not above the target at p < {SIGNIFICANCE} (p = {p})"));
+    }
+    if !entry.result.derived.phases.clocks_agree {
+        let percent = 100.0 * CLOCK_TOLERANCE_SHARE;
+        found.push(format!("the clocks of its two programs differ by more than {percent} %"));
+    }
+    found
+}

@@ -1,0 +1,137 @@
+//! Cost against time of the ranked rows of a track, and which of them nothing beats in both.
+
+use serde::Serialize;
+
+use crate::board::{RankedTrack, Row};
+use crate::site::addresses::entry_page;
+use crate::site::charts::class_colors::ClassColors;
+use crate::site::charts::plot::{Axes, Frame, Scale, extent, polyline};
+use crate::site::figure::{dollars, foreign};
+use hlb_core::units::human_seconds;
+
+const FRAME: Frame = Frame::SMALL;
+
+/// A drawing of points, of which a line joins the best.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct ParetoChart {
+    axes: Axes,
+    /// `x,y` pairs of a polyline through the rows that no other beats in both; empty with fewer than two.
+    front: String,
+    points: Vec<Mark>,
+    /// Hardware classes with their colors.
+    classes: Vec<Class>,
+    /// Ranked rows whose cost is not known.
+    without_cost: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct Mark {
+    x: f64,
+    y: f64,
+    color: usize,
+    /// Whether no other row is both faster and cheaper.
+    best: bool,
+    words: String,
+    page: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct Class {
+    name: String,
+    color: usize,
+}
+
+/// A row with a known time and cost.
+struct Priced<'a> {
+    row: &'a Row,
+    seconds: f64,
+    usd: f64,
+}
+
+impl<'a> Priced<'a> {
+    fn new(row: &'a Row) -> Option<Self> {
+        let summary = &row.entry.result.derived.summary;
+        let (seconds, cost) = summary.time_to_accuracy_seconds.median.zip(summary.cost)?;
+        let priced = Self { row, seconds, usd: cost.prorated_usd };
+        (priced.seconds > 0.0 && priced.usd > 0.0).then_some(priced)
+    }
+}
+
+/// The drawing; `None` unless at least two rows have a cost.
+pub(crate) fn draw(track: &RankedTrack) -> Option<ParetoChart> {
+    let ranked: Vec<&Row> = track.rows.iter().filter(|row| row.rank.is_some()).collect();
+    let priced: Vec<Priced> = ranked.iter().copied().filter_map(Priced::new).collect();
+    if priced.len() < 2 {
+        return None;
+    }
+    let (fastest, slowest) = extent(priced.iter().map(|priced| priced.seconds))?;
+    let (cheapest, dearest) = extent(priced.iter().map(|priced| priced.usd))?;
+    let x = Scale::logarithmic(fastest, slowest, FRAME.left, FRAME.right);
+    let y = Scale::logarithmic(cheapest, dearest, FRAME.bottom, FRAME.top);
+    let colors = ClassColors::new(track);
+    let classes = colors.of(|class| priced.iter().any(|priced| priced.row.class == class));
+    let best = front(&priced.iter().map(|priced| (priced.seconds, priced.usd)).collect::<Vec<_>>());
+    let mark = |(index, priced): (usize, &Priced)| Mark {
+        x: x.at(priced.seconds),
+        y: y.at(priced.usd),
+        color: colors.color(&priced.row.class),
+        best: best.contains(&index),
+        words: words(priced),
+        page: entry_page(priced.row),
+    };
+    let corners = best.iter().map(|index| (x.at(priced[*index].seconds), y.at(priced[*index].usd)));
+    Some(ParetoChart {
+        axes: Axes::new(FRAME, (&x, "time to target in seconds"), (&y, "cost in US dollars")),
+        front: if best.len() > 1 { polyline(corners) } else { String::new() },
+        points: priced.iter().enumerate().map(mark).collect(),
+        classes: classes.iter().map(|class| Class { name: foreign(class), color: colors.color(class) }).collect(),
+        without_cost: ranked.len() - priced.len(),
+    })
+}
+
+fn words(priced: &Priced) -> String {
+    let name = foreign(priced.row.entry.result.variant.name.as_str());
+    format!("{name}: {}, {} on {}", human_seconds(priced.seconds), dollars(priced.usd), foreign(&priced.row.class))
+}
+
+/// Numbers of the points that no other point is at least as low as in both figures and lower in one, from left to right.
+fn front(points: &[(f64, f64)]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..points.len()).collect();
+    order.sort_by(|a, b| points[*a].0.total_cmp(&points[*b].0).then(points[*a].1.total_cmp(&points[*b].1)));
+    let mut found: Vec<usize> = Vec::new();
+    for index in order {
+        let beaten = found.last().is_some_and(|last| {
+            let (seconds, usd) = points[*last];
+            let order = usd.total_cmp(&points[index].1);
+            order.is_lt() || (order.is_eq() && seconds < points[index].0)
+        });
+        if !beaten {
+            found.push(index);
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_is_slower_and_dearer_is_not_on_the_front() {
+        assert_eq!(front(&[(1.0, 9.0), (2.0, 4.0), (3.0, 5.0), (4.0, 1.0)]), [0, 1, 3]);
+    }
+
+    proptest! {
+        #[test]
+        fn the_front_is_what_nothing_beats(points in prop::collection::vec((1..9_i32, 1..9_i32), 1..30)) {
+            let points: Vec<(f64, f64)> = points.iter().map(|(x, y)| (f64::from(*x), f64::from(*y))).collect();
+            let beats = |a: (f64, f64), b: (f64, f64)| a.0 <= b.0 && a.1 <= b.1 && a != b;
+            let found = front(&points);
+            for (index, point) in points.iter().enumerate() {
+                let beaten = points.iter().any(|other| beats(*other, *point));
+                prop_assert_eq!(found.contains(&index), !beaten, "{:?}", point);
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The files of an entry that are copied next to its page if they are still as they were verified.
+
+use std::path::PathBuf;
+
+use crate::board::Row;
+use crate::site::addresses::entry_folder;
+use crate::site::error::SiteError;
+use hlb_core::artifact::{Sha256Hex, sha256_hex};
+use hlb_core::yaml;
+use hlb_protocol::run_log::LOG_CAP;
+use hlb_result::{Entry, REPRODUCTIONS_FOLDER, Reproduction};
+
+/// A file of an entry, to be copied only if it is still the one that was verified.
+pub(super) struct Copy {
+    /// Its path in the site.
+    pub path: String,
+    from: PathBuf,
+    /// Digest of what was verified; `None` for a signature.
+    sha256: Option<Sha256Hex>,
+}
+
+impl Copy {
+    /// Reads the file again.
+    pub(super) fn bytes(&self) -> Result<Vec<u8>, SiteError> {
+        let bytes = yaml::read(&self.from, LOG_CAP)?;
+        match self.sha256 {
+            Some(verified) if sha256_hex(&bytes) != verified => Err(SiteError::Changed { path: self.from.clone() }),
+            _ => Ok(bytes),
+        }
+    }
+}
+
+/// The files of a row's entry, and then those of the sessions that reproduced it.
+pub(crate) fn of_row(row: &Row) -> Vec<Copy> {
+    let folder = entry_folder(row);
+    let mut found: Vec<Copy> = of_entry(&row.entry, &folder).collect();
+    for again in &row.entry.reproductions {
+        let below = format!("{folder}/{REPRODUCTIONS_FOLDER}/{}", reproduction_folder(again).0);
+        found.extend(of_entry(&again.entry, &below));
+    }
+    found
+}
+
+fn of_entry(entry: &Entry, folder: &str) -> impl Iterator<Item = Copy> {
+    entry.files().map(move |(name, sha256)| Copy {
+        path: format!("{folder}/{name}"),
+        from: entry.folder.join(name),
+        sha256,
+    })
+}
+
+/// The folder of a reproduction below its entry's `reproductions`, and whether it is the name that it has in the submissions:
+/// one that is not fit for paths and commands is replaced by the beginning of its result's digest.
+pub(crate) fn reproduction_folder(again: &Reproduction) -> (String, bool) {
+    let name = again.entry.folder.file_name().unwrap_or_default().to_string_lossy();
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if name.starts_with(|first: char| first.is_ascii_alphanumeric()) && name.bytes().all(plain) {
+        return (name.into_owned(), true);
+    }
+    (again.entry.result_sha256.to_string()[..16].to_owned(), false)
+}

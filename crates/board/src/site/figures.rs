@@ -1,0 +1,177 @@
+//! Figures of an entry that the front page and its own page both show.
+
+use serde::Serialize;
+
+use crate::board::Row;
+use crate::site::figure::{Figure, dollars, foreign, human_interval, joules, p_value, ratio};
+use hlb_core::stats::{Estimate, Spread, rounded_up_p};
+use hlb_core::units::human_seconds;
+use hlb_recipe::variant;
+use hlb_result::{EnergySummary, Entry, Warning};
+
+/// Why a figure of the median run is missing.
+pub(crate) const MEDIAN_MISSED: &str = "the median run did not reach the target";
+
+/// A figure with its interval as text.
+#[derive(Debug, Serialize)]
+pub(crate) struct Estimated {
+    pub value: Figure,
+    /// Its 95 % interval; `None` where there is no figure.
+    pub interval: Option<String>,
+}
+
+impl Estimated {
+    /// A ratio, or why there is none.
+    pub(super) fn ratio(estimate: Option<Estimate>, why_not: &str) -> Self {
+        let Some(Estimate { value, low, high }) = estimate else {
+            return Self { value: Figure::none(why_not), interval: None };
+        };
+        Self { value: Figure::known(ratio(value)), interval: Some(human_interval(low, high, ratio)) }
+    }
+}
+
+/// The figures of an entry that have a reason where they are missing, for a row and for the entry's own page.
+#[derive(Debug, Serialize)]
+pub(super) struct Figures {
+    time: Figure,
+    ratio: Estimated,
+    cost: Figure,
+    energy: Energy,
+    accuracy: Figure,
+}
+
+impl Figures {
+    pub(super) fn new(entry: &Entry) -> Self {
+        Self {
+            time: time_to_target(entry),
+            ratio: ratio_to_reference(entry),
+            cost: cost(entry),
+            energy: energy(entry),
+            accuracy: final_accuracy(entry),
+        }
+    }
+}
+
+/// Energy until the target was met, and of what.
+#[derive(Debug, Serialize)]
+pub(super) struct Energy {
+    pub value: Figure,
+    pub of: &'static str,
+}
+
+/// A warning as a short label and as a sentence.
+#[derive(Debug, Serialize)]
+pub(crate) struct WarningView {
+    word: &'static str,
+    sentence: String,
+}
+
+impl WarningView {
+    fn new(warning: &Warning) -> Self {
+        Self { word: warning.label(), sentence: foreign(&warning.to_string()) }
+    }
+}
+
+pub(super) fn warnings(entry: &Entry) -> Vec<WarningView> {
+    entry.result.derived.warnings.iter().map(WarningView::new).collect()
+}
+
+/// That a row is tied with the one below it.
+pub(super) fn tied(row: &Row) -> Option<String> {
+    let with = row.tied_with_next.as_ref()?;
+    let differ = |p| format!("not significantly different ({})", p_value(rounded_up_p(p)));
+    let how_sure = with.p.map_or_else(|| "too few runs to tell".to_owned(), differ);
+    Some(format!("tied with {}: {how_sure}", foreign(&with.name)))
+}
+
+/// Names of the authors of an entry.
+pub(crate) fn author_names(entry: &Entry) -> Vec<String> {
+    entry.result.variant.authors.iter().map(ToString::to_string).collect()
+}
+
+pub(super) fn spread(entry: &Entry) -> &Spread {
+    &entry.result.derived.summary.time_to_accuracy_seconds
+}
+
+pub(crate) fn time_to_target(entry: &Entry) -> Figure {
+    Figure::seconds(spread(entry).median, MEDIAN_MISSED)
+}
+
+/// The 95 % interval of the median time; `None` where there is no median.
+pub(super) fn median_interval(entry: &Entry) -> Option<String> {
+    let interval = entry.result.derived.summary.median_interval_seconds;
+    spread(entry).median.map(|_| human_interval(interval.low, interval.high, human_seconds))
+}
+
+/// The middle half of the runs; `None` where a quartile lies among those that did not reach.
+pub(crate) fn quartiles(spread: &Spread) -> Option<String> {
+    let (low, high) = spread.quartile_1.zip(spread.quartile_3)?;
+    Some(format!("{} – {}", human_seconds(low), human_seconds(high)))
+}
+
+/// Time to target over that of the paired reference.
+pub(super) fn ratio_to_reference(entry: &Entry) -> Estimated {
+    match &entry.result.derived.calibration {
+        Some(calibration) => Estimated::ratio(calibration.time_ratio, MEDIAN_MISSED),
+        None => Estimated { value: no_ratio(entry), interval: None },
+    }
+}
+
+fn no_ratio(entry: &Entry) -> Figure {
+    if variant::shipped(&entry.task.track.reference).as_ref() == Some(&entry.recipe) {
+        return Figure::missing("the reference", "its recipe is that of the reference");
+    }
+    Figure::missing("no reference", "the session has no paired reference")
+}
+
+pub(super) fn cost(entry: &Entry) -> Figure {
+    let (result, summary) = (&entry.result, &entry.result.derived.summary);
+    match (&result.price, summary.cost) {
+        (_, Some(cost)) => Figure::known(dollars(cost.prorated_usd)),
+        (None, None) => Figure::unknown("no price was given"),
+        (Some(_), None) => Figure::unknown(MEDIAN_MISSED),
+    }
+}
+
+/// Energy of what trained: of the GPU, or of the processor's packages.
+pub(super) fn energy(entry: &Entry) -> Energy {
+    if entry.result.session.device == "cuda" {
+        Energy { value: gpu_energy(entry), of: "GPU" }
+    } else {
+        Energy { value: cpu_energy(entry), of: "processor" }
+    }
+}
+
+pub(crate) fn gpu_energy(entry: &Entry) -> Figure {
+    let energy: &EnergySummary = &entry.result.derived.summary.energy;
+    joules_or(entry, energy.gpu_joules, energy.gpu_unknown.as_deref())
+}
+
+pub(crate) fn cpu_energy(entry: &Entry) -> Figure {
+    let energy: &EnergySummary = &entry.result.derived.summary.energy;
+    joules_or(entry, energy.cpu_joules, energy.cpu_unknown.as_deref())
+}
+
+fn joules_or(entry: &Entry, known: Option<f64>, unknown: Option<&str>) -> Figure {
+    let uncovered =
+        if spread(entry).median.is_some() { "the readings do not cover the median run" } else { MEDIAN_MISSED };
+    known.map_or_else(|| Figure::unknown(unknown.unwrap_or(uncovered)), |known| Figure::known(joules(known)))
+}
+
+pub(super) fn final_accuracy(entry: &Entry) -> Figure {
+    let mean = entry.result.derived.summary.mean_final_accuracy_percent;
+    Figure::percent(mean, "not every run came to the end of its schedule")
+}
+
+/// Who reproduced an entry, by name; empty if nobody did.
+pub(crate) fn reproducers(entry: &Entry) -> String {
+    let agree = entry.reproductions.iter().filter(|again| again.agreement.agrees() && again.is_independent_of(entry));
+    let mut names: Vec<String> = agree.map(|again| principal(&again.entry)).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.join(", ")
+}
+
+pub(super) fn principal(entry: &Entry) -> String {
+    entry.trust.signer().map_or_else(|| "nobody".to_owned(), |signer| foreign(&signer.principal))
+}

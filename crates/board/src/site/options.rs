@@ -1,0 +1,21 @@
+//! Options of a site.
+
+use std::path::PathBuf;
+
+use crate::site::base_url::BaseUrl;
+
+/// Options of a site, in addition to its board.
+#[derive(Debug, Clone, Default)]
+pub struct SiteOptions {
+    /// Where it is published. Without it every address in its files is relative.
+    pub base_url: Option<BaseUrl>,
+    /// Folder with reports of studies to publish; it may be missing.
+    pub studies: Option<PathBuf>,
+}
+
+impl SiteOptions {
+    /// The address of a file of the site, for a file in the site's root.
+    pub fn address(&self, path: &str) -> String {
+        self.base_url.as_ref().map_or_else(|| path.to_owned(), |base| base.of(path))
+    }
+}

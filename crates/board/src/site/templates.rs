@@ -1,0 +1,86 @@
+//! Templates, and how a page comes out of one. All escaping happens here, by the template engine, and nowhere else.
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, escape_formatter};
+use serde::Serialize;
+
+use crate::site::error::SiteError;
+use crate::site::filters;
+use hlb_core::rules::{CLOCK_TOLERANCE_SHARE, REACHED_SHARE, SIGNIFICANCE};
+
+const TEMPLATES: [(&str, &str); 15] = [
+    ("base.html", include_str!("../../../../leaderboard/templates/base.html")),
+    ("macros.html", include_str!("../../../../leaderboard/templates/macros.html")),
+    ("index.html", include_str!("../../../../leaderboard/templates/index.html")),
+    ("drawings.html", include_str!("../../../../leaderboard/templates/drawings.html")),
+    ("rows.html", include_str!("../../../../leaderboard/templates/rows.html")),
+    ("track.html", include_str!("../../../../leaderboard/templates/track.html")),
+    ("compare.html", include_str!("../../../../leaderboard/templates/compare.html")),
+    ("author.html", include_str!("../../../../leaderboard/templates/author.html")),
+    ("history.html", include_str!("../../../../leaderboard/templates/history.html")),
+    ("about.html", include_str!("../../../../leaderboard/templates/about.html")),
+    ("entry.html", include_str!("../../../../leaderboard/templates/entry.html")),
+    ("study.html", include_str!("../../../../leaderboard/templates/study.html")),
+    ("feed.xml", include_str!("../../../../leaderboard/templates/feed.xml")),
+    ("badge.svg", include_str!("../../../../leaderboard/templates/badge.svg")),
+    // For pages that stand alone, which include it.
+    LOOK_FILES[0],
+];
+
+/// Files that every page looks the way it does by, under their paths in the site.
+pub(crate) const LOOK_FILES: [(&str, &str); 3] = [
+    ("style.css", include_str!("../../../../leaderboard/style.css")),
+    ("board.js", include_str!("../../../../leaderboard/board.js")),
+    ("icon.svg", include_str!("../../../../leaderboard/icon.svg")),
+];
+
+/// All templates, ready to render.
+pub struct Pages(Environment<'static>);
+
+impl Default for Pages {
+    /// Reads the templates. A name that is not defined is an error, and so is a missing value that would be printed:
+    /// what is unknown has words of its own.
+    fn default() -> Self {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_auto_escape_callback(|_| AutoEscape::Html);
+        environment.set_syntax(syntax());
+        environment.set_formatter(|out, state, value| {
+            if value.is_none() {
+                return Err(Error::new(ErrorKind::InvalidOperation, "a missing value would be printed"));
+            }
+            escape_formatter(out, state, value)
+        });
+        filters::add_to(&mut environment);
+        add_rules(&mut environment);
+        for (name, text) in TEMPLATES {
+            environment
+                .add_template(name, text)
+                .expect("a shipped template is valid; every test of the site reads them");
+        }
+        Self(environment)
+    }
+}
+
+impl Pages {
+    /// Renders one page; `path` is where it will stand, for messages.
+    pub fn render(&self, template: &str, path: &str, view: &impl Serialize) -> Result<String, SiteError> {
+        let page = self.0.get_template(template).and_then(|template| template.render(Serde(view)));
+        page.map_err(|source| SiteError::Render { page: path.to_owned(), source: Box::new(source) })
+    }
+}
+
+/// The thresholds that pages quote.
+fn add_rules(environment: &mut Environment) {
+    environment.add_global("significance", SIGNIFICANCE.to_string());
+    environment.add_global("reached_percent", (100.0 * REACHED_SHARE).to_string());
+    environment.add_global("clock_tolerance_percent", (100.0 * CLOCK_TOLERANCE_SHARE).to_string());
+}
+
+/// A line with nothing but a tag leaves no line behind.
+fn syntax() -> SyntaxConfig {
+    let mut builder = SyntaxConfig::builder();
+    builder.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true);
+    builder.build().expect("the delimiters are the usual ones")
+}

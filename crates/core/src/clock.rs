@@ -1,0 +1,104 @@
+//! Monotonic time, and the accounts that a run's seconds are booked to.
+//!
+//! This is the only module that reads a clock. A closure is timed as a whole, so that no stop can be forgotten.
+
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, SubsecRound as _, Utc};
+use serde::{Deserialize, Serialize};
+
+/// A clock that never goes back.
+pub trait Clock {
+    /// Time since a fixed start.
+    fn now(&self) -> Duration;
+}
+
+/// The operating system's monotonic clock, counted from its creation.
+#[derive(Debug, Clone, Copy)]
+pub struct MonotonicClock(Instant);
+
+impl MonotonicClock {
+    /// A clock that starts now.
+    #[expect(clippy::disallowed_methods, reason = "this is the clock module")]
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// The same clock, with `uncounted` left out of its time.
+    #[must_use]
+    pub fn without(self, uncounted: Duration) -> Self {
+        Self(self.0 + uncounted)
+    }
+}
+
+impl Clock for MonotonicClock {
+    fn now(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+/// The calendar time, to the second: for records, never for durations.
+#[expect(clippy::disallowed_methods, reason = "this is the clock module")]
+pub fn calendar() -> DateTime<Utc> {
+    Utc::now().trunc_subsecs(0)
+}
+
+/// The calendar time in milliseconds since 1970, so that a step of the clock shows against monotonic stamps.
+#[expect(clippy::disallowed_methods, reason = "this is the clock module")]
+pub fn calendar_milliseconds() -> i64 {
+    Utc::now().timestamp_millis()
+}
+
+/// What a run's seconds are spent on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Build and initialize the model.
+    Setup,
+    /// From the first touch of training data: time-to-accuracy counts these.
+    Train,
+    /// Accuracy on the evaluation split.
+    Evaluate,
+    /// Writing events.
+    Log,
+}
+
+/// Seconds of one run by phase.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PhaseSeconds {
+    /// Build and initialize the model.
+    pub setup_seconds: f64,
+    /// From the first touch of training data on.
+    pub train_seconds: f64,
+    /// Accuracy on the evaluation split.
+    pub evaluate_seconds: f64,
+    /// Writing events.
+    pub log_seconds: f64,
+}
+
+/// Books the duration of closures to the phases of one run.
+pub struct RunClock<'a> {
+    clock: &'a dyn Clock,
+    accounts: [Duration; 4],
+}
+
+impl<'a> RunClock<'a> {
+    /// Accounts at zero.
+    pub fn new(clock: &'a dyn Clock) -> Self {
+        Self { clock, accounts: [Duration::ZERO; 4] }
+    }
+
+    /// Runs `work` and books its time to `phase`. Device work has to be synchronized inside `work`.
+    pub fn timed<T>(&mut self, phase: Phase, work: impl FnOnce() -> T) -> T {
+        let before = self.clock.now();
+        let answer = work();
+        self.accounts[phase as usize] += self.clock.now().saturating_sub(before);
+        answer
+    }
+
+    /// The accounts so far.
+    pub fn seconds(&self) -> PhaseSeconds {
+        let [setup, train, evaluate, log] = self.accounts.map(|account| account.as_secs_f64());
+        PhaseSeconds { setup_seconds: setup, train_seconds: train, evaluate_seconds: evaluate, log_seconds: log }
+    }
+}

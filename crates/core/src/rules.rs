@@ -1,0 +1,108 @@
+//! Every threshold of the rules of measurement and of the board, once. The rules of measurement quote each by its name,
+//! and a test compares the two.
+
+/// Version of the rules that this program measures by; results compare only within one version.
+pub const RULES_VERSION: &str = "1.0";
+
+/// Runs of a session unless another number is asked for.
+pub const DEFAULT_RUNS: u32 = 5;
+/// Runs that a session may have of each recipe.
+pub const MAX_RUNS: u32 = 500;
+/// Epochs that a session may have in all its runs, so that its run log can be read back.
+pub const MAX_EPOCHS: u32 = 60_000;
+
+/// p-value under which two rows, two mean accuracies, or a mean accuracy and the target are significantly different.
+pub const SIGNIFICANCE: f64 = 0.01;
+/// Statistical power that runs are planned for: the chance of finding a true gain significant.
+pub const WANTED_POWER: f64 = 0.9;
+
+/// Share of the runs that reach the target in a ranked row.
+pub const REACHED_SHARE: f64 = 0.9;
+/// Days by which a session may start in the future: clocks may be wrong.
+pub const MAX_DAYS_AHEAD: i64 = 1;
+
+/// Seconds that the clocks of the two programs may differ by on any run, since a line can arrive late ...
+pub const CLOCK_TOLERANCE_SECONDS: f64 = 0.05;
+/// ... plus this share of the run, since clocks tick differently by a little.
+pub const CLOCK_TOLERANCE_SHARE: f64 = 0.005;
+/// Seconds by which the seconds booked to a run may exceed those that passed until a line arrived ...
+pub const BOOKED_TOLERANCE_SECONDS: f64 = 1.0;
+/// ... plus this share of those that passed. No clock error explains more.
+pub const BOOKED_TOLERANCE_SHARE: f64 = 0.05;
+/// Relative difference up to which a figure counts as computed again: machines round logarithms differently.
+pub const FIGURE_TOLERANCE: f64 = 1e-11;
+
+/// Runs from which on drift is stated.
+pub const MIN_DRIFT_RUNS: usize = 4;
+/// Change of the seconds per step between the halves of a session, as a share, over which it earns a warning.
+pub const SPEED_DRIFT_SHARE: f64 = 0.02;
+/// Change of the clock of what trained between the halves of a session, as a share, over which it earns a warning.
+pub const FREQUENCY_DRIFT_SHARE: f64 = 0.03;
+/// Share of the samples with throttled clocks over which a session earns a warning.
+pub const THROTTLED_SHARE: f64 = 0.05;
+/// Percent of all processors used by other programs, by median, over which a session earns a warning.
+pub const OTHER_CPU_PERCENT: f64 = 5.0;
+/// Share of the time that a control group stopped the processes over which a session earns a warning.
+pub const CPU_LIMITED_SHARE: f64 = 0.005;
+/// Seconds that calendar and monotonic clock differ by between two samples over which a session earns a warning.
+pub const CLOCK_STEP_SECONDS: f64 = 0.5;
+
+/// Factor that the times of a session and its reproduction may differ by.
+pub const REPRODUCTION_TIME_FACTOR: f64 = 1.05;
+/// Factor to either side over which the interval of their ratio is too wide to tell.
+pub const REPRODUCTION_INTERVAL_FACTOR: f64 = 1.25;
+
+/// Any known algorithm needs at least one in this many multiplications of a 3x3 convolution.
+///
+/// Winograd's F(4x4, 3x3) makes 16 outputs with 36 multiplications instead of 144 (Lavin and Gray, 2015,
+/// arXiv:1509.09308), and as many for either gradient. Libraries for training go no further, since larger tiles lose
+/// too much precision. F(6x6, 3x3), known from inference, would have to keep up nine tenths of a device's peak, with
+/// its transforms for nothing, to be faster than this at that peak.
+pub const CONVOLUTION_SAVING: u64 = 4;
+/// Single-precision operations that a core is granted in one cycle.
+///
+/// Two units of 512 bits that multiply and add do 64. Twice that is granted, so that no core known today comes near.
+pub const CPU_FLOP_PER_CYCLE: f64 = 128.0;
+/// Cycles a second that a core is granted: over the boost clock of any server.
+pub const CPU_HERTZ: f64 = 6e9;
+/// Percent by which the driver's bytes of a GPU may differ from its memory as sold: reserved parts on one side, gibibytes
+/// on the other.
+pub const GPU_MEMORY_PERCENT: u64 = 12;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    /// A number as it stands in code or in prose, and a text without its quotes.
+    fn plain(value: &str) -> String {
+        value.replace(['_', ',', '"'], "")
+    }
+
+    /// The constants above, by the lines that define them.
+    fn constants() -> BTreeMap<String, String> {
+        let definition = |line: &'static str| {
+            let (name, rest) = line.strip_prefix("pub const ")?.split_once(": ")?;
+            let (_, value) = rest.strip_suffix(';')?.split_once(" = ")?;
+            Some((name.to_owned(), plain(value)))
+        };
+        include_str!("rules.rs").lines().filter_map(definition).collect()
+    }
+
+    /// The rows `| `NAME` | value | meaning |` of the rules of measurement.
+    fn quoted() -> BTreeMap<String, String> {
+        let text = include_str!("../../../docs/reference/rules.md");
+        let row = |line: &str| {
+            let mut cells = line.strip_prefix("| `")?.split(" | ");
+            let name = cells.next()?.strip_suffix('`')?;
+            let is_constant = name.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_');
+            is_constant.then_some((name.to_owned(), plain(cells.next()?)))
+        };
+        text.lines().filter_map(row).collect()
+    }
+
+    #[test]
+    fn the_rules_quote_every_threshold_with_its_value() {
+        assert!(constants().len() > 20);
+        assert_eq!(quoted(), constants());
+    }
+}

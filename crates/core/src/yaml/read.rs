@@ -1,0 +1,113 @@
+//! A bounded number of bytes from a regular file. Pipes, devices and folders are refused, since they may block.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+
+use crate::hint::Hint;
+use crate::text;
+
+/// The most bytes that are taken from a file.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct ByteCap(pub u64);
+
+/// Limit for files written by hand (variants, tracks, prices): 64 KiB.
+pub const VARIANT_CAP: ByteCap = ByteCap(64 * 1024);
+
+/// Limit for results: 1 MiB, also the most that the guard accepts.
+pub const RESULT_CAP: ByteCap = ByteCap(1024 * 1024);
+
+/// Why no bytes came from a file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
+pub enum ReadError {
+    /// The system did not open or read it.
+    #[error("cannot read `{path}`", path = shown(path))]
+    Io { path: PathBuf, source: io::Error },
+    /// Something else than a regular file has that name.
+    #[error("`{path}` is {kind}, not a regular file", path = shown(path))]
+    NotAFile { path: PathBuf, kind: &'static str },
+    /// More bytes than the cap; none was kept.
+    #[error("`{path}` has {size} bytes, over the limit of {cap} bytes", path = shown(path), cap = cap.0)]
+    TooLarge { path: PathBuf, size: u64, cap: ByteCap },
+}
+
+impl Hint for ReadError {
+    fn hint(&self) -> Option<String> {
+        let text = match self {
+            Self::NotAFile { kind, .. } if kind.contains("link") => "give the path of the file that the link leads to",
+            Self::NotAFile { .. } => "give the path of a YAML file",
+            Self::TooLarge { .. } => "check that this is the file you mean",
+            Self::Io { source, .. } => match source.kind() {
+                io::ErrorKind::NotFound => "check the spelling of the path",
+                io::ErrorKind::PermissionDenied => "make the file readable for this user",
+                _ => return None,
+            },
+        };
+        Some(text.to_owned())
+    }
+}
+
+/// A path for an error message.
+fn shown(path: &Path) -> String {
+    text::show(&path.to_string_lossy())
+}
+
+/// All bytes of a regular file of at most `cap` bytes.
+///
+/// A larger file is refused by its size before anything is read. A symbolic link is not followed (only the last part of
+/// the path counts): in an untrusted folder it could lead to any file of this machine.
+pub fn read(path: &Path, cap: ByteCap) -> Result<Vec<u8>, ReadError> {
+    let failed = |source: io::Error| ReadError::Io { path: path.to_owned(), source };
+    let file = open(path)?;
+    let size = size_of_regular(&file, path)?;
+    if size > cap.0 {
+        return Err(too_large(path, size, cap));
+    }
+    // Room for one more byte, so that a file of its stated size is read at once and not in pieces.
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0).saturating_add(1));
+    // One more than the cap: a file may grow between the two calls, and files in /proc state a wrong size.
+    file.take(cap.0.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > cap.0 {
+        return Err(too_large(path, bytes.len() as u64, cap));
+    }
+    Ok(bytes)
+}
+
+/// Opens without following a link and without waiting for the other end of a pipe.
+fn open(path: &Path) -> Result<File, ReadError> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(descriptor) => Ok(File::from(descriptor)),
+        Err(rustix::io::Errno::LOOP) => Err(ReadError::NotAFile { path: path.to_owned(), kind: "a symbolic link" }),
+        // What Linux says about a socket, and about a device or pipe without its other end.
+        Err(rustix::io::Errno::NXIO) => Err(ReadError::NotAFile { path: path.to_owned(), kind: "a socket or device" }),
+        Err(error) => Err(ReadError::Io { path: path.to_owned(), source: error.into() }),
+    }
+}
+
+/// The size of an open file in bytes, if it is a regular one.
+fn size_of_regular(file: &File, path: &Path) -> Result<u64, ReadError> {
+    use std::os::unix::fs::FileTypeExt as _;
+    let facts = file.metadata().map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
+    let found = facts.file_type();
+    if found.is_file() {
+        return Ok(facts.len());
+    }
+    let kind = if found.is_dir() {
+        "a folder"
+    } else if found.is_fifo() {
+        "a pipe"
+    } else {
+        "a socket or device"
+    };
+    Err(ReadError::NotAFile { path: path.to_owned(), kind })
+}
+
+/// The refusal of a file for its size.
+fn too_large(path: &Path, size: u64, cap: ByteCap) -> ReadError {
+    ReadError::TooLarge { path: path.to_owned(), size, cap }
+}

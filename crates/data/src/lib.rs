@@ -1,0 +1,54 @@
+//! Data sets: which bytes are the right ones, where they are, and the arrays made of them. Nothing here trains or prints.
+//!
+//! ```text
+//! manifest -> fetch (download, unpack, file_list) -> store -> prepare (idx, cifar, shapes | image, resize, decode_all) -> cache
+//! ```
+
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests break files on purpose"))]
+
+pub mod arrays;
+mod cache;
+mod cifar;
+mod decode_all;
+mod download;
+mod duplicates;
+mod error;
+mod fetch;
+mod file_list;
+pub mod flops;
+mod idx;
+mod image;
+mod manifest;
+mod prepare;
+mod resize;
+mod shapes;
+mod store;
+pub mod task;
+pub mod track;
+mod unpack;
+mod watch;
+
+pub use cache::{Held, cache_folder, held, prune};
+pub use cifar::{CifarError, decode as decode_cifar};
+pub use decode_all::decode_all;
+pub use download::{DownloadError, Patience, Published, download};
+pub use duplicates::{Duplicates, count_duplicates};
+pub use error::DatasetError;
+pub use fetch::{Fetch, FetchError, Place, prune_downloads};
+pub use file_list::{Difference, ListError};
+pub use idx::{IdxError, decode as decode_idx};
+pub use image::{DecodedImage, ImageError, MOST_PIXELS, decode as decode_image};
+pub use manifest::{Archive, IdxFile, Manifest, ManifestError, Source, UnknownDataset, all, by_id, is_shipped};
+pub use prepare::{Prepared, prepare, verify};
+pub use resize::{Resize, Resizer};
+pub use store::{Folder, default_folder, find};
+pub use unpack::{Limits, UnpackError, Unpacked, unpack};
+pub use watch::Watch;
+
+use crate::arrays::Arrays;
+use hlb_core::artifact::{Sha256Hex, sha256_hex};
+
+/// SHA-256 over the decoded arrays, which identifies what was trained on independently of the files.
+pub(crate) fn content_digest(arrays: &Arrays) -> Sha256Hex {
+    sha256_hex(arrays.bytes())
+}

@@ -1,0 +1,156 @@
+//! The machine, read from the operating system and NVML.
+//!
+//! Host name and serial numbers are never recorded. A value that cannot be read is `null`, never 0, and `unknown` has the
+//! reason.
+
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests break files on purpose"))]
+
+mod cgroup;
+mod cpu;
+mod dmi;
+mod gpu;
+mod host;
+mod kernel;
+mod nvml;
+pub mod peak;
+pub mod price;
+mod rapl;
+mod salt;
+mod sample;
+mod sampler;
+mod sensors;
+mod visible;
+
+pub use dmi::Instance;
+pub use gpu::Gpu;
+pub use host::Host;
+pub use sample::{GpuSample, HostSample, Sample, ThrottleReason};
+pub use sampler::Sampler;
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+use serde::{Deserialize, Serialize};
+
+use crate::kernel::Kernel;
+
+/// What is recorded about a machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Machine {
+    /// Processor, memory, operating system.
+    pub host: Host,
+    /// Driver of the GPUs.
+    pub driver_version: Option<String>,
+    /// Highest CUDA version that the driver supports.
+    pub cuda_driver_version: Option<String>,
+    /// Version of NVML.
+    pub nvml_version: Option<String>,
+    /// Each GPU that NVML lists, in its order; one that is lost has no values.
+    pub gpus: Vec<Gpu>,
+    /// Place in `gpus`, from 0, of the one that a trainer on CUDA uses: the first that CUDA shows it.
+    pub trained_gpu: Option<u32>,
+    /// The cloud instance, where the firmware names one.
+    pub instance: Option<Instance>,
+    /// Why a value above is `null`, by its key.
+    pub unknown: BTreeMap<String, String>,
+}
+
+impl Machine {
+    /// Reads this machine.
+    pub fn read() -> Self {
+        let kernel = Kernel::here();
+        let mut unknown = Unknown::default();
+        let gpus = gpu::read(&mut unknown);
+        let chosen = std::env::var_os(visible::VARIABLE).map(|text| text.to_string_lossy().into_owned());
+        let trained = visible::first(chosen.as_deref(), &gpus.identities);
+        Self {
+            host: Host::read(&kernel),
+            driver_version: gpus.driver_version,
+            cuda_driver_version: gpus.cuda_driver_version,
+            nvml_version: gpus.nvml_version,
+            gpus: gpus.list,
+            trained_gpu: unknown.note("trained_gpu", trained),
+            instance: unknown.note("instance", Instance::read(&kernel)),
+            unknown: unknown.0,
+        }
+    }
+
+    /// What trained, in a few words: `1x NVIDIA H100 80GB HBM3`, or the processor with its cores.
+    pub fn class(&self, device: &str) -> String {
+        if device == "cuda" {
+            return format!("1x {}", self.trained_name().unwrap_or("unknown GPU"));
+        }
+        self.host.class()
+    }
+
+    /// Name of the GPU that trains; if that GPU is not known, the common name of all.
+    fn trained_name(&self) -> Option<&str> {
+        let trained = self.trained_gpu.and_then(|index| self.gpus.get(usize::try_from(index).ok()?));
+        let first = trained.or(self.gpus.first())?.name.as_deref();
+        let alike = self.gpus.iter().all(|gpu| gpu.name.as_deref() == first);
+        first.filter(|_| trained.is_some() || alike)
+    }
+}
+
+/// Collects the reasons for values that could not be read.
+#[derive(Debug, Default)]
+pub struct Unknown(pub BTreeMap<String, String>);
+
+impl Unknown {
+    /// The value, or `None` with the reason noted under `key`.
+    pub fn note<T, E: Display>(&mut self, key: &str, reading: Result<T, E>) -> Option<T> {
+        match reading {
+            Ok(value) => Some(value),
+            Err(reason) => {
+                self.0.insert(key.to_owned(), reason.to_string());
+                None
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_has_a_processor_and_memory() {
+        let machine = Machine::read();
+        assert!(machine.host.logical_cpus > 0);
+        assert!(machine.host.memory_bytes.is_some_and(|bytes| bytes > 1 << 20));
+    }
+
+    #[test]
+    fn every_null_has_its_reason() {
+        let tree = hlb_core::tree::of(&Machine::read());
+        for part in [&tree, &tree["host"]] {
+            for (key, value) in part.as_object().expect("a mapping") {
+                assert_eq!(value.is_null(), part["unknown"].get(key).is_some() && key != "gpus", "{key}: {tree:#}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_class_names_the_gpu_that_trained() {
+        let mut machine = Machine::read();
+        let gpu = |name: Option<&str>| Gpu { name: name.map(str::to_owned), ..Gpu::unread("lost") };
+        machine.gpus = vec![gpu(Some("A")), gpu(Some("B"))];
+        machine.trained_gpu = Some(1);
+        assert_eq!(machine.class("cuda"), "1x B");
+        machine.trained_gpu = None;
+        assert_eq!(machine.class("cuda"), "1x unknown GPU");
+        machine.gpus[1] = gpu(Some("A"));
+        assert_eq!(machine.class("cuda"), "1x A");
+        machine.gpus.clear();
+        assert_eq!(machine.class("cuda"), "1x unknown GPU");
+        assert_eq!(machine.class("cpu"), machine.host.class());
+    }
+
+    #[test]
+    fn an_unreadable_value_is_never_zero() {
+        let mut unknown = Unknown::default();
+        assert_eq!(unknown.note::<u32, _>("power_watts", Err("not supported")), None);
+        assert_eq!(unknown.0["power_watts"], "not supported");
+    }
+}

@@ -1,0 +1,38 @@
+//! A random text that stays on this machine, so that only its owner can recognize a GPU's UUID.
+
+use std::io;
+use std::path::Path;
+
+use hlb_core::artifact::{sha256_hex, write_atomic};
+use hlb_core::folders;
+use hlb_core::seed::fresh_nonce;
+
+/// The first 16 digits of SHA-256 over salt and `uuid`.
+pub(super) fn tag(uuid: &str) -> io::Result<String> {
+    let folder = folders::config().ok_or_else(|| io::Error::other("there is no home folder"))?;
+    tag_with(&folder, uuid)
+}
+
+fn tag_with(folder: &Path, uuid: &str) -> io::Result<String> {
+    let path = folder.join("device.salt");
+    if !path.is_file() {
+        std::fs::create_dir_all(folder)?;
+        write_atomic(&path, fresh_nonce().as_bytes()).map_err(io::Error::other)?;
+    }
+    let salt = std::fs::read_to_string(&path)?;
+    Ok(sha256_hex(format!("hlb-bench device tag v1\n{salt}\n{uuid}\n").as_bytes()).to_string()[..16].to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_is_stable_here_and_different_elsewhere() {
+        let (here, elsewhere) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        let first = tag_with(here.path(), "GPU-1").expect("writable");
+        assert_eq!(tag_with(here.path(), "GPU-1").expect("writable"), first);
+        assert_ne!(tag_with(here.path(), "GPU-2").expect("writable"), first);
+        assert_ne!(tag_with(elsewhere.path(), "GPU-1").expect("writable"), first);
+    }
+}

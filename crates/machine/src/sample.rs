@@ -1,0 +1,118 @@
+//! Readings of the sensors at one time, as a session's log stores them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Readings of all sensors at one time. An unknown value is `null`, never 0.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sample {
+    /// Processors, memory and control groups.
+    pub host: HostSample,
+    /// Each GPU, in the order of the machine's record.
+    pub gpus: Vec<GpuSample>,
+    /// Why a value is `null`, by key path such as `host.cpu_energy_microjoules` or `gpus[0].power_milliwatts`; only reasons
+    /// that are new or changed since the last sample.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unknown: BTreeMap<String, String>,
+}
+
+/// What processors, memory and control groups say.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostSample {
+    /// Busy share of all processors since the last sample in percent, with one decimal; time that a hypervisor took away is
+    /// busy.
+    pub cpu_percent: Option<f64>,
+    /// The part of it that neither this process, nor its children that ended, nor the watched one used.
+    pub other_cpu_percent: Option<f64>,
+    /// Mean frequency of all processors in MHz, as the kernel tells it; under a hypervisor often a constant.
+    pub frequency_mhz: Option<u32>,
+    /// Load average over a minute.
+    pub load_1m: Option<f64>,
+    /// Memory that programs can still have, in bytes.
+    pub memory_available_bytes: Option<u64>,
+    /// Memory swapped out, of all programs, in bytes.
+    pub swap_used_bytes: Option<u64>,
+    /// Memory that the control groups allow, in bytes.
+    pub memory_limit_bytes: Option<u64>,
+    /// Memory of that limit in use in bytes, pages of files included.
+    pub memory_of_limit_used_bytes: Option<u64>,
+    /// Processors that the control groups allow, in thousandths of one.
+    pub cpu_limit_millicpus: Option<u64>,
+    /// Microseconds for which the control group was stopped because its share was used up, since it was made.
+    pub cpu_limited_microseconds: Option<u64>,
+    /// Energy of the processors' packages since sampling began, in microjoules.
+    pub cpu_energy_microjoules: Option<u64>,
+    /// Calendar time in milliseconds since 1970: against the monotonic time of the log it shows when the clock was set.
+    pub system_clock_milliseconds: i64,
+}
+
+/// What one GPU says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GpuSample {
+    /// Clock of the multiprocessors in MHz.
+    pub sm_clock_mhz: Option<u32>,
+    /// Clock of the memory in MHz.
+    pub memory_clock_mhz: Option<u32>,
+    /// Power in milliwatts; recent GPUs tell the mean of the last second.
+    pub power_milliwatts: Option<u32>,
+    /// Temperature in degrees Celsius.
+    pub temperature_celsius: Option<u32>,
+    /// Share of the driver's last sampling period in which anything ran, in percent.
+    pub utilization_percent: Option<u32>,
+    /// Memory in use in bytes.
+    pub memory_used_bytes: Option<u64>,
+    /// Energy since the driver was loaded, in millijoules.
+    pub energy_millijoules: Option<u64>,
+    /// What holds the clocks where they are, in the order of NVML's bits; empty where nothing does.
+    pub throttle_reasons: Option<Vec<ThrottleReason>>,
+    /// Processes that compute on the GPU and are neither this one nor the watched one.
+    pub other_processes: Option<u32>,
+}
+
+/// What holds a GPU's clocks where they are. Source: `nvmlClocksEventReason` in `nvml.h` of NVML 13.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ThrottleReason {
+    /// Nothing runs.
+    GpuIdle,
+    /// The user's setting of the clocks.
+    ApplicationsClocksSetting,
+    /// The power limit.
+    SwPowerCap,
+    /// The hardware, for heat or power.
+    HwSlowdown,
+    /// Another GPU that runs in step with this one.
+    SyncBoost,
+    /// The driver, for heat.
+    SwThermalSlowdown,
+    /// The hardware, for heat.
+    HwThermalSlowdown,
+    /// The power supply.
+    HwPowerBrakeSlowdown,
+    /// The setting of the display's clocks.
+    DisplayClockSetting,
+    /// A reason that is not known here.
+    Other,
+}
+
+impl ThrottleReason {
+    /// The reason in a few words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::GpuIdle => "idle",
+            Self::ApplicationsClocksSetting => "clocks set by the user",
+            Self::SwPowerCap => "power limit",
+            Self::HwSlowdown => "hardware slowdown",
+            Self::SyncBoost => "in step with another GPU",
+            Self::SwThermalSlowdown => "heat, by the driver",
+            Self::HwThermalSlowdown => "heat, by the hardware",
+            Self::HwPowerBrakeSlowdown => "power supply",
+            Self::DisplayClockSetting => "display clocks",
+            Self::Other => "a reason that is not known here",
+        }
+    }
+}

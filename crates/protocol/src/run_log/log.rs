@@ -1,0 +1,131 @@
+//! A session as its run log tells it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::determinism::Divergence;
+use crate::run_log::event::{Arm, Epoch, Outcome, RunStop, SessionStart, TrainerStart};
+use hlb_core::rules::{CLOCK_TOLERANCE_SECONDS, CLOCK_TOLERANCE_SHARE};
+use hlb_core::seed::Seed;
+use hlb_machine::Sample;
+
+/// A session as its run log tells it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunLog {
+    /// What the session set out to do.
+    pub start: SessionStart,
+    /// What the trainer ran on; `None` if it never started.
+    pub trainer: Option<TrainerStart>,
+    /// The part of the session that each process ran; one, unless it was resumed.
+    pub segments: Vec<Segment>,
+    /// Whether one seed trained twice gave the same model, where that was asked for.
+    pub repeat: Option<Repeat>,
+    /// The runs of the variant, in order.
+    pub runs: Vec<LoggedRun>,
+    /// The runs of the reference, where the session is calibrated.
+    pub reference: Vec<LoggedRun>,
+    /// Runs that one process did not finish and a later one ran again with the same seed.
+    pub abandoned: Vec<LoggedRun>,
+    /// What the sensors said.
+    pub samples: Vec<TimedSample>,
+    /// Why the session ended; `None` if it was killed.
+    pub stop_reason: Option<String>,
+    /// Seconds from the session's start to the last line.
+    pub wall_seconds: f64,
+}
+
+/// The part of a session that one process ran.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Segment {
+    /// Seconds on the session's clock when it began.
+    pub began_at_seconds: f64,
+    /// Seconds from its start until then: arguments, verification and decoding of the data set, machine record.
+    pub dataset_seconds: f64,
+    /// Seconds until the trainer had loaded libtorch and the data.
+    pub trainer_start_seconds: f64,
+    /// Seconds of the variant's warmup run.
+    pub warmup_seconds: f64,
+    /// Seconds of the reference's warmup run.
+    pub reference_warmup_seconds: f64,
+}
+
+/// What came of training one seed twice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Repeat {
+    /// Optimizer steps compared.
+    pub steps: u64,
+    /// Where the two first differed; `null` if they were bit-identical to the end.
+    pub parted: Option<Divergence>,
+}
+
+/// What the sensors said, and when.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TimedSample {
+    /// Seconds since the session's start.
+    pub at_seconds: f64,
+    /// What they said.
+    pub sample: Sample,
+}
+
+/// One run as its lines tell it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoggedRun {
+    /// Whose recipe it trained.
+    pub arm: Arm,
+    /// Number among the runs of its recipe, from 1.
+    pub run: u32,
+    /// Its seed.
+    pub seed: Seed,
+    /// The segment that it belongs to.
+    pub segment: usize,
+    /// Seconds since the session's start when it began.
+    pub began_at_seconds: f64,
+    /// Its epochs.
+    pub epochs: Vec<Epoch>,
+    /// Seconds since the session's start when the line of each epoch arrived.
+    pub epochs_at_seconds: Vec<f64>,
+    /// How it ended; `None` if the session was killed during it.
+    pub stop: Option<RunStop>,
+    /// Seconds from the run's first line to its last, by the clock of `hlb-bench`.
+    pub supervised_seconds: f64,
+}
+
+impl RunLog {
+    /// The runs of one recipe.
+    pub fn runs_of(&self, arm: Arm) -> &[LoggedRun] {
+        match arm {
+            Arm::Variant => &self.runs,
+            Arm::Reference => &self.reference,
+        }
+    }
+
+    /// Both recipes' runs in the order in which they were run.
+    pub fn in_order(&self) -> Vec<&LoggedRun> {
+        let mut all: Vec<&LoggedRun> = self.runs.iter().chain(&self.reference).collect();
+        all.sort_by(|a, b| a.began_at_seconds.total_cmp(&b.began_at_seconds));
+        all
+    }
+
+    /// Whether both programs saw every run last equally long.
+    pub fn clocks_agree(&self) -> bool {
+        self.runs.iter().chain(&self.reference).all(LoggedRun::clocks_agree)
+    }
+}
+
+impl LoggedRun {
+    /// Whether it came to its own end, so that it need not be run again.
+    pub fn is_finished(&self) -> bool {
+        self.stop.as_ref().is_some_and(|stop| stop.outcome != Outcome::Interrupted)
+    }
+
+    /// The trainer does not time a run that it did not end itself.
+    fn clocks_agree(&self) -> bool {
+        let Some(stop) = &self.stop else { return true };
+        !self.is_finished() || (stop.wall_seconds - self.supervised_seconds).abs() <= slack(self.supervised_seconds)
+    }
+}
+
+/// Seconds that the clocks of two processes may differ by over a run of so many seconds.
+pub(super) fn slack(seconds: f64) -> f64 {
+    CLOCK_TOLERANCE_SECONDS + CLOCK_TOLERANCE_SHARE * seconds
+}

@@ -1,0 +1,24 @@
+//! The run log: what happens in a session, one JSON object a line. The trainer says most of it, `hlb-bench` stamps and
+//! writes it, and every figure of a result follows from it.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `event` | what happens in a session |
+//! | `line` | an event with its time, as a line of the log |
+//! | `writer` | a log that is being written |
+//! | `log` | a session as its log tells it |
+//! | `reader` | from lines to that, refusing what does not add up |
+
+mod event;
+mod line;
+mod log;
+mod reader;
+mod writer;
+
+pub use event::{
+    Arm, Epoch, Event, Outcome, RunStart, RunStop, SessionResume, SessionStart, TrainerStart, TrainingLength,
+};
+pub use line::{LOG_CAP, LOG_SCHEMA, LogLine, whole_lines};
+pub use log::{LoggedRun, Repeat, RunLog, Segment, TimedSample};
+pub use reader::RunLogError;
+pub use writer::{LogError, LogWriter};

@@ -1,0 +1,54 @@
+//! FLOPs, throughput and MFU: the share of the device's peak that training reached.
+
+use serde::{Deserialize, Serialize};
+
+use crate::derive::basis::Basis;
+use crate::derive::energy::trained_gpu;
+use hlb_data::flops::{self, Work};
+use hlb_machine::peak::{self, Peak};
+
+/// FLOPs and throughput, against the peak of the device.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Effort {
+    /// Floating-point operations of training one image, forward and backward, counted from the recipe.
+    pub training_flop_per_image: u64,
+    /// Those of evaluating one image.
+    pub evaluation_flop_per_image: u64,
+    /// Floating-point operations a second while training, by the median run.
+    pub flop_per_second: Option<f64>,
+    /// What the GPU could do at most in this number format; `null` for processors and for GPUs that are not in the table.
+    pub peak_flop_per_second: Option<f64>,
+    /// MFU: the share of that peak that was reached, 0 to 1.
+    pub share_of_peak: Option<f64>,
+}
+
+/// The peak of the GPU that trained, in the number format that it trained in.
+fn peak_of(basis: Basis) -> Option<Peak> {
+    let gpu = basis.machine.gpus.get(trained_gpu(basis)?)?;
+    let precision = &basis.log.trainer.as_ref()?.precision;
+    peak::peak(gpu.name.as_deref()?, gpu.memory_bytes, precision)
+}
+
+pub(super) fn of(basis: Basis, seconds_per_step: Option<f64>) -> Effort {
+    let work = Work::of(basis.recipe, basis.shapes);
+    #[expect(clippy::cast_precision_loss, reason = "a step has far fewer than 2^52 operations times 1000")]
+    let step_flop = work.training_flop_per_image as f64 * f64::from(basis.recipe.batch_size);
+    let flop_per_second = seconds_per_step.map(|seconds| step_flop / seconds);
+    let peak = peak_of(basis).map(|peak| peak.flop_per_second);
+    Effort {
+        training_flop_per_image: work.training_flop_per_image,
+        evaluation_flop_per_image: work.evaluation_flop_per_image,
+        flop_per_second,
+        peak_flop_per_second: peak,
+        share_of_peak: flop_per_second.zip(peak).map(|(reached, peak)| reached / peak),
+    }
+}
+
+/// Seconds that no device of this kind can undercut for each epoch of the basis's recipe; `None` where its peak is not known.
+pub(crate) fn floor_seconds_of_epochs(basis: Basis) -> Option<Vec<f64>> {
+    let cuda = basis.log.trainer.as_ref().is_some_and(|trainer| trainer.device == "cuda");
+    let bound = if cuda { peak_of(basis)?.flop_per_second } else { peak::cpu_bound(basis.machine.host.logical_cpus) };
+    let least = flops::least_training_flop_of_epochs(basis.recipe, basis.shapes);
+    Some(least.into_iter().map(|flop| peak::floor_seconds(flop, bound)).collect())
+}

@@ -1,0 +1,275 @@
+//! What a reader should know before trusting a row. The bounds are in `docs/reference/rules.md`.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::derive::basis::Basis;
+use crate::derive::calibration::Drift;
+use crate::derive::energy;
+use crate::derive::telemetry::{in_runs, is_throttling, known, throttled_share};
+use hlb_core::rules::{
+    CLOCK_STEP_SECONDS, CPU_LIMITED_SHARE, FREQUENCY_DRIFT_SHARE, OTHER_CPU_PERCENT, THROTTLED_SHARE,
+};
+use hlb_core::stats::Spread;
+use hlb_machine::{Gpu, Sample, ThrottleReason};
+use hlb_protocol::run_log::{RunLog, TimedSample};
+
+/// What a reader should know before trusting a row.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Warning {
+    /// The GPU's clocks were throttled in more samples than the rules allow.
+    Throttled {
+        /// Share of the samples, 0 to 1.
+        share: f64,
+        /// Why they were.
+        reasons: Vec<ThrottleReason>,
+    },
+    /// Another process used the GPU.
+    OtherGpuProcess {
+        /// Most at once.
+        processes: u32,
+    },
+    /// The GPU may draw less power than it comes with.
+    PowerLimitBelowDefault {
+        /// Enforced, in milliwatts.
+        limit_milliwatts: u32,
+        /// As it comes, in milliwatts.
+        default_milliwatts: u32,
+    },
+    /// The GPU is split into instances (MIG).
+    Mig,
+    /// Other processes used more of the processors than the rules allow.
+    HostUnderLoad {
+        /// Percent of all processors, by median.
+        other_cpu_percent: f64,
+    },
+    /// Training had more threads than processors it may use.
+    FewerCpusThanThreads {
+        /// Threads of libtorch.
+        threads: u32,
+        /// Processors, in thousandths.
+        millicpus: u64,
+    },
+    /// The control group stopped the processes for longer than the rules allow.
+    CpuLimited {
+        /// Seconds for which they were stopped.
+        seconds: f64,
+    },
+    /// The clock of what trained differs between the two halves of the session by more than the rules allow.
+    FrequencyDrift {
+        /// Median of the first half, in MHz.
+        first_half_mhz: f64,
+        /// Median of the second half, in MHz.
+        second_half_mhz: f64,
+    },
+    /// Training became slower or faster over the session, significantly and by more than the rules allow.
+    SpeedDrift {
+        /// Seconds per step in the second half over those in the first.
+        second_half_over_first: f64,
+    },
+    /// Memory was swapped out during runs.
+    SwapInUse {
+        /// Most bytes at once.
+        bytes: u64,
+    },
+    /// The system's clock was set during the session; durations are not taken from it.
+    ClockStepped {
+        /// Largest step in seconds.
+        seconds: f64,
+    },
+    /// The session ended early and was resumed.
+    Resumed {
+        /// How often.
+        times: u32,
+        /// Runs that were abandoned and run again with the same seed.
+        abandoned_runs: u32,
+    },
+}
+
+impl Warning {
+    /// Short, for a row.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Throttled { .. } => "throttled",
+            Self::OtherGpuProcess { .. } => "shared GPU",
+            Self::PowerLimitBelowDefault { .. } => "power limited",
+            Self::Mig => "part of a GPU",
+            Self::HostUnderLoad { .. } => "host under load",
+            Self::FewerCpusThanThreads { .. } => "fewer CPUs than threads",
+            Self::CpuLimited { .. } => "CPU limited",
+            Self::FrequencyDrift { .. } => "clock drift",
+            Self::SpeedDrift { .. } => "speed drift",
+            Self::SwapInUse { .. } => "swapping",
+            Self::ClockStepped { .. } => "clock set",
+            Self::Resumed { .. } => "resumed",
+        }
+    }
+}
+
+/// A sentence without its full stop.
+impl fmt::Display for Warning {
+    #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Throttled { share, reasons } => {
+                let reasons = reasons.iter().map(|reason| reason.words()).collect::<Vec<_>>().join(", ");
+                write!(f, "the GPU's clocks were throttled in {:.0} % of the samples: {reasons}", 100.0 * share)
+            }
+            Self::OtherGpuProcess { processes } => write!(f, "up to {processes} other processes used the GPU"),
+            Self::PowerLimitBelowDefault { limit_milliwatts, default_milliwatts } => {
+                let [limit, default] = [*limit_milliwatts, *default_milliwatts].map(|power| f64::from(power) / 1e3);
+                write!(f, "the GPU's power limit is {limit:.0} W, it comes with {default:.0} W")
+            }
+            Self::Mig => f.write_str("the GPU is split into instances (MIG)"),
+            Self::HostUnderLoad { other_cpu_percent } => {
+                write!(f, "other processes used {other_cpu_percent:.1} % of the processors, by median")
+            }
+            Self::FewerCpusThanThreads { threads, millicpus } => {
+                write!(f, "training had {threads} threads for {:.1} processors", *millicpus as f64 / 1e3)
+            }
+            Self::CpuLimited { seconds } => write!(f, "the control group stopped the processes for {seconds:.1} s"),
+            Self::FrequencyDrift { first_half_mhz: first, second_half_mhz: second } => write!(
+                f,
+                "the clock of what trained was {first:.0} MHz in the first half of the session and {second:.0} MHz in the second"
+            ),
+            Self::SpeedDrift { second_half_over_first: ratio } => {
+                write!(f, "a step took {ratio:.3} times as long in the second half of the session as in the first")
+            }
+            Self::SwapInUse { bytes } => write!(f, "{:.1} MiB of memory were swapped out", *bytes as f64 / 1_048_576.0),
+            Self::ClockStepped { seconds } => write!(
+                f,
+                "the system's clock was set by {seconds:.1} s during the session; durations are not taken from it"
+            ),
+            Self::Resumed { times, abandoned_runs } => f.write_str(&resumed_text(*times, *abandoned_runs)),
+        }
+    }
+}
+
+fn resumed_text(times: u32, abandoned_runs: u32) -> String {
+    let often = if times == 1 { "once".to_owned() } else { format!("{times} times") };
+    let runs = match abandoned_runs {
+        0 => "no run was cut off".to_owned(),
+        1 => "1 run was cut off and run again with the same seed".to_owned(),
+        more => format!("{more} runs were cut off and run again with the same seeds"),
+    };
+    format!("the session ended early and was resumed {often}; {runs}")
+}
+
+pub(super) fn of(basis: Basis, drift: Option<&Drift>) -> Vec<Warning> {
+    let samples = in_runs(basis.log);
+    let mut found = Vec::new();
+    if let Some(index) = energy::trained_gpu(basis) {
+        found.extend(throttled(&samples, index));
+        found.extend(other_processes(&samples, index));
+        found.extend(basis.machine.gpus.get(index).into_iter().flat_map(of_record));
+    }
+    found.extend(host_under_load(&samples));
+    found.extend(fewer_cpus(basis));
+    found.extend(cpu_limited(&samples));
+    found.extend(frequency_drift(basis, &samples));
+    found.extend(speed_drift(drift));
+    found.extend(swap(&samples));
+    found.extend(clock_stepped(basis.log));
+    found.extend(resumed(basis.log));
+    found
+}
+
+fn throttled(samples: &[&TimedSample], index: usize) -> Option<Warning> {
+    let share = throttled_share(samples, index).filter(|share| *share > THROTTLED_SHARE)?;
+    let of_sample = |timed: &&TimedSample| timed.sample.gpus.get(index)?.throttle_reasons.clone();
+    let mut reasons: Vec<ThrottleReason> =
+        samples.iter().filter_map(of_sample).flatten().filter(|reason| is_throttling(*reason)).collect();
+    reasons.sort_unstable();
+    reasons.dedup();
+    Some(Warning::Throttled { share, reasons })
+}
+
+fn other_processes(samples: &[&TimedSample], index: usize) -> Option<Warning> {
+    let counts = samples.iter().filter_map(|timed| timed.sample.gpus.get(index)?.other_processes);
+    counts.max().filter(|most| *most > 0).map(|processes| Warning::OtherGpuProcess { processes })
+}
+
+fn of_record(gpu: &Gpu) -> Vec<Warning> {
+    let limits = gpu.power_limit_milliwatts.zip(gpu.default_power_limit_milliwatts);
+    let limited = limits.filter(|(limit, default)| limit < default).map(|(limit_milliwatts, default_milliwatts)| {
+        Warning::PowerLimitBelowDefault { limit_milliwatts, default_milliwatts }
+    });
+    let mig = gpu.mig_enabled.filter(|enabled| *enabled).map(|_| Warning::Mig);
+    limited.into_iter().chain(mig).collect()
+}
+
+fn median(values: Vec<f64>) -> Option<f64> {
+    Spread::of(&values.into_iter().map(Some).collect::<Vec<_>>()).median
+}
+
+fn host_under_load(samples: &[&TimedSample]) -> Option<Warning> {
+    let other_cpu_percent = median(known(samples, |sample| sample.host.other_cpu_percent))?;
+    (other_cpu_percent > OTHER_CPU_PERCENT).then_some(Warning::HostUnderLoad { other_cpu_percent })
+}
+
+fn fewer_cpus(basis: Basis) -> Option<Warning> {
+    let trainer = basis.log.trainer.as_ref().filter(|trainer| trainer.device == "cpu")?;
+    let host = &basis.machine.host;
+    let there = u64::from(host.logical_cpus) * 1000;
+    let millicpus = host.cpu_limit_millicpus.map_or(there, |limit| limit.min(there));
+    let threads = trainer.threads;
+    (millicpus < u64::from(threads) * 1000).then_some(Warning::FewerCpusThanThreads { threads, millicpus })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "2^52 microseconds are a century")]
+fn cpu_limited(samples: &[&TimedSample]) -> Option<Warning> {
+    let readings: Vec<(f64, u64)> = samples
+        .iter()
+        .filter_map(|timed| Some((timed.at_seconds, timed.sample.host.cpu_limited_microseconds?)))
+        .collect();
+    let (first, last) = (readings.first()?, readings.last()?);
+    let seconds = last.1.saturating_sub(first.1) as f64 / 1e6;
+    (seconds > CPU_LIMITED_SHARE * (last.0 - first.0)).then_some(Warning::CpuLimited { seconds })
+}
+
+fn frequency_drift(basis: Basis, samples: &[&TimedSample]) -> Option<Warning> {
+    let trained = energy::trained_gpu(basis);
+    let clock = |sample: &Sample| match trained {
+        Some(index) => sample.gpus.get(index)?.sm_clock_mhz.map(f64::from),
+        None => sample.host.frequency_mhz.map(f64::from),
+    };
+    let (first, second) = samples.split_at(samples.len() / 2);
+    let (first_half_mhz, second_half_mhz) = (median(known(first, clock))?, median(known(second, clock))?);
+    let drifted = (second_half_mhz / first_half_mhz - 1.0).abs() > FREQUENCY_DRIFT_SHARE;
+    drifted.then_some(Warning::FrequencyDrift { first_half_mhz, second_half_mhz })
+}
+
+fn speed_drift(drift: Option<&Drift>) -> Option<Warning> {
+    let drift = drift.filter(|drift| drift.is_notable())?;
+    Some(Warning::SpeedDrift { second_half_over_first: drift.second_half_over_first.value })
+}
+
+fn swap(samples: &[&TimedSample]) -> Option<Warning> {
+    let most = samples.iter().filter_map(|timed| timed.sample.host.swap_used_bytes).max();
+    most.filter(|bytes| *bytes > 0).map(|bytes| Warning::SwapInUse { bytes })
+}
+
+/// The largest step of the calendar against the monotonic clock between two samples of one process. Between two processes
+/// of a resumed session there is a gap, which does not count.
+#[expect(clippy::cast_precision_loss, reason = "2^52 milliseconds are a long time")]
+fn clock_stepped(log: &RunLog) -> Option<Warning> {
+    let starts: Vec<f64> = log.segments.iter().map(|segment| segment.began_at_seconds).collect();
+    let segment = |timed: &TimedSample| starts.partition_point(|began| *began <= timed.at_seconds);
+    let step = |pair: &[TimedSample]| {
+        let passed = pair[1].at_seconds - pair[0].at_seconds;
+        let calendar = |timed: &TimedSample| timed.sample.host.system_clock_milliseconds;
+        let shown = calendar(&pair[1]).saturating_sub(calendar(&pair[0])) as f64 / 1e3;
+        (segment(&pair[0]) == segment(&pair[1])).then_some(shown - passed)
+    };
+    let steps = log.samples.windows(2).filter_map(step);
+    let largest = steps.max_by(|a, b| a.abs().total_cmp(&b.abs()))?;
+    (largest.abs() > CLOCK_STEP_SECONDS).then_some(Warning::ClockStepped { seconds: largest })
+}
+
+fn resumed(log: &RunLog) -> Option<Warning> {
+    let count = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
+    let times = count(log.segments.len() - 1);
+    (times > 0).then(|| Warning::Resumed { times, abandoned_runs: count(log.abandoned.len()) })
+}

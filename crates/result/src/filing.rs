@@ -1,0 +1,267 @@
+//! Signs a finished session, and files it on a board: as an entry, or with the entry that it
+//! repeats.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::entry::{
+    Entry, EntryError, LOG_FILE, MANIFEST_FILE, RECIPE_FILE, REPRODUCTIONS_FOLDER, RESULT_FILE, SIGNATURE_FILE,
+    VARIANT_FILE,
+};
+use crate::file::{ResultFile, entry_name};
+use crate::signing::{
+    AllowedSigners, AllowedSignersError, AskPassphrase, KeyChoice, LineProblem, RERUN_NAMESPACE, RESULT_NAMESPACE,
+    SignError, Signer,
+};
+use crate::verify::check_entry;
+use hlb_core::artifact::{ArtifactError, publish_dir, write_atomic};
+use hlb_core::clock;
+use hlb_core::hint::Hint;
+
+/// Names of folders that are being filed begin with this; boards pass over them.
+const STAGING_PREFIX: &str = ".filing-";
+
+/// A session that ended and has its result.
+#[derive(Debug)]
+pub struct FinishedSession {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Its result.
+    pub result: ResultFile,
+    /// The text of its result file.
+    pub result_text: String,
+}
+
+impl FinishedSession {
+    /// Whether all its runs ended.
+    pub fn is_complete(&self) -> bool {
+        self.result.session.is_complete()
+    }
+}
+
+/// A session that cannot be signed or filed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
+pub enum FilingError {
+    #[error("the folder {} cannot be made; name another with --submissions", .folder.display())]
+    Board { folder: PathBuf, source: io::Error },
+    #[error("cannot {step} {}", .path.display())]
+    Io { step: &'static str, path: PathBuf, source: io::Error },
+    #[error(
+        "the key {fingerprint} may not sign for this board: it is not in {list}; say who you are with --principal, \
+         such as `--principal ada@github`, and it is added"
+    )]
+    UnknownKey { fingerprint: String, list: String },
+    #[error("the entry is unsigned, so no row can be raised; leave out --key to learn whether it agrees")]
+    Unsigned,
+    #[error("the entry is signed with this very key, so a reproduction would not be independent; use another person's")]
+    SameKey,
+    #[error("the entry is signed by {principal}, too, so a reproduction would not be independent")]
+    SamePerson { principal: String },
+    /// A folder that does not lie on a board.
+    #[error("an entry lies in the folder of its track, and that on its board; {} does not", .entry.display())]
+    NoBoard { entry: PathBuf },
+    #[error(transparent)]
+    Signers(#[from] AllowedSignersError),
+    /// The line that is to be added to it.
+    #[error(transparent)]
+    Line(#[from] LineProblem),
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+}
+
+impl Hint for FilingError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Signers(error) => error.hint(),
+            Self::Line(error) => error.hint(),
+            Self::Sign(error) => error.hint(),
+            Self::Artifact(error) => error.hint(),
+            Self::Entry(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
+fn failed<'a>(step: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> FilingError + use<'a> {
+    move |source| FilingError::Io { step, path: path.to_owned(), source }
+}
+
+/// A key that may sign for a board.
+#[derive(Debug)]
+pub struct BoardSigner {
+    signer: Signer,
+    signers: AllowedSigners,
+    namespace: &'static str,
+    /// Whether the key was added to the board's signers just now.
+    pub is_new: bool,
+}
+
+impl BoardSigner {
+    /// Opens a key for the board whose signers are in the file `list`. A key that is not there yet
+    /// is added for `principal`.
+    pub fn open(
+        (key, ask): (&KeyChoice, &mut AskPassphrase<'_>),
+        list: &Path,
+        principal: Option<&str>,
+        namespace: &'static str,
+    ) -> Result<Self, FilingError> {
+        let signer = Signer::open(key, ask)?;
+        Self::enroll(signer, list, principal, namespace)
+    }
+
+    /// Opens a key to sign a reproduction of an entry; refuses one that is not independent.
+    pub fn open_independent(
+        (key, ask): (&KeyChoice, &mut AskPassphrase<'_>),
+        list: &Path,
+        principal: Option<&str>,
+        entry: &Entry,
+    ) -> Result<Self, FilingError> {
+        let theirs = entry.trust.signer().ok_or(FilingError::Unsigned)?;
+        let signer = Signer::open(key, ask)?;
+        if signer.fingerprint() == theirs.fingerprint {
+            return Err(FilingError::SameKey);
+        }
+        let (_, signers) = read_signers(list)?;
+        let (namespace, known_as) = standing(&signers, &signer);
+        if known_as.or(principal) == Some(&theirs.principal) {
+            return Err(FilingError::SamePerson { principal: theirs.principal.clone() });
+        }
+        check_writable(&entry.folder)?;
+        Self::enroll(signer, list, principal, namespace)
+    }
+
+    fn enroll(
+        signer: Signer,
+        list: &Path,
+        principal: Option<&str>,
+        namespace: &'static str,
+    ) -> Result<Self, FilingError> {
+        let folder = list.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(folder).map_err(|source| FilingError::Board { folder: folder.to_owned(), source })?;
+        let (text, signers) = read_signers(list)?;
+        if signers.find(signer.public_key(), namespace, clock::calendar()).is_ok() {
+            // Writing it again shows before the training that the folder can be written to.
+            write_atomic(list, text.as_bytes())?;
+            return Ok(Self { signer, signers, namespace, is_new: false });
+        }
+        let Some(principal) = principal else {
+            let list = list.display().to_string();
+            return Err(FilingError::UnknownKey { fingerprint: signer.fingerprint(), list });
+        };
+        let line = signer.public_line(principal, &[namespace])?;
+        let text = if text.is_empty() || text.ends_with('\n') { text } else { text + "\n" };
+        let extended = format!("{text}{line}\n");
+        let signers = AllowedSigners::parse(&extended, &list.display().to_string())?;
+        write_atomic(list, extended.as_bytes())?;
+        Ok(Self { signer, signers, namespace, is_new: true })
+    }
+
+    /// The key's fingerprint.
+    pub fn fingerprint(&self) -> String {
+        self.signer.fingerprint()
+    }
+
+    /// The signers of the board, this key among them.
+    pub fn signers(&self) -> &AllowedSigners {
+        &self.signers
+    }
+
+    /// Signs a finished session in its folder, and verifies it as a board will.
+    pub fn sign(&self, session: &FinishedSession) -> Result<Entry, FilingError> {
+        let signature = self.signer.sign(self.namespace, session.result_text.as_bytes())?;
+        write_atomic(&session.folder.join(SIGNATURE_FILE), signature.as_bytes())?;
+        Ok(check_entry(&session.folder, &self.signers, clock::calendar())?)
+    }
+}
+
+/// The text of a board's list of signers, and what it says; both are empty where there is none.
+fn read_signers(list: &Path) -> Result<(String, AllowedSigners), FilingError> {
+    let text = match fs::read_to_string(list) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(failed("read", list)(error)),
+    };
+    let signers = AllowedSigners::parse(&text, &list.display().to_string())?;
+    Ok((text, signers))
+}
+
+/// In which namespace a key may sign here, and for whom; one that is not listed will be, as a
+/// submitter's.
+fn standing<'a>(listed: &'a AllowedSigners, signer: &Signer) -> (&'static str, Option<&'a str>) {
+    let of = |namespace| listed.find(signer.public_key(), namespace, clock::calendar()).ok();
+    let found = [RESULT_NAMESPACE, RERUN_NAMESPACE].into_iter().find_map(|namespace| Some((namespace, of(namespace)?)));
+    found.map_or((RESULT_NAMESPACE, None), |(namespace, name)| (namespace, Some(name)))
+}
+
+/// Files a signed session as an entry of the board in `submissions`, never over an older one; the
+/// entry's folder.
+pub fn file_entry(session: &FinishedSession, submissions: &Path) -> Result<PathBuf, FilingError> {
+    let track = submissions.join(session.result.track.as_str());
+    fs::create_dir_all(&track).map_err(failed("create", &track))?;
+    let name = entry_name(&session.result);
+    let numbered = (2..).map(|number| format!("{name}-{number}"));
+    let mut names = std::iter::once(name.clone()).chain(numbered).map(|name| track.join(name));
+    let target = names.find(|target| !target.exists()).unwrap_or_else(|| track.join(&name));
+    publish(session, &track, &target)?;
+    Ok(target)
+}
+
+/// Files a signed session with the entry that it repeats; the session's new folder.
+pub fn file_reproduction(session: &FinishedSession, entry: &Entry) -> Result<PathBuf, FilingError> {
+    let facts = &session.result.session;
+    let day = facts.started_at.get(..10).unwrap_or("undated");
+    let below = entry.folder.join(REPRODUCTIONS_FOLDER);
+    fs::create_dir_all(&below).map_err(failed("create", &below))?;
+    let folder = below.join(format!("{day}-{}", facts.nonce.get(..8).unwrap_or(&facts.nonce)));
+    publish(session, &track_of(&entry.folder)?, &folder)?;
+    Ok(folder)
+}
+
+/// Moves the session's files to `target`, complete or not at all, by way of a hidden folder in
+/// `staging_in`.
+fn publish(session: &FinishedSession, staging_in: &Path, target: &Path) -> Result<(), FilingError> {
+    let staging = staging(staging_in)?;
+    for name in [VARIANT_FILE, RECIPE_FILE, MANIFEST_FILE, LOG_FILE, RESULT_FILE, SIGNATURE_FILE] {
+        if name == MANIFEST_FILE && session.result.dataset.published {
+            continue;
+        }
+        let path = session.folder.join(name);
+        write_atomic(&staging.path().join(name), &fs::read(&path).map_err(failed("read", &path))?)?;
+    }
+    publish_dir(staging.path(), target)?;
+    let _moved = staging.keep();
+    fs::remove_dir_all(&session.folder).map_err(failed("remove", &session.folder))
+}
+
+fn staging(folder: &Path) -> Result<tempfile::TempDir, FilingError> {
+    tempfile::Builder::new().prefix(STAGING_PREFIX).tempdir_in(folder).map_err(failed("write to", folder))
+}
+
+/// Refuses an entry that a reproduction could not be filed with, before hours of training.
+fn check_writable(entry: &Path) -> Result<(), FilingError> {
+    for folder in [entry.to_owned(), track_of(entry)?] {
+        staging(&folder)?;
+    }
+    Ok(())
+}
+
+/// The folder of the board that an entry lies in.
+pub fn board_of(entry: &Path) -> Result<PathBuf, FilingError> {
+    above(&track_of(entry)?, entry)
+}
+
+/// The folder with the entries of a track.
+fn track_of(entry: &Path) -> Result<PathBuf, FilingError> {
+    above(&fs::canonicalize(entry).map_err(failed("read", entry))?, entry)
+}
+
+fn above(folder: &Path, entry: &Path) -> Result<PathBuf, FilingError> {
+    folder.parent().map(Path::to_owned).ok_or_else(|| FilingError::NoBoard { entry: entry.to_owned() })
+}

@@ -1,0 +1,326 @@
+//! A key that is ready to sign.
+//!
+//! Plain and encrypted Ed25519 files are signed with in this process. Every other key (in an
+//! agent, in a FIDO token, P-256 files) is reached through `ssh-keygen -Y sign`, because the
+//! `ssh-key` release in use signs wrongly with some of them and cannot load others. Either way the
+//! signature is verified before it is returned.
+//!
+//! This file must never keep a passphrase longer than one attempt, and never hand out a private key.
+
+use hlb_core::hint::Hint;
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use ssh_key::{HashAlg, LineEnding, PrivateKey, PublicKey};
+use tempfile::NamedTempFile;
+use zeroize::Zeroizing;
+
+use crate::signing::allowed_line::{LineProblem, line_for};
+use crate::signing::armor::{self, ArmorError};
+use crate::signing::git::{self, GitError, GitKeyPlace};
+use crate::signing::key_file::{self, KeyFile};
+use crate::signing::key_type::{KeyType, UnsupportedKey, fingerprint};
+use crate::signing::tools::{SignRequest, ToolError, Tools};
+use crate::signing::verify::{SignatureError, verify_any_signer};
+
+/// How often a passphrase is asked for before giving up, as `ssh` does.
+const PASSPHRASE_ATTEMPTS: usize = 3;
+
+/// Asks the user for the passphrase of the key file with this path. Called for encrypted Ed25519
+/// files only, up to three times. An empty answer gives up.
+pub(crate) type AskPassphrase<'a> = dyn FnMut(&Path) -> io::Result<Zeroizing<String>> + 'a;
+
+/// Which key to sign with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyChoice {
+    /// A private key file, or a public one whose private half is in an agent, a token or next to it.
+    File(PathBuf),
+    /// The key that git signs commits with.
+    GitDefault,
+}
+
+/// A key that is ready to sign.
+pub struct Signer {
+    public: PublicKey,
+    backend: Backend,
+}
+
+/// What makes the signatures.
+enum Backend {
+    /// This process.
+    Own(Box<PrivateKey>),
+    /// A signing program.
+    Tool { tools: Tools, program: Option<OsString>, key: ToolKey },
+}
+
+/// The key file that a signing program is pointed at.
+enum ToolKey {
+    /// One of the user's.
+    File(PathBuf),
+    /// A public key that we wrote down for the program; gone with the signer.
+    Written(NamedTempFile),
+}
+
+/// Why a key cannot be opened, or has not signed.
+#[non_exhaustive]
+#[derive(thiserror::Error, Debug)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
+pub enum SignError {
+    #[error("cannot read key `{}`", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("private key `{}` is open to others: its mode is {mode:04o}", path.display())]
+    OpenToOthers { path: PathBuf, mode: u32 },
+    #[error("`{}` is not an SSH key that could be read", path.display())]
+    NotAKey { path: PathBuf, source: ToolError },
+    #[error("key `{}` may not sign here", path.display())]
+    KeyType { path: PathBuf, source: UnsupportedKey },
+    #[error("cannot ask for the passphrase of `{}`", path.display())]
+    Ask { path: PathBuf, source: io::Error },
+    #[error("no passphrase was given for `{}`", path.display())]
+    NoPassphrase { path: PathBuf },
+    #[error("passphrase does not open `{}`", path.display())]
+    WrongPassphrase { path: PathBuf },
+    #[error("no key from git")]
+    Git(#[from] GitError),
+    /// A public key could not be written down for the signing program.
+    #[error("cannot write the public key to a temporary file")]
+    Temporary(#[source] io::Error),
+    #[error("signing program made no signature")]
+    Tool(#[from] ToolError),
+    /// The signing program answered with something else than a signature.
+    #[error("signing program's answer is not a signature")]
+    Answer(#[source] ArmorError),
+    #[error("signature that was made does not verify")]
+    Unverified(#[source] SignatureError),
+    /// The signature was made by another key than the one asked for.
+    #[error("signature was made by key `{found}`, asked was `{expected}`")]
+    OtherKey { expected: String, found: String },
+    #[error("cannot sign: {reason}")]
+    Crypto { reason: String },
+}
+
+impl Hint for SignError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Some("run `hlb-bench keygen` to make a key".to_owned())
+            }
+            Self::OpenToOthers { path, .. } => Some(format!("run `chmod 600 {}`", path.display())),
+            Self::KeyType { source, .. } => source.hint(),
+            Self::Git(error) => error.hint(),
+            Self::Tool(error) => error.hint(),
+            Self::Unverified(error) => error.hint(),
+            Self::NotAKey { .. } => Some(
+                "pass the private key file in OpenSSH format, or its `.pub` file if an agent \
+                 holds the key"
+                    .to_owned(),
+            ),
+            _ => None,
+        }
+    }
+}
+
+impl Signer {
+    /// Finds the key and makes it ready, which may ask for a passphrase.
+    pub fn open(choice: &KeyChoice, ask: &mut AskPassphrase<'_>) -> Result<Self, SignError> {
+        Self::open_with(&Tools::default(), choice, ask)
+    }
+
+    /// As [`Signer::open`], with other programs or another environment for them.
+    pub fn open_with(tools: &Tools, choice: &KeyChoice, ask: &mut AskPassphrase<'_>) -> Result<Self, SignError> {
+        match choice {
+            KeyChoice::File(path) => open_file(tools, path, None, ask),
+            KeyChoice::GitDefault => {
+                let found = git::signing_key(tools)?;
+                match found.key {
+                    GitKeyPlace::File(path) => open_file(tools, &path, found.program, ask),
+                    GitKeyPlace::Agent(key) => held_by_agent(tools, *key, found.program),
+                }
+            }
+        }
+    }
+
+    /// Signs exactly these bytes for this purpose; returns the text of the signature file.
+    ///
+    /// Blocks while a token waits to be touched.
+    pub fn sign(&self, namespace: &str, message: &[u8]) -> Result<String, SignError> {
+        let armored = match &self.backend {
+            Backend::Own(key) => sign_here(key, namespace, message)?,
+            Backend::Tool { tools, program, key } => {
+                let answer = tools.sign(&SignRequest {
+                    program: program.as_deref(),
+                    key: key.path(),
+                    namespace,
+                    message,
+                    show_requests: self.is_security_key(),
+                })?;
+                armor::normalize(&answer).map_err(SignError::Answer)?
+            }
+        };
+        self.check(namespace, message, &armored)?;
+        Ok(armored)
+    }
+
+    /// The public half.
+    pub fn public_key(&self) -> &PublicKey {
+        &self.public
+    }
+
+    /// The fingerprint, `SHA256:...`.
+    pub fn fingerprint(&self) -> String {
+        fingerprint(&self.public)
+    }
+
+    /// The line of `allowed_signers` that lets this key sign as `principal` in these namespaces.
+    pub fn public_line(&self, principal: &str, namespaces: &[&str]) -> Result<String, LineProblem> {
+        line_for(&self.public, principal, namespaces)
+    }
+
+    fn is_security_key(&self) -> bool {
+        KeyType::from_algorithm(&self.public.algorithm()).is_ok_and(KeyType::is_security_key)
+    }
+
+    fn check(&self, namespace: &str, message: &[u8], armored: &str) -> Result<(), SignError> {
+        let signer = verify_any_signer(message, armored.as_bytes(), namespace).map_err(SignError::Unverified)?;
+        if signer.public_key.key_data() == self.public.key_data() {
+            Ok(())
+        } else {
+            Err(SignError::OtherKey { expected: self.fingerprint(), found: signer.fingerprint })
+        }
+    }
+}
+
+/// Never shows more than the public half.
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signer").field("fingerprint", &self.fingerprint()).finish_non_exhaustive()
+    }
+}
+
+impl ToolKey {
+    fn path(&self) -> &Path {
+        match self {
+            Self::File(path) => path,
+            Self::Written(file) => file.path(),
+        }
+    }
+}
+
+fn open_file(
+    tools: &Tools,
+    path: &Path,
+    program: Option<OsString>,
+    ask: &mut AskPassphrase<'_>,
+) -> Result<Signer, SignError> {
+    let public = match read(path)? {
+        // With a program of its own set in git, the user wants that one to sign.
+        KeyFile::Private { key, mode } if program.is_none() => {
+            return open_private(tools, path, key, mode, ask);
+        }
+        KeyFile::Private { key, .. } => key.public_key().clone(),
+        KeyFile::Public(key) => match private_half(tools, path, &key) {
+            Some((private, key, mode)) if program.is_none() => {
+                return open_private(tools, &private, key, mode, ask);
+            }
+            _ => key,
+        },
+        KeyFile::Other => public_half(tools, path)?,
+    };
+    accepted(path, &public)?;
+    Ok(by_tool(tools, public, program, ToolKey::File(path.into())))
+}
+
+fn open_private(
+    tools: &Tools,
+    path: &Path,
+    key: Box<PrivateKey>,
+    mode: u32,
+    ask: &mut AskPassphrase<'_>,
+) -> Result<Signer, SignError> {
+    if accepted(path, key.public_key())? != KeyType::Ed25519 {
+        let public = key.public_key().clone();
+        return Ok(by_tool(tools, public, None, ToolKey::File(path.into())));
+    }
+    if key_file::open_to_others(mode) {
+        return Err(SignError::OpenToOthers { path: path.into(), mode });
+    }
+    let key = if key.is_encrypted() { unlock(path, &key, ask)? } else { key };
+    Ok(Signer { public: key.public_key().clone(), backend: Backend::Own(key) })
+}
+
+/// The Ed25519 private key next to its public file. `None` if the agent has it, since the agent needs no
+/// passphrase.
+fn private_half(tools: &Tools, path: &Path, public: &PublicKey) -> Option<(PathBuf, Box<PrivateKey>, u32)> {
+    let private = key_file::private_path(path)?;
+    match key_file::read(&private) {
+        Ok(KeyFile::Private { key, mode })
+            if key.public_key().key_data() == public.key_data()
+                && public.key_data().is_ed25519()
+                && !tools.agent_holds(public) =>
+        {
+            Some((private, key, mode))
+        }
+        _ => None,
+    }
+}
+
+fn held_by_agent(tools: &Tools, public: PublicKey, program: Option<OsString>) -> Result<Signer, SignError> {
+    accepted(Path::new("user.signingkey"), &public)?;
+    let file = write_down(&public).map_err(SignError::Temporary)?;
+    Ok(by_tool(tools, public, program, ToolKey::Written(file)))
+}
+
+fn by_tool(tools: &Tools, public: PublicKey, program: Option<OsString>, key: ToolKey) -> Signer {
+    Signer { public, backend: Backend::Tool { tools: tools.clone(), program, key } }
+}
+
+fn write_down(public: &PublicKey) -> io::Result<NamedTempFile> {
+    let line = public.to_openssh().map_err(io::Error::other)?;
+    let mut file = tempfile::Builder::new().prefix("hlb-bench-").suffix(".pub").tempfile()?;
+    writeln!(file, "{}", line.trim_end())?;
+    Ok(file)
+}
+
+fn read(path: &Path) -> Result<KeyFile, SignError> {
+    key_file::read(path).map_err(|source| SignError::Read { path: path.into(), source })
+}
+
+/// Asks `ssh-keygen`, which loads what the crate cannot, such as one P-256 key in 200.
+fn public_half(tools: &Tools, path: &Path) -> Result<PublicKey, SignError> {
+    let not_a_key = |source| SignError::NotAKey { path: path.into(), source };
+    let line = tools.public_half(path).map_err(not_a_key)?;
+    let line = String::from_utf8_lossy(&line);
+    PublicKey::from_openssh(line.trim()).map_err(|error| crypto(&error))
+}
+
+fn accepted(path: &Path, key: &PublicKey) -> Result<KeyType, SignError> {
+    KeyType::from_algorithm(&key.algorithm()).map_err(|source| SignError::KeyType { path: path.into(), source })
+}
+
+fn unlock(path: &Path, key: &PrivateKey, ask: &mut AskPassphrase<'_>) -> Result<Box<PrivateKey>, SignError> {
+    for _ in 0..PASSPHRASE_ATTEMPTS {
+        let passphrase = ask(path).map_err(|source| SignError::Ask { path: path.into(), source })?;
+        if passphrase.is_empty() {
+            return Err(SignError::NoPassphrase { path: path.into() });
+        }
+        match key.decrypt(passphrase.as_bytes()) {
+            Ok(open) => return Ok(Box::new(open)),
+            // The check numbers inside differ: another passphrase may fit.
+            Err(ssh_key::Error::Crypto) => {}
+            Err(error) => return Err(crypto(&error)),
+        }
+    }
+    Err(SignError::WrongPassphrase { path: path.into() })
+}
+
+fn sign_here(key: &PrivateKey, namespace: &str, message: &[u8]) -> Result<String, SignError> {
+    key.sign(namespace, HashAlg::Sha512, message)
+        .and_then(|signature| signature.to_pem(LineEnding::LF))
+        .map_err(|error| crypto(&error))
+}
+
+fn crypto(error: &ssh_key::Error) -> SignError {
+    SignError::Crypto { reason: error.to_string() }
+}

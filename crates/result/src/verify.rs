@@ -1,0 +1,359 @@
+//! Checks an entry: signature before parsing, canonical bytes, digests, and every figure computed again from the run log.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+
+use crate::agreement;
+use crate::derive::{Basis, derive};
+use crate::entry::{
+    Entry, EntryError, Fault, LOG_FILE, MANIFEST_FILE, RECIPE_FILE, REPRODUCTIONS_FOLDER, RESULT_FILE, Reproduction,
+    SIGNATURE_FILE, Trust, VARIANT_FILE,
+};
+use crate::file::{RESULT_SCHEMA, ReferenceFacts, ResultFile, SessionFacts};
+use crate::plausible::{self, Claim};
+use crate::signing::{AllowedSigners, RERUN_NAMESPACE, RESULT_NAMESPACE, verify};
+use hlb_core::artifact::{Sha256Hex, sha256_hex};
+use hlb_core::rules::{FIGURE_TOLERANCE, RULES_VERSION};
+use hlb_core::tree::{self, Change};
+use hlb_core::yaml::{self, RESULT_CAP, VARIANT_CAP};
+use hlb_data::Manifest;
+use hlb_data::task::Task;
+use hlb_data::track;
+use hlb_machine::price::{Origin, Table};
+use hlb_protocol::run_log::{LOG_CAP, RunLog, TrainingLength};
+use hlb_recipe::variant::{self, Header, Variant};
+use hlb_recipe::{Length, Recipe};
+
+/// Reads an entry and checks everything in it. Without `signers` the signature is not looked at.
+pub fn check_entry(folder: &Path, signers: &AllowedSigners, now: DateTime<Utc>) -> Result<Entry, EntryError> {
+    let check = || {
+        let bytes = result_bytes(folder)?;
+        let trust = signature(folder, &bytes, signers, now)?;
+        let mut entry = read_entry(folder, &bytes, trust)?;
+        reproductions(&mut entry, signers, now)?;
+        Ok(entry)
+    };
+    check().map_err(|fault| EntryError { folder: folder.to_owned(), fault: Box::new(fault) })
+}
+
+/// The bytes of the result file; refuses a folder with other files than those of an entry.
+fn result_bytes(folder: &Path) -> Result<Vec<u8>, Fault> {
+    let names = names_in(folder).map_err(Fault::Folder)?;
+    let known = [RESULT_FILE, SIGNATURE_FILE, VARIANT_FILE, RECIPE_FILE, MANIFEST_FILE, LOG_FILE, REPRODUCTIONS_FOLDER];
+    if !names.contains(RESULT_FILE) {
+        return Err(if names.contains(LOG_FILE) { unfinished(folder)? } else { Fault::NoResult });
+    }
+    if let Some(stranger) = names.iter().find(|name| !known.contains(&name.as_str())) {
+        return Err(Fault::Stranger(stranger.clone()));
+    }
+    Ok(yaml::read(&folder.join(RESULT_FILE), RESULT_CAP)?)
+}
+
+fn names_in(folder: &Path) -> std::io::Result<BTreeSet<String>> {
+    fs::read_dir(folder)?.map(|item| Ok(item?.file_name().to_string_lossy().into_owned())).collect()
+}
+
+/// Why a session left a run log and no result.
+fn unfinished(folder: &Path) -> Result<Fault, Fault> {
+    let log = RunLog::parse_unfinished(&yaml::read(&folder.join(LOG_FILE), LOG_CAP)?)?;
+    let reason = log.stop_reason.unwrap_or_else(|| "its run log has no `session_stop`, so it was killed".to_owned());
+    Ok(Fault::Unfinished(format!("{reason} (after {} runs)", log.runs.len())))
+}
+
+/// Who signed these bytes, and as what. A key's namespaces say whether it speaks for a submitter or for the runner.
+fn signature(folder: &Path, bytes: &[u8], signers: &AllowedSigners, now: DateTime<Utc>) -> Result<Trust, Fault> {
+    let path = folder.join(SIGNATURE_FILE);
+    if !path.exists() {
+        return Ok(Trust::Unsigned);
+    }
+    let armor = yaml::read(&path, VARIANT_CAP)?;
+    match verify(bytes, &armor, RESULT_NAMESPACE, signers, now) {
+        Ok(signer) => Ok(Trust::SelfReported(signer)),
+        Err(refused) => match verify(bytes, &armor, RERUN_NAMESPACE, signers, now) {
+            Ok(signer) => Ok(Trust::RunByTheRunner(signer)),
+            Err(_) => Err(refused.into()),
+        },
+    }
+}
+
+/// Parses the result and checks it against the other files of the entry.
+pub fn read_entry(folder: &Path, bytes: &[u8], trust: Trust) -> Result<Entry, Fault> {
+    let result: ResultFile = yaml::parse_canonical(bytes, RESULT_FILE)?.ok_or(Fault::NotCanonical(RESULT_FILE))?;
+    let log_bytes = yaml::read(&folder.join(LOG_FILE), LOG_CAP)?;
+    digest(LOG_FILE, sha256_hex(&log_bytes), result.log.sha256)?;
+    if result.log.bytes != log_bytes.len() as u64 {
+        return contradiction("log.bytes", result.log.bytes.to_string(), "the run log is longer or shorter");
+    }
+    check_versions(&result)?;
+    check_price(&result)?;
+    let task = check_task(folder, &result)?;
+    let recipe = check_recipe(folder, &result, &task)?;
+    let log = RunLog::parse(&log_bytes)?;
+    check_log(&result, &log)?;
+    let reference = reference(&result, &task)?;
+    check_schedule(&task, (&recipe, reference.as_ref()), &log)?;
+    let (folder, result_sha256, reproductions) = (folder.to_owned(), sha256_hex(bytes), Vec::new());
+    let entry = Entry { folder, result, result_sha256, recipe, task, log, trust, reproductions };
+    check_figures(&entry.result, entry.basis())?;
+    plausible::check(entry.basis(), reference.as_ref())?;
+    Ok(entry)
+}
+
+/// The sessions that repeated this entry. One that cannot be verified, or repeats another entry, makes the entry
+/// invalid: a maintainer has to look at it.
+fn reproductions(entry: &mut Entry, signers: &AllowedSigners, now: DateTime<Utc>) -> Result<(), Fault> {
+    let folder = entry.folder.join(REPRODUCTIONS_FOLDER);
+    if !folder.exists() {
+        return Ok(());
+    }
+    for name in names_in(&folder).map_err(Fault::Folder)? {
+        let found = reproduction(entry, &folder.join(&name), signers, now);
+        entry.reproductions.push(found.map_err(|problem| Fault::Reproduction { name, problem })?);
+    }
+    entry.trust = trust_of(entry);
+    Ok(())
+}
+
+fn reproduction(
+    entry: &Entry,
+    folder: &Path,
+    signers: &AllowedSigners,
+    now: DateTime<Utc>,
+) -> Result<Reproduction, String> {
+    let again = check_entry(folder, signers, now).map_err(|error| error.fault.to_string())?;
+    agreement::check_is_of(&entry.result, entry.result_sha256, &again.result)?;
+    if again.trust == Trust::Unsigned {
+        return Err("it is unsigned".to_owned());
+    }
+    let theirs = plausible::claims(&again);
+    let is_theirs = |claim: &&Claim| theirs.iter().any(|other| other.key == claim.key);
+    if let Some(copied) = plausible::claims(entry).iter().find(is_theirs) {
+        return Err(format!("{} is that of the entry", copied.what));
+    }
+    if !again.reproductions.is_empty() {
+        return Err("a reproduction is not reproduced itself".to_owned());
+    }
+    let agreement = agreement::between(&entry.result, &again.result);
+    Ok(Reproduction { entry: Box::new(again), agreement })
+}
+
+/// An entry is reproduced once an independent session agrees with it.
+fn trust_of(entry: &Entry) -> Trust {
+    let confirms = |again: &Reproduction| again.agreement.agrees() && again.is_independent_of(entry);
+    let plain = entry.trust.clone();
+    if entry.reproductions.iter().any(confirms) { Trust::Reproduced(Box::new(plain)) } else { plain }
+}
+
+fn digest(file: &'static str, found: Sha256Hex, stated: Sha256Hex) -> Result<(), Fault> {
+    if found == stated {
+        return Ok(());
+    }
+    Err(Fault::Digest { file, found, stated })
+}
+
+/// The variant and the recipe, and that one follows from the other. Shipped recipes never change under their name.
+fn check_recipe(folder: &Path, result: &ResultFile, task: &Task) -> Result<Recipe, Fault> {
+    let variant_bytes = yaml::read(&folder.join(VARIANT_FILE), VARIANT_CAP)?;
+    digest(VARIANT_FILE, sha256_hex(&variant_bytes), result.variant.variant_sha256)?;
+    let recipe_bytes = yaml::read(&folder.join(RECIPE_FILE), VARIANT_CAP)?;
+    digest(RECIPE_FILE, sha256_hex(&recipe_bytes), result.variant.recipe_sha256)?;
+    let recipe: Recipe = yaml::parse_canonical(&recipe_bytes, RECIPE_FILE)?.ok_or(Fault::NotCanonical(RECIPE_FILE))?;
+    if recipe.track != task.track.id {
+        return contradiction("track", result.track.to_string(), "the recipe is for another track");
+    }
+    recipe.check(task.terms())?;
+    let variant = Variant::parse(&variant_bytes, VARIANT_FILE)?;
+    check_header(result, &variant.header)?;
+    digest("recipe in `extends`", variant::digest(&variant.base()?), result.variant.base_recipe_sha256)?;
+    digest(
+        "recipe resolved from the variant",
+        variant::digest(&variant.resolve(task.terms())?),
+        result.variant.recipe_sha256,
+    )?;
+    Ok(recipe)
+}
+
+fn check_header(result: &ResultFile, variant: &Header) -> Result<(), Fault> {
+    let stated = &result.variant;
+    let same = stated.name == variant.name
+        && stated.authors == variant.authors
+        && stated.description == variant.description
+        && stated.extends == variant.extends;
+    if same {
+        return Ok(());
+    }
+    contradiction(
+        "variant.name",
+        stated.name.to_string(),
+        "name, authors, description or base are not those of the variant file",
+    )
+}
+
+fn contradiction<T>(key: &'static str, stated: String, problem: &str) -> Result<T, Fault> {
+    Err(Fault::Contradiction { key, stated, problem: problem.to_owned() })
+}
+
+/// Schema and rules against those of this program.
+fn check_versions(result: &ResultFile) -> Result<(), Fault> {
+    if result.schema != RESULT_SCHEMA {
+        return contradiction("schema", result.schema.clone(), &format!("this program reads `{RESULT_SCHEMA}`"));
+    }
+    if result.rules_version != RULES_VERSION {
+        let problem = format!("this board is for {RULES_VERSION}");
+        return contradiction("rules_version", result.rules_version.clone(), &problem);
+    }
+    Ok(())
+}
+
+/// Track, target and data set against what this program ships, or against the manifest in the entry.
+fn check_task(folder: &Path, result: &ResultFile) -> Result<Task, Fault> {
+    let track = match track::by_id(result.track.as_str()) {
+        Ok(track) => track,
+        Err(unknown) => return contradiction("track", result.track.to_string(), &unknown.to_string()),
+    };
+    let own = folder.join(MANIFEST_FILE);
+    let task = match (result.dataset.published, own.exists()) {
+        (true, false) => Task::published(track),
+        (false, true) => Task::own(track, Manifest::own(&yaml::read(&own, VARIANT_CAP)?, MANIFEST_FILE)?)?,
+        (published, _) => {
+            let problem =
+                format!("and a `{MANIFEST_FILE}` belongs to an entry on a data set of one's own, and to no other");
+            return contradiction("dataset.published", published.to_string(), &problem);
+        }
+    };
+    check_dataset(result, &task)?;
+    if result.target == task.track.target {
+        return Ok(task);
+    }
+    contradiction("target.correct", result.target.correct.to_string(), "the track's target is another")
+}
+
+fn check_dataset(result: &ResultFile, task: &Task) -> Result<(), Fault> {
+    let (stated, manifest) = (&result.dataset, &task.manifest);
+    if stated.id != manifest.id {
+        return contradiction("dataset.id", stated.id.to_string(), "the track's data set is another");
+    }
+    digest("data set manifest", manifest.digest(), stated.manifest_sha256)?;
+    if stated.resize != task.track.resize {
+        return contradiction("dataset.resize", format!("{:?}", stated.resize), "the track resizes otherwise");
+    }
+    if stated.decoder.is_some() != stated.resize.is_some() {
+        let decoder = stated.decoder.as_ref().map_or("null", |decoder| decoder.as_str());
+        return contradiction("dataset.decoder", decoder.to_owned(), "decoded images have a decoder, arrays have none");
+    }
+    let Some(known) = manifest.content(stated.resize) else { return Ok(()) };
+    digest("data set content", known.sha256, stated.content_sha256)?;
+    if stated.duplicates == known.duplicates {
+        return Ok(());
+    }
+    contradiction("dataset.duplicates", format!("{:?}", stated.duplicates), "the manifest counts others")
+}
+
+/// A price of the user's own, or of a table of theirs, is a sane number; any other is a row of the shipped table.
+fn check_price(result: &ResultFile) -> Result<(), Fault> {
+    let Some(price) = &result.price else { return Ok(()) };
+    if !price.is_in_range() {
+        return contradiction("price.usd_per_hour", price.usd_per_hour.to_string(), "no machine has such a price");
+    }
+    if price.origin != Origin::Shipped || Table::shipped().holds(price) {
+        return Ok(());
+    }
+    contradiction("price.instance", price.name(), "the price table has no such row; a price of one's own says so")
+}
+
+/// Everything that the run log states against what the result says.
+fn check_log(result: &ResultFile, log: &RunLog) -> Result<(), Fault> {
+    let (Some(_), Some(trainer)) = (&log.stop_reason, &log.trainer) else {
+        let line = if log.trainer.is_none() { "trainer_start" } else { "session_stop" };
+        return Err(Fault::Unfinished(format!("its run log has no `{line}`")));
+    };
+    let start = &log.start;
+    if result.track.as_str() != start.track {
+        let (stated, recomputed) = (result.track.to_string(), start.track.clone());
+        return Err(Fault::Figure { key: "track".to_owned(), stated, recomputed });
+    }
+    let name = &result.reference.as_ref().map(|reference| reference.name.clone()).unwrap_or_default();
+    let reference = |logged: TrainingLength| ReferenceFacts { name: name.clone(), recipe_sha256: logged.recipe_sha256 };
+    let mut logged = ResultFile {
+        rules_version: start.rules_version.clone(),
+        target: start.target,
+        session: SessionFacts::new(log, trainer),
+        reference: start.reference.map(reference),
+        reproduces: start.reproduces,
+        ..result.clone()
+    };
+    logged.variant.recipe_sha256 = start.recipe.recipe_sha256;
+    logged.dataset.content_sha256 = start.content_sha256;
+    logged.harness.program_sha256 = start.program_sha256;
+    logged.harness.trainer_sha256 = start.trainer_sha256;
+    logged.libtorch.version.clone_from(&trainer.libtorch_version);
+    check_equal(result, &logged, |stated, logged| stated == logged)
+}
+
+/// Compares what a result states with what follows from its run log.
+fn check_equal(
+    result: &ResultFile,
+    recomputed: &ResultFile,
+    is_same: impl Fn(&str, &str) -> bool,
+) -> Result<(), Fault> {
+    if result == recomputed {
+        return Ok(());
+    }
+    let changes = tree::differences(&tree::of(result), &tree::of(recomputed));
+    match changes.into_iter().find(|change| !is_same(&change.before, &change.after)) {
+        Some(Change { path, before, after }) => Err(Fault::Figure { key: path, stated: before, recomputed: after }),
+        None => Ok(()),
+    }
+}
+
+/// The paired recipe of the session: the track's reference, which never changes under its name.
+fn reference(result: &ResultFile, task: &Task) -> Result<Option<Recipe>, Fault> {
+    let Some(stated) = &result.reference else { return Ok(None) };
+    if stated.name != task.track.reference {
+        return contradiction("reference.name", stated.name.clone(), "the track's reference is another");
+    }
+    let recipe = task.reference();
+    digest("recipe of the reference", variant::digest(&recipe), stated.recipe_sha256)?;
+    recipe.check(task.terms())?;
+    Ok(Some(recipe))
+}
+
+/// Epochs and steps of the run log against the recipes, and the whole evaluation split against the data set.
+fn check_schedule(task: &Task, (recipe, reference): (&Recipe, Option<&Recipe>), log: &RunLog) -> Result<(), Fault> {
+    check_length(task, recipe, log.start.recipe)?;
+    if let Some((recipe, logged)) = reference.zip(log.start.reference) {
+        check_length(task, recipe, logged)?;
+    }
+    let evaluation = task.shapes.evaluation;
+    let runs = log.runs.iter().chain(&log.reference).chain(&log.abandoned);
+    let mut totals = runs.flat_map(|run| &run.epochs).map(|epoch| epoch.accuracy.total);
+    match totals.find(|total| *total != evaluation) {
+        Some(total) => {
+            contradiction("accuracy.total", total.to_string(), &format!("the evaluation split has {evaluation} images"))
+        }
+        None => Ok(()),
+    }
+}
+
+fn check_length(task: &Task, recipe: &Recipe, logged: TrainingLength) -> Result<(), Fault> {
+    let (logged, length) = (logged.length(), recipe.length(task.shapes.train));
+    if logged == length {
+        return Ok(());
+    }
+    let text = |length: Length| format!("{} epochs, {} steps", length.epochs, length.steps());
+    contradiction("session_start", text(logged), &format!("the recipe has {}", text(length)))
+}
+
+/// Every derived figure, computed again.
+fn check_figures(result: &ResultFile, basis: Basis) -> Result<(), Fault> {
+    check_equal(result, &ResultFile { derived: derive(basis), ..result.clone() }, is_rounding)
+}
+
+/// Whether two figures differ by no more than another machine's logarithm may round otherwise.
+fn is_rounding(stated: &str, recomputed: &str) -> bool {
+    let numbers = stated.parse::<f64>().ok().zip(recomputed.parse::<f64>().ok());
+    numbers.is_some_and(|(stated, recomputed)| (stated - recomputed).abs() <= FIGURE_TOLERANCE * recomputed.abs())
+}

@@ -1,0 +1,203 @@
+//! The folder and run log of a new session, or of one that ended early and is resumed.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::error::SessionError;
+use crate::note::Note;
+use crate::observer::Observer;
+use crate::prepare::PreparedSession;
+use crate::supervise::Opening;
+use crate::unfinished::Unfinished;
+use hlb_core::artifact::write_atomic;
+use hlb_core::clock::{self, Clock as _, MonotonicClock};
+use hlb_core::rules::RULES_VERSION;
+use hlb_core::seed;
+use hlb_protocol::run_log::LOG_SCHEMA;
+use hlb_protocol::run_log::{Arm, RunStart, SessionResume, SessionStart, TrainingLength};
+use hlb_recipe::Recipe;
+use hlb_recipe::variant;
+use hlb_result::{LOG_FILE, MANIFEST_FILE, RECIPE_FILE, VARIANT_FILE};
+
+/// The folder of a session that is about to be run.
+pub(super) struct SessionFolder {
+    pub(super) path: PathBuf,
+    /// What the session set out to do, now or when it began.
+    pub(super) start: SessionStart,
+    /// How its run log is opened.
+    pub(super) opening: Opening,
+    /// The runs that are missing, in their order.
+    pub(super) runs: Vec<RunStart>,
+    /// Threads of earlier runs.
+    pub(super) threads: Option<u32>,
+}
+
+impl SessionFolder {
+    /// A new folder, with the variant and all that follows from it.
+    pub(super) fn create(prepared: &PreparedSession, clock: &MonotonicClock) -> Result<Self, SessionError> {
+        let nonce = seed::fresh_nonce();
+        let path = new_path(prepared, &nonce);
+        fs::create_dir_all(&path).map_err(|source| SessionError::CreateFolder { folder: path.clone(), source })?;
+        let variant = &prepared.plan.variant;
+        write_atomic(&path.join(VARIANT_FILE), &variant.bytes)?;
+        write_atomic(&path.join(RECIPE_FILE), variant::canonical(&variant.recipe).as_bytes())?;
+        let manifest = &variant.task.manifest;
+        if !manifest.is_published() {
+            write_atomic(&path.join(MANIFEST_FILE), manifest.text().as_bytes())?;
+        }
+        let start = start(prepared, &nonce, clock);
+        let runs = order(&start);
+        let opening = Opening::Start { start: Box::new(start.clone()), path: path.join(LOG_FILE) };
+        Ok(Self { path, start, opening, runs, threads: None })
+    }
+
+    /// The folder of a session that ended early.
+    pub(super) fn resume(
+        prepared: &PreparedSession,
+        unfinished: &Unfinished,
+        (clock, observer): (&MonotonicClock, &mut dyn Observer),
+    ) -> Result<Self, SessionError> {
+        let Unfinished { folder, log, .. } = unfinished;
+        check_same(prepared, unfinished)?;
+        let writer = unfinished.take_over()?;
+        let ended =
+            |run: &RunStart| log.runs_of(run.arm).iter().any(|logged| logged.run == run.run && logged.is_finished());
+        let all = order(&log.start);
+        let runs: Vec<RunStart> = all.iter().copied().filter(|run| !ended(run)).collect();
+        let (finished, planned) = (all.len() - runs.len(), all.len());
+        observer.note(&Note::Resumed { finished, planned, folder: folder.clone() });
+        let resume = SessionResume { started_at: started_at(), dataset_seconds: clock.now().as_secs_f64() };
+        let (trainer, at_seconds) = (log.trainer.clone(), log.wall_seconds);
+        let threads = trainer.as_ref().map(|trainer| trainer.threads);
+        let opening = Opening::Resume { resume, log: writer, trainer, at_seconds };
+        Ok(Self { path: folder.clone(), start: log.start.clone(), opening, runs, threads })
+    }
+}
+
+/// The folder of a session that lacks only its result.
+pub(super) fn take_over_finished(
+    prepared: &PreparedSession,
+    unfinished: &Unfinished,
+    observer: &mut dyn Observer,
+) -> Result<PathBuf, SessionError> {
+    check_same(prepared, unfinished)?;
+    unfinished.take_over()?;
+    observer.note(&Note::OnlyResultMissing { folder: unfinished.folder.clone() });
+    Ok(unfinished.folder.clone())
+}
+
+/// Calendar time for records, RFC 3339, UTC.
+pub fn started_at() -> String {
+    clock::calendar().format("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+fn new_path(prepared: &PreparedSession, nonce: &str) -> PathBuf {
+    let (variant, day) = (&prepared.plan.variant, clock::calendar().format("%Y-%m-%d"));
+    let name = format!("{day}-{}-{}", variant.variant.header.name, &nonce[..8]);
+    prepared.plan.local.sessions.join(&variant.task.track.id).join(name)
+}
+
+fn start(prepared: &PreparedSession, nonce: &str, clock: &MonotonicClock) -> SessionStart {
+    let PreparedSession { plan, equipment, .. } = prepared;
+    let track = &plan.variant.task.track;
+    let length =
+        |recipe: &Recipe| TrainingLength::new(variant::digest(recipe), recipe.length(plan.variant.task.shapes.train));
+    SessionStart {
+        schema: LOG_SCHEMA.to_owned(),
+        rules_version: RULES_VERSION.to_owned(),
+        track: track.id.clone(),
+        target: track.target,
+        recipe: length(&plan.variant.recipe),
+        reference: prepared.reference.as_ref().map(length),
+        content_sha256: equipment.data.content_sha256,
+        program_sha256: equipment.harness.program_sha256,
+        trainer_sha256: equipment.harness.trainer_sha256,
+        nonce: nonce.to_owned(),
+        runs: prepared.runs,
+        stop_at_target: plan.stop_at_target,
+        deterministic: plan.deterministic,
+        reproduces: plan.reproduces.as_ref().map(|original| original.result_sha256),
+        started_at: started_at(),
+        dataset_seconds: clock.now().as_secs_f64(),
+    }
+}
+
+/// All runs of a session: each run of the reference, if there are any, before that of the variant.
+fn order(start: &SessionStart) -> Vec<RunStart> {
+    let arms = [(Arm::Reference, start.reference), (Arm::Variant, Some(start.recipe))];
+    let round = |run: u32| {
+        arms.into_iter().filter_map(move |(arm, length)| {
+            length.map(|length| RunStart { arm, run, seed: seed::derive(length.recipe_sha256, &start.nonce, run) })
+        })
+    };
+    (1..=start.runs).flat_map(round).collect()
+}
+
+/// Runs of one session have everything in common.
+fn check_same(prepared: &PreparedSession, unfinished: &Unfinished) -> Result<(), SessionError> {
+    let then = &unfinished.log.start;
+    let now = start(prepared, &then.nonce, &MonotonicClock::start());
+    let same = [
+        ("its recipe", then.recipe == now.recipe),
+        ("whether the reference is run with it", then.reference == now.reference),
+        ("its data set", then.content_sha256 == now.content_sha256),
+        ("the program `hlb-bench`", then.program_sha256 == now.program_sha256),
+        ("the program `hlb-bench-trainer`", then.trainer_sha256 == now.trainer_sha256),
+        ("the rules", then.rules_version == now.rules_version && then.target == now.target),
+        ("--stop-at-target", then.stop_at_target == now.stop_at_target),
+        ("--deterministic", then.deterministic == now.deterministic),
+        ("what it reproduces", then.reproduces == now.reproduces),
+        ("--runs", then.runs == now.runs),
+    ];
+    match same.iter().find(|(_, same)| !same) {
+        Some((what, _)) => Err(SessionError::Changed { folder: unfinished.folder.clone(), what }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hlb_core::artifact::sha256_hex;
+    use hlb_core::units::Target;
+    use hlb_recipe::Length;
+
+    fn start(paired: bool) -> SessionStart {
+        let length = Length { epochs: 1, steps_per_epoch: 1, last_epoch_steps: None };
+        let length = |text: &[u8]| TrainingLength::new(sha256_hex(text), length);
+        SessionStart {
+            schema: LOG_SCHEMA.to_owned(),
+            rules_version: RULES_VERSION.to_owned(),
+            track: "shapes".to_owned(),
+            target: Target { correct: 1, of: 2 },
+            recipe: length(b"variant"),
+            reference: paired.then(|| length(b"reference")),
+            content_sha256: sha256_hex(b"data"),
+            program_sha256: sha256_hex(b"program"),
+            trainer_sha256: sha256_hex(b"trainer"),
+            nonce: "00".to_owned(),
+            runs: 2,
+            stop_at_target: false,
+            deterministic: false,
+            reproduces: None,
+            started_at: "2026-01-01T00:00:00Z".to_owned(),
+            dataset_seconds: 0.0,
+        }
+    }
+
+    #[test]
+    fn reference_and_variant_take_turns() {
+        let arms = |paired| order(&start(paired)).iter().map(|run| (run.arm, run.run)).collect::<Vec<_>>();
+        assert_eq!(arms(false), [(Arm::Variant, 1), (Arm::Variant, 2)]);
+        let (reference, variant) = (Arm::Reference, Arm::Variant);
+        assert_eq!(arms(true), [(reference, 1), (variant, 1), (reference, 2), (variant, 2)]);
+    }
+
+    #[test]
+    fn no_two_runs_have_the_same_seed() {
+        let mut seeds: Vec<_> = order(&start(true)).iter().map(|run| run.seed).collect();
+        seeds.sort_unstable();
+        seeds.dedup();
+        assert_eq!(seeds.len(), 4);
+    }
+}

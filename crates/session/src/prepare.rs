@@ -1,0 +1,92 @@
+//! Everything that can be checked before the first step of training.
+
+use crate::equipment::Equipment;
+use crate::error::SessionError;
+use crate::note::Note;
+use crate::observer::Observer;
+use crate::plan::{Original, ReferenceRuns, SessionPlan};
+use crate::pricing;
+use crate::unfinished::Unfinished;
+use hlb_core::rules::{DEFAULT_RUNS, MAX_EPOCHS};
+use hlb_machine::Machine;
+use hlb_machine::price::Price;
+use hlb_recipe::Recipe;
+
+/// A session that is ready to run.
+pub struct PreparedSession {
+    pub(super) plan: SessionPlan,
+    /// Runs of each recipe.
+    pub(super) runs: u32,
+    /// The session to resume, where it is not a new one.
+    pub(super) unfinished: Option<Unfinished>,
+    /// The track's reference, if it is trained too.
+    pub(super) reference: Option<Recipe>,
+    pub(super) equipment: Equipment,
+    pub(super) price: Option<Price>,
+    pub(super) machine: Machine,
+}
+
+/// Verifies the data set, and finds trainer, libtorch and price.
+pub fn prepare(mut plan: SessionPlan, observer: &mut dyn Observer) -> Result<PreparedSession, SessionError> {
+    let (variant, local) = (&plan.variant, &plan.local);
+    let unfinished = local.resume.then(|| Unfinished::find(variant, &local.sessions)).transpose()?;
+    let begun = unfinished.as_ref().map(|unfinished| &unfinished.log.start);
+    let runs = plan.runs.unwrap_or(begun.map_or(DEFAULT_RUNS, |start| start.runs));
+    if let Some(start) = begun {
+        plan.reference = if start.reference.is_some() { ReferenceRuns::Paired } else { ReferenceRuns::None };
+    }
+    let reference = reference(&plan, runs)?;
+    check_size([Some(&plan.variant.recipe), reference.as_ref()], runs)?;
+    let machine = Machine::read();
+    let price = pricing::find(&plan.local, &machine, observer)?;
+    let (task, local) = (&plan.variant.task, &plan.local);
+    let equipment = Equipment::find(task, local.data.as_deref(), local.commit, observer.data_set())?;
+    equipment.check_device([&plan.variant.recipe], local.device, observer)?;
+    if let Some(original) = &plan.reproduces {
+        check_data(original, &equipment)?;
+        let ours = ["cpu", "cuda"].map(|device| machine.class(device));
+        // Times on other hardware compare only through a reference: the user learns it before training.
+        if reference.is_none() && !ours.contains(&original.hardware) {
+            observer.note(&Note::OtherHardware { hardware: original.hardware.clone() });
+        }
+    }
+    Ok(PreparedSession { plan, runs, unfinished, reference, equipment, price, machine })
+}
+
+/// The track's reference, if it is trained in turn with the variant.
+fn reference(plan: &SessionPlan, runs: u32) -> Result<Option<Recipe>, SessionError> {
+    let task = &plan.variant.task;
+    let recipe = task.reference();
+    let can_be_ranked = runs >= task.track.runs_to_rank && task.manifest.is_published();
+    let wanted = match plan.reference {
+        ReferenceRuns::Paired => true,
+        ReferenceRuns::None => false,
+        // The ratio of the reference to itself is known.
+        ReferenceRuns::WhereRanked => can_be_ranked && recipe != plan.variant.recipe,
+    };
+    if !wanted {
+        return Ok(None);
+    }
+    recipe.check(task.terms()).map_err(|source| SessionError::ReferenceUnfit { source: Box::new(source) })?;
+    Ok(Some(recipe))
+}
+
+fn check_size(recipes: [Option<&Recipe>; 2], runs: u32) -> Result<(), SessionError> {
+    // The last part of an epoch is logged as one.
+    let logged = |recipe: &&Recipe| recipe.length(u32::MAX).epochs;
+    let epochs: u32 = recipes.iter().flatten().map(logged).sum();
+    if runs.saturating_mul(epochs) > MAX_EPOCHS {
+        return Err(SessionError::TooLong { runs, epochs, most: MAX_EPOCHS });
+    }
+    Ok(())
+}
+
+/// Refuses a session on other data than the original's.
+fn check_data(original: &Original, equipment: &Equipment) -> Result<(), SessionError> {
+    let (found, stated) = (equipment.data.content_sha256, original.content_sha256);
+    if found == stated {
+        return Ok(());
+    }
+    let decoder = original.decoder.clone().unwrap_or_else(|| "none".to_owned());
+    Err(SessionError::OtherData { found, stated, decoder })
+}

@@ -1,0 +1,386 @@
+//! A study as its author wrote it: which variants, on which tracks, how often. Data, never code.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::error::StudyError;
+use hlb_core::artifact::{Sha256Hex, sha256_hex};
+use hlb_core::text::{Id, SafeText, show};
+use hlb_core::yaml::{self, Source, VARIANT_CAP};
+use hlb_data::task::Task;
+use hlb_data::track;
+use hlb_recipe::Recipe;
+use hlb_recipe::variant::{Variant, VariantError};
+
+/// Most runs of a variant.
+const MOST_RUNS: u32 = 1000;
+/// Fewest and most variants.
+const VARIANTS: std::ops::RangeInclusive<usize> = 2..=50;
+
+/// What an author says, closed: an unknown key is an error.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Body {
+    /// Name in paths.
+    name: Id,
+    /// Name for people.
+    title: SafeText<120>,
+    /// What it is about, in a sentence or two.
+    description: SafeText<1000>,
+    /// Tracks that it can be run on; the first is meant where none is asked for.
+    tracks: Vec<String>,
+    /// Runs of each variant, 1 to 1000.
+    runs: u32,
+    /// Name of the variant that the others are compared with.
+    reference: Id,
+    /// 2 to 50 variants, in the order in which they take turns.
+    variants: Vec<VariantEntry>,
+    /// Figures that somebody published of the same variants.
+    #[serde(default)]
+    published: Option<PublishedFigures>,
+}
+
+/// One of the variants.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VariantEntry {
+    /// Name in tables, unique in the study.
+    pub name: Id,
+    /// The idea in a sentence.
+    #[serde(default)]
+    pub description: Option<SafeText<400>>,
+    /// Shipped recipe that it is laid over; the reference of the track where it is left out.
+    #[serde(default)]
+    pub extends: Option<String>,
+    /// The keys that differ, as in a variant file.
+    #[serde(default)]
+    pub changes: Map<String, Value>,
+    /// More of them by track, laid over `changes`.
+    #[serde(default)]
+    pub changes_on: BTreeMap<String, Map<String, Value>>,
+}
+
+/// Figures that somebody published of the same variants.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PublishedFigures {
+    /// Where they stand.
+    pub source: SafeText<400>,
+    /// How they were measured.
+    pub conditions: SafeText<400>,
+    /// The figures.
+    pub figures: Vec<PublishedFigure>,
+}
+
+/// A published figure.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PublishedFigure {
+    /// Variant of this study.
+    pub variant: Id,
+    /// Accuracy in percent, 0 to 100.
+    pub accuracy_percent: f64,
+    /// Seconds of training, where they were published.
+    #[serde(default)]
+    pub seconds: Option<f64>,
+}
+
+/// A study file that keeps its own rules; what its variants resolve to depends on the track.
+#[derive(Debug, Clone)]
+pub struct StudyFile {
+    body: Body,
+    source: Source,
+    digest: Sha256Hex,
+}
+
+impl StudyFile {
+    /// Reads a study from its file.
+    pub fn read(path: &Path) -> Result<Self, StudyError> {
+        Self::parse(&yaml::read(path, VARIANT_CAP)?, &show(&path.to_string_lossy()))
+    }
+
+    /// Reads a study; `shown_name` is its file in messages.
+    pub fn parse(bytes: &[u8], shown_name: &str) -> Result<Self, StudyError> {
+        let source = Source::new(bytes, shown_name)?;
+        let body = source.parse()?;
+        let file = Self { body, source, digest: sha256_hex(bytes) };
+        file.check()?;
+        Ok(file)
+    }
+
+    /// The schema of such a file; what may stand under `changes` is the recipe's to say.
+    pub fn schema() -> Value {
+        schemars::schema_for!(Body).to_value()
+    }
+
+    /// Name in paths.
+    pub fn name(&self) -> &Id {
+        &self.body.name
+    }
+
+    /// Name for people.
+    pub fn title(&self) -> &str {
+        self.body.title.as_str()
+    }
+
+    /// What it is about.
+    pub fn description(&self) -> &str {
+        self.body.description.as_str()
+    }
+
+    /// Runs of each variant.
+    pub fn runs(&self) -> u32 {
+        self.body.runs
+    }
+
+    /// Name of the variant that the others are compared with.
+    pub fn reference(&self) -> &Id {
+        &self.body.reference
+    }
+
+    /// The variants, in the order in which they take turns.
+    pub fn variants(&self) -> &[VariantEntry] {
+        &self.body.variants
+    }
+
+    /// Figures that somebody published.
+    pub fn published(&self) -> Option<&PublishedFigures> {
+        self.body.published.as_ref()
+    }
+
+    /// SHA-256 of the file.
+    pub fn digest(&self) -> Sha256Hex {
+        self.digest
+    }
+
+    /// The track asked for, which has to be one of the study's, or its first.
+    pub fn choose_track(&self, asked: Option<&str>) -> Result<&str, StudyError> {
+        let tracks = &self.body.tracks;
+        let wanted = asked.unwrap_or(&tracks[0]);
+        tracks.iter().find(|track| *track == wanted).map(String::as_str).ok_or_else(|| StudyError::Track {
+            track: wanted.to_owned(),
+            known: tracks.iter().map(|track| format!("`{track}`")).collect::<Vec<_>>().join(", "),
+        })
+    }
+
+    /// The recipe of a variant on a track, resolved as that of a variant file is.
+    pub fn resolve(&self, index: usize, task: &Task) -> Result<Recipe, StudyError> {
+        let entry = &self.body.variants[index];
+        let named =
+            |source: VariantError| StudyError::Variant { variant: entry.name.to_string(), source: Box::new(source) };
+        let variant = self.variant(index, &task.track.id, &task.track.reference);
+        let base = variant.base().map_err(named)?;
+        if base.track != task.track.id {
+            let problem = format!("is a recipe of track `{}`, but the study is run on `{}`", base.track, task.track.id);
+            return Err(self.rule(&format!("variants[{index}]"), "extends", problem));
+        }
+        variant.resolve(task.terms()).map_err(named)
+    }
+
+    fn variant(&self, index: usize, track: &str, reference: &str) -> Variant {
+        let entry = &self.body.variants[index];
+        let on_track = entry.changes_on.get(track);
+        let layers: Vec<&Map<String, Value>> = [&entry.changes].into_iter().chain(on_track).collect();
+        let at = format!("variants[{index}]");
+        let parts = [format!("{at}.changes_on.{track}"), format!("{at}.changes"), at].to_vec();
+        let description = entry.description.clone().or_else(|| SafeText::cleaned("one of the variants of a study"));
+        Variant::part(
+            entry.name.clone(),
+            description.expect("a text of ours can be seen"),
+            entry.extends.clone().unwrap_or_else(|| reference.to_owned()),
+            &layers,
+            self.source.parts(parts),
+        )
+    }
+
+    fn check(&self) -> Result<(), StudyError> {
+        self.check_tracks()?;
+        if !(1..=MOST_RUNS).contains(&self.body.runs) {
+            return Err(self.rule("", "runs", format!("is {}, has to be 1 to {MOST_RUNS}", self.body.runs)));
+        }
+        self.check_variants()?;
+        self.check_published()
+    }
+
+    fn check_tracks(&self) -> Result<(), StudyError> {
+        let tracks = &self.body.tracks;
+        if tracks.is_empty() {
+            return Err(self.rule("", "tracks", "has to list at least one track".to_owned()));
+        }
+        for (index, id) in tracks.iter().enumerate() {
+            track::by_id(id).map_err(|error| self.rule("", "tracks", error.to_string()))?;
+            if tracks[..index].contains(id) {
+                return Err(self.rule("", "tracks", format!("lists `{id}` twice")));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_variants(&self) -> Result<(), StudyError> {
+        let Body { variants, reference, tracks, .. } = &self.body;
+        if !VARIANTS.contains(&variants.len()) {
+            let problem = format!("lists {} variants, has to list 2 to 50", variants.len());
+            return Err(self.rule("", "variants", problem));
+        }
+        let mut names = BTreeSet::new();
+        for (index, entry) in variants.iter().enumerate() {
+            let at = format!("variants[{index}]");
+            if !names.insert(entry.name.as_str()) {
+                return Err(self.rule(&at, "name", format!("`{}` is the name of an earlier variant", entry.name)));
+            }
+            if let Some(stranger) = entry.changes_on.keys().find(|track| !tracks.contains(track)) {
+                let problem = format!("`{}` is none of the study's tracks", show(stranger));
+                return Err(self.rule(&at, "changes_on", problem));
+            }
+        }
+        if !names.contains(reference.as_str()) {
+            return Err(self.rule("", "reference", format!("there is no variant `{reference}`")));
+        }
+        Ok(())
+    }
+
+    fn check_published(&self) -> Result<(), StudyError> {
+        let Some(published) = &self.body.published else { return Ok(()) };
+        let mut seen = BTreeSet::new();
+        for (index, figure) in published.figures.iter().enumerate() {
+            let wrong = |key, problem| Err(self.rule(&format!("published.figures[{index}]"), key, problem));
+            let name = figure.variant.as_str();
+            if !self.body.variants.iter().any(|entry| entry.name == figure.variant) {
+                return wrong("variant", format!("there is no variant `{name}`"));
+            }
+            if !seen.insert(name) {
+                return wrong("variant", format!("`{name}` has a figure already"));
+            }
+            if !(0.0..=100.0).contains(&figure.accuracy_percent) {
+                return wrong("accuracy_percent", format!("is {}, has to be 0 to 100", figure.accuracy_percent));
+            }
+            if figure.seconds.is_some_and(|seconds| !(seconds > 0.0 && seconds.is_finite())) {
+                return wrong("seconds", "has to be above 0".to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// The error for a key inside the value under a key path; an empty path is the whole file.
+    fn rule(&self, within: &str, key: &str, problem: String) -> StudyError {
+        let source = self.source.parts(if within.is_empty() { Vec::new() } else { vec![within.to_owned()] });
+        let place = source.locate(key).map_or_else(String::new, |place| format!("{place}:"));
+        let dot = if within.is_empty() { "" } else { "." };
+        StudyError::Rule {
+            shown_name: self.source.name().to_owned(),
+            place,
+            key_path: format!("{within}{dot}{key}"),
+            problem,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "name: s\ntitle: T\ndescription: D\ntracks: [shapes]\nruns: 2\nreference: a\n";
+
+    fn task() -> Task {
+        Task::published(track::by_id("shapes").expect("shipped"))
+    }
+
+    fn refusal(text: &str) -> String {
+        let task = task();
+        let file = match StudyFile::parse(text.as_bytes(), "s.yaml") {
+            Err(error) => return error.to_string(),
+            Ok(file) => file,
+        };
+        let errors = (0..file.variants().len()).filter_map(|index| file.resolve(index, &task).err());
+        errors.map(|error| error.to_string()).next().expect("an error")
+    }
+
+    #[test]
+    fn errors_name_the_place() {
+        let variants = "variants:\n  - {name: a}\n  - name: b\n    ";
+        let cases = [
+            ("variants: [{name: a}]\n", "s.yaml:7:11: `variants`: lists 1 variants, has to list 2 to 50"),
+            ("variants: [{name: a}, {name: a}]\n", "s.yaml:7:30: `variants[1].name`: `a` is the name of an earlier"),
+            ("variants: [{name: b}, {name: c}]\n", "s.yaml:6:12: `reference`: there is no variant `a`"),
+            (&format!("{variants}chagnes: {{}}\n"), "s.yaml:10:5: unknown field `chagnes`"),
+            (
+                &format!("{variants}changes: {{epochs: 0}}\n"),
+                "s.yaml:10:23: `epochs`: is 0, has to be above 0 and at most 1000 (in variant `b`)",
+            ),
+            (&format!("{variants}changes: {{epochs: x}}\n"), "s.yaml:10:23: invalid type: string \"x\""),
+            (&format!("{variants}changes: {{norm: {{ghost: 1}}}}\n"), "s.yaml:10:22: unknown field `ghost`"),
+            (&format!("{variants}changes_on: {{shapes: {{epochs: 0}}}}\n"), "s.yaml:10:35: `epochs`: is 0"),
+            (&format!("{variants}changes_on: {{cifar10: {{}}}}\n"), "`variants[1].changes_on`: `cifar10` is none of"),
+            (
+                &format!("{variants}extends: hlb-cifar10\n"),
+                "s.yaml:10:14: `variants[1].extends`: is a recipe of track `cifar10`",
+            ),
+            (&format!("{variants}extends: nothing\n"), "there is no recipe `nothing`"),
+            (&format!("{variants}changes: {{track: shapes}}\n"), "`track` comes with the recipe"),
+        ];
+        for (body, expected) in cases {
+            let found = refusal(&format!("{HEAD}{body}"));
+            assert!(found.contains(expected), "{body}: {found}, expected {expected}");
+            assert!(found.starts_with("s.yaml:"), "{found}");
+        }
+    }
+
+    #[test]
+    fn the_rules_of_the_head_and_of_published_figures_are_kept() {
+        let variants = "variants: [{name: a}, {name: b}]\n";
+        let cases = [
+            ("tracks: [shapes]", "tracks: []", "`tracks`: has to list at least one track"),
+            ("tracks: [shapes]", "tracks: [shape]", "`tracks`: there is no track `shape`"),
+            ("tracks: [shapes]", "tracks: [shapes, shapes]", "`tracks`: lists `shapes` twice"),
+            ("runs: 2", "runs: 0", "s.yaml:5:7: `runs`: is 0, has to be 1 to 1000"),
+        ];
+        for (from, to, expected) in cases {
+            let found = refusal(&format!("{HEAD}{variants}").replace(from, to));
+            assert!(found.contains(expected), "{found}, expected {expected}");
+        }
+        for (figures, expected) in [
+            ("{variant: c, accuracy_percent: 1}", "`published.figures[0].variant`: there is no variant `c`"),
+            ("{variant: a, accuracy_percent: 101}", "`published.figures[0].accuracy_percent`: is 101"),
+            ("{variant: a, accuracy_percent: 1, seconds: 0}", "`published.figures[0].seconds`: has to be above 0"),
+            ("{variant: a, accuracy_percent: 1}, {variant: a, accuracy_percent: 1}", "`a` has a figure already"),
+        ] {
+            let found =
+                refusal(&format!("{HEAD}{variants}published: {{source: x, conditions: y, figures: [{figures}]}}\n"));
+            assert!(found.contains(expected), "{found}, expected {expected}");
+        }
+    }
+
+    #[test]
+    fn changes_of_a_track_lie_over_the_others() {
+        let text = format!(
+            "{HEAD}variants:\n  - {{name: a}}\n  - name: b\n    changes: {{stem: {{kind: conv, width: 32}}, epochs: 3}}\n    changes_on: {{shapes: {{stem: {{width: 16}}}}}}\n"
+        );
+        let file = StudyFile::parse(text.as_bytes(), "s.yaml").expect("good");
+        let recipe = file.resolve(1, &task()).expect("a recipe");
+        assert_eq!((recipe.stem, recipe.epochs), (hlb_recipe::Stem::Conv { width: 16 }, 3_u32.into()));
+        assert_eq!(file.resolve(0, &task()).expect("a recipe"), task().reference());
+    }
+
+    #[test]
+    fn shipped_studies_resolve_on_all_their_tracks() {
+        let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join("studies");
+        for item in std::fs::read_dir(folder).expect("there are studies") {
+            let path = item.expect("readable").path();
+            if path.extension().is_none_or(|extension| extension != "yaml") {
+                continue;
+            }
+            let bytes = std::fs::read(&path).expect("readable");
+            let file = StudyFile::parse(&bytes, &path.to_string_lossy()).unwrap_or_else(|error| panic!("{error}"));
+            for id in &file.body.tracks {
+                let task = Task::published(track::by_id(id).expect("checked"));
+                for index in 0..file.variants().len() {
+                    file.resolve(index, &task).unwrap_or_else(|error| panic!("{id}: {error}"));
+                }
+            }
+        }
+    }
+}

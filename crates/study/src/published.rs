@@ -1,0 +1,90 @@
+//! Our figures next to published ones: the figures differ with the machine, the order of the variants
+//! should not.
+
+use crate::figures::VariantFigures;
+use crate::file::{PublishedFigure, PublishedFigures};
+use hlb_core::stats::kendall_tau;
+
+/// Published figures next to ours.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct PublishedComparison {
+    /// Variants that both have figures of, in the published order: best accuracy first.
+    pub rows: Vec<ComparedVariant>,
+    /// Names of those with a figure of ours, best published accuracy first.
+    pub published_order: Vec<String>,
+    /// The same names, our best accuracy first.
+    pub our_order: Vec<String>,
+    /// Kendall's tau of the two lists of accuracies; `None` where there is no order.
+    pub tau: Option<f64>,
+}
+
+/// A variant in both.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ComparedVariant {
+    /// Its name.
+    pub name: String,
+    /// Published accuracy in percent.
+    pub published_percent: f64,
+    /// Published seconds.
+    pub published_seconds: Option<f64>,
+    /// Our mean final accuracy in percent.
+    pub our_percent: Option<f64>,
+    /// Our median seconds of training.
+    pub our_seconds: Option<f64>,
+}
+
+impl PublishedComparison {
+    /// Whether both put the variants in the same order; `None` with fewer than two of them.
+    pub(crate) fn same_order(&self) -> Option<bool> {
+        (self.published_order.len() >= 2).then(|| self.published_order == self.our_order)
+    }
+}
+
+/// Puts our figures next to published ones.
+pub(crate) fn compare_with_published(published: &PublishedFigures, figures: &[VariantFigures]) -> PublishedComparison {
+    let row = |figure: &PublishedFigure| {
+        let ours = figures.iter().find(|ours| ours.name == figure.variant.as_str());
+        ComparedVariant {
+            name: figure.variant.to_string(),
+            published_percent: figure.accuracy_percent,
+            published_seconds: figure.seconds,
+            our_percent: ours.and_then(|ours| ours.accuracy_percent).map(|estimate| estimate.value),
+            our_seconds: ours.and_then(|ours| ours.train_seconds),
+        }
+    };
+    let mut rows: Vec<ComparedVariant> = published.figures.iter().map(row).collect();
+    // A stable sort: what is equal stays in the order of the file.
+    rows.sort_by(|a, b| b.published_percent.total_cmp(&a.published_percent));
+    let both: Vec<(&str, f64, f64)> =
+        rows.iter().filter_map(|row| Some((row.name.as_str(), row.published_percent, row.our_percent?))).collect();
+    let mut ours = both.clone();
+    ours.sort_by(|a, b| b.2.total_cmp(&a.2));
+    let names = |list: &[(&str, f64, f64)]| list.iter().map(|(name, ..)| (*name).to_owned()).collect();
+    let (published_order, our_order) = (names(&both), names(&ours));
+    let tau = kendall_tau(&both.iter().map(|(_, published, ours)| (*published, *ours)).collect::<Vec<_>>());
+    PublishedComparison { rows, published_order, our_order, tau }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::figures::figures;
+    use crate::figures::tests::made;
+
+    #[test]
+    fn both_orders_are_stated() {
+        let (plan, mut records) = made();
+        let published = plan.file.published().expect("there are some").clone();
+        let found = compare_with_published(&published, &figures(&plan, &records));
+        assert_eq!((found.same_order(), found.tau), (Some(true), Some(1.0)));
+        for run in &mut records.runs {
+            run.variant = if run.variant == "base" { "other".to_owned() } else { "base".to_owned() };
+        }
+        let found = compare_with_published(&published, &figures(&plan, &records));
+        assert_eq!((found.same_order(), found.tau), (Some(false), Some(-1.0)));
+        assert_eq!(found.our_order, ["other", "base"]);
+        records.runs.clear();
+        let found = compare_with_published(&published, &figures(&plan, &records));
+        assert_eq!((found.same_order(), found.tau, found.rows.len()), (None, None, 2));
+    }
+}

@@ -1,0 +1,71 @@
+//! Seconds per training step of a recipe on the built-in data set, for `scripts/bench.py`, which pairs them with PyTorch's.
+//!
+//! ```text
+//! step_time dump DIR                         writes the data set for the PyTorch reference implementation
+//! step_time time RECIPE.json STEPS THREADS   prints the median seconds of a step as JSON
+//! ```
+
+use std::io::Write as _;
+use std::path::Path;
+
+use hlb_core::artifact::write_atomic;
+use hlb_core::clock::{Clock as _, MonotonicClock};
+use hlb_core::seed::Seed;
+use hlb_data::arrays::Arrays;
+use hlb_protocol::job::DeviceChoice;
+use hlb_protocol::trainer::Trainer as _;
+use hlb_recipe::Recipe;
+
+use hlb_trainer::{DeviceData, Engine, TorchTrainer};
+
+type Failure = Box<dyn std::error::Error>;
+
+fn main() -> Result<(), Failure> {
+    // `cargo bench` adds `--bench` of its own.
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let arrays = hlb_data::prepare(&hlb_data::by_id("shapes")?, None, None, &())?.arrays;
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["dump", folder] => dump(&arrays, Path::new(folder)),
+        ["time", recipe, steps, threads] => time(&arrays, recipe, steps.parse()?, threads.parse()?),
+        _ => Err("run `make bench`".into()),
+    }
+}
+
+fn dump(arrays: &Arrays, folder: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(folder)?;
+    let names = ["train-images.u8", "train-labels.u8", "eval-images.u8", "eval-labels.u8"];
+    for (name, part) in names.iter().zip(arrays.parts()) {
+        write_atomic(&folder.join(name), part)?;
+    }
+    let shapes = arrays.shapes();
+    let shape = serde_json::json!({
+        "train": shapes.train, "eval": shapes.evaluation, "height": shapes.height, "width": shapes.width,
+        "channels": shapes.channels, "classes": shapes.classes,
+    });
+    write_atomic(&folder.join("shape.json"), shape.to_string().as_bytes())?;
+    Ok(())
+}
+
+/// Steps are timed one by one, after a warmup run and a few steps more.
+fn time(arrays: &Arrays, recipe: &str, steps: u64, threads: u32) -> Result<(), Failure> {
+    const WARMUP: u64 = 5;
+    let recipe: Recipe = serde_json::from_slice(&std::fs::read(recipe)?)?;
+    let engine = Engine::choose(DeviceChoice::Auto, recipe.precision, recipe.norm, threads, false)?;
+    let data = DeviceData::upload(arrays, recipe.augment, engine);
+    let batch_size = recipe.batch_size;
+    let mut trainer = TorchTrainer::new(recipe, data, engine, Box::new(|_| {}));
+    trainer.reset(Seed::from_number(1))?;
+    trainer.train_until(WARMUP)?;
+    let clock = MonotonicClock::start();
+    let mut seconds = Vec::new();
+    for step in WARMUP..WARMUP + steps {
+        let before = clock.now();
+        trainer.train_until(step + 1)?;
+        trainer.synchronize();
+        seconds.push(clock.now().saturating_sub(before).as_secs_f64());
+    }
+    seconds.sort_by(f64::total_cmp);
+    let median = seconds[seconds.len() / 2];
+    let answer = serde_json::json!({"median_seconds": median, "batch_size": batch_size, "threads": threads});
+    Ok(writeln!(std::io::stdout(), "{answer}")?)
+}

@@ -1,0 +1,32 @@
+//! Training with libtorch. No other crate depends on `tch`, and only the trainer program depends on this one.
+//!
+//! Comments marked *why* say where a technique comes from and what happens without it. The techniques are those of
+//! hlb-CIFAR10 by Tysam Balsbaugh, in the form that hlb-imagenette uses, and of airbench by Keller Jordan.
+
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests break files on purpose"))]
+
+mod augmentation;
+mod data;
+mod determinism;
+mod device;
+mod device_error;
+mod ema;
+mod layout;
+mod network;
+mod optimizer;
+mod run;
+mod state;
+mod test_time_augmentation;
+mod whitening;
+
+pub use augmentation::{AugmentationDraws, AugmentationSampler, Corners};
+pub use data::{Batch, DeviceData};
+pub use determinism::{ask_for_deterministic_algorithms, digest};
+
+pub use device::{Engine, UnsupportedDevice, load_cuda_if_there_is_a_gpu, loaded_libtorch};
+pub use device_error::{explain, is_of_libtorch};
+pub use layout::Layout;
+pub use network::{Mode, Network};
+pub use run::TorchTrainer;
+pub use state::{State, apply_init};
+pub use whitening::fit as fit_whitening;

@@ -1,0 +1,233 @@
+//! The forward pass of the `SpeedyResNet` family.
+
+use std::iter::{Enumerate, zip};
+use std::vec::IntoIter;
+
+use tch::Tensor;
+
+use crate::{Engine, Layout, State};
+use hlb_recipe::{Activation, Blocks, Pool, PoolHead, Recipe, Residual};
+
+/// Whether normalizations use and update the batch's statistics or the running ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// The batch's own statistics.
+    Train,
+    /// The running statistics.
+    Evaluate,
+}
+
+/// Layers in their order; the numbers are in a [`State`].
+#[derive(Debug)]
+pub struct Network {
+    layout: Layout,
+    blocks: Blocks,
+    activation: Activation,
+    stem_activation: Activation,
+    pool_head: PoolHead,
+    momentum: f64,
+    eps: f64,
+    logit_scale: f64,
+    ones: Tensor,
+}
+
+/// Is shown each tensor of a pass by its name; tests look there.
+pub(crate) type Probe<'a> = &'a mut dyn FnMut(&str, &Tensor);
+
+/// What the layers of one pass draw from, in turn.
+struct Pass<'a, 'p> {
+    network: &'a Network,
+    weights: IntoIter<Tensor>,
+    /// Bias, running mean and running variance, numbered.
+    norms: Enumerate<IntoIter<(Tensor, (Tensor, Tensor))>>,
+    mode: Mode,
+    probe: Option<Probe<'p>>,
+}
+
+impl Network {
+    /// The network of a recipe.
+    pub fn new(recipe: &Recipe, layout: Layout, engine: Engine) -> Self {
+        let widest = recipe.blocks.widths.iter().copied().max().unwrap_or(0).max(recipe.stem.width());
+        let ones = [i64::from(widest) * i64::from(recipe.norm.ghost_batches)];
+        Self {
+            layout,
+            blocks: recipe.blocks.clone(),
+            activation: recipe.activation,
+            stem_activation: recipe.stem_activation.unwrap_or(recipe.activation),
+            pool_head: recipe.pool_head,
+            momentum: recipe.norm.momentum,
+            eps: recipe.norm.eps,
+            logit_scale: recipe.logit_scale,
+            ones: Tensor::ones(ones, (engine.norm_kind, engine.device)),
+        }
+    }
+
+    /// Shapes and places of the parameters.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Logits `[images, classes]` of `images`, `[images, channels, rows, columns]` in `channels_last`.
+    pub fn forward(&self, state: &State, images: &Tensor, mode: Mode) -> Tensor {
+        self.probed(state, images, mode, None)
+    }
+
+    /// The same, and each tensor on the way is shown to `probe`.
+    pub fn probed(&self, state: &State, images: &Tensor, mode: Mode, probe: Option<Probe>) -> Tensor {
+        let mut pass = Pass {
+            network: self,
+            weights: self.layout.weight_views(&state.weights).into_iter(),
+            norms: zip(self.layout.bias_views(&state.biases), self.layout.stat_views(&state.stats))
+                .collect::<Vec<_>>()
+                .into_iter()
+                .enumerate(),
+            mode,
+            probe,
+        };
+        let mut hidden = pass.stem(state, images);
+        for block in 0..self.blocks.widths.len() {
+            hidden = pass.block(block, &hidden);
+        }
+        let pooled = match self.pool_head {
+            // *Why the maximum:* hlb-CIFAR10 found that it beats averaging over the last map.
+            PoolHead::Max => hidden.amax([2, 3], false),
+            PoolHead::Mean => hidden.mean_dim([2_i64, 3].as_slice(), false, hidden.kind()),
+        };
+        pass.show(|| "pooled".to_owned(), &pooled);
+        let logits = pooled.linear(&pass.next_weight(), None::<&Tensor>) * self.logit_scale;
+        pass.show(|| "logits".to_owned(), &logits);
+        logits
+    }
+
+    /// Evens the statistics of the parts of a batch out for an evaluation: their mean, put into every part.
+    pub(crate) fn collate_statistics(&self, state: &mut State) {
+        for (index, (mean, variance)) in self.layout.stat_views(&state.stats).into_iter().enumerate() {
+            let ghosts = self.layout.ghosts(index);
+            if ghosts == 1 {
+                continue;
+            }
+            for mut statistic in [mean, variance] {
+                let parts = statistic.view([ghosts, -1]);
+                let even = parts.mean_dim(0_i64, true, parts.kind()).expand_as(&parts).contiguous();
+                statistic.copy_(&even.view(-1));
+            }
+        }
+    }
+
+    fn activate(&self, input: &Tensor) -> Tensor {
+        activate(self.activation, input)
+    }
+}
+
+fn activate(activation: Activation, input: &Tensor) -> Tensor {
+    match activation {
+        Activation::Gelu => input.gelu("none"),
+        Activation::Silu => input.silu(),
+        Activation::Relu => input.relu(),
+        Activation::Identity => input.shallow_clone(),
+    }
+}
+
+impl Pass<'_, '_> {
+    fn next_weight(&mut self) -> Tensor {
+        self.weights.next().expect("the layout lists one weight for each layer")
+    }
+
+    fn show(&mut self, name: impl FnOnce() -> String, tensor: &Tensor) {
+        if let Some(probe) = &mut self.probe {
+            probe(&name(), tensor);
+        }
+    }
+
+    /// Whitened patches and, if there is one, a trained convolution with its normalization; then the activation.
+    fn stem(&mut self, state: &State, images: &Tensor) -> Tensor {
+        let network = self.network;
+        let entering = if network.layout.whitening().is_some() {
+            let filters = state.whitening.as_ref().expect("the whitening filters are fitted before the first pass");
+            let whitened = images.conv2d(filters, state.whitening_bias.as_ref(), 1, 0, 1, 1);
+            self.show(|| "whitening".to_owned(), &whitened);
+            whitened
+        } else {
+            images.shallow_clone()
+        };
+        let hidden = if network.layout.has_stem() {
+            let weight = self.next_weight();
+            // A 1x1 projection of whitened patches needs no padding, the 3x3 convolution in their place does.
+            let padding = (weight.size()[2] - 1) / 2;
+            let convolved = conv(&entering, &weight, padding);
+            self.norm(&convolved)
+        } else {
+            entering
+        };
+        let out = activate(network.stem_activation, &hidden);
+        self.show(|| "stem".to_owned(), &out);
+        out
+    }
+
+    /// Convolution, pooling, normalization, activation; further convolutions of the same width follow.
+    ///
+    /// *Why pooling comes early:* normalization and activation then work on a quarter of the pixels.
+    fn block(&mut self, block: usize, input: &Tensor) -> Tensor {
+        let network = self.network;
+        let first = self.conv_in_block(block, 1, input);
+        let halved = match network.blocks.pool {
+            Pool::BeforeNorm => network.activate(&self.norm_in_block(block, 1, &halve(&first))),
+            Pool::AfterActivation => halve(&network.activate(&self.norm_in_block(block, 1, &first))),
+        };
+        let mut hidden = halved.shallow_clone();
+        for place in 2..=network.blocks.convs {
+            let convolved = self.conv_in_block(block, place, &hidden);
+            let normal = self.norm_in_block(block, place, &convolved);
+            let joins = place == network.blocks.convs;
+            hidden = match network.blocks.residual {
+                Residual::AfterActivation if joins => network.activate(&normal) + &halved,
+                Residual::BeforeActivation if joins => network.activate(&(normal + &halved)),
+                _ => network.activate(&normal),
+            };
+        }
+        self.show(|| format!("blocks[{block}]"), &hidden);
+        hidden
+    }
+
+    fn conv_in_block(&mut self, block: usize, place: u32, input: &Tensor) -> Tensor {
+        let out = conv(input, &self.next_weight(), 1);
+        self.show(|| format!("blocks[{block}].conv{place}"), &out);
+        out
+    }
+
+    fn norm_in_block(&mut self, block: usize, place: u32, input: &Tensor) -> Tensor {
+        let out = self.norm(input);
+        self.show(|| format!("blocks[{block}].norm{place}"), &out);
+        out
+    }
+
+    /// Batch normalization with a scale of 1; in the blocks, parts of the batch may be treated apart.
+    fn norm(&mut self, input: &Tensor) -> Tensor {
+        let (index, (bias, (mean, variance))) =
+            self.norms.next().expect("the layout lists one normalization for each layer");
+        let (width, ghosts) = (bias.size()[0], self.network.layout.ghosts(index));
+        let training = self.mode == Mode::Train;
+        if ghosts == 1 || !training {
+            // After collation all parts agree, so evaluation takes the first.
+            return self.batch_norm(input, &bias, &mean.narrow(0, 0, width), &variance.narrow(0, 0, width));
+        }
+        let (_, _, rows, columns) = input.size4().expect("activations have four dimensions");
+        let apart = input.reshape([-1, ghosts * width, rows, columns]);
+        self.batch_norm(&apart, &bias.repeat([ghosts]), &mean, &variance).reshape([-1, width, rows, columns])
+    }
+
+    fn batch_norm(&self, input: &Tensor, bias: &Tensor, mean: &Tensor, variance: &Tensor) -> Tensor {
+        let Network { momentum, eps, ones, .. } = self.network;
+        let scale = ones.narrow(0, 0, bias.size()[0]);
+        let training = self.mode == Mode::Train;
+        input.batch_norm(Some(&scale), Some(bias), Some(mean), Some(variance), training, *momentum, *eps, true)
+    }
+}
+
+fn conv(input: &Tensor, weight: &Tensor, padding: i64) -> Tensor {
+    input.conv2d(weight, None::<&Tensor>, 1, padding, 1, 1)
+}
+
+fn halve(input: &Tensor) -> Tensor {
+    input.max_pool2d(2, 2, 0, 1, false)
+}

@@ -1,0 +1,28 @@
+//! `hlb-bench compare`: which of two sessions is faster, and how sure that is.
+
+use std::path::Path;
+
+use crate::args::Compare;
+use crate::commands::exit::Exit;
+use crate::terminal::{Label, answer, describe_comparison, labelled};
+use hlb_board::signers_for;
+use hlb_core::clock;
+use hlb_core::hint::Result;
+use hlb_result::{Comparison, Entry, check_entry};
+
+/// Runs the command.
+pub(super) fn compare(arguments: &Compare) -> Result<Exit> {
+    let read = |folder: &Path| -> Result<Entry> {
+        Ok(check_entry(folder, &signers_for(folder, arguments.signers.as_deref())?, clock::calendar())?)
+    };
+    let comparison = Comparison::new(&read(&arguments.a)?, &read(&arguments.b)?)?;
+    for remark in &comparison.remarks {
+        labelled(Label::Warning, remark);
+    }
+    if arguments.json {
+        answer(&serde_json::to_string(&comparison)?);
+    } else {
+        answer(&describe_comparison(&comparison));
+    }
+    Ok(Exit::Success)
+}

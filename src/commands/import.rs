@@ -1,0 +1,48 @@
+//! `hlb-bench import`: results that others published, as external results.
+
+use std::collections::BTreeMap;
+
+use crate::args::Import;
+use crate::commands::exit::Exit;
+use crate::terminal::{Label, answer_text_to, labelled, note};
+use hlb_core::hint::Result;
+use hlb_core::yaml;
+use hlb_interop::dawnbench::{self, Imported, Irregularity, Task};
+
+/// Runs the command.
+pub(super) fn import(command: &Import) -> Result<Exit> {
+    let Import::Dawnbench { folder, task, out } = command;
+    let task = Task::named(task)?;
+    let imported = dawnbench::import(folder, &task)?;
+    if let Some(history) = &imported.history {
+        answer_text_to(out.as_deref(), &yaml::emit(history)?)?;
+    }
+    summarize(&imported, &task);
+    let good = imported.unreadable.is_empty() && imported.history.is_some();
+    Ok(Exit::of_check(good))
+}
+
+fn summarize(imported: &Imported, task: &Task) {
+    let rows = imported.history.as_ref().map_or(0, |history| history.rows.len());
+    let all = rows + imported.unreadable.len();
+    note(&format!("{rows} of {all} entries of {} could be read", task.folder));
+    for (words, count) in counted(&imported.irregularities) {
+        note(&format!("  {count:>4} x {words}"));
+    }
+    for unreadable in &imported.unreadable {
+        labelled(Label::Warning, &unreadable.to_string());
+    }
+    if !imported.other_tasks.is_empty() {
+        let others = hlb_core::text::show(&imported.other_tasks.join(", "));
+        note(&format!("there are entries of other tasks too, to be named with --task: {others}"));
+    }
+}
+
+/// How often each kind was seen, in the order of the kinds.
+fn counted(irregularities: &[Irregularity]) -> Vec<(String, usize)> {
+    let mut counts = BTreeMap::new();
+    for irregularity in irregularities {
+        *counts.entry(irregularity.kind).or_insert(0) += 1;
+    }
+    counts.into_iter().map(|(kind, count)| (kind.to_string(), count)).collect()
+}

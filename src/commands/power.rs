@@ -1,0 +1,60 @@
+//! `hlb-bench power`: how many runs it takes to show a gain, before they are paid for.
+
+use std::path::Path;
+
+use crate::args::Power;
+use crate::commands::exit::Exit;
+use crate::terminal::{answer, describe_power};
+use hlb_board::{SIGNERS_FILE, read_signers, signers_for};
+use hlb_core::clock;
+use hlb_core::hint::{Context as _, Failure, Result, bail};
+use hlb_data::track::{self, Track};
+use hlb_recipe::variant;
+use hlb_result::{Entry, PowerReport, TimesSource, check_entry};
+
+/// Runs the command.
+pub(super) fn power(arguments: &Power) -> Result<Exit> {
+    let track = track::by_id(&arguments.track)?;
+    let source = match (arguments.noise, &arguments.entry) {
+        (Some(noise), _) => TimesSource::assumed(noise),
+        (None, Some(folder)) => TimesSource::measured(&named(folder, &track)?)?,
+        (None, None) => TimesSource::measured(&best(&arguments.submissions, &track)?)?,
+    };
+    let report = PowerReport::new(&track, source, arguments.gain, arguments.runs);
+    if arguments.json {
+        answer(&serde_json::to_string(&report)?);
+    } else {
+        answer(&describe_power(&report));
+    }
+    Ok(Exit::Success)
+}
+
+/// The entry or session that was named.
+fn named(folder: &Path, track: &Track) -> Result<Entry> {
+    let entry = check_entry(folder, &signers_for(folder, None)?, clock::calendar())?;
+    if entry.result.track.as_str() != track.id {
+        bail!("{} is for track `{}`, not for `{}`", folder.display(), entry.result.track, track.id);
+    }
+    Ok(entry)
+}
+
+/// The first row of the track's reference on the board: ranked rows come first, those of the
+/// fastest hardware before others.
+fn best(submissions: &Path, track: &Track) -> Result<Entry> {
+    let nothing = || {
+        format!(
+            "there is no entry of the reference of `{}` in {}; name another entry with --entry, a folder of entries with --submissions, or assume how much times vary, such as --noise 2%",
+            track.id,
+            submissions.display()
+        )
+    };
+    if !submissions.is_dir() {
+        return Err(Failure::new(nothing()));
+    }
+    let signers = read_signers(&submissions.join(SIGNERS_FILE))?;
+    let board = hlb_board::read(submissions, &signers, clock::calendar())?;
+    let reference = variant::shipped(&track.reference).as_ref().map(variant::digest);
+    let rows = board.tracks.into_iter().filter(|ranked| ranked.track.id == track.id).flat_map(|ranked| ranked.rows);
+    let mut of_reference = rows.filter(|row| Some(row.entry.result.variant.recipe_sha256) == reference);
+    Ok(of_reference.next().with_context(nothing)?.entry)
+}

@@ -1,0 +1,66 @@
+//! `hlb-bench submit`: the main job from end to end.
+
+use std::io;
+use std::path::Path;
+
+use crate::args::Submit;
+use crate::commands::exit::Exit;
+use crate::commands::{interrupt, session_arguments};
+use crate::terminal::{SessionProgress, answer, note, print_proposal, print_summary};
+use hlb_board::{SIGNERS_FILE, STUDIES_FOLDER, SiteOptions};
+use hlb_core::clock::{self, Clock as _, MonotonicClock};
+use hlb_core::hint::Result;
+use hlb_result::signing::{AllowedSigners, KeyChoice, RERUN_NAMESPACE, RESULT_NAMESPACE, Zeroizing};
+use hlb_result::{BoardSigner, file_entry};
+
+/// Runs the command. Whatever can be refused is refused before the first step of training.
+pub(super) fn submit(arguments: &Submit, process: &MonotonicClock) -> Result<Exit> {
+    let plan = session_arguments::of_submit(arguments)?;
+    let asked = process.now();
+    let signer = open_signer(arguments)?;
+    // The time it takes to type a passphrase is not measured.
+    let clock = &process.without(process.now().saturating_sub(asked));
+    let mut progress = SessionProgress::new();
+    let prepared = hlb_session::prepare(plan, &mut progress)?;
+    let finished = prepared.run(clock, &mut progress, interrupt::catch()?)?;
+    print_summary(&finished.result);
+    if !finished.is_complete() {
+        return Exit::of_session(&finished);
+    }
+    let checked = signer.sign(&finished)?;
+    let entry = file_entry(&finished, &arguments.submissions)?;
+    note(&format!("verified: {}, signed with {}", checked.trust.as_str(), signer.fingerprint()));
+    rebuild(arguments, signer.signers())?;
+    answer(&format!("entry {}", entry.display()));
+    answer(&format!("page {}", arguments.site.join("index.html").display()));
+    print_proposal(&arguments.submissions, &entry);
+    Exit::of_session(&finished)
+}
+
+fn open_signer(arguments: &Submit) -> Result<BoardSigner> {
+    let key = arguments.key.clone().map_or(KeyChoice::GitDefault, KeyChoice::File);
+    let list = arguments.submissions.join(SIGNERS_FILE);
+    let namespace = if arguments.as_runner { RERUN_NAMESPACE } else { RESULT_NAMESPACE };
+    let principal = arguments.principal.as_deref();
+    let signer = BoardSigner::open((&key, &mut ask_passphrase), &list, principal, namespace)?;
+    say_enrolled(&signer, &list);
+    Ok(signer)
+}
+
+/// Says that a key is now among the signers of a board.
+pub(super) fn say_enrolled(signer: &BoardSigner, list: &Path) {
+    if signer.is_new {
+        note(&format!("added your key to {}", list.display()));
+    }
+}
+
+/// Asks the user for the passphrase of a key.
+pub(super) fn ask_passphrase(path: &Path) -> io::Result<Zeroizing<String>> {
+    rpassword::prompt_password(format!("passphrase of {}: ", path.display())).map(Zeroizing::new)
+}
+
+fn rebuild(arguments: &Submit, signers: &AllowedSigners) -> Result<()> {
+    let board = hlb_board::read(&arguments.submissions, signers, clock::calendar())?;
+    let options = SiteOptions { studies: Some(STUDIES_FOLDER.into()), base_url: None };
+    Ok(hlb_board::write_with(&board, &arguments.site, &options)?)
+}

@@ -1,0 +1,52 @@
+//! `hlb-bench verify`: is an entry what it says?
+
+use std::path::{Path, PathBuf};
+
+use crate::args::Verify;
+use crate::commands::exit::Exit;
+use crate::terminal::{Verdict, answer};
+use hlb_board::{entry_folders, signers_for};
+use hlb_core::clock;
+use hlb_core::hint::{Context as _, Result};
+use hlb_result::{LOG_FILE, RESULT_FILE, check_entry};
+
+/// Runs the command.
+pub(super) fn verify(arguments: &Verify) -> Result<Exit> {
+    let mut good = true;
+    if arguments.markdown {
+        answer(&Verdict::markdown_head());
+    }
+    for path in &arguments.paths {
+        for folder in folders(path)? {
+            let signers = signers_for(&folder, arguments.signers.as_deref())?;
+            let checked = check_entry(&folder, &signers, clock::calendar());
+            let verdict = Verdict::new(&folder, &checked);
+            print(&verdict, arguments);
+            good &= verdict.is_good();
+        }
+    }
+    Ok(Exit::of_check(good))
+}
+
+fn print(verdict: &Verdict, arguments: &Verify) {
+    if arguments.json {
+        answer(&verdict.json().to_string());
+    } else if arguments.markdown {
+        answer(&verdict.markdown_row());
+    } else {
+        verdict.print();
+    }
+}
+
+/// The entry itself, or the entries below.
+fn folders(path: &Path) -> Result<Vec<PathBuf>> {
+    let kind = std::fs::symlink_metadata(path)
+        .with_context(|| format!("`{}` cannot be read; name an entry, or a folder of entries", path.display()))?;
+    if kind.is_file() {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        return Ok(vec![parent.unwrap_or(Path::new(".")).to_owned()]);
+    }
+    let is_entry = [RESULT_FILE, LOG_FILE].iter().any(|name| path.join(name).exists());
+    let below = if is_entry { Vec::new() } else { entry_folders(path)? };
+    Ok(if below.is_empty() { vec![path.to_owned()] } else { below })
+}

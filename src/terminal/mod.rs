@@ -1,0 +1,28 @@
+//! What the user sees: lines, progress, errors, and results in words.
+
+mod board;
+mod comparison;
+mod dataset_progress;
+mod datasets;
+mod failure;
+mod markdown;
+mod power;
+mod printer;
+mod proposal;
+mod session_progress;
+mod study_progress;
+mod summary;
+mod verdict;
+
+pub(crate) use board::{print_built, print_differences, print_rejected};
+pub(crate) use comparison::describe_comparison;
+pub(crate) use dataset_progress::DatasetProgress;
+pub(crate) use datasets::{Listed, describe_own, describe_prepared, describe_verified, print_wrong_bytes};
+pub(crate) use failure::{print_as, print_failure};
+pub(crate) use power::describe_power;
+pub(crate) use printer::{Label, answer, answer_text, answer_text_to, labelled, note};
+pub(crate) use proposal::print_proposal;
+pub(crate) use session_progress::SessionProgress;
+pub(crate) use study_progress::StudyProgress;
+pub(crate) use summary::print_summary;
+pub(crate) use verdict::Verdict;

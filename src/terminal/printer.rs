@@ -1,0 +1,56 @@
+//! The only module that prints. What was asked for goes to standard output, everything else to
+//! standard error.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use hlb_core::artifact::{ArtifactError, write_atomic};
+
+/// Writes a line that was asked for. It is not an error if the reader has gone.
+pub(crate) fn answer(line: &str) {
+    let _ = writeln!(anstream::stdout(), "{line}");
+}
+
+/// Writes text that was asked for, as it is.
+pub(crate) fn answer_text(text: &str) {
+    let _ = write!(anstream::stdout(), "{text}");
+}
+
+/// Writes text that was asked for to a file and its name to standard output, or the text itself
+/// without a file.
+pub(crate) fn answer_text_to(file: Option<&Path>, text: &str) -> Result<(), ArtifactError> {
+    match file {
+        Some(path) => {
+            write_atomic(path, text.as_bytes())?;
+            answer(&path.display().to_string());
+        }
+        None => answer_text(text),
+    }
+    Ok(())
+}
+
+/// Writes a line for the user.
+pub(crate) fn note(line: &str) {
+    let _ = writeln!(anstream::stderr(), "{line}");
+}
+
+/// A colored word in front of a line for the user; color only where it is wanted.
+pub(crate) fn labelled(label: Label, line: &str) {
+    let (style, word) = match label {
+        Label::Error => (anstyle::AnsiColor::Red.on_default().bold(), "error"),
+        Label::Warning => (anstyle::AnsiColor::Yellow.on_default().bold(), "warning"),
+        Label::Hint => (anstyle::AnsiColor::Cyan.on_default().bold(), "hint"),
+    };
+    let _ = writeln!(anstream::stderr(), "{style}{word}{style:#}: {line}");
+}
+
+/// What kind of line it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Label {
+    /// It could not be done.
+    Error,
+    /// It was done, but.
+    Warning,
+    /// What to do next.
+    Hint,
+}

@@ -1,0 +1,9 @@
+//! The pages and the files of the site.
+
+mod browser;
+mod builds;
+mod feeds;
+mod history;
+mod hostile_words;
+pub(crate) mod site;
+mod withdrawn;

@@ -1,0 +1,17 @@
+//! Commands as a user types them, from training to files for other programs.
+
+mod commands;
+mod compare;
+mod dawnbench;
+mod export;
+mod nvml;
+mod power;
+mod recipes;
+mod reproduce;
+mod resume;
+mod session;
+mod starved;
+mod study;
+mod submit;
+mod telemetry;
+mod trainer;

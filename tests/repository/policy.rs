@@ -1,0 +1,254 @@
+//! `scripts/submission-policy.sh` and the scripts of the workflows that rest on it: what may be merged as a submission.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::support::clone::{clone_with_remote, git, named, policy, project};
+use crate::support::context::{Answer, Context, answer};
+use crate::support::fixture::{Fixture, Hand, Spec};
+
+/// A board with one entry, in a git repository.
+struct Board {
+    fixture: Fixture,
+    root: PathBuf,
+}
+
+impl Board {
+    fn new() -> Self {
+        let fixture = Fixture::new();
+        fixture.file(&Spec::named("first"));
+        let root = fixture.beside("");
+        // The keys lie there, too.
+        fs::write(root.join(".gitignore"), "/*\n!/submissions/\n!/src/\n").unwrap();
+        clone_with_remote(&root, &fixture.beside("remote.git"));
+        Self { fixture, root }
+    }
+
+    /// Commits whatever changed, and says what the rules make of it.
+    fn judged(&self) -> Answer {
+        git(&self.root, &["add", "--all"]);
+        git(&self.root, &["commit", "--quiet", "--message", "Change the board"]);
+        policy(&self.root, "HEAD^", "HEAD")
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.fixture.submissions().join(name)
+    }
+
+    fn add_signer(&self, line: &str) {
+        let path = self.path("allowed_signers");
+        fs::write(&path, fs::read_to_string(&path).unwrap() + line).unwrap();
+    }
+}
+
+/// A line for a new key.
+const LINE: &str = "bob@github namespaces=\"result.v1@hlb-bench\" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIF09vyBi3N/L5ct6ET/VWLKlbucyJ3932SFrib3ivfp3\n";
+
+#[test]
+fn one_new_entry_may_be_merged() {
+    let board = Board::new();
+    board.fixture.file(&Spec::named("second"));
+    let judged = board.judged();
+    assert_eq!(judged.code, Some(0), "{}{}", judged.stdout, judged.stderr);
+    assert_eq!(judged.stdout, "- new: `submissions/shapes/2026-03-14-second`\n");
+}
+
+#[test]
+fn a_new_key_is_shown_to_a_maintainer() {
+    let board = Board::new();
+    board.fixture.file(&Spec::named("second"));
+    board.add_signer(LINE);
+    let judged = board.judged();
+    assert_eq!(judged.code, Some(0), "{}", judged.stdout);
+    assert!(judged.stdout.contains("**for a maintainer:** `submissions/allowed_signers` changes"), "{}", judged.stdout);
+}
+
+#[test]
+fn one_new_repetition_may_be_merged() {
+    let board = Board::new();
+    let original = board.path("shapes/2026-03-14-first");
+    let spec = Spec { hand: Hand::Runner, ..Spec::named("first") };
+    board.fixture.file_reproduction(&original, "2026-03-15-00ff00ff", &spec);
+    let judged = board.judged();
+    assert_eq!(judged.code, Some(0), "{}", judged.stdout);
+    assert!(judged.stdout.contains("first/reproductions/2026-03-15-00ff00ff`"), "{}", judged.stdout);
+}
+
+#[test]
+fn code_is_for_people_to_review() {
+    let board = Board::new();
+    fs::create_dir(board.root.join("src")).unwrap();
+    fs::write(board.root.join("src/main.rs"), "fn main() {}\n").unwrap();
+    let judged = board.judged();
+    assert_eq!((judged.code, judged.stdout.starts_with("No submission: ")), (Some(0), true), "{}", judged.stdout);
+}
+
+type Change = fn(&Board);
+
+/// Each change, on top of a new entry, with what is said of it.
+const AGAINST_THE_RULES: [(&str, Change); 13] = [
+    ("1 of the 6 files lie outside `submissions/`", |board| {
+        fs::create_dir(board.root.join("src")).unwrap();
+        fs::write(board.root.join("src/main.rs"), "").unwrap();
+    }),
+    ("there are 2 new folders", |board| drop(board.fixture.file(&Spec::named("third")))),
+    ("first/variant.yaml` existed before", |board| {
+        fs::write(board.path("shapes/2026-03-14-first/variant.yaml"), "name: other\n").unwrap();
+    }),
+    ("first/result.yaml.sig` existed before", |board| {
+        fs::remove_file(board.path("shapes/2026-03-14-first/result.yaml.sig")).unwrap();
+    }),
+    ("first/dataset.yaml` would be added to a folder that exists already", |board| {
+        fs::write(board.path("shapes/2026-03-14-first/dataset.yaml"), "").unwrap();
+    }),
+    ("may gain one line and lose none; here it gains 1 and loses 2", |board| {
+        fs::write(board.path("allowed_signers"), LINE).unwrap();
+    }),
+    ("may gain one line and lose none; here it gains 2 and loses 0", |board| {
+        board.add_signer(&LINE.repeat(2));
+    }),
+    ("second/extra.yaml` is not a plain file (mode 120000)", |board| {
+        symlink("/etc/passwd", board.path("shapes/2026-03-14-second/extra.yaml")).unwrap();
+    }),
+    ("second/run.yaml` is not a plain file (mode 100755)", |board| {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = board.path("shapes/2026-03-14-second/run.yaml");
+        fs::write(&path, "").unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }),
+    ("`submissions/README` is not a file of an entry", |board| fs::write(board.path("README"), "").unwrap()),
+    ("second/deeper/result.yaml` is not a file of an entry", |board| {
+        fs::create_dir(board.path("shapes/2026-03-14-second/deeper")).unwrap();
+        fs::write(board.path("shapes/2026-03-14-second/deeper/result.yaml"), "").unwrap();
+    }),
+    // What a name holds beside plain characters is not printed.
+    ("second/a?????script?.yaml` is not a file of an entry", |board| {
+        fs::write(board.path("shapes/2026-03-14-second/a`\n|\u{1b}<script>.yaml"), "").unwrap();
+    }),
+    ("shapes/.git?ttributes` is not a file of an entry", |board| {
+        fs::write(board.path("shapes/.git\u{7f}ttributes"), "* text\n").unwrap();
+    }),
+];
+
+#[test]
+fn whatever_else_a_submission_touches_is_against_the_rules() {
+    for (said, change) in AGAINST_THE_RULES {
+        let board = Board::new();
+        board.fixture.file(&Spec::named("second"));
+        change(&board);
+        let judged = board.judged();
+        assert_eq!(judged.code, Some(1), "{said}: {}{}", judged.stdout, judged.stderr);
+        let against: Vec<&str> = judged.stdout.lines().filter(|line| line.starts_with("- **against")).collect();
+        assert!(against.len() == 1 && against[0].contains(said), "{said}: {}", judged.stdout);
+    }
+}
+
+#[test]
+fn a_key_alone_is_no_submission() {
+    let board = Board::new();
+    board.add_signer(LINE);
+    let judged = board.judged();
+    assert_eq!(judged.code, Some(1));
+    assert!(judged.stdout.contains("there is no new entry"), "{}", judged.stdout);
+}
+
+#[test]
+fn a_commit_that_is_not_there_is_an_error_and_no_verdict() {
+    let board = Board::new();
+    let judged = policy(&board.root, "HEAD~7", "HEAD");
+    assert_eq!(judged.code, Some(2));
+    assert!(judged.stderr.contains("there is no commit `HEAD~7`"), "{}", judged.stderr);
+}
+
+/// The job summary of a pull request.
+fn summary(repository: &Path) -> Answer {
+    let mut command = Command::new(project("scripts/verify-pull-request.sh"));
+    named(command.arg(env!("CARGO_BIN_EXE_hlb-bench")).arg(repository));
+    answer(&command.output().unwrap())
+}
+
+/// Merges a branch with what changed, as GitHub does for a pull request.
+fn merged(board: &Board) {
+    git(&board.root, &["switch", "--quiet", "--create", "theirs"]);
+    git(&board.root, &["add", "--all"]);
+    git(&board.root, &["commit", "--quiet", "--message", "Enter something"]);
+    git(&board.root, &["switch", "--quiet", "main"]);
+    git(&board.root, &["merge", "--quiet", "--no-ff", "--message", "Merge", "theirs"]);
+}
+
+#[test]
+fn a_good_pull_request_has_a_good_summary() {
+    let board = Board::new();
+    board.fixture.file(&Spec::named("second"));
+    merged(&board);
+    let summary = summary(&board.root);
+    assert_eq!(summary.code, Some(0), "{}{}", summary.stdout, summary.stderr);
+    for said in [
+        "- new: `submissions/shapes/2026-03-14-second`",
+        "/2026-03-14-second | verified |",
+        "The board accepts every entry.",
+    ] {
+        assert!(summary.stdout.contains(said), "{said}: {}", summary.stdout);
+    }
+}
+
+#[test]
+fn a_bad_pull_request_fails_and_says_all_that_is_wrong() {
+    let board = Board::new();
+    let entry = board.fixture.file(&Spec::named("second"));
+    fs::write(entry.join("variant.yaml"), "name: other\n").unwrap();
+    fs::write(board.path("README"), "").unwrap();
+    merged(&board);
+    let summary = summary(&board.root);
+    assert_eq!(summary.code, Some(1), "{}{}", summary.stdout, summary.stderr);
+    for said in [
+        "`submissions/README` is not a file of an entry",
+        "/2026-03-14-second | **rejected** |",
+        "The board rejects an entry",
+    ] {
+        assert!(summary.stdout.contains(said), "{said}: {}", summary.stdout);
+    }
+}
+
+/// The last job of benchmark.yml, up to the push.
+fn proposed(board: &Board, files: &Path) -> Answer {
+    let scripts = board.root.join("scripts");
+    fs::create_dir(&scripts).unwrap();
+    for name in ["propose-entry.sh", "submission-policy.sh"] {
+        fs::copy(project("scripts").join(name), scripts.join(name)).unwrap();
+    }
+    let mut command = Command::new(scripts.join("propose-entry.sh"));
+    named(command.arg(files).arg("entry/runner-1"));
+    answer(&command.output().unwrap())
+}
+
+#[test]
+fn what_the_runner_measured_becomes_a_commit_of_its_own() {
+    let board = Board::new();
+    let brought = Context::new();
+    let entry = board.fixture.file(&Spec { hand: Hand::Runner, ..Spec::named("second") });
+    let place = brought.path("submissions/shapes");
+    fs::create_dir_all(&place).unwrap();
+    fs::rename(entry, place.join("2026-03-14-second")).unwrap();
+    let proposed = proposed(&board, brought.root());
+    assert_eq!(proposed.code, Some(0), "{}{}", proposed.stdout, proposed.stderr);
+    assert_eq!(git(&board.root, &["branch", "--show-current"]), "entry/runner-1");
+    let changed = git(&board.root, &["diff", "--name-only", "main", "HEAD"]);
+    assert_eq!(changed.lines().count(), 5, "{changed}");
+}
+
+#[test]
+fn a_runner_that_was_taken_over_proposes_no_key() {
+    let board = Board::new();
+    let brought = Context::new();
+    brought.write("submissions/allowed_signers", LINE);
+    brought.write("submissions/shapes/2026-03-14-second/result.yaml", "");
+    brought.write("submissions/shapes/2026-03-14-third/result.yaml", "");
+    let proposed = proposed(&board, brought.root());
+    assert_eq!(proposed.code, Some(1), "{}{}", proposed.stdout, proposed.stderr);
+    // What is there is never written over, so the list of signers is as it was.
+    assert!(proposed.stdout.contains("there are 2 new folders") && !proposed.stdout.contains("allowed_signers"));
+    assert_eq!(git(&board.root, &["diff", "--name-only", "main", "HEAD", "--", "submissions/allowed_signers"]), "");
+}

@@ -1,0 +1,207 @@
+//! What linters cannot know of `.github/`: rules of this project alone. zizmor, actionlint and
+//! GitHub's schemas (`scripts/lint-yaml.sh`) keep the rest: dangerous triggers, pins, credentials,
+//! expressions in scripts, concurrency.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use hlb_core::yaml;
+use serde_json::{Map, Value, json};
+
+const WORKFLOWS: [&str; 5] = ["advisories.yml", "benchmark.yml", "ci.yml", "pages.yml", "verify.yml"];
+/// Each more is a party to trust. None of them keeps a cache.
+const ACTIONS: [&str; 5] =
+    ["checkout", "upload-artifact", "download-artifact", "upload-pages-artifact", "deploy-pages"];
+/// A trigger beyond these may start a workflow with more rights than the person who caused it has.
+const TRIGGERS: [&str; 4] = ["push", "pull_request", "schedule", "workflow_dispatch"];
+/// The only jobs that may change anything, and what.
+const GRANTS: [(&str, &str, &[&str]); 2] =
+    [("pages.yml", "deploy", &["id-token", "pages"]), ("benchmark.yml", "propose", &["contents", "pull-requests"])];
+const FROM_MAIN: &str = "github.ref == 'refs/heads/main'";
+
+fn project(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn text(name: &str) -> String {
+    fs::read_to_string(project(".github/workflows").join(name)).unwrap()
+}
+
+fn steps(job: &Value) -> impl Iterator<Item = &Value> {
+    job["steps"].as_array().into_iter().flatten()
+}
+
+fn is_on_runner(job: &Value) -> bool {
+    job["runs-on"] != "ubuntu-24.04"
+}
+
+/// The rules that a workflow breaks.
+fn broken(name: &str, text: &str) -> Vec<&'static str> {
+    let tree: Value = yaml::parse(text.as_bytes(), name).unwrap();
+    let triggers = tree["on"].as_object().expect("triggers by name");
+    let jobs = tree["jobs"].as_object().expect("jobs by name");
+    let rules = [
+        ("known triggers", triggers.keys().all(|trigger| TRIGGERS.contains(&trigger.as_str()))),
+        (
+            "least permissions",
+            tree["permissions"] == json!({}) && jobs.iter().all(|(job, tree)| is_granted(name, job, tree)),
+        ),
+        ("changes come from main", jobs.values().all(|job| is_from_main(name, job, triggers))),
+        ("known actions", text.lines().filter_map(used).all(|(action, _)| ACTIONS.contains(&action))),
+        ("a version with each pin", text.lines().filter_map(used).all(|(_, pin)| has_version(pin))),
+        (
+            "limited time",
+            jobs.values().all(|job| job["timeout-minutes"].as_u64().is_some_and(|minutes| minutes <= 720)),
+        ),
+        ("guarded runner", is_runner_guarded(name, triggers, jobs)),
+        ("no secrets", !text.contains("secrets") && (name == "benchmark.yml" || !text.contains("github.token"))),
+        ("a stranger's tree is data", name != "verify.yml" || jobs.values().flat_map(steps).all(treats_tree_as_data)),
+    ];
+    rules.into_iter().filter(|(_, holds)| !holds).map(|(rule, _)| rule).collect()
+}
+
+/// The action of a line and what stands behind its `@`; an action of somebody else keeps its owner.
+fn used(line: &str) -> Option<(&str, &str)> {
+    let value = line.trim_start_matches([' ', '-']).strip_prefix("uses: ")?;
+    let (action, pin) = value.split_once('@').unwrap_or((value, ""));
+    Some((action.strip_prefix("actions/").unwrap_or(action), pin))
+}
+
+fn has_version(pin: &str) -> bool {
+    let numbers: Vec<&str> = pin.split_once(" # v").map_or("", |(_, version)| version).split('.').collect();
+    numbers.len() == 3 && numbers.iter().all(|number| number.parse::<u16>().is_ok())
+}
+
+/// What a job may change.
+fn written(job: &Value) -> BTreeSet<&str> {
+    let listed = job["permissions"].as_object().into_iter().flatten();
+    listed.filter(|(_, level)| **level != "read").map(|(name, _)| name.as_str()).collect()
+}
+
+fn is_granted(workflow: &str, job: &str, tree: &Value) -> bool {
+    let granted = GRANTS.iter().find(|(file, name, _)| (*file, *name) == (workflow, job)).map(|(_, _, names)| *names);
+    tree["permissions"].is_object() && written(tree) == granted.unwrap_or_default().iter().copied().collect()
+}
+
+/// Whether a job that may change something, or that waits for a reviewer, runs on what was merged
+/// and nothing else.
+fn is_from_main(workflow: &str, job: &Value, triggers: &Map<String, Value>) -> bool {
+    let is_pushed = workflow == "pages.yml" && json!(triggers) == json!({"push": {"branches": ["main"]}});
+    (written(job).is_empty() && job["environment"].is_null()) || is_pushed || job["if"] == FROM_MAIN
+}
+
+/// The runner is reached by hand, from main, past a reviewer, and may change nothing. What it
+/// brings is verified on a machine without its key before a job that may change something takes it.
+fn is_runner_guarded(workflow: &str, triggers: &Map<String, Value>, jobs: &Map<String, Value>) -> bool {
+    if workflow != "benchmark.yml" {
+        return !jobs.values().any(is_on_runner);
+    }
+    let is_guarded = |job: &Value| {
+        job["if"] == FROM_MAIN && job["environment"] == "benchmark" && job["permissions"] == json!({"contents": "read"})
+    };
+    let verifies =
+        steps(&jobs["check"]).any(|step| step["run"].as_str().is_some_and(|run| run.contains("hlb-bench verify")));
+    triggers.keys().eq(["workflow_dispatch"])
+        && jobs.iter().all(|(name, job)| is_on_runner(job) == (name == "measure"))
+        && is_guarded(&jobs["measure"])
+        && verifies
+        && jobs["check"]["needs"] == "measure"
+        && jobs["propose"]["needs"] == "check"
+}
+
+/// The tree of a pull request lies in a folder of its own; scripts and the program are those of the
+/// base.
+fn treats_tree_as_data(step: &Value) -> bool {
+    let with = &step["with"];
+    let is_base = with["path"] == "base" && with["ref"] == "${{ github.event.pull_request.base.sha }}";
+    let is_checkout = is_base || with["path"] == "pull-request" && with["ref"].is_null();
+    let is_script = |run: &str| step["working-directory"] == "base" && !run.contains("cd ");
+    step["run"].as_str().map_or(is_checkout, is_script)
+}
+
+#[test]
+fn the_workflows_keep_the_rules() {
+    let mut pins: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let items = fs::read_dir(project(".github/workflows")).unwrap();
+    let found: BTreeSet<_> = items.map(|item| item.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(found.iter().eq(WORKFLOWS), "{found:?}");
+    for name in WORKFLOWS {
+        let text = text(name);
+        assert_eq!(broken(name, &text), [""; 0], "{name}");
+        for (action, pin) in text.lines().filter_map(used) {
+            pins.entry(action.to_owned()).or_default().insert(pin.to_owned());
+        }
+    }
+    assert!(pins.values().all(|pins| pins.len() == 1), "an action has one pin: {pins:?}");
+}
+
+#[test]
+fn a_workflow_that_breaks_a_rule_is_caught() {
+    let main_alone = "    if: github.ref == 'refs/heads/main'\n    # No pull";
+    let changes = [
+        ("known triggers", "ci.yml", "  pull_request:", "  repository_dispatch:"),
+        ("least permissions", "ci.yml", "permissions: {}", "permissions:\n  contents: read"),
+        ("least permissions", "ci.yml", "      contents: read", "      contents: write"),
+        ("least permissions", "pages.yml", "      pages: write", "      contents: write\n      pages: write"),
+        ("changes come from main", "pages.yml", "branches: [main]", "branches: [main, next]"),
+        ("changes come from main", "pages.yml", "  push:\n", "  workflow_dispatch:\n  push:\n"),
+        ("known actions", "ci.yml", "uses: actions/checkout", "uses: actions/cache"),
+        ("known actions", "ci.yml", "uses: actions/checkout", "uses: somebody/checkout"),
+        ("known actions", "ci.yml", "uses: actions/checkout@", "uses: docker://alpine@sha256:"),
+        ("known actions", "ci.yml", "    steps:", "    uses: somebody/else/.github/workflows/w.yml@v1\n    steps:"),
+        ("a version with each pin", "ci.yml", " # v7.0.1", " # v7"),
+        ("limited time", "ci.yml", "    timeout-minutes: 90\n", ""),
+        ("guarded runner", "ci.yml", "runs-on: ubuntu-24.04", "runs-on: hlb-gpu"),
+        ("guarded runner", "ci.yml", "runs-on: ubuntu-24.04", "runs-on: ubuntu-latest"),
+        ("guarded runner", "benchmark.yml", "  workflow_dispatch:", "  push:\n  workflow_dispatch:"),
+        ("guarded runner", "benchmark.yml", main_alone, "    # No pull"),
+        ("guarded runner", "benchmark.yml", "    environment: benchmark\n", ""),
+        ("guarded runner", "benchmark.yml", "hlb-bench verify", "true"),
+        ("guarded runner", "benchmark.yml", "needs: check", "needs: measure"),
+        ("no secrets", "ci.yml", "github.ref }}", "github.token }}"),
+        ("no secrets", "pages.yml", "vars.SITE_URL", "secrets.SITE_URL"),
+        ("a stranger's tree is data", "verify.yml", "          path: pull-request\n", ""),
+        ("a stranger's tree is data", "verify.yml", "base.sha", "head.sha"),
+        ("a stranger's tree is data", "verify.yml", "        working-directory: base\n", ""),
+        ("a stranger's tree is data", "verify.yml", "run: scripts", "run: cd ../pull-request && scripts"),
+    ];
+    for (rule, name, from, to) in changes {
+        let whole = text(name);
+        let mutated = whole.replacen(from, to, 1);
+        assert_ne!(whole, mutated, "`{from}` is not in {name}");
+        assert!(broken(name, &mutated).contains(&rule), "{name}: {to}");
+    }
+}
+
+#[test]
+fn what_judges_has_owners() {
+    let text = fs::read_to_string(project(".github/CODEOWNERS")).unwrap();
+    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let owned: Vec<&str> = lines.map(|line| line.split_once(" @").expect("a pattern and its owner").0).collect();
+    for pattern in &owned {
+        let path = project(pattern.trim_start_matches('/'));
+        assert!(path.exists() && path.is_dir() == pattern.ends_with('/'), "{pattern}");
+    }
+    let is_owned = |path: &str| {
+        owned.iter().any(|pattern| path == *pattern || pattern.ends_with('/') && path.starts_with(pattern))
+    };
+    let judges = [
+        "/submissions/allowed_signers",
+        "/submissions/withdrawn.yaml",
+        "/leaderboard/templates/base.html",
+        "/studies/reports/ablation-shapes/index.html",
+        "/variants/reference-shapes.yaml",
+        "/Makefile",
+        "/.github/CODEOWNERS",
+        "/scripts/submission-policy.sh",
+        "/src/main.rs",
+        "/Cargo.lock",
+    ];
+    for path in judges {
+        assert!(is_owned(path) && project(&path[1..]).exists(), "{path}");
+    }
+    // Once there are crates, the verifier lies in them.
+    assert_eq!(is_owned("/crates/result/src/verify.rs"), project("crates").exists());
+    assert!(!is_owned("/submissions/shapes/2026-11-23-reference/result.yaml"), "entries are for every reviewer");
+}

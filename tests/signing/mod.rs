@@ -1,0 +1,6 @@
+//! Entries: signatures, figures and files that were changed or made up.
+
+mod entry;
+mod hostile_yaml;
+mod openssh;
+mod plausible;
