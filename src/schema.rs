@@ -25,6 +25,7 @@ pub(crate) enum Subject {
     /// A study
     Study,
     /// A table of external results
+    #[value(name = "history")]
     ExternalResults,
     /// The manifest of a data set
     Dataset,
