@@ -33,7 +33,7 @@ fn chosen(choice: &DatasetChoice) -> Result<Manifest> {
 }
 
 fn list(json: bool) {
-    let preprocessed = hlb_data::held(&hlb_data::cache_folder());
+    let preprocessed = hlb_data::cached(&hlb_data::cache_folder());
     for manifest in hlb_data::all() {
         let listed = Listed::find(&manifest, &preprocessed);
         answer(&if json { listed.json().to_string() } else { listed.line() });

@@ -9,7 +9,6 @@ use hlb_core::hint::Result;
 use hlb_core::yaml;
 use hlb_machine::Machine;
 use hlb_protocol::job::TrainerInfo;
-use hlb_session::{self as session};
 
 #[derive(Serialize)]
 struct Shown {
@@ -49,6 +48,6 @@ fn show() -> Shown {
 
 /// What the trainer says of itself. Without a trainer the machine is shown all the same.
 fn trainer() -> Option<TrainerInfo> {
-    let found = session::find_trainer().and_then(|trainer| session::describe(&trainer));
+    let found = hlb_session::find_trainer().and_then(|trainer| hlb_session::describe(&trainer));
     found.inspect_err(|error| print_as(Label::Warning, error)).ok()
 }

@@ -6,18 +6,18 @@ use serde_json::{Value, json};
 use crate::terminal::failure::print_as;
 use crate::terminal::printer::{Label, answer};
 use hlb_core::text::show;
-use hlb_data::{DatasetError, Folder, Held, Manifest, Prepared};
+use hlb_data::{DatasetError, Folder, CachedArrays, Manifest, Prepared};
 
 /// A data set in the list.
 pub(crate) struct Listed<'a> {
     manifest: &'a Manifest,
     place: Option<String>,
-    preprocessed: Vec<&'a Held>,
+    preprocessed: Vec<&'a CachedArrays>,
 }
 
 impl<'a> Listed<'a> {
     /// Finds where a data set is, and which of the preprocessed arrays are of it.
-    pub(crate) fn find(manifest: &'a Manifest, preprocessed: &'a [Held]) -> Self {
+    pub(crate) fn find(manifest: &'a Manifest, preprocessed: &'a [CachedArrays]) -> Self {
         let place = hlb_data::find(manifest, None).ok().map(|folder| match folder {
             Folder::BuiltIn => "built in".to_owned(),
             Folder::At(folder) => folder.display().to_string(),
@@ -58,7 +58,7 @@ impl<'a> Listed<'a> {
 }
 
 /// The line of preprocessed arrays of a user's own data set, whose manifest is not at hand.
-pub(crate) fn describe_own(arrays: &Held) -> String {
+pub(crate) fn describe_own(arrays: &CachedArrays) -> String {
     format!("of your own: {}{}", show(&arrays.dataset), list(&[arrays]))
 }
 
@@ -96,7 +96,7 @@ pub(crate) fn describe_prepared(prepared: &Prepared) -> String {
     )
 }
 
-fn list(preprocessed: &[&Held]) -> String {
-    let describe = |arrays: &&Held| format!(", preprocessed: {} ({})", arrays.resize, HumanBytes(arrays.bytes));
+fn list(preprocessed: &[&CachedArrays]) -> String {
+    let describe = |arrays: &&CachedArrays| format!(", preprocessed: {} ({})", arrays.resize, HumanBytes(arrays.bytes));
     preprocessed.iter().map(describe).collect()
 }

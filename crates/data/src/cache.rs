@@ -57,7 +57,7 @@ pub(super) struct Stored {
 
 /// Preprocessed arrays as `data list` shows them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
+pub struct CachedArrays {
     /// Data set.
     pub dataset: String,
     /// How its images were resized.
@@ -146,8 +146,8 @@ fn limit() -> u64 {
 
 /// Removes the oldest arrays until the rest is within `limit`, but not `newest`. What cannot be removed stays.
 fn keep_within(folder: &Path, limit: u64, newest: &Path) {
-    let stored = |item: &Held| fs::metadata(&item.path).and_then(|facts| facts.modified()).ok();
-    let mut all = held(folder);
+    let stored = |item: &CachedArrays| fs::metadata(&item.path).and_then(|facts| facts.modified()).ok();
+    let mut all = cached(folder);
     all.sort_by_key(stored);
     let mut total: u64 = all.iter().map(|item| item.bytes).sum();
     for old in all.iter().filter(|old| old.path != newest) {
@@ -170,21 +170,21 @@ fn map(file: &File) -> io::Result<memmap2::Mmap> {
 }
 
 /// Everything in the cache.
-pub fn held(folder: &Path) -> Vec<Held> {
+pub fn cached(folder: &Path) -> Vec<CachedArrays> {
     let Ok(items) = fs::read_dir(folder) else { return Vec::new() };
     let paths = items.filter_map(|item| Some(item.ok()?.path()));
-    let mut found: Vec<Held> = paths.filter_map(|path| of_label(&path)).collect();
+    let mut found: Vec<CachedArrays> = paths.filter_map(|path| of_label(&path)).collect();
     found.sort_by(|a, b| a.path.cmp(&b.path));
     found
 }
 
-fn of_label(path: &Path) -> Option<Held> {
+fn of_label(path: &Path) -> Option<CachedArrays> {
     if path.extension()? != "json" {
         return None;
     }
     let label: Label = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
     let bytes = fs::metadata(path.with_extension("arrays")).ok()?.len();
-    Some(Held { dataset: label.dataset, resize: label.resize, bytes, path: path.to_owned() })
+    Some(CachedArrays { dataset: label.dataset, resize: label.resize, bytes, path: path.to_owned() })
 }
 
 /// Data set whose preprocessed arrays or label have this name, `ID-` and 16 hexadecimal digits; `None` for any other file.
@@ -268,11 +268,11 @@ mod tests {
         for name in ["note.txt", "package.json", "mine-lock.json"] {
             write_atomic(&folder.path().join(name), b"the user's").expect("writable");
         }
-        assert_eq!(held(folder.path()).iter().map(|item| item.bytes).collect::<Vec<_>>(), [65, 65]);
+        assert_eq!(cached(folder.path()).iter().map(|item| item.bytes).collect::<Vec<_>>(), [65, 65]);
         assert!(prune(folder.path(), Some("mine")).expect("writable") > 65);
         assert!(other.open(folder.path()).is_ok() && recipe("d").open(folder.path()).is_err());
         prune(folder.path(), None).expect("writable");
-        assert_eq!((held(folder.path()), fs::read_dir(folder.path()).expect("there").count()), (Vec::new(), 3));
+        assert_eq!((cached(folder.path()), fs::read_dir(folder.path()).expect("there").count()), (Vec::new(), 3));
     }
 
     #[test]
@@ -283,9 +283,9 @@ mod tests {
         }
         let (newest, _) = recipe("1").paths(folder.path());
         keep_within(folder.path(), 130, &newest);
-        assert_eq!(held(folder.path()).len(), 2);
+        assert_eq!(cached(folder.path()).len(), 2);
         assert!(recipe("1").open(folder.path()).is_ok(), "the one just stored stays");
         keep_within(folder.path(), 0, &newest);
-        assert_eq!(held(folder.path()).len(), 1);
+        assert_eq!(cached(folder.path()).len(), 1);
     }
 }

@@ -28,7 +28,7 @@ pub mod track;
 mod unpack;
 mod watch;
 
-pub use cache::{Held, cache_folder, held, prune};
+pub use cache::{CachedArrays, cache_folder, cached, prune};
 pub use cifar::{CifarError, decode as decode_cifar};
 pub use decode_all::decode_all;
 pub use download::{DownloadError, Patience, Published, download};

@@ -219,13 +219,19 @@ mod tests {
         assert_eq!(shares(&made, &mut usage), (27.5, 7.5));
     }
 
-    #[test]
-    fn a_trainer_that_ends_becomes_ours_in_another_way() {
+    /// A machine at its start with a trainer, process 9, that is watched.
+    fn with_a_trainer() -> (MadeKernel, Usage) {
         let files =
             [("proc/stat", stat(0, 0, 0)), ("proc/self/stat", process(0, 0, 1)), ("proc/9/stat", process(0, 0, 5))];
         let made = MadeKernel::new(&files.each_ref().map(|(path, text)| (*path, text.as_str())));
         let mut usage = Usage::open(&made.kernel);
         usage.watch(&made.kernel, 9);
+        (made, usage)
+    }
+
+    #[test]
+    fn a_trainer_that_ends_becomes_ours_in_another_way() {
+        let (made, mut usage) = with_a_trainer();
         made.set("proc/stat", &stat(100, 100, 0));
         made.set("proc/9/stat", &process(90, 0, 5));
         assert_eq!(shares(&made, &mut usage), (50.0, 5.0));
@@ -237,11 +243,7 @@ mod tests {
 
     #[test]
     fn a_later_process_of_the_same_number_is_not_ours() {
-        let files =
-            [("proc/stat", stat(0, 0, 0)), ("proc/self/stat", process(0, 0, 1)), ("proc/9/stat", process(0, 0, 5))];
-        let made = MadeKernel::new(&files.each_ref().map(|(path, text)| (*path, text.as_str())));
-        let mut usage = Usage::open(&made.kernel);
-        usage.watch(&made.kernel, 9);
+        let (made, mut usage) = with_a_trainer();
         made.set("proc/stat", &stat(100, 100, 0));
         made.set("proc/9/stat", &process(100, 0, 6));
         assert_eq!(shares(&made, &mut usage), (50.0, 50.0));

@@ -134,28 +134,20 @@ fn adjust(against: &mut [Option<PairedComparison>], field: impl Fn(&mut PairedCo
 pub(super) mod tests {
     use super::*;
     use crate::plan::tests::plan;
-    use crate::record::{EpochRecord, MachineFacts, STUDY_SCHEMA, StudyStart};
+    use crate::record::{EpochRecord, MachineFacts, StudyStart};
     use hlb_core::artifact::sha256_hex;
     use hlb_core::clock::PhaseSeconds;
 
     pub(crate) fn start(plan: &StudyPlan) -> StudyStart {
-        StudyStart {
-            schema: STUDY_SCHEMA.to_owned(),
-            study_sha256: plan.file.digest(),
-            track: plan.track().to_owned(),
-            target: plan.task.track.target,
-            recipes: plan.variants.iter().map(|variant| (variant.name.clone(), variant.length)).collect(),
-            content_sha256: sha256_hex(b"data"),
-            machine: MachineFacts {
-                hardware: "2x made processor".to_owned(),
-                device: "cpu".to_owned(),
-                threads: 2,
-                libtorch_version: "2.11.0".to_owned(),
-                program_sha256: sha256_hex(b"program"),
-                trainer_sha256: sha256_hex(b"trainer"),
-            },
-            started_at: "2026-01-01T00:00:00Z".to_owned(),
-        }
+        let machine = MachineFacts {
+            hardware: "2x made processor".to_owned(),
+            device: "cpu".to_owned(),
+            threads: 2,
+            libtorch_version: "2.11.0".to_owned(),
+            program_sha256: sha256_hex(b"program"),
+            trainer_sha256: sha256_hex(b"trainer"),
+        };
+        StudyStart::new(plan, sha256_hex(b"data"), machine, "2026-01-01T00:00:00Z".to_owned())
     }
 
     /// A run of two epochs, of which the second is the better one.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::plan::StudyPlan;
 use hlb_core::artifact::Sha256Hex;
 use hlb_core::clock::PhaseSeconds;
 use hlb_core::seed::Seed;
@@ -31,6 +32,27 @@ pub struct StudyStart {
     pub machine: MachineFacts,
     /// Calendar time, RFC 3339, UTC.
     pub started_at: String,
+}
+
+impl StudyStart {
+    /// What `plan` trains, on this data and machine.
+    pub(crate) fn new(
+        plan: &StudyPlan,
+        content_sha256: Sha256Hex,
+        machine: MachineFacts,
+        started_at: String,
+    ) -> Self {
+        Self {
+            schema: STUDY_SCHEMA.to_owned(),
+            study_sha256: plan.file.digest(),
+            track: plan.track().to_owned(),
+            target: plan.task.track.target,
+            recipes: plan.variants.iter().map(|variant| (variant.name.clone(), variant.length)).collect(),
+            content_sha256,
+            machine,
+            started_at,
+        }
+    }
 }
 
 /// The machine and the programs, in short.

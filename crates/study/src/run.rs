@@ -8,7 +8,7 @@ use crate::error::StudyError;
 use crate::folder::StudyFolder;
 use crate::observer::{RunObserver, StudyObserver};
 use crate::plan::{PlannedRun, StudyPlan};
-use crate::record::{MachineFacts, RunRecord, STUDY_SCHEMA, StudyStart};
+use crate::record::{MachineFacts, RunRecord, StudyStart};
 use crate::records::Records;
 use hlb_core::clock::{Clock as _, MonotonicClock};
 use hlb_machine::Machine;
@@ -57,31 +57,23 @@ pub fn prepare<'a>(
     let recipes = plan.variants.iter().map(|variant| &variant.recipe);
     equipment.check_device(recipes, options.device, observer)?;
     let threads = options.threads.unwrap_or_else(|| default_threads(&machine));
-    let start = start(plan, &equipment, &machine, options.device, threads);
+    let facts = machine_facts(&equipment, &machine, options.device, threads);
+    let start = StudyStart::new(plan, equipment.data.content_sha256, facts, started_at());
     let (log, records) = folder.open(plan, start)?;
     let (device, hang_after) = (options.device, options.hang_after);
     Ok(PreparedStudy { plan, folder, device, threads, hang_after, equipment, log, records })
 }
 
-fn start(plan: &StudyPlan, equipment: &Equipment, machine: &Machine, device: DeviceChoice, threads: u32) -> StudyStart {
+fn machine_facts(equipment: &Equipment, machine: &Machine, device: DeviceChoice, threads: u32) -> MachineFacts {
     let on_cuda = device != DeviceChoice::Cpu && equipment.trainer_info.cuda;
     let device = if on_cuda { "cuda" } else { "cpu" };
-    StudyStart {
-        schema: STUDY_SCHEMA.to_owned(),
-        study_sha256: plan.file.digest(),
-        track: plan.track().to_owned(),
-        target: plan.task.track.target,
-        recipes: plan.variants.iter().map(|variant| (variant.name.clone(), variant.length)).collect(),
-        content_sha256: equipment.data.content_sha256,
-        machine: MachineFacts {
-            hardware: machine.class(device),
-            device: device.to_owned(),
-            threads,
-            libtorch_version: equipment.trainer_info.libtorch_version.clone(),
-            program_sha256: equipment.harness.program_sha256,
-            trainer_sha256: equipment.harness.trainer_sha256,
-        },
-        started_at: started_at(),
+    MachineFacts {
+        hardware: machine.class(device),
+        device: device.to_owned(),
+        threads,
+        libtorch_version: equipment.trainer_info.libtorch_version.clone(),
+        program_sha256: equipment.harness.program_sha256,
+        trainer_sha256: equipment.harness.trainer_sha256,
     }
 }
 
