@@ -1,7 +1,11 @@
 //! Downloads from a server that breaks off, lies, never ends or falls silent.
 
 use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hlb_core::artifact::{Sha256Hex, sha256_hex};
@@ -20,9 +24,9 @@ fn published() -> Vec<u8> {
     (0..BYTES as u64 / 8).flat_map(|at| (at + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes()).collect()
 }
 
-/// No waits, and time limits that matter to no good server.
+/// No waits, time limits that matter to no good server, and every byte is progress.
 fn patience() -> Patience {
-    Patience { pause: Duration::ZERO, ..Patience::default() }
+    Patience { pause: Duration::ZERO, least_bytes: 1, ..Patience::default() }
 }
 
 /// A folder to download `file.tgz` to.
@@ -206,6 +210,10 @@ fn a_file_with_another_digest_is_not_kept() {
     let (server, mut place) = (Server::of(&altered), Place::with_part(&altered[..50]));
     assert!(matches!(place.get_wrong(&server, None), DownloadError::Digest { .. }));
     assert_eq!(server.ranges(), [Some(50), None]);
+    // A server without ranges has sent it in one go already.
+    let (server, mut place) = (Server::scripted(vec![Answer::whole(&altered)]), Place::with_part(&altered[..50]));
+    assert!(matches!(place.get_wrong(&server, None), DownloadError::Digest { .. }));
+    assert_eq!(server.ranges(), [Some(50)]);
 }
 
 #[test]
@@ -241,8 +249,8 @@ fn a_status_is_told_at_once_or_after_trying_again() {
         ("403 Forbidden", 403, 1),
         ("204 No Content", 204, 1),
         ("304 Not Modified", 304, 1),
-        ("503 Service Unavailable", 503, 4),
-        ("429 Too Many Requests", 429, 4),
+        ("503 Service Unavailable", 503, 6),
+        ("429 Too Many Requests", 429, 6),
     ] {
         let server = Server::scripted(vec![Answer::new(status, "")]);
         let error = Place::new().get_wrong(&server, None);
@@ -294,14 +302,14 @@ fn a_download_that_breaks_off_is_resumed_while_it_progresses() {
 }
 
 #[test]
-fn a_downloadout_progress_is_given_up_and_what_came_is_kept() {
+fn a_download_without_progress_is_given_up_and_what_came_is_kept() {
     let file = published();
     let server =
         Server::start(move |request| Answer::file(&file, request).cut(if request.from.is_none() { 700 } else { 0 }));
     let mut place = Place::new();
     let error = place.get_wrong(&server, Some(700));
     assert!(matches!(error, DownloadError::BrokeOff { had: 700, expected: 300_000, .. }), "{error}");
-    assert_eq!(server.ranges(), [None, Some(700), Some(700), Some(700), Some(700)]);
+    assert_eq!(server.ranges(), [None, Some(700), Some(700), Some(700), Some(700), Some(700), Some(700)]);
     place.get_right(&Server::of(&published()));
 }
 
@@ -310,7 +318,18 @@ fn a_server_that_always_begins_anew_and_breaks_off_is_given_up() {
     let server = Server::scripted(vec![Answer::whole(&published()).cut(200_000)]);
     let error = Place::new().get_wrong(&server, Some(200_000));
     assert!(matches!(error, DownloadError::BrokeOff { .. }), "{error}");
-    assert_eq!(server.ranges().len(), 5);
+    assert_eq!(server.ranges().len(), 7);
+}
+
+#[test]
+fn less_than_the_least_is_no_progress() {
+    let file = published();
+    let server = Server::start(move |request| Answer::file(&file, request).cut(10));
+    let mut place = Place::new();
+    place.patience.least_bytes = 100;
+    // The first request and five more bring ten bytes each.
+    let error = place.get_wrong(&server, Some(60));
+    assert!(matches!(error, DownloadError::BrokeOff { had: 60, .. }), "{error}");
 }
 
 #[test]
@@ -325,6 +344,16 @@ fn a_silent_server_is_hung_up_on_and_asked_again() {
     place.patience.silence = Duration::from_millis(200);
     place.get_right(&server);
     assert_eq!(server.ranges()[..2], [None, Some(500)]);
+}
+
+#[test]
+fn a_server_that_drips_is_given_up() {
+    let server = Server::scripted(vec![Answer::bare("200 OK", &published()[..1]).endless()]);
+    let mut place = Place::new();
+    (place.patience.window, place.patience.least_bytes) = (Duration::ZERO, u64::MAX);
+    let error = place.get(&server.url("/file.tgz")).unwrap_err();
+    assert!(error.to_string().contains("too slow"), "{error}");
+    assert_eq!(server.ranges().len(), 6);
 }
 
 #[test]
@@ -345,6 +374,33 @@ fn nobody_there_is_an_error_of_its_own() {
         let mut place = Place::new();
         assert!(matches!(place.get(url), Err(DownloadError::Unreachable { .. })), "{url}");
         assert_eq!(place.names(), [""; 0]);
+    }
+}
+
+/// A server that answers every connection with these bytes: its address, and how many connections there were.
+fn server_of_bytes(answer: &'static [u8]) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = count.clone();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            counted.fetch_add(1, Ordering::SeqCst);
+            let _hung_up = stream.read(&mut [0; 1 << 14]).and_then(|_| stream.write_all(answer));
+        }
+    });
+    (address, count)
+}
+
+#[test]
+fn a_first_request_without_an_answer_says_what_to_do() {
+    // Whatever is not TLS fails as a bad certificate does, and the next request would fail the same way.
+    for (scheme, answer, connections) in [("https", &b"this is not TLS"[..], 1), ("http", b"", 6)] {
+        let (address, count) = server_of_bytes(answer);
+        let error = Place::new().get(&format!("{scheme}://{address}/file.tgz")).unwrap_err();
+        assert!(matches!(error, DownloadError::Unreachable { .. }), "{error}");
+        assert!(error.hint().unwrap().contains("--from"), "{error}");
+        assert_eq!(count.load(Ordering::SeqCst), connections, "{error}");
     }
 }
 

@@ -15,6 +15,7 @@ use ureq::http::{HeaderMap, Response, header};
 use ureq::{Agent, Body, Timeout};
 
 use hlb_core::artifact::{ArtifactError, Sha256Hex, publish_file, sha256_file};
+use hlb_core::clock::{Clock as _, MonotonicClock};
 use hlb_core::text;
 
 /// Bytes read at once.
@@ -41,8 +42,12 @@ pub struct Patience {
     pub connect: Duration,
     /// Longest wait for the answer, and between two of its parts.
     pub silence: Duration,
+    /// Time in which an answer must bring [`least_bytes`](Self::least_bytes) more.
+    pub window: Duration,
     /// Longest time for the body of one answer.
     pub answer: Duration,
+    /// Bytes that count as progress.
+    pub least_bytes: u64,
     /// Requests in a row that may fail without progress, beyond the first.
     pub retries: u32,
     /// Wait before the first of these; each further wait is twice as long.
@@ -54,9 +59,11 @@ impl Default for Patience {
         Self {
             connect: Duration::from_secs(30),
             silence: Duration::from_mins(1),
+            window: Duration::from_mins(5),
             // The largest archive, of 1.6 GB, takes four hours at one megabit a second.
             answer: Duration::from_hours(6),
-            retries: 3,
+            least_bytes: 64 << 10,
+            retries: 5,
             pause: Duration::from_secs(1),
         }
     }
@@ -76,9 +83,9 @@ pub enum DownloadError {
     /// Another process has locked the part.
     #[error("`{path}` is being downloaded by another process", path = text::show(&path.to_string_lossy()))]
     Busy { path: PathBuf },
-    /// No answer, or a redirect that is not followed.
+    /// No answer, which may pass, or a redirect that is not followed.
     #[error("cannot reach `{url}`: {why}", url = text::show(url), why = text::show(why))]
-    Unreachable { url: String, why: String },
+    Unreachable { url: String, why: String, may_pass: bool },
     /// An answer without a file.
     #[error("`{url}` answered with status {status}", url = text::show(url))]
     Status { url: String, status: u16 },
@@ -108,7 +115,12 @@ pub enum DownloadError {
 impl DownloadError {
     /// Whether the next request may succeed.
     fn may_pass(&self) -> bool {
-        matches!(self, Self::BrokeOff { .. } | Self::Status { status: 408 | 425 | 429 | 500.., .. })
+        match self {
+            Self::Unreachable { may_pass, .. } => *may_pass,
+            Self::Status { status, .. } => matches!(status, 408 | 425 | 429 | 500..),
+            Self::BrokeOff { .. } => true,
+            _ => false,
+        }
     }
 }
 
@@ -189,6 +201,8 @@ struct Part {
     file: File,
     /// Bytes in the file.
     length: u64,
+    /// Whether they may have come in more than one answer.
+    is_pieced: bool,
 }
 
 impl Part {
@@ -217,13 +231,13 @@ impl Part {
             return Err(busy());
         }
         let length = file.metadata().map_err(failed("read", &path))?.len();
-        Ok(Self { path, file, length })
+        Ok(Self { path, file, length, is_pieced: length > 0 })
     }
 
     /// Discards everything received.
     fn restart(&mut self) -> Result<(), DownloadError> {
         self.file.set_len(0).map_err(failed("empty", &self.path))?;
-        self.length = 0;
+        (self.length, self.is_pieced) = (0, false);
         Ok(())
     }
 
@@ -256,11 +270,10 @@ impl Download<'_> {
             part.restart()?;
         }
         (self.progress)(part.length);
-        let was_begun = part.length > 0;
-        let is_pieced = self.fill(part)? || was_begun;
+        self.fill(part)?;
         match self.judge(part) {
             // The pieces may be of two versions of the file.
-            Err(DownloadError::Digest { .. }) if is_pieced => {
+            Err(DownloadError::Digest { .. }) if part.is_pieced => {
                 part.restart()?;
                 self.fill(part)?;
                 self.judge(part)
@@ -278,18 +291,16 @@ impl Download<'_> {
         Err(DownloadError::Digest { url, file, found, expected })
     }
 
-    /// Asks until everything is there or no progress is made; whether it took more than one answer.
-    fn fill(&mut self, part: &mut Part) -> Result<bool, DownloadError> {
+    /// Asks until everything is there or no progress is made.
+    fn fill(&mut self, part: &mut Part) -> Result<(), DownloadError> {
         let mut furthest = part.length;
         let mut failures = 0;
-        let mut is_pieced = false;
         while part.length < self.published.bytes {
-            let begun = part.length;
-            let outcome = self.ask(part);
-            is_pieced |= begun > 0 && part.length > begun;
-            let Err(error) = outcome else { continue };
-            // Only new bytes count: a server that begins anew and breaks off each time must not be asked for ever.
-            if error.may_pass() && part.length > furthest {
+            let Err(error) = self.ask(part) else { continue };
+            // Only new bytes count, and only enough of them: a server that begins anew and breaks off each time, or
+            // sends next to nothing, must not be asked for ever.
+            let has_progressed = part.length > furthest && part.length - furthest >= self.patience.least_bytes;
+            if error.may_pass() && has_progressed {
                 (furthest, failures) = (part.length, 0);
             } else if !error.may_pass() || failures == self.patience.retries {
                 return Err(error);
@@ -298,7 +309,7 @@ impl Download<'_> {
                 failures += 1;
             }
         }
-        Ok(is_pieced)
+        Ok(())
     }
 
     /// One request for what is missing.
@@ -317,6 +328,7 @@ impl Download<'_> {
             206 => {
                 let range = content_range(headers);
                 self.check_length(range.and_then(|(_, total)| total))?;
+                part.is_pieced = part.length > 0;
                 range.is_some_and(|(first, _)| first == part.length)
             }
             416 if part.length > 0 => false,
@@ -336,7 +348,8 @@ impl Download<'_> {
             request = request.header(header::RANGE, format!("bytes={}-", part.length));
         }
         request.call().map_err(|error| {
-            if may_pass(&error, self.is_under_way) {
+            let may_pass = may_pass(&error, self.is_under_way);
+            if may_pass && self.is_under_way {
                 return self.broke_off(part, &error.to_string());
             }
             let why = match error {
@@ -344,7 +357,7 @@ impl Download<'_> {
                 ureq::Error::TooManyRedirects => format!("it is redirected more than {REDIRECTS} times"),
                 other => other.to_string(),
             };
-            DownloadError::Unreachable { url: self.url.to_owned(), why }
+            DownloadError::Unreachable { url: self.url.to_owned(), why, may_pass }
         })
     }
 
@@ -363,6 +376,7 @@ impl Download<'_> {
     fn receive(&mut self, body: Body, part: &mut Part) -> Result<(), DownloadError> {
         let mut body = body.into_reader().take(self.published.bytes - part.length);
         let mut buffer = vec![0; PIECE];
+        let mut pace = Pace::new(self.patience);
         while part.length < self.published.bytes {
             let count = match body.read(&mut buffer) {
                 Ok(0) => return Err(self.broke_off(part, "the connection ended")),
@@ -375,6 +389,9 @@ impl Download<'_> {
             }
             part.append(&buffer[..count])?;
             (self.progress)(part.length);
+            if part.length < self.published.bytes && pace.is_too_slow(count as u64) {
+                return Err(self.broke_off(part, "the server is too slow"));
+            }
         }
         Ok(())
     }
@@ -391,6 +408,31 @@ impl Download<'_> {
     fn broke_off(&self, part: &Part, why: &str) -> DownloadError {
         let (had, expected) = (part.length, self.published.bytes);
         DownloadError::BrokeOff { url: self.url.to_owned(), had, expected, why: why.to_owned() }
+    }
+}
+
+/// Watches that the bytes of one answer keep coming.
+struct Pace<'a> {
+    patience: &'a Patience,
+    clock: MonotonicClock,
+    /// Bytes since the window began.
+    bytes: u64,
+}
+
+impl<'a> Pace<'a> {
+    fn new(patience: &'a Patience) -> Self {
+        Self { patience, clock: MonotonicClock::start(), bytes: 0 }
+    }
+
+    /// Whether a window ends with this piece, and too little came in it.
+    fn is_too_slow(&mut self, piece: u64) -> bool {
+        self.bytes += piece;
+        if self.clock.now() < self.patience.window {
+            return false;
+        }
+        let is_too_slow = self.bytes < self.patience.least_bytes;
+        *self = Self::new(self.patience);
+        is_too_slow
     }
 }
 
@@ -411,14 +453,25 @@ fn agent(url: &str, patience: &Patience) -> Agent {
     config.build().into()
 }
 
-/// Whether a request without an answer is repeated. Errors of a missing host are temporary only if it answered before.
+/// Whether a request without an answer is repeated. Other errors, such as those of a missing host or a bad certificate,
+/// are temporary only if it answered before.
 fn may_pass(error: &ureq::Error, is_under_way: bool) -> bool {
+    use io::ErrorKind as Kind;
     match error {
         ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect)
         | ureq::Error::HostNotFound
         | ureq::Error::ConnectionFailed => is_under_way,
-        ureq::Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => is_under_way,
-        ureq::Error::Timeout(_) | ureq::Error::Protocol(_) | ureq::Error::Io(_) => true,
+        ureq::Error::Timeout(_) | ureq::Error::Protocol(_) => true,
+        ureq::Error::Io(error) => match error.kind() {
+            Kind::ConnectionReset
+            | Kind::ConnectionAborted
+            | Kind::BrokenPipe
+            | Kind::UnexpectedEof
+            | Kind::TimedOut
+            | Kind::WouldBlock
+            | Kind::Interrupted => true,
+            _ => is_under_way,
+        },
         _ => false,
     }
 }
@@ -455,7 +508,7 @@ mod tests {
     #[test]
     fn a_full_disk_is_named_with_what_to_do() {
         let file = File::options().append(true).open("/dev/full").unwrap();
-        let mut part = Part { path: PathBuf::from("a.part"), file, length: 0 };
+        let mut part = Part { path: PathBuf::from("a.part"), file, length: 0, is_pieced: false };
         let error = part.append(b"x").unwrap_err();
         let DownloadError::Io { source, .. } = &error else { panic!("{error:?}") };
         assert_eq!(source.kind(), io::ErrorKind::StorageFull);
@@ -467,8 +520,15 @@ mod tests {
     #[test]
     fn what_was_never_there_is_not_waited_for() {
         let io = |kind: io::ErrorKind| ureq::Error::Io(kind.into());
-        let absent =
-            [ureq::Error::HostNotFound, ureq::Error::Timeout(Timeout::Connect), io(io::ErrorKind::ConnectionRefused)];
+        let absent = [
+            ureq::Error::HostNotFound,
+            ureq::Error::Timeout(Timeout::Connect),
+            io(io::ErrorKind::ConnectionRefused),
+            io(io::ErrorKind::NetworkUnreachable),
+            io(io::ErrorKind::HostUnreachable),
+            // A certificate that is not valid.
+            io(io::ErrorKind::InvalidData),
+        ];
         for error in absent {
             assert_eq!((may_pass(&error, false), may_pass(&error, true)), (false, true), "{error}");
         }
