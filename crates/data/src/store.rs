@@ -57,12 +57,12 @@ fn holds(manifest: &Manifest, folder: &Path) -> bool {
 }
 
 /// The plain file, where its digest is known, else the compressed one.
-pub(super) fn idx_file(folder: &Path, file: &IdxFile) -> Option<PathBuf> {
+pub(crate) fn idx_file(folder: &Path, file: &IdxFile) -> Option<PathBuf> {
     let plain = file.sha256.map(|_| folder.join(&file.name));
     plain.into_iter().chain([folder.join(format!("{}.gz", file.name))]).find(|path| path.is_file())
 }
 
 /// The file below the archive's top folder, else in the folder itself.
-pub(super) fn cifar_file(folder: &Path, root: &str, name: &str) -> Option<PathBuf> {
+pub(crate) fn cifar_file(folder: &Path, root: &str, name: &str) -> Option<PathBuf> {
     [folder.join(root).join(name), folder.join(name)].into_iter().find(|path| path.is_file())
 }
