@@ -3,7 +3,8 @@
 //! The crate `tar` reads the format; what is accepted is decided here. An archive with one bad member is refused, even
 //! if that member is not wanted. Only files and folders with plain names are accepted, nothing is written outside the
 //! folder, no link is made or followed, and mode, owner and times of the archive are ignored. Memory does not depend
-//! on the archive: [`Stream`] bounds the headers of long names, and data goes through one buffer.
+//! on the archive: `tar` hands over one header at a time, [`Policy`] bounds those of long names, and data goes through
+//! one buffer.
 
 mod error;
 mod policy;
@@ -65,7 +66,7 @@ pub fn unpack(
     let mut policy = Policy::new(limits);
     let mut unpacked = Vec::new();
     let mut buffer = vec![0; BUFFER];
-    for entry in archive.entries().map_err(|source| position.unreadable(source))? {
+    for entry in archive.entries().map_err(|source| position.unreadable(source))?.raw(true) {
         let mut entry = entry.map_err(|source| position.unreadable(source))?;
         let Some(member) = policy.admit(&mut entry, &position)? else { continue };
         if member.is_file && wanted(&member.path) {
@@ -74,6 +75,7 @@ pub fn unpack(
             unpacked.push(Unpacked { path: member.path, bytes: member.bytes, sha256 });
         }
     }
+    policy.finish(&position)?;
     archive.into_inner().finish()?;
     Ok(unpacked)
 }

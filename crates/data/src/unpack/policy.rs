@@ -1,14 +1,22 @@
-//! Which members of an archive are refused.
+//! Members of an archive with their long names and attributes, and which of them are refused.
 
 use std::collections::HashMap;
 use std::io::Read;
+use std::mem;
 
 use tar::{Entry, EntryType, Header};
 
 use super::Limits;
 use super::error::UnpackError;
-use super::stream::{HEADERS_CAP, Position, TOO_LONG};
-use hlb_core::text::is_hidden;
+use super::stream::Position;
+use hlb_core::text::{is_hidden, show};
+
+/// Most bytes of long names and attributes before one member. A longest path takes 2 KiB; the rest is for attributes
+/// that some systems add.
+const EXTENSION_CAP: u64 = 1 << 20;
+
+/// Most headers with long names and attributes before one member.
+const EXTENSIONS: u32 = 8;
 
 /// Most parts of a path.
 const DEPTH: usize = 8;
@@ -43,49 +51,61 @@ pub(super) struct Policy {
     members: u64,
     bytes: u64,
     items: HashMap<String, Item>,
+    /// What the headers before the next member say about it.
+    extensions: Extensions,
 }
 
 impl Policy {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, members: 0, bytes: 0, items: HashMap::new() }
+        Self { limits, members: 0, bytes: 0, items: HashMap::new(), extensions: Extensions::default() }
     }
 
-    /// Accepts or refuses a member before its data is read. `None` for attributes of the whole archive.
+    /// Accepts or refuses a member before its data is read. `None` for long names and attributes.
     pub(super) fn admit<R: Read>(
         &mut self,
         entry: &mut Entry<'_, R>,
         position: &Position,
     ) -> Result<Option<Member>, UnpackError> {
-        let place = position.member_end();
-        let header_bytes = entry.raw_header_position() - place;
+        let misread = header_error(entry.raw_header_position());
         position.set_member_end(entry.raw_file_position().saturating_add(padded(entry.size())));
-        let misread = |problem: &str| UnpackError::Header { place, problem: problem.to_owned() };
         check_size_field(entry.header()).map_err(misread)?;
-        let member = if entry.header().entry_type() == EntryType::XGlobalHeader {
-            check_global_attributes(entry, header_bytes).map_err(misread)?;
-            None
-        } else {
-            Some(member(entry)?)
-        };
-        self.count(entry.size(), header_bytes)?;
-        check_attributes(entry).map_err(misread)?;
-        match member {
-            Some(member) if !self.claim(&member) => refuse(member.path, "is in it twice"),
-            member => Ok(member),
+        let kind = entry.header().entry_type();
+        if matches!(
+            kind,
+            EntryType::GNULongName | EntryType::GNULongLink | EntryType::XHeader | EntryType::XGlobalHeader
+        ) {
+            self.extensions.count(entry.size()).map_err(misread)?;
+            let mut text = Vec::new();
+            entry.read_to_end(&mut text).map_err(|source| position.unreadable(source))?;
+            self.extensions.take(kind, &text).map_err(misread)?;
+            return Ok(None);
+        }
+        let extensions = mem::take(&mut self.extensions);
+        let member = member(entry, &extensions)?;
+        self.count(&member, extensions.bytes)?;
+        if self.claim(&member) { Ok(Some(member)) } else { refuse(member.path, "is in it twice") }
+    }
+
+    /// Refuses a long name or attributes without a member.
+    pub(super) fn finish(&self, position: &Position) -> Result<(), UnpackError> {
+        match self.extensions.headers {
+            0 => Ok(()),
+            _ => Err(header_error(position.member_end())("a member is missing after a long name")),
         }
     }
 
     /// Counts a member against the limits.
-    fn count(&mut self, bytes: u64, header_bytes: u64) -> Result<(), UnpackError> {
+    fn count(&mut self, member: &Member, extension_bytes: u64) -> Result<(), UnpackError> {
         let Limits { members, member_bytes, total_bytes } = self.limits;
+        let Member { path, bytes, .. } = member;
         self.members += 1;
-        self.bytes = self.bytes.saturating_add(bytes).saturating_add(header_bytes);
+        self.bytes = self.bytes.saturating_add(*bytes).saturating_add(extension_bytes);
         let problem = if self.members > members {
             format!("it holds more than {members} files and folders")
-        } else if bytes > member_bytes {
-            format!("a member says it has {bytes} bytes; {member_bytes} are accepted")
+        } else if *bytes > member_bytes {
+            format!("its member `{}` says it has {bytes} bytes; {member_bytes} are accepted", show(path))
         } else if self.bytes > total_bytes {
-            format!("its members have more than {total_bytes} bytes in all")
+            format!("its members have more than {total_bytes} bytes in all, at `{}`", show(path))
         } else {
             return Ok(());
         };
@@ -115,10 +135,14 @@ fn refuse<T>(name: String, problem: &'static str) -> Result<T, UnpackError> {
     Err(UnpackError::Member { name, problem })
 }
 
-/// The member that an entry describes.
-fn member<R: Read>(entry: &Entry<'_, R>) -> Result<Member, UnpackError> {
+fn header_error(place: u64) -> impl Fn(&'static str) -> UnpackError + Copy {
+    move |problem| UnpackError::Header { place, problem: problem.to_owned() }
+}
+
+/// The member that an entry and the extensions before it describe.
+fn member<R: Read>(entry: &Entry<'_, R>, extensions: &Extensions) -> Result<Member, UnpackError> {
     let (kind, bytes) = (entry.header().entry_type(), entry.size());
-    let name = entry.path_bytes().into_owned();
+    let name = extensions.path.clone().unwrap_or_else(|| entry.path_bytes().into_owned());
     let shown = || String::from_utf8_lossy(&name).into_owned();
     let is_file = match kind {
         // `tar` from before there were kinds of members ends the names of folders with a slash.
@@ -126,7 +150,7 @@ fn member<R: Read>(entry: &Entry<'_, R>) -> Result<Member, UnpackError> {
         EntryType::Directory => false,
         _ => return refuse(shown(), kind_problem(kind)),
     };
-    if entry.header().entry_size().ok() != Some(bytes) || (!is_file && bytes > 0) {
+    if extensions.size.is_some_and(|size| size != bytes) || (!is_file && bytes > 0) {
         return refuse(shown(), "is given two different sizes");
     }
     match path(&name, is_file) {
@@ -192,28 +216,88 @@ fn check_size_field(header: &Header) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Attributes of the whole archive, such as the commit that `git archive` writes there.
-fn check_global_attributes<R: Read>(entry: &Entry<'_, R>, header_bytes: u64) -> Result<(), &'static str> {
-    if entry.size() > HEADERS_CAP {
-        return Err(TOO_LONG);
-    }
-    // `tar` drops a long name before such attributes.
-    if header_bytes > 0 { Err("it stands between a long name and its member") } else { Ok(()) }
+/// What the headers before a member say about it. `tar` splits attributes at line ends, which values may hold, so they
+/// are read here.
+#[derive(Default)]
+struct Extensions {
+    path: Option<Vec<u8>>,
+    size: Option<u64>,
+    bytes: u64,
+    headers: u32,
 }
 
-/// Refuses attributes that give another name or size to other readers.
-fn check_attributes<R: Read>(entry: &mut Entry<'_, R>) -> Result<(), &'static str> {
-    let unreadable = "it has attributes that cannot be read";
-    let (name, size) = (entry.path_bytes().into_owned(), entry.size().to_string());
-    for attribute in entry.pax_extensions().map_err(|_| unreadable)?.into_iter().flatten() {
-        let attribute = attribute.map_err(|_| unreadable)?;
-        let value = attribute.value_bytes();
-        match attribute.key_bytes() {
-            b"path" if value != name => return Err("it names its member a second time"),
-            b"size" if value != size.as_bytes() => return Err("it gives its member a second size"),
-            key if key.starts_with(b"GNU.sparse.") => return Err("it describes a sparse file"),
-            _ => {}
+impl Extensions {
+    /// Counts a header before it is read.
+    fn count(&mut self, bytes: u64) -> Result<(), &'static str> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.headers += 1;
+        if self.bytes > EXTENSION_CAP || self.headers > EXTENSIONS {
+            return Err("it announces a longer name, or more attributes, than any member needs");
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, kind: EntryType, text: &[u8]) -> Result<(), &'static str> {
+        match kind {
+            // Bytes and a NUL.
+            EntryType::GNULongName => self.name(text.strip_suffix(b"\0").unwrap_or(text)),
+            EntryType::XHeader => records(text, |key, value| self.attribute(key, value)),
+            EntryType::XGlobalHeader => records(text, global_attribute),
+            // Targets of links, which are refused with the link.
+            _ => Ok(()),
         }
     }
+
+    /// One name only: of two, one reader takes the first and another the last.
+    fn name(&mut self, name: &[u8]) -> Result<(), &'static str> {
+        if self.path.replace(name.to_owned()).is_some() { Err("it names its member a second time") } else { Ok(()) }
+    }
+
+    /// An attribute of one member.
+    fn attribute(&mut self, key: &[u8], value: &[u8]) -> Result<(), &'static str> {
+        match key {
+            b"path" => self.name(value),
+            b"size" => {
+                let size = str::from_utf8(value).ok().and_then(|digits| digits.parse().ok());
+                self.size = Some(size.ok_or("its size is not a number of bytes")?);
+                Ok(())
+            }
+            _ if key.starts_with(b"GNU.sparse.") => Err("it describes a sparse file; only whole files are unpacked"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// An attribute of all members: remarks only, such as the commit that `git archive` writes there.
+fn global_attribute(key: &[u8], _value: &[u8]) -> Result<(), &'static str> {
+    match key {
+        b"path" | b"size" => Err("it names all members at once"),
+        _ if key.starts_with(b"GNU.sparse.") => Err("it describes sparse files; only whole files are unpacked"),
+        _ => Ok(()),
+    }
+}
+
+/// Calls `take` with each key and value of `LENGTH KEY=VALUE\n`, where the length counts the whole record. Values may
+/// hold any byte.
+fn records<'a>(
+    text: &'a [u8],
+    mut take: impl FnMut(&'a [u8], &'a [u8]) -> Result<(), &'static str>,
+) -> Result<(), &'static str> {
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (record, after) = split_record(rest).ok_or("it has attributes that cannot be read")?;
+        let equals = record.iter().position(|byte| *byte == b'=').ok_or("it has an attribute without a value")?;
+        take(&record[..equals], &record[equals + 1..])?;
+        rest = after;
+    }
     Ok(())
+}
+
+/// The first record without its length and line end, and what follows.
+fn split_record(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let space = text.iter().position(|byte| *byte == b' ')?;
+    let length: usize = str::from_utf8(&text[..space]).ok()?.parse().ok()?;
+    let (record, after) = text.split_at_checked(length)?;
+    let (body, end) = record.split_at_checked(length.checked_sub(1)?)?;
+    Some((body.get(space + 1..)?, after)).filter(|_| end == b"\n")
 }

@@ -1,4 +1,4 @@
-//! The unpacked stream of an archive: how far `tar` may read it, and that nothing follows its end.
+//! The unpacked stream of an archive: where it is read, and that nothing follows its end.
 
 use std::cell::Cell;
 use std::io::{self, BufRead as _, BufReader, Read};
@@ -10,15 +10,8 @@ use super::error::UnpackError;
 /// Bytes read at once.
 pub(super) const BUFFER: usize = 1 << 16;
 
-/// Most bytes of headers between two members. `tar` reads long names and attributes into memory, of which a longest
-/// path takes 2 KiB; the rest is for attributes that some systems add.
-pub(super) const HEADERS_CAP: u64 = 1 << 20;
-
 /// Most zero bytes after the end mark. `tar` fills up to a record, of 10 KiB unless asked for more.
 const PADDING_CAP: u64 = 1 << 20;
-
-/// The problem of headers over the cap.
-pub(super) const TOO_LONG: &str = "it announces a longer name, or more attributes, than any member needs";
 
 /// Counts what is read.
 pub(super) struct Counted<R> {
@@ -39,7 +32,7 @@ impl<R: Read> Read for Counted<R> {
 pub(super) struct Position {
     /// Bytes read so far.
     read: Cell<u64>,
-    /// Where the present member ends and the headers of the next one begin.
+    /// Where the present member ends and the header of the next one begins.
     member_end: Cell<u64>,
 }
 
@@ -104,14 +97,9 @@ impl<'a, R: Read> Stream<'a, R> {
 
 impl<R: Read> Read for Stream<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let Position { read, member_end } = self.position;
-        let left = member_end.get().saturating_add(HEADERS_CAP) - read.get();
-        let most = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
-        if most == 0 && !buffer.is_empty() {
-            return Err(io::Error::other(TOO_LONG));
-        }
-        let count = self.gzip.read(&mut buffer[..most])?;
-        if count == 0 && most > 0 {
+        let read = &self.position.read;
+        let count = self.gzip.read(buffer)?;
+        if count == 0 && !buffer.is_empty() {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         read.set(read.get() + count as u64);
