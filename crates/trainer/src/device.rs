@@ -66,12 +66,12 @@ impl Engine {
     }
 
     /// `cpu` or `cuda`.
-    pub fn device_word(self) -> &'static str {
+    pub fn device_name(self) -> &'static str {
         if self.device.is_cuda() { "cuda" } else { "cpu" }
     }
 
     /// `fp32`, `fp16` or `bf16`.
-    pub fn precision_word(self) -> &'static str {
+    pub fn precision_name(self) -> &'static str {
         match self.kind {
             Kind::Half => "fp16",
             Kind::BFloat16 => "bf16",

@@ -38,7 +38,7 @@ impl Weight {
         self.outputs() * self.fan_in()
     }
 
-    /// The weight as the layers want it, from its segment of the flat tensor.
+    /// The weight as the layers want it, from its slice of the flat tensor.
     pub fn view(self, flat: &Tensor) -> Tensor {
         match self {
             Self::Conv { output, input, kernel } => flat.view([output, kernel, kernel, input]).permute([0, 3, 1, 2]),

@@ -29,4 +29,4 @@ pub use layout::Layout;
 pub use network::{Mode, Network};
 pub use run::TorchTrainer;
 pub use state::{State, apply_init};
-pub use whitening::fit as fit_whitening;
+pub(crate) use whitening::fit as fit_whitening;

@@ -86,9 +86,9 @@ fn train_job(job: &Job, arrays: Arrays) -> Result<(), TrainError> {
     drop(arrays);
     engine.synchronize();
     emit(Event::TrainerStart(TrainerStart {
-        device: engine.device_word().to_owned(),
+        device: engine.device_name().to_owned(),
         threads: job.threads,
-        precision: engine.precision_word().to_owned(),
+        precision: engine.precision_name().to_owned(),
         libtorch_version: loaded_libtorch().1,
     }))?;
     let finished = run_all(job, &mut workers, &heartbeat);
@@ -125,8 +125,8 @@ impl Heartbeat {
 struct Worker<'a> {
     arm: Arm,
     plan: Plan,
-    /// Images of an update, for [`guarded`].
-    batch_size: Option<u32>,
+    /// Images of an optimizer step, for [`guarded`].
+    batch_size: u32,
     trainer: TorchTrainer<'a>,
 }
 
@@ -143,7 +143,7 @@ impl<'a> Worker<'a> {
         let plan =
             Plan { length: recipe.length(job.arrays.train), target: job.target, stop_at_target: job.stop_at_target };
         let trainer = TorchTrainer::new(recipe.clone(), data, engine, Box::new(|step| heartbeat.alive(step)));
-        Ok(Self { arm, plan, batch_size: Some(recipe.batch_size), trainer })
+        Ok(Self { arm, plan, batch_size: recipe.batch_size, trainer })
     }
 }
 
@@ -151,11 +151,12 @@ impl<'a> Worker<'a> {
 fn run_all(job: &Job, workers: &mut [Worker], heartbeat: &Heartbeat) -> Result<(), TrainError> {
     let clock = &heartbeat.clock;
     for Worker { arm, batch_size, trainer, .. } in &mut *workers {
-        guarded(*batch_size, || protocol::warm_up(*arm, job.warmup_seed, (trainer, clock), &mut emit))?;
+        guarded(Some(*batch_size), || protocol::warm_up(*arm, job.warmup_seed, (trainer, clock), &mut emit))?;
     }
     if let (true, Some(worker)) = (job.deterministic, workers.last_mut()) {
         let steps = worker.plan.length.steps();
-        let parted = guarded(worker.batch_size, || determinism::check(&mut worker.trainer, job.warmup_seed, steps))?;
+        let parted =
+            guarded(Some(worker.batch_size), || determinism::check(&mut worker.trainer, job.warmup_seed, steps))?;
         emit(Event::Repeat { steps, parted })?;
     }
     for start in &job.runs {
@@ -163,7 +164,7 @@ fn run_all(job: &Job, workers: &mut [Worker], heartbeat: &Heartbeat) -> Result<(
         let worker = workers.iter_mut().find(|worker| worker.arm == start.arm);
         let worker = worker.ok_or_else(|| TrainError("a run has no recipe".to_owned()))?;
         let Worker { plan, batch_size, trainer, .. } = worker;
-        guarded(*batch_size, || protocol::run(*start, plan, (trainer, clock), &mut emit))?;
+        guarded(Some(*batch_size), || protocol::run(*start, plan, (trainer, clock), &mut emit))?;
     }
     Ok(())
 }

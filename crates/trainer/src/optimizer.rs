@@ -12,7 +12,7 @@ use hlb_recipe::{Freeze, Group, Muon, Optimizer, Parameters, Recipe, Rule};
 /// Added to norms, so that none is zero in a division.
 const TINY: f64 = 1e-7;
 
-/// The optimizer of a run: one [`ParameterGroup`] for each segment of parameters with the same rule.
+/// The optimizer of a run: one [`ParameterGroup`] for each slice of parameters with the same rule.
 #[derive(Debug)]
 pub(crate) struct GroupedOptimizer {
     groups: Vec<ParameterGroup>,
@@ -36,45 +36,42 @@ pub(crate) struct Step {
 }
 
 impl GroupedOptimizer {
-    /// The groups of a recipe. Stem, filters and linear layer are one segment where their settings are the same.
+    /// The groups of a recipe. Stem, filters and linear layer are one slice where their settings are the same.
     pub(crate) fn new(recipe: &Recipe, layout: &Layout, state: &State, steps_per_epoch: u32) -> Self {
         let mut groups: Vec<ParameterGroup> = Vec::new();
         for parameters in Parameters::ALL {
-            let Some(segment) = segment(parameters, layout, state) else { continue };
+            let Some(slice) = slice(parameters, layout, state) else { continue };
             let group = recipe.optimizer.group(parameters).clone();
             let frozen_from = frozen_from(&recipe.freeze, parameters, steps_per_epoch);
             if let Some(last) = groups.last_mut()
-                && last.takes(&segment, &group, frozen_from)
+                && last.takes(&slice, &group, frozen_from)
             {
-                last.grow(segment);
+                last.grow(slice);
                 continue;
             }
-            groups.push(ParameterGroup::new(parameters, segment, group, frozen_from, &recipe.optimizer));
+            groups.push(ParameterGroup::new(parameters, slice, group, frozen_from, &recipe.optimizer));
         }
-        for group_state in &mut groups {
-            group_state.begin(layout, state);
+        for group in &mut groups {
+            group.begin(layout, state);
         }
         Self { groups }
     }
 
     /// First step at which these parameters are frozen.
     pub(crate) fn frozen_from(&self, parameters: Parameters) -> Option<u64> {
-        self.groups
-            .iter()
-            .find(|group_state| group_state.parameters == parameters)
-            .and_then(|group_state| group_state.frozen_from)
+        self.groups.iter().find(|group| group.parameters == parameters).and_then(|group| group.frozen_from)
     }
 
     /// One optimizer step. Call it where gradients are not recorded.
     pub(crate) fn step(&mut self, recipe: &Recipe, state: &mut State, gradients: &Gradients, at: Step) {
-        for group_state in &mut self.groups {
-            group_state.step(recipe, state, gradients, at);
+        for group in &mut self.groups {
+            group.step(recipe, state, gradients, at);
         }
     }
 
     /// The state of the rules, by name.
     pub(crate) fn named(&self, layout: &Layout) -> Vec<(String, Tensor)> {
-        self.groups.iter().flat_map(|group_state| group_state.named(layout)).collect()
+        self.groups.iter().flat_map(|group| group.named(layout)).collect()
     }
 }
 
@@ -85,9 +82,9 @@ fn frozen_from(freeze: &[Freeze], parameters: Parameters, steps_per_epoch: u32) 
     Some((freeze.after_epochs * f64::from(steps_per_epoch)).ceil() as u64)
 }
 
-/// Where a segment of parameters lies.
+/// Where a slice of parameters lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Segment {
+enum Slice {
     /// Layers of [`State::weights`], and the range of values that they occupy.
     Weights { layers: Range<usize>, offset: i64, length: i64 },
     /// All of [`State::biases`].
@@ -96,21 +93,21 @@ enum Segment {
     WhiteningBias,
 }
 
-fn segment(parameters: Parameters, layout: &Layout, state: &State) -> Option<Segment> {
+fn slice(parameters: Parameters, layout: &Layout, state: &State) -> Option<Slice> {
     match parameters {
-        Parameters::Biases => Some(Segment::Biases),
-        Parameters::WhiteningBias => state.whitening_bias.as_ref().map(|_| Segment::WhiteningBias),
+        Parameters::Biases => Some(Slice::Biases),
+        Parameters::WhiteningBias => state.whitening_bias.as_ref().map(|_| Slice::WhiteningBias),
         Parameters::Stem | Parameters::Filters | Parameters::Head => {
             let layers = layout.weights_of(parameters);
             let count = |layers: &[Weight]| layers.iter().map(|weight| weight.numel()).sum::<i64>();
             let (offset, length) = (count(&layout.weights()[..layers.start]), count(&layout.weights()[layers.clone()]));
-            (length > 0).then_some(Segment::Weights { layers, offset, length })
+            (length > 0).then_some(Slice::Weights { layers, offset, length })
         }
     }
 }
 
-impl Segment {
-    /// The values of this segment of weights, biases or the whitening's bias.
+impl Slice {
+    /// The values of this slice of weights, biases or the whitening's bias.
     fn of(&self, weights: &Tensor, biases: &Tensor, whitening_bias: Option<&Tensor>) -> Option<Tensor> {
         match *self {
             Self::Weights { offset, length, .. } => Some(weights.narrow(0, offset, length)),
@@ -120,11 +117,11 @@ impl Segment {
     }
 }
 
-/// One segment of parameters with its rule and state, as PyTorch's parameter groups are.
+/// One slice of parameters with its rule and state, as PyTorch's parameter groups are.
 #[derive(Debug)]
 struct ParameterGroup {
     parameters: Parameters,
-    segment: Segment,
+    slice: Slice,
     group: Group,
     nesterov: bool,
     momentum: f64,
@@ -148,24 +145,24 @@ enum Memory {
 impl ParameterGroup {
     fn new(
         parameters: Parameters,
-        segment: Segment,
+        slice: Slice,
         group: Group,
         frozen_from: Option<u64>,
         optimizer: &Optimizer,
     ) -> Self {
         let momentum = optimizer.momentum_of(&group);
-        Self { parameters, segment, group, nesterov: optimizer.nesterov, momentum, frozen_from, memory: Memory::Empty }
+        Self { parameters, slice, group, nesterov: optimizer.nesterov, momentum, frozen_from, memory: Memory::Empty }
     }
 
-    /// Whether `segment` can join this group.
-    fn takes(&self, segment: &Segment, group: &Group, frozen_from: Option<u64>) -> bool {
-        let both = matches!((&self.segment, segment), (Segment::Weights { .. }, Segment::Weights { .. }));
+    /// Whether `slice` can join this group.
+    fn takes(&self, slice: &Slice, group: &Group, frozen_from: Option<u64>) -> bool {
+        let both = matches!((&self.slice, slice), (Slice::Weights { .. }, Slice::Weights { .. }));
         both && self.group == *group && self.frozen_from == frozen_from
     }
 
-    fn grow(&mut self, other: Segment) {
-        if let (Segment::Weights { layers, length, .. }, Segment::Weights { layers: more, length: longer, .. }) =
-            (&mut self.segment, other)
+    fn grow(&mut self, other: Slice) {
+        if let (Slice::Weights { layers, length, .. }, Slice::Weights { layers: more, length: longer, .. }) =
+            (&mut self.slice, other)
         {
             layers.end = more.end;
             *length += longer;
@@ -174,7 +171,7 @@ impl ParameterGroup {
 
     fn begin(&mut self, layout: &Layout, state: &State) {
         let zeros = || {
-            let values = self.segment.of(&state.weights, &state.biases, state.whitening_bias.as_ref());
+            let values = self.slice.of(&state.weights, &state.biases, state.whitening_bias.as_ref());
             values.expect("a group has parameters").detach().zeros_like()
         };
         self.memory = match self.group.rule {
@@ -187,7 +184,7 @@ impl ParameterGroup {
     }
 
     fn layers(&self) -> Range<usize> {
-        if let Segment::Weights { layers, .. } = &self.segment { layers.clone() } else { 0..0 }
+        if let Slice::Weights { layers, .. } = &self.slice { layers.clone() } else { 0..0 }
     }
 
     fn step(&mut self, recipe: &Recipe, state: &mut State, gradients: &Gradients, at: Step) {
@@ -195,8 +192,8 @@ impl ParameterGroup {
         if self.frozen_from.is_some_and(|from| step >= from) {
             return;
         }
-        let gradient = self.segment.of(&gradients.weights, &gradients.biases, gradients.whitening_bias.as_ref());
-        let parameters = self.segment.of(&state.weights, &state.biases, state.whitening_bias.as_ref());
+        let gradient = self.slice.of(&gradients.weights, &gradients.biases, gradients.whitening_bias.as_ref());
+        let parameters = self.slice.of(&state.weights, &state.biases, state.whitening_bias.as_ref());
         let (Some(gradient), Some(mut parameters)) = (gradient, parameters) else { return };
         let schedule = recipe.schedule_of(&self.group);
         let rate = self.group.lr * schedule.factor(step, steps);
@@ -244,17 +241,17 @@ impl ParameterGroup {
             .collect()
     }
 
-    /// Names and lengths of the tensors of this segment.
+    /// Names and lengths of the tensors of this slice.
     fn names(&self, layout: &Layout) -> Vec<(String, i64)> {
-        match &self.segment {
-            Segment::Weights { layers, .. } => {
+        match &self.slice {
+            Slice::Weights { layers, .. } => {
                 let lengths = layout.weights()[layers.clone()].iter().map(|weight| weight.numel());
                 zip(layout.weight_names()[layers.clone()].to_vec(), lengths).collect()
             }
-            Segment::Biases => zip(layout.norm_names(), layout.norm_widths())
+            Slice::Biases => zip(layout.norm_names(), layout.norm_widths())
                 .map(|(name, width)| (format!("{name}.bias"), *width))
                 .collect(),
-            Segment::WhiteningBias => {
+            Slice::WhiteningBias => {
                 vec![("whitening.bias".to_owned(), layout.whitening().map_or(0, |whitening| whitening.outputs))]
             }
         }

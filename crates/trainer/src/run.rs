@@ -138,7 +138,7 @@ impl<'a> TorchTrainer<'a> {
         self.data.batch(plan, index, i64::from(self.recipe.batch_size), i64::from(size))
     }
 
-    /// One update; the loss summed over the batch, still on the device.
+    /// One optimizer step; the loss summed over the batch, still on the device.
     pub fn update(&mut self, batch: &Batch) -> Tensor {
         let steps = self.schedule_steps();
         let run = self.run.as_mut().expect("an update has a model");

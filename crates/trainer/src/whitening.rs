@@ -15,7 +15,7 @@ const CHUNK: i64 = 1000;
 ///
 /// Row `i` is eigenvector `i` of the patch covariance (largest eigenvalue first) over `sqrt(eigenvalue + eps)`. Sums are
 /// taken in double precision on the CPU; the result has the kind and device of the images.
-pub fn fit(images: &Tensor, whiten: Whiten) -> Tensor {
+pub(crate) fn fit(images: &Tensor, whiten: Whiten) -> Tensor {
     let (channels, kernel) = (images.size()[1], i64::from(whiten.kernel));
     let (values, vectors) = directions(images, whiten);
     let scaled = if whiten.half {

@@ -117,7 +117,7 @@ fn in_order() -> AugmentationDraws {
     }
 }
 
-/// The batch of an update: the whole training split.
+/// The batch of an optimizer step: the whole training split.
 fn whole_batch(data: &DeviceData, recipe: &Recipe, step: u64) -> Batch {
     let side = recipe.side_at(step, recipe.schedule_steps(tiny::SHAPES.train));
     data.batch(&data.plan(&in_order()), 0, tiny::SHAPES.train.into(), side.into())
