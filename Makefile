@@ -25,6 +25,7 @@ test: build
 
 lint: setup
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --release --locked --workspace --all-targets -- -D warnings
 	@scripts/deny.sh
 	@scripts/lint-yaml.sh

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # scripts/fuzz.sh [SECONDS]: runs every fuzz target that long (10 by default), as many at once as
 # there are cores. cargo-fuzz needs unstable flags, which RUSTC_BOOTSTRAP allows with the pinned
-# compiler. No sanitizer: it doubles the build, and no target reaches the little `unsafe` code that
-# there is. Crashes and the corpus stay in .cache/fuzz/; a later run continues with them.
+# compiler. No sanitizer: it doubles the build, and the only `unsafe` code that a target reaches calls
+# libjpeg, whose C code it would not watch. Crashes and the corpus stay in .cache/fuzz/; a later run
+# continues with them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export budget=${1:-10}

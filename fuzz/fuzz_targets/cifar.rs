@@ -4,7 +4,7 @@
 use hlb_data::decode_cifar;
 use libfuzzer_sys::fuzz_target;
 
-/// Bytes of a colour plane, and of a record: a label and three planes.
+/// Bytes of a color plane, and of a record: a label and three planes.
 const PLANE: usize = 32 * 32;
 const RECORD: usize = 1 + 3 * PLANE;
 

@@ -1,6 +1,6 @@
 //! Images of strangers: an error or an image of the size it says, the same one each time, never a panic.
 //!
-//! Run with `-rss_limit_mb=2048 -malloc_limit_mb=1024`: what an image may cost in memory is bounded.
+//! `scripts/fuzz.sh` limits the memory of a run, since what an image may cost in memory is bounded.
 #![no_main]
 
 use hlb_data::{MOST_PIXELS, decode_image};

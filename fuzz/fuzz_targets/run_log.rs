@@ -4,11 +4,11 @@
 use std::sync::LazyLock;
 
 use hlb_data::task::Task;
+use hlb_data::track;
 use hlb_machine::Machine;
+use hlb_protocol::run_log::RunLog;
 use hlb_recipe::Recipe;
 use hlb_result::{Basis, derive};
-use hlb_protocol::run_log::RunLog;
-use hlb_data::track;
 use libfuzzer_sys::fuzz_target;
 
 static AROUND: LazyLock<(Machine, Task, Recipe)> = LazyLock::new(|| {

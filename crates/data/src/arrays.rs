@@ -17,7 +17,7 @@ pub struct ArrayShapes {
     pub height: u32,
     /// Columns.
     pub width: u32,
-    /// Colour channels.
+    /// Color channels.
     pub channels: u32,
     /// Classes.
     pub classes: u32,

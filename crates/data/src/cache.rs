@@ -18,17 +18,17 @@ const CACHE_FORMAT: u32 = 1;
 
 /// Everything that determines preprocessed arrays. Its digest is their name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Recipe<'a> {
+pub(crate) struct CacheKey<'a> {
     /// Data set.
-    pub(super) dataset: &'a str,
+    pub(crate) dataset: &'a str,
     /// SHA-256 of its manifest, which says what is read from which archive, and which labels it gets.
-    pub(super) manifest_sha256: Sha256Hex,
+    pub(crate) manifest_sha256: Sha256Hex,
     /// Shapes of the arrays.
-    pub(super) shapes: ArrayShapes,
+    pub(crate) shapes: ArrayShapes,
     /// How images are resized.
-    pub(super) resize: Resize,
+    pub(crate) resize: Resize,
     /// Decoder and resizer with their versions, and how colors are handled.
-    pub(super) decoder: &'a str,
+    pub(crate) decoder: &'a str,
 }
 
 /// Metadata of preprocessed arrays, in a small file next to them.
@@ -46,13 +46,13 @@ struct Label {
 
 /// Arrays from the cache, or stored in it now.
 #[derive(Debug, Clone)]
-pub(super) struct Stored {
+pub(crate) struct Stored {
     /// The arrays.
-    pub(super) arrays: Arrays,
+    pub(crate) arrays: Arrays,
     /// SHA-256 over them.
-    pub(super) sha256: Sha256Hex,
+    pub(crate) sha256: Sha256Hex,
     /// Exact duplicates among the images.
-    pub(super) duplicates: Duplicates,
+    pub(crate) duplicates: Duplicates,
 }
 
 /// Preprocessed arrays as `data list` shows them.
@@ -77,7 +77,7 @@ pub fn cache_folder() -> PathBuf {
 
 /// Why stored arrays are not used.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unusable {
+pub(crate) enum Unusable {
     /// There are none.
     #[error("nothing is preprocessed yet")]
     Absent,
@@ -86,20 +86,20 @@ pub(super) enum Unusable {
     Damaged { path: PathBuf, problem: String },
 }
 
-impl Recipe<'_> {
+impl CacheKey<'_> {
     /// SHA-256 of everything that determines the arrays.
-    pub(super) fn key(&self) -> Sha256Hex {
+    pub(crate) fn digest(&self) -> Sha256Hex {
         let text = serde_json::to_string(&(CACHE_FORMAT, self)).expect("strings and numbers are JSON");
         sha256_hex(text.as_bytes())
     }
 
     fn paths(&self, folder: &Path) -> (PathBuf, PathBuf) {
-        let name = format!("{}-{}", self.dataset, &self.key().to_string()[..16]);
+        let name = format!("{}-{}", self.dataset, &self.digest().to_string()[..16]);
         (folder.join(format!("{name}.json")), folder.join(format!("{name}.arrays")))
     }
 
-    /// Opens the arrays stored under this recipe, once their digest is what it was.
-    pub(super) fn open(&self, folder: &Path) -> Result<Stored, Unusable> {
+    /// Opens the arrays stored under this key, once their digest is what it was.
+    pub(crate) fn open(&self, folder: &Path) -> Result<Stored, Unusable> {
         let (label_path, path) = self.paths(folder);
         let label = fs::read(label_path).map_err(|_| Unusable::Absent)?;
         let damaged = |problem: String| Unusable::Damaged { path: path.clone(), problem };
@@ -108,14 +108,14 @@ impl Recipe<'_> {
         let mapped = map(&file).map_err(|error| damaged(error.to_string()))?;
         let arrays = Arrays::new(mapped, self.shapes).map_err(|error| damaged(error.to_string()))?;
         let found = sha256_hex(arrays.bytes());
-        if label.key != self.key() || found != label.content_sha256 {
+        if label.key != self.digest() || found != label.content_sha256 {
             return Err(damaged(format!("they have SHA-256 {found}, {} was stored", label.content_sha256)));
         }
         Ok(Stored { arrays, sha256: found, duplicates: label.duplicates })
     }
 
-    /// Stores arrays under this recipe. The label is written last, so that a label always has its arrays.
-    pub(super) fn store(&self, folder: &Path, stored: &Stored) -> Result<(), ArtifactError> {
+    /// Stores arrays under this key. The label is written last, so that a label always has its arrays.
+    pub(crate) fn store(&self, folder: &Path, stored: &Stored) -> Result<(), ArtifactError> {
         let (label_path, path) = self.paths(folder);
         fs::create_dir_all(folder).map_err(|source| ArtifactError::Io {
             step: "create the folder",
@@ -124,7 +124,7 @@ impl Recipe<'_> {
         })?;
         write_atomic(&path, stored.arrays.bytes())?;
         let label = Label {
-            key: self.key(),
+            key: self.digest(),
             dataset: self.dataset.to_owned(),
             resize: self.resize,
             decoder: self.decoder.to_owned(),
@@ -173,18 +173,21 @@ fn map(file: &File) -> io::Result<memmap2::Mmap> {
 pub fn cached(folder: &Path) -> Vec<CachedArrays> {
     let Ok(items) = fs::read_dir(folder) else { return Vec::new() };
     let paths = items.filter_map(|item| Some(item.ok()?.path()));
-    let mut found: Vec<CachedArrays> = paths.filter_map(|path| of_label(&path)).collect();
+    let mut found: Vec<CachedArrays> = paths.filter_map(|path| CachedArrays::read(&path)).collect();
     found.sort_by(|a, b| a.path.cmp(&b.path));
     found
 }
 
-fn of_label(path: &Path) -> Option<CachedArrays> {
-    if path.extension()? != "json" {
-        return None;
+impl CachedArrays {
+    /// The arrays that a label lies next to; `None` for any other file.
+    fn read(label_path: &Path) -> Option<Self> {
+        if label_path.extension()? != "json" {
+            return None;
+        }
+        let label: Label = serde_json::from_slice(&fs::read(label_path).ok()?).ok()?;
+        let bytes = fs::metadata(label_path.with_extension("arrays")).ok()?.len();
+        Some(Self { dataset: label.dataset, resize: label.resize, bytes, path: label_path.to_owned() })
     }
-    let label: Label = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
-    let bytes = fs::metadata(path.with_extension("arrays")).ok()?.len();
-    Some(CachedArrays { dataset: label.dataset, resize: label.resize, bytes, path: path.to_owned() })
 }
 
 /// Data set whose preprocessed arrays or label have this name, `ID-` and 16 hexadecimal digits; `None` for any other file.
@@ -217,9 +220,9 @@ mod tests {
 
     const SHAPES: ArrayShapes = ArrayShapes { train: 3, evaluation: 2, height: 2, width: 2, channels: 3, classes: 2 };
 
-    fn recipe(decoder: &str) -> Recipe<'_> {
+    fn key(decoder: &str) -> CacheKey<'_> {
         let (manifest_sha256, resize) = (sha256_hex(b"manifest"), Resize::Squash { side: 2 });
-        Recipe { dataset: "mine", manifest_sha256, shapes: SHAPES, resize, decoder }
+        CacheKey { dataset: "mine", manifest_sha256, shapes: SHAPES, resize, decoder }
     }
 
     fn stored(byte: u8) -> Stored {
@@ -232,45 +235,45 @@ mod tests {
     }
 
     #[test]
-    fn what_was_stored_comes_back_and_only_under_the_same_recipe() {
+    fn what_was_stored_comes_back_and_only_under_the_same_key() {
         let folder = tempfile::tempdir().expect("a folder");
         let cache = folder.path().join("not/yet");
-        assert!(matches!(recipe("d 1").open(&cache), Err(Unusable::Absent)));
-        recipe("d 1").store(&cache, &stored(7)).expect("writable");
-        let opened = recipe("d 1").open(&cache).expect("it is there");
+        assert!(matches!(key("d 1").open(&cache), Err(Unusable::Absent)));
+        key("d 1").store(&cache, &stored(7)).expect("writable");
+        let opened = key("d 1").open(&cache).expect("it is there");
         assert_eq!((opened.arrays.bytes(), opened.sha256), (&[7; 65][..], stored(7).sha256));
         assert_eq!(opened.duplicates, stored(7).duplicates);
-        assert!(matches!(recipe("d 2").open(&cache), Err(Unusable::Absent)));
+        assert!(matches!(key("d 2").open(&cache), Err(Unusable::Absent)));
     }
 
     #[test]
     fn any_damage_is_noticed() {
         let folder = tempfile::tempdir().expect("a folder");
-        let (label, arrays) = recipe("d").paths(folder.path());
+        let (label, arrays) = key("d").paths(folder.path());
         let damages: [(&Path, &[u8]); 5] =
             [(&arrays, &[8; 65]), (&arrays, &[7; 64]), (&arrays, b""), (&label, b"{}"), (&label, b"\xff")];
         for (path, bytes) in damages {
-            recipe("d").store(folder.path(), &stored(7)).expect("writable");
+            key("d").store(folder.path(), &stored(7)).expect("writable");
             write_atomic(path, bytes).expect("writable");
-            assert!(matches!(recipe("d").open(folder.path()), Err(Unusable::Damaged { .. })), "{bytes:?}");
+            assert!(matches!(key("d").open(folder.path()), Err(Unusable::Damaged { .. })), "{bytes:?}");
         }
-        recipe("d").store(folder.path(), &stored(7)).expect("writable");
+        key("d").store(folder.path(), &stored(7)).expect("writable");
         fs::remove_file(&arrays).expect("it is there");
-        assert!(matches!(recipe("d").open(folder.path()), Err(Unusable::Damaged { .. })));
+        assert!(matches!(key("d").open(folder.path()), Err(Unusable::Damaged { .. })));
     }
 
     #[test]
     fn pruning_removes_only_what_was_chosen() {
         let folder = tempfile::tempdir().expect("a folder");
-        recipe("d").store(folder.path(), &stored(7)).expect("writable");
-        let other = Recipe { dataset: "mine-too", ..recipe("d") };
+        key("d").store(folder.path(), &stored(7)).expect("writable");
+        let other = CacheKey { dataset: "mine-too", ..key("d") };
         other.store(folder.path(), &stored(8)).expect("writable");
         for name in ["note.txt", "package.json", "mine-lock.json"] {
             write_atomic(&folder.path().join(name), b"the user's").expect("writable");
         }
         assert_eq!(cached(folder.path()).iter().map(|item| item.bytes).collect::<Vec<_>>(), [65, 65]);
         assert!(prune(folder.path(), Some("mine")).expect("writable") > 65);
-        assert!(other.open(folder.path()).is_ok() && recipe("d").open(folder.path()).is_err());
+        assert!(other.open(folder.path()).is_ok() && key("d").open(folder.path()).is_err());
         prune(folder.path(), None).expect("writable");
         assert_eq!((cached(folder.path()), fs::read_dir(folder.path()).expect("there").count()), (Vec::new(), 3));
     }
@@ -279,12 +282,12 @@ mod tests {
     fn the_oldest_goes_when_the_cache_is_full() {
         let folder = tempfile::tempdir().expect("a folder");
         for decoder in ["1", "2", "3"] {
-            recipe(decoder).store(folder.path(), &stored(7)).expect("writable");
+            key(decoder).store(folder.path(), &stored(7)).expect("writable");
         }
-        let (newest, _) = recipe("1").paths(folder.path());
+        let (newest, _) = key("1").paths(folder.path());
         keep_within(folder.path(), 130, &newest);
         assert_eq!(cached(folder.path()).len(), 2);
-        assert!(recipe("1").open(folder.path()).is_ok(), "the one just stored stays");
+        assert!(key("1").open(folder.path()).is_ok(), "the one just stored stays");
         keep_within(folder.path(), 0, &newest);
         assert_eq!(cached(folder.path()).len(), 1);
     }

@@ -2,8 +2,6 @@
 //!
 //! The format has no header, so only the length and the labels show that a file is wrong.
 
-use hlb_core::hint::Hint;
-
 /// Rows, and columns, of an image.
 const SIDE: usize = 32;
 
@@ -28,17 +26,8 @@ pub enum CifarError {
     Label { label: u8, record: usize, most: u32 },
 }
 
-impl Hint for CifarError {
-    fn hint(&self) -> Option<String> {
-        Some(
-            "fetch the archive of the binary version again; the versions for Python and Matlab are other formats"
-                .into(),
-        )
-    }
-}
-
 /// Length of a file of `records` records.
-pub(super) fn file_bytes(records: u32) -> u64 {
+pub(crate) fn file_bytes(records: u32) -> u64 {
     u64::from(records) * RECORD as u64
 }
 

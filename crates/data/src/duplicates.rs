@@ -28,7 +28,7 @@ pub fn count_duplicates(arrays: &Arrays) -> Duplicates {
 }
 
 /// The same from digests of images or files.
-pub(super) fn of_digests(train: &[Sha256Hex], evaluation: &[Sha256Hex]) -> Duplicates {
+pub(crate) fn of_digests(train: &[Sha256Hex], evaluation: &[Sha256Hex]) -> Duplicates {
     let trained: HashSet<&Sha256Hex> = train.iter().collect();
     let evaluated: HashSet<&Sha256Hex> = evaluation.iter().collect();
     let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);

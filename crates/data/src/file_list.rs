@@ -114,7 +114,7 @@ pub enum ListError {
 }
 
 /// Split and label of an image by its path in the archive: `root/split/class/name.extension`, and no hidden file.
-pub(super) fn place_of(source: &ImageSource, path: &str) -> Option<(Split, u8)> {
+pub(crate) fn place_of(source: &ImageSource, path: &str) -> Option<(Split, u8)> {
     let parts: Vec<&str> = path.split('/').collect();
     let [root, split, folder, name] = parts[..] else { return None };
     if root != source.root || !name.ends_with(&source.extension) || name.starts_with('.') {
@@ -130,7 +130,7 @@ pub(super) fn place_of(source: &ImageSource, path: &str) -> Option<(Split, u8)> 
 }
 
 /// Name of the list next to the unpacked folder.
-pub(super) fn list_name(source: &ImageSource) -> String {
+pub(crate) fn list_name(source: &ImageSource) -> String {
     format!("{}.files.jsonl", source.root)
 }
 

@@ -35,7 +35,7 @@ pub fn decode(bytes: &[u8], part: usize, shapes: ArrayShapes) -> Result<Vec<u8>,
 }
 
 /// Length of the file of a part, header included.
-pub(super) fn file_bytes(part: usize, shapes: ArrayShapes) -> u64 {
+pub(crate) fn file_bytes(part: usize, shapes: ArrayShapes) -> u64 {
     let header = if part.is_multiple_of(2) { 16 } else { 8 };
     header + shapes.byte_counts().get(part).map_or(0, |body| *body as u64)
 }

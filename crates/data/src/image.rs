@@ -5,8 +5,6 @@
 //! library from the same input in the same pieces. Orientation, color profiles and transparency are ignored. Callers name
 //! the file in their own errors.
 
-use hlb_core::hint::Hint;
-
 mod jpeg;
 mod libjpeg;
 mod png;
@@ -14,7 +12,7 @@ mod png;
 /// What shapes the decoded and resized pixels, for the digests of caches and for results.
 ///
 /// It has to change with any byte that [`decode`] or the resizer gives.
-pub(super) const DECODER: &str = "mozjpeg-sys 2.2.3, png 1, fast_image_resize 6.1 in the order of Pillow 13";
+pub(crate) const DECODER: &str = "mozjpeg-sys 2.2.3, png 1, fast_image_resize 6.1 in the order of Pillow 13";
 
 /// Most pixels of an image, since a file of a few bytes may state any size.
 pub const MOST_PIXELS: u64 = 64_000_000;
@@ -66,12 +64,12 @@ impl DecodedImage {
     }
 
     /// The bytes: row, column, and then red, green, blue, 255.
-    pub(super) fn pixels(&self) -> &[u8] {
+    pub(crate) fn pixels(&self) -> &[u8] {
         &self.pixels
     }
 
     /// The memory, to be reused.
-    pub(super) fn into_spare(self) -> Vec<u8> {
+    pub(crate) fn into_spare(self) -> Vec<u8> {
         self.pixels
     }
 }
@@ -104,17 +102,6 @@ pub enum ImageError {
     TooLarge { width: u32, height: u32 },
 }
 
-impl Hint for ImageError {
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Format { .. } => Some("convert it to JPEG or PNG first".to_owned()),
-            Self::Empty | Self::Truncated { .. } => Some("fetch or unpack it again".to_owned()),
-            Self::TooLarge { .. } => Some("make it smaller first".to_owned()),
-            Self::Unknown | Self::Header { .. } | Self::Damaged { .. } => None,
-        }
-    }
-}
-
 /// The image in the bytes of a file.
 ///
 /// At most [`MOST_PIXELS`] pixels are decoded, which bounds the memory needed.
@@ -123,7 +110,7 @@ pub fn decode(bytes: &[u8]) -> Result<DecodedImage, ImageError> {
 }
 
 /// [`decode`] in memory that is there already. What is in it does not matter.
-pub(super) fn decode_with(bytes: &[u8], spare: Vec<u8>) -> Result<DecodedImage, ImageError> {
+pub(crate) fn decode_with(bytes: &[u8], spare: Vec<u8>) -> Result<DecodedImage, ImageError> {
     match bytes {
         [] => Err(ImageError::Empty),
         [0xff, 0xd8, 0xff, ..] => jpeg::decode(bytes, spare),

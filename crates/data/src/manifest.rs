@@ -25,7 +25,7 @@ pub struct Manifest {
     pub id: Id,
     /// Name for people.
     pub title: SafeText<80>,
-    /// Licence of the images.
+    /// License of the images.
     pub license: SafeText<300>,
     /// Training images.
     pub train: u32,
@@ -54,17 +54,17 @@ pub struct ImageShape {
     pub height: u32,
     /// Columns.
     pub width: u32,
-    /// Colour channels, 1 or 3.
+    /// Color channels, 1 or 3.
     pub channels: u32,
 }
 
-/// What the arrays of a data set hold once they are prepared in one way.
+/// What the arrays of a data set hold once they are preprocessed in one way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KnownContent {
-    /// How the images were resized; `null` where nothing is.
+    /// How the images are resized; `null` where they are not.
     pub resize: Option<Resize>,
-    /// SHA-256 over the arrays, see [`crate::content_digest`].
+    /// SHA-256 over the arrays: training images and labels, evaluation images and labels.
     pub sha256: Sha256Hex,
     /// Images that occur more than once.
     pub duplicates: Duplicates,

@@ -9,7 +9,7 @@ use std::thread;
 use flate2::read::MultiGzDecoder;
 
 use crate::arrays::{ArrayShapes, Arrays};
-use crate::cache::{self, Recipe, Stored, Unusable};
+use crate::cache::{self, CacheKey, Stored, Unusable};
 use crate::content_digest;
 use crate::decode_all::decode_all;
 use crate::duplicates::{Duplicates, count_duplicates};
@@ -190,7 +190,7 @@ fn read_cifar_file(
 }
 
 /// The list of files next to an unpacked folder.
-pub(super) fn list_of(manifest: &Manifest, source: &ImageSource, folder: &Path) -> Result<FileList, DatasetError> {
+pub(crate) fn list_of(manifest: &Manifest, source: &ImageSource, folder: &Path) -> Result<FileList, DatasetError> {
     let id = || manifest.id.to_string();
     let path = folder.join(list_name(source));
     if path.is_file() {
@@ -222,10 +222,15 @@ fn of_images(
     given: Option<&Path>,
     watch: &dyn Watch,
 ) -> Result<Stored, DatasetError> {
-    let recipe =
-        Recipe { dataset: manifest.id.as_str(), manifest_sha256: manifest.digest(), shapes, resize, decoder: DECODER };
+    let key = CacheKey {
+        dataset: manifest.id.as_str(),
+        manifest_sha256: manifest.digest(),
+        shapes,
+        resize,
+        decoder: DECODER,
+    };
     let cache = cache::cache_folder();
-    match recipe.open(&cache) {
+    match key.open(&cache) {
         Ok(stored) => return Ok(stored),
         Err(Unusable::Absent) => {}
         Err(damaged) => watch.note(&format!("{damaged}; they are made again")),
@@ -233,7 +238,7 @@ fn of_images(
     let Folder::At(folder) = store::find(manifest, given)? else { unreachable!("images are never built in") };
     let arrays = decode(manifest, source, shapes, resize, &folder, watch)?;
     let stored = of_arrays(manifest, Some(resize), arrays);
-    if let Err(error) = recipe.store(&cache, &stored) {
+    if let Err(error) = key.store(&cache, &stored) {
         watch.note(&format!("the preprocessed arrays are not kept: {error}; the next session has to decode again"));
     }
     Ok(stored)

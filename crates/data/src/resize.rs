@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::image::DecodedImage;
 
-/// How a image of any size becomes a square. The side is in pixels and is not nought.
+/// How an image of any size becomes a square. The side is in pixels, at least 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Resize {

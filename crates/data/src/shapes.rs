@@ -29,29 +29,29 @@ const TRAIN_IMAGES: usize = 5000;
 const EVAL_IMAGES: usize = 2000;
 
 /// Names of the classes, at the index of their label.
-pub(super) const CLASSES: [&str; 10] =
+pub(crate) const CLASSES: [&str; 10] =
     ["disc", "ring", "crescent", "triangle", "square", "cross", "star", "stripes", "checks", "dots"];
 
 /// Both splits of the data set.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Shapes {
+pub(crate) struct Shapes {
     /// What is trained on.
-    pub(super) train: Split,
+    pub(crate) train: Split,
     /// What accuracy is measured on; drawn from another stream than `train`.
-    pub(super) eval: Split,
+    pub(crate) eval: Split,
 }
 
 /// Images and their labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Split {
+pub(crate) struct Split {
     /// Bytes in the order image, row, column, channel.
-    pub(super) images: Vec<u8>,
+    pub(crate) images: Vec<u8>,
     /// One class index per image. Image `i` is of class `i mod 10`, so every class is equally frequent.
-    pub(super) labels: Vec<u8>,
+    pub(crate) labels: Vec<u8>,
 }
 
 /// Draws both splits, about 21.5 MB, always the same bytes.
-pub(super) fn generate() -> Shapes {
+pub(crate) fn generate() -> Shapes {
     Shapes {
         train: draw_split(b"hlb-bench shapes v1 train split.", TRAIN_IMAGES),
         eval: draw_split(b"hlb-bench shapes v1 eval split..", EVAL_IMAGES),

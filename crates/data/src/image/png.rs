@@ -10,8 +10,9 @@ use png::{BitDepth, ColorType, DecodeOptions, Decoder, DecodingError, InterlaceI
 use super::{DecodedImage, ImageError, PIXEL, room};
 use hlb_core::text;
 
-/// Most bytes of the crate's own memory: one row of the widest image, and metadata.
-const LIMIT: usize = 1 << 30;
+/// Most bytes that the crate may reserve: for a row of the widest image, of `MOST_PIXELS` pixels of 8 bytes, and for
+/// metadata.
+const LIMIT: usize = 512 << 20;
 
 /// The image in the bytes of a PNG file, the signature of which has been seen.
 pub(super) fn decode(bytes: &[u8]) -> Result<DecodedImage, ImageError> {
@@ -55,7 +56,7 @@ fn place(reader: &mut Reader<Cursor<&[u8]>>, pixels: &mut [u8]) -> Result<(), De
     let (width, height) = (reader.info().width as usize, reader.info().height as usize);
     let palette = reader.info().palette.clone().unwrap_or_default();
     let bits = color.samples() * depth as usize;
-    let mut line = Vec::with_capacity(width * PIXEL);
+    let mut line = Vec::new();
     for y in 0.. {
         // Reading past the last row would read the rest of the data, which may be missing.
         if y == height && !reader.info().interlaced {
@@ -63,11 +64,17 @@ fn place(reader: &mut Reader<Cursor<&[u8]>>, pixels: &mut [u8]) -> Result<(), De
         }
         let Some(row) = reader.next_interlaced_row()? else { break };
         let columns = (row.data().len() * 8 / bits).min(width);
-        line.clear();
-        line.extend((0..columns).flat_map(|column| pixel(color, depth, &palette, row.data(), column)));
+        let colors = (0..columns).map(|column| pixel(color, depth, &palette, row.data(), column));
         match row.interlace() {
-            InterlaceInfo::Null(_) => pixels[y * width * PIXEL..][..line.len()].copy_from_slice(&line),
-            InterlaceInfo::Adam7(info) => png::expand_interlaced_row(pixels, width * PIXEL, &line, info, 32),
+            InterlaceInfo::Null(_) => {
+                let places = pixels[y * width * PIXEL..].as_chunks_mut().0;
+                places.iter_mut().zip(colors).for_each(|(place, color)| *place = color);
+            }
+            InterlaceInfo::Adam7(info) => {
+                line.clear();
+                line.extend(colors.flatten());
+                png::expand_interlaced_row(pixels, width * PIXEL, &line, info, 32);
+            }
         }
     }
     Ok(())

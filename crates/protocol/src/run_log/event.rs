@@ -195,7 +195,7 @@ pub struct TrainerStart {
     pub device: String,
     /// Threads of libtorch on the CPU.
     pub threads: u32,
-    /// Number format of weights and activations: `fp32` or `fp16`.
+    /// Number format of weights and activations: `fp32`, `fp16` or `bf16`.
     pub precision: String,
     /// Version of the loaded libtorch.
     pub libtorch_version: String,
