@@ -4,31 +4,37 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Everything in the work tree but submitted entries, none of which is compiled in.
-const SOURCES: [&str; 3] = ["--", ".", ":(exclude)submissions"];
+/// What no program is built from: documents, tests and submitted entries.
+const OTHERS: [&str; 4] = [":(exclude).github", ":(exclude)docs", ":(exclude)submissions", ":(exclude)tests"];
+
+/// Where a file that was never added is compiled in.
+const INCLUDED: [&str; 5] = ["*.rs", "leaderboard", "recipes", "tracks", "datasets"];
 
 /// A checkout of the sources.
 pub(crate) struct Checkout<'a>(pub(crate) &'a Path);
 
 impl Checkout<'_> {
-    /// The commit, with `-dirty` when the work tree differs from it; empty outside a git checkout.
+    /// The commit, with `-dirty` when the sources differ from it; empty outside a git checkout.
     ///
-    /// An untracked file counts as a difference unless git ignores it: a module that was never added is compiled in.
+    /// An untracked file counts as a difference only where a build may include it: a variant that somebody writes in
+    /// the checkout changes no program.
     pub(crate) fn commit(&self) -> String {
         let Some(head) = self.git(&["rev-parse", "HEAD"]) else {
             return String::new();
         };
-        match self.git(&[&["status", "--porcelain"], &SOURCES[..]].concat()) {
-            Some(changes) if changes.is_empty() => head,
-            _ => format!("{head}-dirty"),
-        }
+        let is_empty = |command: &[&str], paths: &[&str]| {
+            self.git(&[command, &["--"], paths, &OTHERS].concat()).is_some_and(|listed| listed.is_empty())
+        };
+        let is_clean = is_empty(&["status", "--porcelain", "--untracked-files=no"], &["."])
+            && is_empty(&["ls-files", "--others", "--exclude-standard"], &INCLUDED);
+        if is_clean { head } else { format!("{head}-dirty") }
     }
 
     /// The files that [`Checkout::commit`] depends on: all tracked sources, and where git notes a new commit.
     ///
     /// An untracked file is compiled in only by a change of a tracked one, so it need not be listed.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
-        let tracked = self.git(&[&["ls-files", "-z"], &SOURCES[..]].concat()).unwrap_or_default();
+        let tracked = self.git(&[&["ls-files", "-z", "--", "."], &OTHERS[..]].concat()).unwrap_or_default();
         let tracked = tracked.split('\0').filter(|name| !name.is_empty());
         // In a linked work tree these two do not lie in `.git`, which is a file there.
         let noted = ["HEAD", "logs/HEAD"].map(|name| self.git(&["rev-parse", "--git-path", name]));

@@ -9,15 +9,18 @@ use std::process::Command;
 
 use build::Checkout;
 
-const FILES: [&str; 7] = [
+const SOURCES: [&str; 6] = [
     "leaderboard/history/2024.yaml",
     "leaderboard/templates/board.html",
     "peaks.yaml",
     "prices.yaml",
     "src/main.rs",
-    "submissions/shapes/one/result.yaml",
     ".gitignore",
 ];
+
+/// Files that no program is built from.
+const OTHERS: [&str; 4] =
+    [".github/workflows/ci.yml", "docs/guide.md", "submissions/shapes/one/result.yaml", "tests/cli/main.rs"];
 
 fn git(folder: &Path, arguments: &[&str]) {
     let identity = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"];
@@ -33,7 +36,7 @@ fn write(folder: &Path, name: &str, text: &str) {
 
 fn checkout() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    for name in FILES {
+    for name in SOURCES.iter().chain(&OTHERS) {
         write(folder.path(), name, "/target/\n");
     }
     git(folder.path(), &["init", "--quiet"]);
@@ -48,24 +51,27 @@ fn any_changed_source_marks_the_program() {
     let commit = || Checkout(folder.path()).commit();
     let clean = commit();
     assert_eq!(clean.len(), 40, "{clean}");
-    for name in FILES.iter().filter(|name| !name.starts_with("submissions/")) {
+    for name in SOURCES {
         write(folder.path(), name, "changed\n");
         assert_eq!(commit(), format!("{clean}-dirty"), "{name}");
         write(folder.path(), name, "/target/\n");
         assert_eq!(commit(), clean, "{name}");
     }
-    write(folder.path(), "src/new.rs", "");
-    assert_eq!(commit(), format!("{clean}-dirty"), "a file that was never added");
-    fs::remove_file(folder.path().join("src/new.rs")).unwrap();
+    for name in ["src/new.rs", "leaderboard/templates/new.html", "recipes/new.yaml"] {
+        write(folder.path(), name, "");
+        assert_eq!(commit(), format!("{clean}-dirty"), "{name} was never added");
+        fs::remove_file(folder.path().join(name)).unwrap();
+    }
     fs::remove_file(folder.path().join("peaks.yaml")).unwrap();
     assert_eq!(commit(), format!("{clean}-dirty"), "a file that is gone");
 }
 
 #[test]
-fn entries_and_ignored_files_are_no_sources() {
+fn what_is_not_compiled_in_leaves_the_program_unmarked() {
     let folder = checkout();
     let clean = Checkout(folder.path()).commit();
-    for name in ["submissions/shapes/one/result.yaml", "submissions/shapes/two/result.yaml", "target/debug/x"] {
+    let untracked = ["variant.yaml", "mine/study.yaml", "submissions/shapes/two/result.yaml", "target/debug/x.rs"];
+    for name in OTHERS.iter().chain(&untracked) {
         write(folder.path(), name, "changed\n");
     }
     assert_eq!(Checkout(folder.path()).commit(), clean);
@@ -79,8 +85,8 @@ fn the_build_script_waits_for_every_source_and_for_the_next_commit() {
     git(folder.path(), &["worktree", "add", "--quiet", second.to_str().unwrap()]);
     for checkout in [folder.path(), &second] {
         let files = Checkout(checkout).files();
-        for name in FILES {
-            assert_eq!(files.contains(&PathBuf::from(name)), !name.starts_with("submissions/"), "{name}");
+        for name in SOURCES.iter().chain(&OTHERS) {
+            assert_eq!(files.contains(&PathBuf::from(name)), SOURCES.contains(name), "{name}");
         }
         // A missing file would make cargo run the build script every time.
         assert!(files.iter().all(|file| checkout.join(file).exists()), "{files:?}");
