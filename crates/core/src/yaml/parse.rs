@@ -34,6 +34,13 @@ impl Source {
     pub fn locate(&self, key_path: &str) -> Option<Position> {
         outline::locate_key(self, key_path)
     }
+
+    /// The error for a value that breaks a rule which its type does not know, where the value begins. Its key path is
+    /// such as `prices[1]`; the message is fit to be shown.
+    pub fn unfit(&self, key_path: String, message: String) -> YamlError {
+        let at = self.parts(vec![key_path.clone()]).locate("").unwrap_or(Position::START);
+        YamlError::Unfit { name: self.name().to_owned(), at, key_path, message, suggestion: None }
+    }
 }
 
 /// Reads a value from YAML bytes: encoding, guard, types. See [`Source::new`] and [`Source::parse`].

@@ -96,7 +96,7 @@ fn naming(near: &[String]) -> String {
 impl Price {
     /// `provider/instance@region`.
     pub fn name(&self) -> String {
-        format!("{}/{}@{}", self.provider, self.instance, self.region)
+        row_name(&self.provider, &self.instance, &self.region)
     }
 
     /// The user's own figure.
@@ -122,6 +122,11 @@ impl Price {
     pub fn is_in_range(&self) -> bool {
         is_price(self.usd_per_hour)
     }
+}
+
+/// `provider/instance@region`.
+pub(super) fn row_name(provider: &SafeText<40>, instance: &SafeText<80>, region: &SafeText<40>) -> String {
+    format!("{provider}/{instance}@{region}")
 }
 
 /// What `seconds` cost: as a share of an hour, and as the provider would charge a machine rented for them alone.

@@ -10,9 +10,9 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::price::billing::{Billing, increment};
-use crate::price::quote::{Origin, Price, PriceError, check_day, is_price};
+use crate::price::quote::{Origin, Price, PriceError, check_day, is_price, row_name};
 use hlb_core::text::{SafeText, show};
-use hlb_core::yaml::{self, Source, VARIANT_CAP};
+use hlb_core::yaml::{self, Source, VARIANT_CAP, YamlError};
 
 /// Prices by name, several for each as time went on.
 #[derive(Debug, Clone)]
@@ -57,10 +57,9 @@ impl Row {
 #[serde(deny_unknown_fields)]
 struct Written {
     /// How providers round up; of one that is not listed it is not known.
-    #[serde(default, deserialize_with = "rules")]
+    #[serde(default)]
     billing: Vec<Rule>,
     /// A row for each machine and region.
-    #[serde(deserialize_with = "rows")]
     prices: Vec<WrittenRow>,
 }
 
@@ -136,40 +135,15 @@ pub fn schema() -> Value {
     schemars::schema_for!(Written).to_value()
 }
 
-/// Rules of different providers.
-fn rules<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Rule>, D::Error> {
-    let rules = Vec::<Rule>::deserialize(from)?;
-    match first_repeated(rules.iter().map(|rule| rule.provider.as_str())) {
-        Some(provider) => Err(D::Error::custom(format!("`{provider}` is listed twice"))),
-        None => Ok(rules),
-    }
-}
-
-/// Rows of different names, each with at most one price of a day.
-fn rows<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<WrittenRow>, D::Error> {
-    let rows = Vec::<WrittenRow>::deserialize(from)?;
-    if let Some(name) = first_repeated(rows.iter().map(WrittenRow::name)) {
-        return Err(D::Error::custom(format!("`{name}` is listed twice")));
-    }
-    for row in &rows {
-        let days = row.history.iter().map(|seen| &seen.date).chain([&row.date]);
-        if let Some(day) = first_repeated(days) {
-            let day = day.as_ref().map_or("null", SafeText::as_str);
-            return Err(D::Error::custom(format!("`{}` has two prices of the day `{day}`", row.name())));
-        }
-    }
-    Ok(rows)
-}
-
-/// The first item that is equal to one before it.
-fn first_repeated<T: Ord + Clone>(items: impl Iterator<Item = T>) -> Option<T> {
+/// The first item that is equal to one before it, and its index.
+fn first_repeated<T: Ord + Clone>(items: impl Iterator<Item = T>) -> Option<(usize, T)> {
     let mut seen = BTreeSet::new();
-    items.into_iter().find(|item| !seen.insert(item.clone()))
+    items.enumerate().find(|(_, item)| !seen.insert(item.clone()))
 }
 
 impl WrittenRow {
     fn name(&self) -> String {
-        format!("{}/{}@{}", self.provider, self.instance, self.region)
+        row_name(&self.provider, &self.instance, &self.region)
     }
 
     /// The prices in order of time.
@@ -203,6 +177,30 @@ fn day<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SafeText<10>>, D::Er
 }
 
 impl Written {
+    /// A table with one rule for each provider, one row for each name, and one price of each day in a row.
+    fn parse(source: &Source) -> Result<Self, YamlError> {
+        let written: Self = source.parse()?;
+        match written.repetition() {
+            Some((key_path, message)) => Err(source.unfit(key_path, message)),
+            None => Ok(written),
+        }
+    }
+
+    /// Key path and words of the first thing that is there twice.
+    fn repetition(&self) -> Option<(String, String)> {
+        if let Some((index, provider)) = first_repeated(self.billing.iter().map(|rule| &rule.provider)) {
+            return Some((format!("billing[{index}]"), format!("`{provider}` is listed twice")));
+        }
+        if let Some((index, name)) = first_repeated(self.prices.iter().map(WrittenRow::name)) {
+            return Some((format!("prices[{index}]"), format!("`{name}` is listed twice")));
+        }
+        self.prices.iter().enumerate().find_map(|(index, row)| {
+            let (_, day) = first_repeated(row.history.iter().map(|seen| &seen.date).chain([&row.date]))?;
+            let day = day.as_ref().map_or("null", SafeText::as_str);
+            Some((format!("prices[{index}]"), format!("`{}` has two prices of the day `{day}`", row.name())))
+        })
+    }
+
     /// Its rows, billed by its own rules, else by those of `before`.
     fn into_rows(self, origin: Origin, before: &[Row]) -> Vec<Row> {
         let Self { billing: rules, prices } = self;
@@ -232,7 +230,9 @@ impl Table {
     pub fn shipped() -> Self {
         // A board asks for it with every entry.
         static SHIPPED: LazyLock<Table> = LazyLock::new(|| {
-            let written: Written = yaml::parse(include_bytes!("../../../../prices.yaml"), "prices.yaml")
+            let source = Source::new(include_bytes!("../../../../prices.yaml"), "prices.yaml");
+            let written = source
+                .and_then(|source| Written::parse(&source))
                 .expect("the shipped price table is valid; a test reads it");
             Table { rows: written.into_rows(Origin::Shipped, &[]) }
         });
@@ -249,8 +249,7 @@ impl Table {
 
     /// With the rows of a text.
     pub(super) fn with(self, source: &Source) -> Result<Self, PriceError> {
-        let written: Written = source.parse()?;
-        let mut rows = written.into_rows(Origin::File, &self.rows);
+        let mut rows = Written::parse(source)?.into_rows(Origin::File, &self.rows);
         let names: Vec<String> = rows.iter().map(|row| row.newest.name()).collect();
         rows.extend(self.rows.into_iter().filter(|row| !names.contains(&row.newest.name())));
         Ok(Self { rows })

@@ -173,7 +173,17 @@ fn a_wrong_table_is_refused_with_line_and_key() {
         (
             "aws\n  instance: p5.48xlarge\n  region: us-east-1",
             "basement\n  instance: box\n  region: here",
-            "mine.yaml:7:3: `basement/box@here` is listed twice",
+            "mine.yaml:15:3: `basement/box@here` is listed twice (in `prices[1]`)",
+        ),
+        (
+            "prices:",
+            "- {provider: basement, minimum_seconds: 0, increment_seconds: 1, source: x}\nprices:",
+            "mine.yaml:6:3: `basement` is listed twice (in `billing[1]`)",
+        ),
+        (
+            "our contract",
+            "our contract\n  history:\n  - {usd_per_hour: 1, source: x}",
+            "mine.yaml:15:3: `aws/p5.48xlarge@us-east-1` has two prices of the day `null`",
         ),
     ];
     for (right, put, message) in wrong {
