@@ -95,11 +95,11 @@ impl Machine {
 
 /// Collects the reasons for values that could not be read.
 #[derive(Debug, Default)]
-pub struct Unknown(pub BTreeMap<String, String>);
+pub(crate) struct Unknown(BTreeMap<String, String>);
 
 impl Unknown {
     /// The value, or `None` with the reason noted under `key`.
-    pub fn note<T, E: Display>(&mut self, key: &str, reading: Result<T, E>) -> Option<T> {
+    pub(crate) fn note<T, E: Display>(&mut self, key: &str, reading: Result<T, E>) -> Option<T> {
         match reading {
             Ok(value) => Some(value),
             Err(reason) => {

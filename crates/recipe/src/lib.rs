@@ -15,7 +15,7 @@ mod length;
 mod measure;
 mod network;
 mod optimizer;
-pub mod range;
+mod range;
 pub mod schedule;
 mod stem;
 pub mod variant;

@@ -18,7 +18,7 @@ fn quoted(paths: &[String]) -> String {
 }
 
 /// The error for the settings under `paths`.
-pub fn refuse(paths: &[&str], problem: &str) -> Checked {
+pub(crate) fn refuse(paths: &[&str], problem: &str) -> Checked {
     Err(RecipeError { paths: paths.iter().map(|path| (*path).to_owned()).collect(), problem: problem.to_owned() })
 }
 
@@ -32,22 +32,22 @@ fn inside(right: bool, path: &str, problem: &str) -> Checked {
 }
 
 /// Refuses a whole number outside `least..=most`.
-pub fn whole(path: &str, value: u32, least: u32, most: u32) -> Checked {
+pub(crate) fn whole(path: &str, value: u32, least: u32, most: u32) -> Checked {
     inside((least..=most).contains(&value), path, &format!("is {value}, has to be {least} to {most}"))
 }
 
 /// Refuses a number outside `least..=most`, or NaN.
-pub fn within(path: &str, value: f64, least: f64, most: f64) -> Checked {
+pub(crate) fn within(path: &str, value: f64, least: f64, most: f64) -> Checked {
     inside((least..=most).contains(&value), path, &format!("is {value}, has to be {least} to {most}"))
 }
 
 /// Refuses a number unless `floor < value <= most`.
-pub fn above(path: &str, value: f64, floor: f64, most: f64) -> Checked {
+pub(crate) fn above(path: &str, value: f64, floor: f64, most: f64) -> Checked {
     inside(value > floor && value <= most, path, &format!("is {value}, has to be above {floor} and at most {most}"))
 }
 
 /// Refuses a number unless `least <= value < ceiling`.
-pub fn below(path: &str, value: f64, least: f64, ceiling: f64) -> Checked {
+pub(crate) fn below(path: &str, value: f64, least: f64, ceiling: f64) -> Checked {
     inside(
         value >= least && value < ceiling,
         path,
@@ -56,6 +56,6 @@ pub fn below(path: &str, value: f64, least: f64, ceiling: f64) -> Checked {
 }
 
 /// Refuses a number unless `floor < value < ceiling`.
-pub fn between(path: &str, value: f64, floor: f64, ceiling: f64) -> Checked {
+pub(crate) fn between(path: &str, value: f64, floor: f64, ceiling: f64) -> Checked {
     inside(value > floor && value < ceiling, path, &format!("is {value}, has to be above {floor} and below {ceiling}"))
 }

@@ -5,7 +5,7 @@ use crate::schedule::{MomentumCycle, Peaks, Schedule};
 
 impl Schedule {
     /// Refuses values out of range; `path` is the schedule's own.
-    pub fn check(&self, path: &str) -> Checked {
+    pub(crate) fn check(&self, path: &str) -> Checked {
         let at = |key: &str| format!("{path}.{key}");
         let share = |key: &str, value: f64| within(&at(key), value, 0.0, 1.0);
         let positive_share = |key: &str, value: f64| above(&at(key), value, 0.0, 1.0);
