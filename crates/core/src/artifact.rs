@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::hint::Hint;
-use crate::text;
+use crate::text::{self, show_path};
 
 /// A file or folder that could not be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -25,13 +25,13 @@ use crate::text;
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ArtifactError {
     /// A step failed; `step` is a verb that the path follows.
-    #[error("cannot {step} `{path}`", path = shown(path))]
+    #[error("cannot {step} `{path}`", path = show_path(path))]
     Io { step: &'static str, path: PathBuf, source: io::Error },
     /// The name is taken.
-    #[error("`{path}` exists already", path = shown(path))]
+    #[error("`{path}` exists already", path = show_path(path))]
     Exists { path: PathBuf },
     /// A folder, pipe or device where a file was asked for.
-    #[error("`{path}` is not a regular file", path = shown(path))]
+    #[error("`{path}` is not a regular file", path = show_path(path))]
     NotAFile { path: PathBuf },
 }
 
@@ -60,11 +60,6 @@ impl Hint for ArtifactError {
             Self::NotAFile { .. } => None,
         }
     }
-}
-
-/// A path for an error message.
-fn shown(path: &Path) -> String {
-    text::show(&path.to_string_lossy())
 }
 
 /// Adds the step and the path to an I/O error.

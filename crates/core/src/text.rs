@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -54,6 +55,11 @@ pub fn is_hidden(character: char) -> bool {
 /// 240 characters are returned, the last three of them dots if the text was cut. Showing the result again changes nothing.
 pub fn show(untrusted: &str) -> String {
     show_capped(untrusted, SHOW_CAP)
+}
+
+/// A path for a terminal or an error message, as [`show`] gives text.
+pub fn show_path(path: &Path) -> String {
+    show(&path.to_string_lossy())
 }
 
 /// [`show`] with another cap, in characters; a cap under three returns dots only.

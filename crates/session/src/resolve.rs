@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::error::SessionError;
-use hlb_core::text::show;
+use hlb_core::text::show_path;
 use hlb_core::yaml::{self, VARIANT_CAP};
 use hlb_data::Manifest;
 use hlb_data::task::Task;
@@ -29,7 +29,7 @@ impl ResolvedVariant {
     /// on the track's.
     pub fn read(path: &Path, manifest: Option<&Path>) -> Result<Self, SessionError> {
         let bytes = yaml::read(path, VARIANT_CAP)?;
-        Self::parse(bytes, &show(&path.to_string_lossy()), manifest)
+        Self::parse(bytes, &show_path(path), manifest)
     }
 
     /// The reference of a track, as a variant that changes nothing.

@@ -1,11 +1,11 @@
 //! What can be wrong with a study: its file, a variant in it, or the records that it is to go on from.
 
-use hlb_core::hint::Hint;
 use std::io;
 use std::path::PathBuf;
 
 use hlb_board::SiteError;
-use hlb_core::text::show;
+use hlb_core::hint::Hint;
+use hlb_core::text::{show, show_path};
 use hlb_core::yaml::{ReadError, YamlError};
 use hlb_protocol::run_log::LogError;
 use hlb_recipe::variant::VariantError;
@@ -31,16 +31,16 @@ pub enum StudyError {
     #[error("the study has no track `{}`; it has {known}", show(.track))]
     Track { track: String, known: String },
     /// A line of the records that cannot be believed.
-    #[error("{path}: line {line}: {problem}", path = show(&path.to_string_lossy()))]
+    #[error("{path}: line {line}: {problem}", path = show_path(path))]
     Record { path: PathBuf, line: usize, problem: String },
     /// The records are those of another study, or of another machine.
-    #[error("the study in {path} cannot go on: {what} not the same as when it began", path = show(&path.to_string_lossy()))]
+    #[error("the study in {path} cannot go on: {what} not the same as when it began", path = show_path(path))]
     Differs { path: PathBuf, what: String },
-    #[error("{} cannot be read", show(&path.to_string_lossy()))]
+    #[error("{} cannot be read", show_path(path))]
     ReadRecords { path: PathBuf, source: io::Error },
-    #[error("there are no records in {}; leave out --report-only to make some", show(&folder.to_string_lossy()))]
+    #[error("there are no records in {}; leave out --report-only to make some", show_path(folder))]
     NoRecords { folder: PathBuf },
-    #[error("the folder {} cannot be made; name another with --out", show(&folder.to_string_lossy()))]
+    #[error("the folder {} cannot be made; name another with --out", show_path(folder))]
     CreateFolder { folder: PathBuf, source: io::Error },
     #[error(transparent)]
     Log(#[from] LogError),
@@ -51,7 +51,7 @@ pub enum StudyError {
     #[error(
         "the study was interrupted after {finished} of {planned} runs; they are kept in {}, and the same command \
          runs the others",
-        show(&folder.to_string_lossy())
+        show_path(folder)
     )]
     Interrupted { finished: usize, planned: usize, folder: PathBuf },
 }

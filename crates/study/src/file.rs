@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::error::StudyError;
 use hlb_core::artifact::{Sha256Hex, sha256_hex};
-use hlb_core::text::{Id, SafeText, show};
+use hlb_core::text::{Id, SafeText, show, show_path};
 use hlb_core::yaml::{self, Source, VARIANT_CAP};
 use hlb_data::task::Task;
 use hlb_data::track;
@@ -100,7 +100,7 @@ pub struct StudyFile {
 impl StudyFile {
     /// Reads a study from its file.
     pub fn read(path: &Path) -> Result<Self, StudyError> {
-        Self::parse(&yaml::read(path, VARIANT_CAP)?, &show(&path.to_string_lossy()))
+        Self::parse(&yaml::read(path, VARIANT_CAP)?, &show_path(path))
     }
 
     /// Reads a study; `shown_name` is its file in messages.

@@ -36,12 +36,7 @@ pub struct StudyStart {
 
 impl StudyStart {
     /// What `plan` trains, on this data and machine.
-    pub(crate) fn new(
-        plan: &StudyPlan,
-        content_sha256: Sha256Hex,
-        machine: MachineFacts,
-        started_at: String,
-    ) -> Self {
+    pub(crate) fn new(plan: &StudyPlan, content_sha256: Sha256Hex, machine: MachineFacts, started_at: String) -> Self {
         Self {
             schema: STUDY_SCHEMA.to_owned(),
             study_sha256: plan.file.digest(),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags};
 
 use crate::hint::Hint;
-use crate::text;
+use crate::text::show_path;
 
 /// The most bytes that are taken from a file.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -25,13 +25,13 @@ pub const RESULT_CAP: ByteCap = ByteCap(1024 * 1024);
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ReadError {
     /// The system did not open or read it.
-    #[error("cannot read `{path}`", path = shown(path))]
+    #[error("cannot read `{path}`", path = show_path(path))]
     Io { path: PathBuf, source: io::Error },
     /// Something else than a regular file has that name.
-    #[error("`{path}` is {kind}, not a regular file", path = shown(path))]
+    #[error("`{path}` is {kind}, not a regular file", path = show_path(path))]
     NotAFile { path: PathBuf, kind: &'static str },
     /// More bytes than the cap; none was kept.
-    #[error("`{path}` has {size} bytes, over the limit of {cap} bytes", path = shown(path), cap = cap.0)]
+    #[error("`{path}` has {size} bytes, over the limit of {cap} bytes", path = show_path(path), cap = cap.0)]
     TooLarge { path: PathBuf, size: u64, cap: ByteCap },
 }
 
@@ -49,11 +49,6 @@ impl Hint for ReadError {
         };
         Some(text.to_owned())
     }
-}
-
-/// A path for an error message.
-fn shown(path: &Path) -> String {
-    text::show(&path.to_string_lossy())
 }
 
 /// All bytes of a regular file of at most `cap` bytes.

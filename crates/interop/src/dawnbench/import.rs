@@ -12,7 +12,7 @@ use crate::dawnbench::irregularity::{Irregularity, Kind};
 use crate::dawnbench::task::Task;
 use hlb_board::external::{ExternalResults, Row};
 use hlb_core::hint::Hint;
-use hlb_core::text::{SafeText, show};
+use hlb_core::text::{SafeText, show, show_path};
 use hlb_core::yaml::{self, RESULT_CAP, ReadError, VARIANT_CAP};
 
 /// The most entries of a task.
@@ -69,9 +69,9 @@ fn cause(error: &ReadError) -> String {
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ImportError {
-    #[error("the entries in `{}` cannot be listed", show(&.folder.to_string_lossy()))]
+    #[error("the entries in `{}` cannot be listed", show_path(.folder))]
     Folder { folder: PathBuf, source: io::Error },
-    #[error("`{}` holds more than {MOST_ENTRIES} entries", show(&.folder.to_string_lossy()))]
+    #[error("`{}` holds more than {MOST_ENTRIES} entries", show_path(.folder))]
     TooMany { folder: PathBuf },
 }
 
