@@ -1,6 +1,6 @@
 //! What it takes to show a gain, in words.
 
-use hlb_core::rules::{MAX_RUNS, SIGNIFICANCE};
+use hlb_core::rules::{MAX_RUNS, SIGNIFICANCE, WANTED_POWER};
 use hlb_core::units::{human_percent, human_seconds};
 use hlb_result::{Bill, GainForecast, PowerReport, RunsForecast, TimesFacts};
 
@@ -8,7 +8,8 @@ use hlb_result::{Bill, GainForecast, PowerReport, RunsForecast, TimesFacts};
 pub(crate) fn describe_power(report: &PowerReport) -> String {
     let mut lines = vec![source_line(&report.source)];
     lines.push(format!(
-        "to show a true gain at p < {SIGNIFICANCE}, nine times out of ten, each of the two recipes needs"
+        "to show a true gain at p < {SIGNIFICANCE} with a chance of {:.0} %, each of the two recipes needs",
+        100.0 * WANTED_POWER
     ));
     lines.extend(report.gains.iter().map(|gain| gain_line(gain, report.with_runs.as_ref())));
     lines.extend(report.with_runs.as_ref().map(runs_line));

@@ -1,6 +1,7 @@
 //! Readings of the sensors at one time, as a session's log stores them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -99,10 +100,9 @@ pub enum ThrottleReason {
     Other,
 }
 
-impl ThrottleReason {
-    /// The reason in a few words.
-    pub fn words(self) -> &'static str {
-        match self {
+impl fmt::Display for ThrottleReason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
             Self::GpuIdle => "idle",
             Self::ApplicationsClocksSetting => "clocks set by the user",
             Self::SwPowerCap => "power limit",
@@ -113,6 +113,6 @@ impl ThrottleReason {
             Self::HwPowerBrakeSlowdown => "power supply",
             Self::DisplayClockSetting => "display clocks",
             Self::Other => "a reason that is not known here",
-        }
+        })
     }
 }

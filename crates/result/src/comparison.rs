@@ -38,8 +38,8 @@ pub struct Comparison {
     pub sentence: String,
     /// The gain as seen: the share of the slower one's time that the faster one saves.
     gain_seen: Option<f64>,
-    /// Runs of each that show such a gain nine times out of ten; only where the times are not
-    /// significantly different.
+    /// Runs of each that show such a gain with the wanted chance; only where the times are not significantly
+    /// different.
     runs_needed: Option<u32>,
     same_hardware_class: bool,
     /// Which figures to trust, and why.
@@ -226,10 +226,9 @@ impl Comparison {
     /// What it takes to show a gain as small as the one seen, if there is one.
     fn runs_to_show_it(&self) -> String {
         let Some(gain) = self.gain_seen.map(human_percent) else { return String::new() };
-        match self.runs_needed {
-            Some(runs) => format!("; {runs} runs each would show the gain seen, {gain}, nine times out of ten"),
-            None => format!("; not even {MAX_RUNS} runs each would show the gain seen, {gain}, nine times out of ten"),
-        }
+        let runs = self.runs_needed.map_or_else(|| format!("not even {MAX_RUNS}"), |runs| runs.to_string());
+        let chance = 100.0 * WANTED_POWER;
+        format!("; {runs} runs each would show the gain seen, {gain}, with a chance of {chance:.0} %")
     }
 }
 

@@ -114,7 +114,7 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Throttled { share, reasons } => {
-                let reasons = reasons.iter().map(|reason| reason.words()).collect::<Vec<_>>().join(", ");
+                let reasons = reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
                 write!(f, "the GPU's clocks were throttled in {:.0} % of the samples: {reasons}", 100.0 * share)
             }
             Self::OtherGpuProcess { processes } => write!(f, "up to {processes} other processes used the GPU"),
