@@ -1,13 +1,12 @@
 //! The list of keys that may sign for a board.
 
-use std::io;
 use std::path::Path;
 
 use crate::error::BoardError;
 use hlb_result::signing::AllowedSigners;
+use hlb_result::{board_above, signers_text};
 
-/// Keys that may sign for a board, in OpenSSH's format, in the folder of its entries.
-pub const SIGNERS_FILE: &str = "allowed_signers";
+pub use hlb_result::SIGNERS_FILE;
 
 /// Reads a list of signers; a missing file is an empty list.
 pub fn read_signers(path: &Path) -> Result<AllowedSigners, BoardError> {
@@ -17,11 +16,7 @@ pub fn read_signers(path: &Path) -> Result<AllowedSigners, BoardError> {
 
 /// The text of a file; `None` if there is none.
 pub(crate) fn text_of(path: &Path) -> Result<Option<String>, BoardError> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(BoardError::Folder { path: path.to_owned(), source }),
-    }
+    signers_text(path).map_err(|source| BoardError::Folder { path: path.to_owned(), source })
 }
 
 /// The signers in the file `named`, else those of the board that the entry lies on: two folders up,
@@ -31,8 +26,7 @@ pub fn signers_for(entry: &Path, named: Option<&Path>) -> Result<AllowedSigners,
         return read_signers(named);
     }
     let unreadable = |source| BoardError::Folder { path: entry.to_owned(), source };
-    let entry = std::fs::canonicalize(entry).map_err(unreadable)?;
-    match entry.ancestors().nth(2) {
+    match board_above(entry).map_err(unreadable)? {
         Some(board) => read_signers(&board.join(SIGNERS_FILE)),
         None => Ok(AllowedSigners::default()),
     }

@@ -10,6 +10,7 @@ use crate::entry::{
     VARIANT_FILE,
 };
 use crate::file::{ResultFile, entry_name};
+use crate::signers::{board_above, signers_text};
 use crate::signing::{
     AllowedSigners, AllowedSignersError, AskPassphrase, KeyChoice, LineProblem, RERUN_NAMESPACE, RESULT_NAMESPACE,
     SignError, Signer,
@@ -183,11 +184,7 @@ impl BoardSigner {
 
 /// The text of a board's list of signers, and what it says; both are empty where there is none.
 fn read_signers(list: &Path) -> Result<(String, AllowedSigners), FilingError> {
-    let text = match fs::read_to_string(list) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(failed("read", list)(error)),
-    };
+    let text = signers_text(list).map_err(failed("read", list))?.unwrap_or_default();
     let signers = AllowedSigners::parse(&text, &list.display().to_string())?;
     Ok((text, signers))
 }
@@ -252,16 +249,14 @@ fn check_writable(entry: &Path) -> Result<(), FilingError> {
     Ok(())
 }
 
-/// The folder of the board that an entry lies in.
+/// The folder of the board that an entry lies on; an error where there is none.
 pub fn board_of(entry: &Path) -> Result<PathBuf, FilingError> {
-    above(&track_of(entry)?, entry)
+    let board = board_above(entry).map_err(failed("read", entry))?;
+    board.ok_or_else(|| FilingError::NoBoard { entry: entry.to_owned() })
 }
 
 /// The folder with the entries of a track.
 fn track_of(entry: &Path) -> Result<PathBuf, FilingError> {
-    above(&fs::canonicalize(entry).map_err(failed("read", entry))?, entry)
-}
-
-fn above(folder: &Path, entry: &Path) -> Result<PathBuf, FilingError> {
+    let folder = fs::canonicalize(entry).map_err(failed("read", entry))?;
     folder.parent().map(Path::to_owned).ok_or_else(|| FilingError::NoBoard { entry: entry.to_owned() })
 }

@@ -10,6 +10,7 @@ mod file;
 mod filing;
 mod plausible;
 mod power;
+mod signers;
 pub mod signing;
 mod verify;
 
@@ -30,4 +31,5 @@ pub use file::{
 pub use filing::{BoardSigner, FilingError, FinishedSession, board_of, file_entry, file_reproduction};
 pub use plausible::{Claim, claims};
 pub use power::{Bill, GainForecast, PowerError, PowerReport, RunsForecast, TimesFacts, TimesSource};
+pub use signers::{SIGNERS_FILE, board_above, signers_text};
 pub use verify::{check_entry, read_entry};
