@@ -12,7 +12,7 @@ use hlb_core::seed;
 use hlb_core::yaml;
 use hlb_protocol::run_log::{Event, LogLine, RunLog};
 use hlb_result::signing::AllowedSigners;
-use hlb_result::{Basis, EntryError, ResultFile, Trust, check_entry, derive, read_entry};
+use hlb_result::{Basis, EntryError, ResultFile, Trust, check_entry, derive};
 
 use crate::support::archive::cifar;
 use crate::support::context::{Answer, Context, VARIANT, answer};
@@ -254,10 +254,13 @@ fn with_repetition(fixture: &Fixture, change: impl FnOnce(&mut Spec)) -> PathBuf
     entry
 }
 
-fn checked(fixture: &Fixture, entry: &Path) -> Result<Trust, String> {
+fn signers(fixture: &Fixture) -> AllowedSigners {
     let list = fs::read_to_string(fixture.submissions().join("allowed_signers")).unwrap();
-    let signers = AllowedSigners::parse(&list, "allowed_signers").unwrap();
-    let found: Result<_, EntryError> = check_entry(entry, &signers, Fixture::now());
+    AllowedSigners::parse(&list, "allowed_signers").unwrap()
+}
+
+fn checked(fixture: &Fixture, entry: &Path) -> Result<Trust, String> {
+    let found: Result<_, EntryError> = check_entry(entry, &signers(fixture), Fixture::now());
     found.map(|entry| entry.trust).map_err(|error| error.fault.to_string())
 }
 
@@ -298,13 +301,12 @@ fn the_submitters_own_repetition_and_one_with_diverged_runs_raise_nothing() {
 /// Copies the entry's session below it and rewrites whatever says that it is a copy, as a forger with the runner's key would.
 fn copied(fixture: &Fixture, nonce: Option<&str>, reproduces: Option<Sha256Hex>) -> PathBuf {
     let entry = fixture.file(&Spec::named("original"));
-    let bytes = fs::read(entry.join("result.yaml")).unwrap();
+    let checked = check_entry(&entry, &signers(fixture), Fixture::now()).unwrap();
     let copy = entry.join("reproductions/2026-03-15-0123abcd");
     fs::create_dir_all(&copy).unwrap();
     for name in ["variant.yaml", "recipe.yaml"] {
         fs::copy(entry.join(name), copy.join(name)).unwrap();
     }
-    let checked = read_entry(&entry, &bytes, Trust::Unsigned).unwrap();
     let nonce = nonce.unwrap_or(&checked.log.start.nonce).to_owned();
     let rewrite = |line: &str| {
         let mut line: LogLine = serde_json::from_str(line).unwrap();

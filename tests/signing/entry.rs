@@ -8,7 +8,7 @@ use hlb_core::yaml;
 use hlb_machine::price::{Price, Table};
 use hlb_recipe::Recipe;
 use hlb_result::signing::AllowedSigners;
-use hlb_result::{EntryError, ResultFile, Trust, check_entry};
+use hlb_result::{EntryError, ReferenceFacts, ResultFile, Trust, check_entry};
 
 use crate::support::context::Context;
 use crate::support::fixture::{Fixture, Hand, Spec};
@@ -119,6 +119,23 @@ fn a_figure_that_does_not_follow_from_the_log_is_rejected_though_signed() {
         let folder = fixture.file(&Spec::named("honest"));
         let said = cheat(&fixture, &folder, change);
         assert!(said.contains(key), "{key}: {said}");
+    }
+}
+
+#[test]
+fn a_reference_that_only_result_or_log_has_is_named_by_its_digest() {
+    let made_up = ReferenceFacts { name: "hlb-shapes".to_owned(), recipe_sha256: sha256_hex(b"a reference") };
+    let paired = Spec { reference_epoch_seconds: Some(2.0), ..Spec::named("paired") };
+    for (spec, stated) in [(paired, None), (Spec::named("single"), Some(made_up))] {
+        let fixture = Fixture::new();
+        let folder = fixture.file(&spec);
+        let mut digests = [None, None];
+        let said = cheat(&fixture, &folder, |result| {
+            let logged = std::mem::replace(&mut result.reference, stated);
+            digests = [result.reference.as_ref(), logged.as_ref()].map(|facts| facts.map(|facts| facts.recipe_sha256));
+        });
+        let [stated, logged] = digests.map(|digest| digest.map_or("null".to_owned(), |digest| digest.to_string()));
+        assert_eq!(said, format!("`reference.recipe_sha256` is {stated}, the run log gives {logged}"));
     }
 }
 

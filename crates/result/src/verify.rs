@@ -12,7 +12,7 @@ use crate::entry::{
     Entry, EntryError, Fault, LOG_FILE, MANIFEST_FILE, RECIPE_FILE, REPRODUCTIONS_FOLDER, RESULT_FILE, Reproduction,
     SIGNATURE_FILE, Trust, VARIANT_FILE,
 };
-use crate::file::{RESULT_SCHEMA, ReferenceFacts, ResultFile, SessionFacts};
+use crate::file::{RESULT_SCHEMA, ResultFile, SessionFacts};
 use crate::plausible::{self, Claim};
 use crate::signing::{AllowedSigners, RERUN_NAMESPACE, RESULT_NAMESPACE, verify};
 use hlb_core::artifact::{Sha256Hex, sha256_hex};
@@ -27,7 +27,8 @@ use hlb_protocol::run_log::{LOG_CAP, RunLog, TrainingLength};
 use hlb_recipe::variant::{self, Header, Variant};
 use hlb_recipe::{Length, Recipe};
 
-/// Reads an entry and checks everything in it. Without `signers` the signature is not looked at.
+/// Reads an entry and checks everything in it, its signature first. An entry without one is unsigned; one whose key is
+/// not among `signers` is refused.
 pub fn check_entry(folder: &Path, signers: &AllowedSigners, now: DateTime<Utc>) -> Result<Entry, EntryError> {
     let check = || {
         let bytes = result_bytes(folder)?;
@@ -80,7 +81,7 @@ fn signature(folder: &Path, bytes: &[u8], signers: &AllowedSigners, now: DateTim
 }
 
 /// Parses the result and checks it against the other files of the entry.
-pub fn read_entry(folder: &Path, bytes: &[u8], trust: Trust) -> Result<Entry, Fault> {
+fn read_entry(folder: &Path, bytes: &[u8], trust: Trust) -> Result<Entry, Fault> {
     let result: ResultFile = yaml::parse_canonical(bytes, RESULT_FILE)?.ok_or(Fault::NotCanonical(RESULT_FILE))?;
     let log_bytes = yaml::read(&folder.join(LOG_FILE), LOG_CAP)?;
     digest(LOG_FILE, sha256_hex(&log_bytes), result.log.sha256)?;
@@ -271,17 +272,21 @@ fn check_log(result: &ResultFile, log: &RunLog) -> Result<(), Fault> {
         return Err(Fault::Unfinished(format!("its run log has no `{line}`")));
     };
     let start = &log.start;
-    if result.track.as_str() != start.track {
-        let (stated, recomputed) = (result.track.to_string(), start.track.clone());
-        return Err(Fault::Figure { key: "track".to_owned(), stated, recomputed });
+    let text = |digest: Option<Sha256Hex>| digest.map_or_else(|| "null".to_owned(), |digest| digest.to_string());
+    let stated = result.reference.as_ref().map(|reference| reference.recipe_sha256);
+    let logged = start.reference.map(|length| length.recipe_sha256);
+    for (key, stated, recomputed) in [
+        ("track", result.track.to_string(), start.track.clone()),
+        ("reference.recipe_sha256", text(stated), text(logged)),
+    ] {
+        if stated != recomputed {
+            return Err(Fault::Figure { key: key.to_owned(), stated, recomputed });
+        }
     }
-    let name = &result.reference.as_ref().map(|reference| reference.name.clone()).unwrap_or_default();
-    let reference = |logged: TrainingLength| ReferenceFacts { name: name.clone(), recipe_sha256: logged.recipe_sha256 };
     let mut logged = ResultFile {
         rules_version: start.rules_version.clone(),
         target: start.target,
         session: SessionFacts::new(log, trainer),
-        reference: start.reference.map(reference),
         reproduces: start.reproduces,
         ..result.clone()
     };
