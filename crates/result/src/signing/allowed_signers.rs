@@ -69,16 +69,6 @@ impl AllowedSigners {
         Ok(signers)
     }
 
-    /// How many keys are listed, lines for other times and namespaces of one key not counted.
-    pub fn len(&self) -> usize {
-        self.by_key.len()
-    }
-
-    /// Whether nobody may sign.
-    pub fn is_empty(&self) -> bool {
-        self.by_key.is_empty()
-    }
-
     /// Whose key it is, if it may sign in this namespace at this time.
     ///
     /// A key may have several lines; one that fits is enough. Otherwise the reason is the one of
@@ -159,7 +149,7 @@ mod tests {
             "# who may sign\r\n\n \t \n  alice@github\tnamespaces=\"{RESULT_NAMESPACE}\"  {KEY} a comment \u{e9}\r\n"
         );
         let signers = parse(&list).expect("in order");
-        assert_eq!(signers.len(), 1);
+        assert_eq!(signers.by_key.len(), 1);
         let found = signers.find(&key(), RESULT_NAMESPACE, day(2026, 1, 1));
         assert_eq!(found, Ok("alice@github"));
     }
@@ -209,7 +199,7 @@ mod tests {
         let expired = "namespaces=\"a\",valid-before=\"20200101Z\"";
         let lines = [with_options(expired), with_options("namespaces=\"b\""), with_options("namespaces=\"c,d\"")];
         let signers = parse(&lines.join("\n")).expect("in order");
-        assert_eq!(signers.len(), 1);
+        assert_eq!(signers.by_key.len(), 1);
         assert!(signers.find(&key(), "d", day(2026, 1, 1)).is_ok());
         let why = signers.find(&key(), "a", day(2026, 1, 1));
         assert!(matches!(why, Err(WhyNot::Expired { .. })), "{why:?}");
