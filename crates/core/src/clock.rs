@@ -43,6 +43,16 @@ pub fn calendar() -> DateTime<Utc> {
     Utc::now().trunc_subsecs(0)
 }
 
+/// The calendar time for records: RFC 3339, UTC, to the second.
+pub fn timestamp() -> String {
+    calendar().format("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// The day in UTC, as YYYY-MM-DD.
+pub fn today() -> String {
+    calendar().format("%Y-%m-%d").to_string()
+}
+
 /// The calendar time in milliseconds since 1970, so that a step of the clock shows against monotonic stamps.
 #[expect(clippy::disallowed_methods, reason = "this is the clock module")]
 pub fn calendar_milliseconds() -> i64 {

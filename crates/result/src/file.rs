@@ -70,8 +70,7 @@ impl ResultFile {
 
 /// Name of an entry's folder: the day of the session and the variant's name.
 pub fn entry_name(result: &ResultFile) -> String {
-    let day = result.session.started_at.get(..10).unwrap_or("undated");
-    format!("{day}-{}", result.variant.name)
+    format!("{}-{}", result.session.day().unwrap_or("undated"), result.variant.name)
 }
 
 /// What was submitted.
@@ -143,6 +142,11 @@ impl SessionFacts {
             threads: trainer.threads,
             precision: trainer.precision.clone(),
         }
+    }
+
+    /// The day it began, YYYY-MM-DD; `None` where the time is too short to hold one.
+    pub fn day(&self) -> Option<&str> {
+        self.started_at.get(..10)
     }
 
     /// Whether all runs ended by themselves.

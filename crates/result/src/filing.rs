@@ -205,7 +205,7 @@ pub fn file_entry(session: &FinishedSession, submissions: &Path) -> Result<PathB
     let name = entry_name(&session.result);
     let numbered = (2..).map(|number| format!("{name}-{number}"));
     let mut names = std::iter::once(name.clone()).chain(numbered).map(|name| track.join(name));
-    let target = names.find(|target| !target.exists()).unwrap_or_else(|| track.join(&name));
+    let target = names.find(|target| !target.exists()).expect("the names never end");
     publish(session, &track, &target)?;
     Ok(target)
 }
@@ -213,7 +213,7 @@ pub fn file_entry(session: &FinishedSession, submissions: &Path) -> Result<PathB
 /// Files a signed session with the entry that it repeats; the session's new folder.
 pub fn file_reproduction(session: &FinishedSession, entry: &Entry) -> Result<PathBuf, FilingError> {
     let facts = &session.result.session;
-    let day = facts.started_at.get(..10).unwrap_or("undated");
+    let day = facts.day().unwrap_or("undated");
     let below = entry.folder.join(REPRODUCTIONS_FOLDER);
     fs::create_dir_all(&below).map_err(failed("create", &below))?;
     let folder = below.join(format!("{day}-{}", facts.nonce.get(..8).unwrap_or(&facts.nonce)));

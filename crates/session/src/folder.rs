@@ -66,7 +66,7 @@ impl SessionFolder {
         let runs: Vec<RunStart> = all.iter().copied().filter(|run| !ended(run)).collect();
         let (finished, planned) = (all.len() - runs.len(), all.len());
         observer.note(&Note::Resumed { finished, planned, folder: folder.clone() });
-        let resume = SessionResume { started_at: started_at(), dataset_seconds: clock.now().as_secs_f64() };
+        let resume = SessionResume { started_at: clock::timestamp(), dataset_seconds: clock.now().as_secs_f64() };
         let (trainer, at_seconds) = (log.trainer.clone(), log.wall_seconds);
         let threads = trainer.as_ref().map(|trainer| trainer.threads);
         let opening = Opening::Resume { resume, log: writer, trainer, at_seconds };
@@ -86,13 +86,8 @@ pub(super) fn take_over_finished(
     Ok(unfinished.folder.clone())
 }
 
-/// Calendar time for records, RFC 3339, UTC.
-pub fn started_at() -> String {
-    clock::calendar().format("%Y-%m-%dT%H:%M:%SZ").to_string()
-}
-
 fn new_path(prepared: &PreparedSession, nonce: &str) -> PathBuf {
-    let (variant, day) = (&prepared.plan.variant, clock::calendar().format("%Y-%m-%d"));
+    let (variant, day) = (&prepared.plan.variant, clock::today());
     let name = format!("{day}-{}-{}", variant.variant.header.name, &nonce[..8]);
     prepared.plan.local.sessions.join(&variant.task.track.id).join(name)
 }
@@ -117,7 +112,7 @@ fn start(prepared: &PreparedSession, nonce: &str, clock: &MonotonicClock) -> Ses
         stop_at_target: plan.stop_at_target,
         deterministic: plan.deterministic,
         reproduces: plan.reproduces.as_ref().map(|original| original.result_sha256),
-        started_at: started_at(),
+        started_at: clock::timestamp(),
         dataset_seconds: clock.now().as_secs_f64(),
     }
 }

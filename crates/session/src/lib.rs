@@ -40,7 +40,6 @@ mod unfinished;
 pub use child::{SpawnError, describe, find_trainer};
 pub use equipment::{Equipment, default_threads};
 pub use error::SessionError;
-pub use folder::started_at;
 pub use note::Note;
 pub use observer::{Observer, Outline};
 pub use plan::{LocalOptions, Original, PriceChoice, ReferenceRuns, SessionPlan};

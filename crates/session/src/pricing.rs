@@ -21,7 +21,7 @@ pub(super) fn find(
         Some(path) => Table::with_file(path)?,
         None => Table::shipped(),
     };
-    let today = clock::calendar().format("%Y-%m-%d").to_string();
+    let today = clock::today();
     match &options.price {
         PriceChoice::Row(name) => Ok(Some(table.find(name, &today)?)),
         PriceChoice::Own { usd_per_hour, source } => Ok(Some(Price::own(*usd_per_hour, source.clone(), &today)?)),

@@ -10,12 +10,12 @@ use crate::observer::{RunObserver, StudyObserver};
 use crate::plan::{PlannedRun, StudyPlan};
 use crate::record::{MachineFacts, RunRecord, StudyStart};
 use crate::records::Records;
-use hlb_core::clock::{Clock as _, MonotonicClock};
+use hlb_core::clock::{self, Clock as _, MonotonicClock};
 use hlb_machine::Machine;
 use hlb_protocol::job::{DeviceChoice, Job};
 use hlb_protocol::run_log::LogWriter;
 use hlb_protocol::run_log::{Arm, RunStart};
-use hlb_session::{Equipment, Opening, Request, default_threads, started_at, supervise};
+use hlb_session::{Equipment, Opening, Request, default_threads, supervise};
 
 /// How this machine runs a study.
 #[derive(Debug, Clone)]
@@ -58,7 +58,7 @@ pub fn prepare<'a>(
     equipment.check_device(recipes, options.device, observer)?;
     let threads = options.threads.unwrap_or_else(|| default_threads(&machine));
     let facts = machine_facts(&equipment, &machine, options.device, threads);
-    let start = StudyStart::new(plan, equipment.data.content_sha256, facts, started_at());
+    let start = StudyStart::new(plan, equipment.data.content_sha256, facts, clock::timestamp());
     let (log, records) = folder.open(plan, start)?;
     let (device, hang_after) = (options.device, options.hang_after);
     Ok(PreparedStudy { plan, folder, device, threads, hang_after, equipment, log, records })
@@ -119,7 +119,7 @@ impl PreparedStudy<'_> {
         interrupted: &AtomicBool,
     ) -> Result<RunRecord, StudyError> {
         let (variant, seed) = (&self.plan.variants[planned.variant], self.plan.seed(planned.run));
-        let (began, started_at) = (clock.now(), started_at());
+        let (began, started_at) = (clock.now(), clock::timestamp());
         let mut run = RunObserver::new(observer);
         let reason = supervise(self.request(planned, interrupted), *clock, &mut run)?;
         let (epochs, stop) = run.end(planned.run, reason);

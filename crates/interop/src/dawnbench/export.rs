@@ -98,7 +98,7 @@ fn facts<'a>(entry: &'a Entry, figures: &RunFigures) -> Facts<'a> {
         model: format!("{} on {}", result.variant.name, result.variant.extends),
         hardware: result.class(),
         cost_per_hour: result.price.as_ref().map(|price| price.usd_per_hour),
-        timestamp: result.session.started_at.get(..10).unwrap_or_default(),
+        timestamp: result.session.day().unwrap_or_default(),
         misc: misc(entry, figures),
     }
 }
