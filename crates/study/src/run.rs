@@ -91,13 +91,13 @@ impl PreparedStudy<'_> {
         let is_interrupted = || interrupted.load(Ordering::Relaxed);
         for (index, planned) in missing.iter().enumerate() {
             if is_interrupted() {
-                return Err(self.stop()?);
+                return self.stop();
             }
             observer.begin_run(self.plan, *planned);
             let record = self.run_one(*planned, clock, observer, interrupted)?;
             // A run that finished before the interruption is kept.
             if is_interrupted() && !record.counts() {
-                return Err(self.stop()?);
+                return self.stop();
             }
             self.log.write(&record)?;
             observer.end_run(*planned, &record);
@@ -160,11 +160,11 @@ impl PreparedStudy<'_> {
         }
     }
 
-    /// Writes the report and returns the error that states how many runs are finished.
-    fn stop(&self) -> Result<StudyError, StudyError> {
+    /// Writes the report and ends with the error that states how many runs are finished.
+    fn stop(&self) -> Result<Records, StudyError> {
         self.folder.report(self.plan, &self.records)?;
         let planned = self.plan.order().count();
         let finished = planned - self.records.missing(self.plan).len();
-        Ok(StudyError::Interrupted { finished, planned, folder: self.folder.path().to_owned() })
+        Err(StudyError::Interrupted { finished, planned, folder: self.folder.path().to_owned() })
     }
 }
