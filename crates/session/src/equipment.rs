@@ -1,6 +1,5 @@
 //! What every run needs: data, trainer and libtorch; and whether the trainer can train a recipe.
 
-use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -48,7 +47,7 @@ impl Equipment {
             (data, libtorch.join())
         });
         let data = data?;
-        let (trainer_info, libtorch_sha256) = libtorch.unwrap_or_else(|panic| resume_unwind(panic))?;
+        let (trainer_info, libtorch_sha256) = libtorch.map_err(|_| SessionError::LibtorchDigest)??;
         let harness = harness(&trainer, commit)?;
         Ok(Self { data, trainer, trainer_info, libtorch_sha256, harness })
     }

@@ -70,6 +70,9 @@ pub enum SessionError {
     /// A number format that only GPUs are fast in.
     #[error("`precision`: {precision} is unusably slow on the CPU; use `auto` or `fp32`, or train on a GPU")]
     SlowPrecision { precision: &'static str },
+    /// The thread that asked the trainer about its libtorch panicked.
+    #[error("the digest of libtorch could not be taken")]
+    LibtorchDigest,
     #[error("this program does not know its own file")]
     OwnProgram { source: io::Error },
     #[error("the run log cannot be read back")]
