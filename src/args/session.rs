@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::{EnumValueParser, RangedU64ValueParser, TypedValueParser as _};
 
-use hlb_core::rules::MAX_RUNS;
+use hlb_core::rules::{MAX_RUNS, MAX_STUDY_RUNS};
 use hlb_protocol::job::DeviceChoice;
 
 /// Arguments of `submit`.
@@ -87,7 +87,7 @@ pub(crate) struct Study {
     #[arg(long, value_name = "ID")]
     pub(crate) track: Option<String>,
     /// Runs of each variant [default: as the file says]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_STUDY_RUNS)))]
     pub(crate) runs: Option<u32>,
     /// Folder of its records and report; a study that is there continues where it stopped [default:
     /// studies/out/NAME-TRACK]

@@ -8,6 +8,8 @@ pub const RULES_VERSION: &str = "1.0";
 pub const DEFAULT_RUNS: u32 = 5;
 /// Runs that a session may have of each recipe.
 pub const MAX_RUNS: u32 = 500;
+/// Runs that a study may have of each variant.
+pub const MAX_STUDY_RUNS: u32 = 1000;
 /// Epochs that a session may have in all its runs, so that its run log can be read back.
 pub const MAX_EPOCHS: u32 = 60_000;
 

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::error::StudyError;
 use hlb_core::artifact::{Sha256Hex, sha256_hex};
+use hlb_core::rules::MAX_STUDY_RUNS;
 use hlb_core::text::{Id, SafeText, show, show_path};
 use hlb_core::yaml::{self, Source, VARIANT_CAP};
 use hlb_data::task::Task;
@@ -16,8 +17,6 @@ use hlb_data::track;
 use hlb_recipe::Recipe;
 use hlb_recipe::variant::{Variant, VariantError};
 
-/// Most runs of a variant.
-const MOST_RUNS: u32 = 1000;
 /// Fewest and most variants.
 const VARIANTS: std::ops::RangeInclusive<usize> = 2..=50;
 
@@ -47,46 +46,46 @@ struct Body {
 /// One of the variants.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct VariantEntry {
+pub(crate) struct VariantEntry {
     /// Name in tables, unique in the study.
-    pub name: Id,
+    pub(crate) name: Id,
     /// The idea in a sentence.
     #[serde(default)]
-    pub description: Option<SafeText<400>>,
+    pub(crate) description: Option<SafeText<400>>,
     /// Shipped recipe that it is laid over; the reference of the track where it is left out.
     #[serde(default)]
-    pub extends: Option<String>,
+    pub(crate) extends: Option<String>,
     /// The keys that differ, as in a variant file.
     #[serde(default)]
-    pub changes: Map<String, Value>,
+    pub(crate) changes: Map<String, Value>,
     /// More of them by track, laid over `changes`.
     #[serde(default)]
-    pub changes_on: BTreeMap<String, Map<String, Value>>,
+    pub(crate) changes_on: BTreeMap<String, Map<String, Value>>,
 }
 
 /// Figures that somebody published of the same variants.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct PublishedFigures {
+pub(crate) struct PublishedFigures {
     /// Where they stand.
-    pub source: SafeText<400>,
+    pub(crate) source: SafeText<400>,
     /// How they were measured.
-    pub conditions: SafeText<400>,
+    pub(crate) conditions: SafeText<400>,
     /// The figures.
-    pub figures: Vec<PublishedFigure>,
+    pub(crate) figures: Vec<PublishedFigure>,
 }
 
 /// A published figure.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct PublishedFigure {
+pub(crate) struct PublishedFigure {
     /// Variant of this study.
-    pub variant: Id,
+    pub(crate) variant: Id,
     /// Accuracy in percent, 0 to 100.
-    pub accuracy_percent: f64,
+    pub(crate) accuracy_percent: f64,
     /// Seconds of training, where they were published.
     #[serde(default)]
-    pub seconds: Option<f64>,
+    pub(crate) seconds: Option<f64>,
 }
 
 /// A study file that keeps its own rules; what its variants resolve to depends on the track.
@@ -118,42 +117,42 @@ impl StudyFile {
     }
 
     /// Name in paths.
-    pub fn name(&self) -> &Id {
+    pub(crate) fn name(&self) -> &Id {
         &self.body.name
     }
 
     /// Name for people.
-    pub fn title(&self) -> &str {
+    pub(crate) fn title(&self) -> &str {
         self.body.title.as_str()
     }
 
     /// What it is about.
-    pub fn description(&self) -> &str {
+    pub(crate) fn description(&self) -> &str {
         self.body.description.as_str()
     }
 
     /// Runs of each variant.
-    pub fn runs(&self) -> u32 {
+    pub(crate) fn runs(&self) -> u32 {
         self.body.runs
     }
 
     /// Name of the variant that the others are compared with.
-    pub fn reference(&self) -> &Id {
+    pub(crate) fn reference(&self) -> &Id {
         &self.body.reference
     }
 
     /// The variants, in the order in which they take turns.
-    pub fn variants(&self) -> &[VariantEntry] {
+    pub(crate) fn variants(&self) -> &[VariantEntry] {
         &self.body.variants
     }
 
     /// Figures that somebody published.
-    pub fn published(&self) -> Option<&PublishedFigures> {
+    pub(crate) fn published(&self) -> Option<&PublishedFigures> {
         self.body.published.as_ref()
     }
 
     /// SHA-256 of the file.
-    pub fn digest(&self) -> Sha256Hex {
+    pub(crate) fn digest(&self) -> Sha256Hex {
         self.digest
     }
 
@@ -168,7 +167,7 @@ impl StudyFile {
     }
 
     /// The recipe of a variant on a track, resolved as that of a variant file is.
-    pub fn resolve(&self, index: usize, task: &Task) -> Result<Recipe, StudyError> {
+    pub(crate) fn resolve(&self, index: usize, task: &Task) -> Result<Recipe, StudyError> {
         let entry = &self.body.variants[index];
         let named =
             |source: VariantError| StudyError::Variant { variant: entry.name.to_string(), source: Box::new(source) };
@@ -199,8 +198,8 @@ impl StudyFile {
 
     fn check(&self) -> Result<(), StudyError> {
         self.check_tracks()?;
-        if !(1..=MOST_RUNS).contains(&self.body.runs) {
-            return Err(self.rule("", "runs", format!("is {}, has to be 1 to {MOST_RUNS}", self.body.runs)));
+        if !(1..=MAX_STUDY_RUNS).contains(&self.body.runs) {
+            return Err(self.rule("", "runs", format!("is {}, has to be 1 to {MAX_STUDY_RUNS}", self.body.runs)));
         }
         self.check_variants()?;
         self.check_published()

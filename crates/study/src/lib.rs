@@ -39,7 +39,7 @@ mod run;
 pub use error::StudyError;
 pub use estimate::Estimator;
 pub use figures::{PairedComparison, VariantFigures, figures};
-pub use file::{PublishedFigure, PublishedFigures, StudyFile, VariantEntry};
+pub use file::StudyFile;
 pub use folder::StudyFolder;
 pub use forecast::{Forecast, TrainingHardware};
 pub use observer::StudyObserver;
