@@ -14,16 +14,16 @@ pub(super) fn import(command: &Import) -> Result<Exit> {
     let Import::Dawnbench { folder, task, out } = command;
     let task = Task::named(task)?;
     let imported = dawnbench::import(folder, &task)?;
-    if let Some(history) = &imported.history {
-        answer_text_to(out.as_deref(), &yaml::emit(history)?)?;
+    if let Some(results) = &imported.results {
+        answer_text_to(out.as_deref(), &yaml::emit(results)?)?;
     }
     summarize(&imported, &task);
-    let good = imported.unreadable.is_empty() && imported.history.is_some();
+    let good = imported.unreadable.is_empty() && imported.results.is_some();
     Ok(Exit::of_check(good))
 }
 
 fn summarize(imported: &Imported, task: &Task) {
-    let rows = imported.history.as_ref().map_or(0, |history| history.rows.len());
+    let rows = imported.results.as_ref().map_or(0, |results| results.rows.len());
     let all = rows + imported.unreadable.len();
     note(&format!("{rows} of {all} entries of {} could be read", task.folder));
     for (words, count) in counted(&imported.irregularities) {

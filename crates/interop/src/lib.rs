@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `dawnbench` | entries of DAWNBench, read and written |
 //! | `choice` | the run of an entry that stands for it where a format takes one |
-//! | `moment` | calendar time of what the run log stamps in seconds |
+//! | `start` | calendar time of what the run log stamps in seconds |
 //! | `mllog` | one run as a log in the form of MLPerf |
 //! | `tensorboard` | the curves of all runs as event files |
 //! | `table` | all evaluations as comma-separated values |
@@ -19,7 +19,7 @@ pub mod dawnbench;
 pub mod document;
 mod error;
 pub mod mllog;
-mod moment;
+mod start;
 pub mod table;
 pub mod tensorboard;
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use crate::error::ExportError;
-use crate::moment::Start;
+use crate::start::Start;
 use hlb_protocol::run_log::{LoggedRun, Outcome};
 use hlb_result::{Entry, RunFigures};
 

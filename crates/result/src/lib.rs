@@ -1,4 +1,18 @@
 //! A session's result: what it states, what follows from its run log, and how both are checked.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `file` | the result as it is written |
+//! | `derive` | every figure that follows from a run log |
+//! | `entry` | a result with the files of its folder, and what can be wrong with it |
+//! | `verify` | the check of an entry |
+//! | `plausible` | times that no device can reach, and times that two entries share |
+//! | `agreement` | whether a session that repeats an entry agrees with it |
+//! | `comparison` | which of two entries is faster |
+//! | `power` | the runs that it takes to show a gain |
+//! | `signing` | keys, signatures and lists of signers, as OpenSSH has them |
+//! | `signers` | the list of signers that counts for an entry |
+//! | `filing` | a finished session, signed and filed as an entry |
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests break files on purpose"))]
 

@@ -42,7 +42,7 @@ pub struct Facts {
     pub irregularities: Vec<Irregularity>,
 }
 
-/// A JSON file that says nothing.
+/// A JSON file that cannot be used.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the messages say what the fields are")]

@@ -24,7 +24,7 @@ const MOST_NOTES: usize = 40;
 #[derive(Debug)]
 pub struct Imported {
     /// The entries that could be read, fastest first; `None` if none could.
-    pub history: Option<ExternalResults>,
+    pub results: Option<ExternalResults>,
     /// What is odd about them, for a summary.
     pub irregularities: Vec<Irregularity>,
     /// Those that could not be read, in the order of their names.
@@ -106,8 +106,8 @@ pub fn import(folder: &Path, task: &Task) -> Result<Imported, ImportError> {
     entries.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
     let irregularities = entries.iter().flat_map(|entry| entry.irregularities.clone()).collect();
     let rows: Vec<Row> = entries.iter().map(|entry| entry.row(task)).collect();
-    let history = (!rows.is_empty()).then(|| history(task, rows));
-    Ok(Imported { history, irregularities, unreadable, other_tasks: other_tasks(folder, task) })
+    let results = (!rows.is_empty()).then(|| results(task, rows));
+    Ok(Imported { results, irregularities, unreadable, other_tasks: other_tasks(folder, task) })
 }
 
 fn names(train: &Path) -> Result<BTreeSet<String>, ImportError> {
@@ -226,7 +226,7 @@ fn note_two_prices(entries: &mut [Entry]) {
     }
 }
 
-fn history(task: &Task, rows: Vec<Row>) -> ExternalResults {
+fn results(task: &Task, rows: Vec<Row>) -> ExternalResults {
     let target = task.target.percent();
     let title = format!("Entries in the form of DAWNBench, {}", task.folder);
     let about = format!(

@@ -4,7 +4,7 @@ mod event;
 mod record;
 
 use crate::error::ExportError;
-use crate::moment::Start;
+use crate::start::Start;
 use crate::tensorboard::event::Event;
 use hlb_protocol::run_log::{Arm, LoggedRun};
 use hlb_result::Entry;
