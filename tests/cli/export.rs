@@ -165,7 +165,7 @@ fn what_cannot_be_verified_is_not_exported_and_what_is_unsigned_says_so() {
     let made = Made::new(&Spec { hand: Hand::Nobody, ..Spec::named("mine") });
     let answer = made.export("json", &[]);
     assert_eq!(answer.code, Some(0));
-    assert!(answer.stderr.contains("unsigned: nobody vouches for it"), "{}", answer.stderr);
+    assert!(answer.stderr.contains("unsigned, so it is not known who measured it"), "{}", answer.stderr);
     let log = made.folder.join("session.jsonl");
     let touched = std::fs::read_to_string(&log).unwrap().replacen("\"loss\":", "\"loss\": ", 1);
     std::fs::write(&log, touched).unwrap();

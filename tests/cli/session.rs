@@ -114,7 +114,7 @@ fn a_trainer_that_hangs_is_ended_and_is_an_outcome_with_its_reason() {
 
 #[test]
 fn a_trainer_that_babbles_is_an_outcome_with_its_reason() {
-    interrupted_because("echo 'hello there'; exec sleep 600", "said what is no event: hello there");
+    interrupted_because("echo 'hello there'; exec sleep 600", "printed a line that is not an event: hello there");
 }
 
 #[test]

@@ -333,7 +333,7 @@ fn remarks(a: &Entry, b: &Entry) -> Vec<String> {
 fn doubts(name: &str, entry: &Entry) -> Vec<String> {
     let session = &entry.result.session;
     let doubts = [
-        (entry.trust == Trust::Unsigned, "is unsigned: nobody vouches for it".to_owned()),
+        (entry.trust == Trust::Unsigned, "is unsigned, so it is not known who measured it".to_owned()),
         (!session.is_complete(), format!("ended early: {}", hlb_core::text::show(&session.stop_reason))),
         (session.stop_at_target, "stopped its runs when they first reached the target".to_owned()),
         (

@@ -83,7 +83,7 @@ pub struct VariantFacts {
     pub authors: Vec<SafeText<80>>,
     /// The idea in a sentence.
     pub description: SafeText<400>,
-    /// Recipe it is laid over.
+    /// Recipe that it extends.
     pub extends: String,
     /// SHA-256 of the variant file.
     pub variant_sha256: Sha256Hex,

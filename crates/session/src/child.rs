@@ -1,6 +1,5 @@
 //! Finds, starts, feeds, reads and ends the trainer program.
 
-use hlb_core::hint::Hint;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
@@ -13,6 +12,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use hlb_core::clock::{Clock as _, MonotonicClock};
+use hlb_core::hint::Hint;
 use hlb_data::arrays::Arrays;
 use hlb_protocol::job::{Job, TrainerInfo};
 use hlb_protocol::run_log::Event;

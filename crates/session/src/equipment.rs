@@ -11,8 +11,7 @@ use crate::observer::Observer;
 use hlb_core::artifact::{Sha256Hex, sha256_file};
 use hlb_data::task::Task;
 use hlb_machine::Machine;
-use hlb_protocol::job::DeviceChoice;
-use hlb_protocol::job::TrainerInfo;
+use hlb_protocol::job::{DeviceChoice, TrainerInfo};
 use hlb_recipe::Recipe;
 use hlb_result::HarnessFacts;
 

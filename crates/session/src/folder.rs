@@ -13,10 +13,8 @@ use hlb_core::artifact::write_atomic;
 use hlb_core::clock::{self, Clock as _, MonotonicClock};
 use hlb_core::rules::RULES_VERSION;
 use hlb_core::seed;
-use hlb_protocol::run_log::LOG_SCHEMA;
-use hlb_protocol::run_log::{Arm, RunStart, SessionResume, SessionStart, TrainingLength};
-use hlb_recipe::Recipe;
-use hlb_recipe::variant;
+use hlb_protocol::run_log::{Arm, LOG_SCHEMA, RunStart, SessionResume, SessionStart, TrainingLength};
+use hlb_recipe::{Recipe, variant};
 use hlb_result::{LOG_FILE, MANIFEST_FILE, RECIPE_FILE, VARIANT_FILE};
 
 /// The folder of a session that is about to be run.

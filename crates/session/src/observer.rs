@@ -7,7 +7,7 @@ use hlb_recipe::Recipe;
 
 /// Receives what happens in a session.
 pub trait Observer {
-    /// What is told how far the preparation of the data set is.
+    /// Receives the progress of preparing the data set.
     fn data_set(&self) -> &dyn hlb_data::Watch {
         &()
     }

@@ -5,9 +5,8 @@ use std::path::Path;
 use crate::error::SessionError;
 use hlb_core::text::show_path;
 use hlb_core::yaml::{self, VARIANT_CAP};
-use hlb_data::Manifest;
 use hlb_data::task::Task;
-use hlb_data::track;
+use hlb_data::{Manifest, track};
 use hlb_recipe::Recipe;
 use hlb_recipe::variant::Variant;
 

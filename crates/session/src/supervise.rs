@@ -157,7 +157,10 @@ impl<'a> Recorder<'a> {
                     self.record(at, *event)?;
                 }
                 Ok(Message::Garbage(line)) => {
-                    return Ok(Some(format!("the trainer said what is no event: {}", hlb_core::text::show(&line))));
+                    return Ok(Some(format!(
+                        "the trainer printed a line that is not an event: {}",
+                        hlb_core::text::show(&line)
+                    )));
                 }
                 Ok(Message::End) | Err(RecvTimeoutError::Disconnected) => return Ok(None),
                 Err(RecvTimeoutError::Timeout) => {}

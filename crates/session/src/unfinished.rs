@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::error::SessionError;
 use crate::resolve::ResolvedVariant;
 use hlb_core::artifact::DRAFT_PREFIX;
-use hlb_protocol::run_log::LogWriter;
-use hlb_protocol::run_log::RunLog;
-use hlb_protocol::run_log::whole_lines;
+use hlb_protocol::run_log::{LogWriter, RunLog, whole_lines};
 use hlb_result::{LOG_FILE, RESULT_FILE, VARIANT_FILE};
 
 /// A session that ended early.

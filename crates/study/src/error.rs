@@ -73,7 +73,7 @@ impl Hint for StudyError {
                 Some("wait for it to end, or name another folder with --out".to_owned())
             }
             Self::Log(LogError::Vanished { .. }) => Some("leave the folder alone while the study runs".to_owned()),
-            Self::Log(_) => Some("the runs that ended are kept; the same command goes on with the others".to_owned()),
+            Self::Log(_) => Some("the finished runs are kept; the same command runs the others".to_owned()),
             Self::Read(error) => error.hint(),
             Self::Session(error) => error.hint(),
             Self::Report(error) => error.hint(),

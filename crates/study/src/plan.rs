@@ -8,8 +8,7 @@ use hlb_core::tree::Change;
 use hlb_data::flops::Work;
 use hlb_data::task::Task;
 use hlb_protocol::run_log::TrainingLength;
-use hlb_recipe::Recipe;
-use hlb_recipe::variant;
+use hlb_recipe::{Recipe, variant};
 
 /// A study on one track.
 #[derive(Debug, Clone)]

@@ -13,8 +13,7 @@ use crate::records::Records;
 use hlb_core::clock::{self, Clock as _, MonotonicClock};
 use hlb_machine::Machine;
 use hlb_protocol::job::{DeviceChoice, Job};
-use hlb_protocol::run_log::LogWriter;
-use hlb_protocol::run_log::{Arm, RunStart};
+use hlb_protocol::run_log::{Arm, LogWriter, RunStart};
 use hlb_session::{Equipment, Opening, Request, default_threads, supervise};
 
 /// How this machine runs a study.

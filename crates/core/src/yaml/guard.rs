@@ -5,11 +5,11 @@
 //! (aliases, nesting, directives), read differently by different readers (duplicate and merge keys, tags, tabs,
 //! not-a-number), or invisible to a reviewer (control, bidirectional and zero-width characters).
 
-use crate::hint::Hint;
 use std::collections::HashMap;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError};
 
+use crate::hint::Hint;
 use crate::text;
 use crate::yaml::position::Position;
 use crate::yaml::read::RESULT_CAP;

@@ -5,11 +5,10 @@ use serde::de::DeserializeOwned;
 
 use crate::yaml::emit::emit_unread;
 use crate::yaml::error::YamlError;
-use crate::yaml::outline;
-use crate::yaml::plain;
 use crate::yaml::position::Position;
 use crate::yaml::source::Source;
 use crate::yaml::unfit::unfit;
+use crate::yaml::{outline, plain};
 
 impl Source {
     /// Fills a type. `T` and all types in it should deny unknown fields: the guard cannot know them.

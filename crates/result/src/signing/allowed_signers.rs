@@ -6,13 +6,13 @@
 //!
 //! This file must never decide whether a signature is good, and never reads a clock.
 
-use hlb_core::hint::Hint;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use ssh_key::PublicKey;
 
 use crate::signing::allowed_line::{Line, LineProblem, WhyNot};
+use hlb_core::hint::Hint;
 use hlb_core::text::show;
 
 /// The largest file that is read, in bytes: room for some ten thousand signers.

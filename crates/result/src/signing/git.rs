@@ -2,13 +2,13 @@
 //!
 //! This file must never change git's settings.
 
-use hlb_core::hint::Hint;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use ssh_key::PublicKey;
 
 use crate::signing::tools::{ToolError, Tools};
+use hlb_core::hint::Hint;
 use hlb_core::text::show;
 
 /// What git's settings name as the signing key.

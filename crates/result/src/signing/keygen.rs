@@ -2,7 +2,6 @@
 //!
 //! This file must never write over anything, and never leave half a pair behind.
 
-use hlb_core::hint::Hint;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -11,6 +10,7 @@ use std::path::{Path, PathBuf};
 use ssh_key::rand_core::OsRng;
 use ssh_key::{Algorithm, LineEnding, PrivateKey, PublicKey};
 
+use hlb_core::hint::Hint;
 use hlb_core::text::show;
 
 /// The longest comment, in bytes.

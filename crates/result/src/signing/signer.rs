@@ -7,7 +7,6 @@
 //!
 //! This file must never keep a passphrase longer than one attempt, and never hand out a private key.
 
-use hlb_core::hint::Hint;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Write};
@@ -24,6 +23,7 @@ use crate::signing::key_file::{self, KeyFile};
 use crate::signing::key_type::{KeyType, UnsupportedKey, fingerprint};
 use crate::signing::tools::{SignRequest, ToolError, Tools};
 use crate::signing::verify::{SignatureError, verify_any_signer};
+use hlb_core::hint::Hint;
 
 /// How often a passphrase is asked for before giving up, as `ssh` does.
 const PASSPHRASE_ATTEMPTS: usize = 3;

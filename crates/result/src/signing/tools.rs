@@ -2,7 +2,6 @@
 //!
 //! This file must never pass a secret on a command line, and never let a program write a file.
 
-use hlb_core::hint::Hint;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::path::Path;
@@ -11,6 +10,7 @@ use std::thread;
 
 use ssh_key::PublicKey;
 
+use hlb_core::hint::Hint;
 use hlb_core::text::show;
 
 /// Where the programs are, and what is added to their environment.

@@ -1,4 +1,4 @@
-//! What page and text of a report are told: figures as words. What is unknown says so and why.
+//! The contents of a report's page and text: figures as words. An unknown figure says so and why.
 
 use serde::Serialize;
 
