@@ -1,5 +1,6 @@
 //! All evaluations of an entry as comma-separated values (RFC 4180, lines that end in LF). What is unknown is an empty field.
 
+use hlb_board::csv_table;
 use hlb_protocol::run_log::{Arm, LoggedRun};
 use hlb_result::Entry;
 
@@ -27,12 +28,8 @@ const COLUMNS: [&str; 19] = [
 
 /// One line for each evaluation of each run, those of the reference in a calibrated session too, in the order of the runs.
 pub fn text(entry: &Entry) -> String {
-    let mut table = csv::Writer::from_writer(Vec::new());
     let rows = entry.log.in_order().into_iter().flat_map(|run| rows(entry, run));
-    for row in [COLUMNS.map(str::to_owned).to_vec()].into_iter().chain(rows) {
-        table.write_record(row).expect("memory takes every row");
-    }
-    String::from_utf8(table.into_inner().expect("memory takes every row")).expect("texts are UTF-8")
+    csv_table([COLUMNS.map(str::to_owned).to_vec()].into_iter().chain(rows))
 }
 
 /// A row for each evaluation of a run.

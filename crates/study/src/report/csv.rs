@@ -3,6 +3,7 @@
 use crate::plan::StudyPlan;
 use crate::record::RunRecord;
 use crate::records::Records;
+use hlb_board::csv_table;
 use hlb_core::units::Target;
 
 const COLUMNS: [&str; 9] = [
@@ -21,11 +22,7 @@ const COLUMNS: [&str; 9] = [
 pub(super) fn text(plan: &StudyPlan, records: &Records) -> String {
     let target = plan.task.track.target;
     let rows = records.runs.iter().filter(|run| run.run <= plan.runs).map(|run| row(run, target));
-    let mut table = csv::Writer::from_writer(Vec::new());
-    for row in [COLUMNS.map(str::to_owned)].into_iter().chain(rows) {
-        table.write_record(row).expect("memory takes every row");
-    }
-    String::from_utf8(table.into_inner().expect("memory takes every row")).expect("texts are UTF-8")
+    csv_table([COLUMNS.map(str::to_owned)].into_iter().chain(rows))
 }
 
 fn row(run: &RunRecord, target: Target) -> [String; 9] {

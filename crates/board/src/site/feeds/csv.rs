@@ -1,12 +1,23 @@
-//! A line of a table as RFC 4180 has it, made so that no spreadsheet takes a text for a formula.
+//! Tables as RFC 4180 has them, made so that no spreadsheet takes a text for a formula.
 
 /// What a spreadsheet begins a formula with, and the mark that tells it not to.
 const FORMULA: [char; 7] = ['=', '+', '-', '@', '\t', '\r', '\''];
 
 /// One line of a table, its line break included.
 pub(super) fn line(cells: impl IntoIterator<Item = String>) -> String {
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-    writer.write_record(cells.into_iter().map(String::into_bytes)).expect("memory takes every line");
+    lines([cells], csv::Terminator::CRLF)
+}
+
+/// A table whose lines end in LF, as command line programs expect them.
+pub fn table(rows: impl IntoIterator<Item = impl IntoIterator<Item = String>>) -> String {
+    lines(rows, csv::Terminator::Any(b'\n'))
+}
+
+fn lines(rows: impl IntoIterator<Item = impl IntoIterator<Item = String>>, terminator: csv::Terminator) -> String {
+    let mut writer = csv::WriterBuilder::new().terminator(terminator).from_writer(Vec::new());
+    for cells in rows {
+        writer.write_record(cells.into_iter().map(String::into_bytes)).expect("memory takes every line");
+    }
     String::from_utf8(writer.into_inner().expect("memory takes every line")).expect("texts are UTF-8")
 }
 

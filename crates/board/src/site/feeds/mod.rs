@@ -18,6 +18,8 @@ mod entries;
 mod field;
 mod history;
 
+pub use csv::table as csv_table;
+
 use std::collections::BTreeMap;
 
 use crate::board::Board;
