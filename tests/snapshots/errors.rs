@@ -124,7 +124,7 @@ const DATA: [Case; 13] = [
     ("fetch-nothing-listens", "data fetch cifar-10-binary --from http://127.0.0.1:1/cifar-10-binary.tar.gz", nothing),
 ];
 
-const ENTRIES: [Case; 15] = [
+const ENTRIES: [Case; 17] = [
     ("verify-absent", "verify absent", nothing),
     ("verify-nothing-there", "verify .", nothing),
     ("verify-log-changed", "verify", |stage| drop(edited(stage, "session.jsonl", "\"correct\":", "\"correct\": "))),
@@ -145,6 +145,7 @@ const ENTRIES: [Case; 15] = [
         filed(stage);
         write(stage, "submissions/allowed_signers", "ada@example ssh-ed25519\n");
     }),
+    ("verify-signers-is-a-folder", "verify --signers submissions", filed_only),
     ("verify-stranger", "verify", |stage| {
         filed(stage);
         write(stage, &format!("{ENTRY}/notes.txt"), "hello");
@@ -162,6 +163,7 @@ const ENTRIES: [Case; 15] = [
             filed(stage).file(&other);
         },
     ),
+    ("compare-absent", "compare absent other", nothing),
     ("power-nothing-measured", "power --track shapes", nothing),
     ("power-gain-without-percent", "power --track shapes --gain 2", nothing),
     ("power-one-run", "power --track shapes --entry submissions/shapes/2026-03-14-steady", single),

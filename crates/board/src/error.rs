@@ -15,8 +15,12 @@ use hlb_result::signing::AllowedSignersError;
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum BoardError {
+    /// The folder of entries, or one in it.
     #[error("`{path}` cannot be read: {source}")]
     Folder { path: PathBuf, source: io::Error },
+    /// A list of signers, or the entry whose list is looked for.
+    #[error("`{path}` cannot be read: {source}")]
+    File { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Signers(#[from] AllowedSignersError),
     /// The list of retractions cannot be read.
@@ -50,6 +54,7 @@ impl Hint for BoardError {
             Self::NothingToRetract { .. } => {
                 Some("write the entry as TRACK/DATE-NAME, as its folder is called".to_owned())
             }
+            Self::File { .. } => None,
         }
     }
 }

@@ -16,7 +16,7 @@ pub fn read_signers(path: &Path) -> Result<AllowedSigners, BoardError> {
 
 /// The text of a file; `None` if there is none.
 pub(crate) fn text_of(path: &Path) -> Result<Option<String>, BoardError> {
-    signers_text(path).map_err(|source| BoardError::Folder { path: path.to_owned(), source })
+    signers_text(path).map_err(|source| BoardError::File { path: path.to_owned(), source })
 }
 
 /// The signers in the file `named`, else those of the board that the entry lies on: two folders up,
@@ -25,7 +25,7 @@ pub fn signers_for(entry: &Path, named: Option<&Path>) -> Result<AllowedSigners,
     if let Some(named) = named {
         return read_signers(named);
     }
-    let unreadable = |source| BoardError::Folder { path: entry.to_owned(), source };
+    let unreadable = |source| BoardError::File { path: entry.to_owned(), source };
     match board_above(entry).map_err(unreadable)? {
         Some(board) => read_signers(&board.join(SIGNERS_FILE)),
         None => Ok(AllowedSigners::default()),
