@@ -77,7 +77,7 @@ fn report(as_json: bool, kept: &Path, agreement: &Agreement, filed: Option<&(Pat
     match filed {
         Some((_, trust)) => {
             note(&format!("filed, signed, in {}", folder.display()));
-            note(&format!("the entry is now: {}; `hlb-bench leaderboard` shows it", trust.as_str()));
+            note(&format!("the entry is now: {trust}; `hlb-bench leaderboard` shows it"));
         }
         None => note(&format!("kept, unsigned, in {}", folder.display())),
     }

@@ -29,7 +29,7 @@ pub(super) fn submit(arguments: &Submit, process: &MonotonicClock) -> Result<Exi
     }
     let checked = signer.sign(&finished)?;
     let entry = file_entry(&finished, &arguments.submissions)?;
-    note(&format!("verified: {}, signed with {}", checked.trust.as_str(), signer.fingerprint()));
+    note(&format!("verified: {}, signed with {}", checked.trust, signer.fingerprint()));
     rebuild(arguments, signer.signers())?;
     answer(&format!("entry {}", entry.display()));
     answer(&format!("page {}", arguments.site.join("index.html").display()));

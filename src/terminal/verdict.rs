@@ -48,7 +48,7 @@ impl<'a> Verdict<'a> {
             .signer()
             .map_or_else(String::new, |signer| format!(" by {} ({})", signer.principal, signer.fingerprint));
         let word = if self.is_good() { "VERIFIED" } else { "UNSIGNED, otherwise in order:" };
-        format!("{word} {}: {}, {}{signer}", entry.folder.display(), time(entry), entry.trust.as_str())
+        format!("{word} {}: {}, {}{signer}", entry.folder.display(), time(entry), entry.trust)
     }
 
     /// The head of a table in Markdown.
@@ -67,7 +67,7 @@ impl<'a> Verdict<'a> {
         markdown::line(&[
             markdown::foreign(&self.folder.to_string_lossy()),
             word.to_owned(),
-            entry.map_or_else(String::new, |entry| entry.trust.as_str().to_owned()),
+            entry.map_or_else(String::new, |entry| entry.trust.to_string()),
             markdown::foreign(self.principal().unwrap_or_default()),
             entry.map_or_else(String::new, time),
             markdown::foreign(&self.problem().unwrap_or_default()),

@@ -54,6 +54,22 @@ fn the_faster_one_is_named_whichever_way_round() {
 }
 
 #[test]
+fn people_read_verified_by_ci_and_programs_the_word_that_stays() {
+    let fixture = Fixture::new();
+    let mine = fixture.file(&spec("mine", 2.5));
+    let runners = fixture.file(&Spec { hand: Hand::Runner, ..spec("runners", 2.0) });
+    let verified = |more: &[&str]| {
+        let entry = runners.to_str().unwrap();
+        Context::new().run(["verify", entry].iter().chain(more)).stdout
+    };
+    for text in [verified(&[]), verified(&["--markdown"]), compare(&mine, &runners, &[]).stdout] {
+        assert!(text.contains("verified by CI") && !text.contains("run by the runner"), "{text}");
+    }
+    assert!(verified(&["--json"]).contains(r#""trust":"run by the runner""#));
+    assert_eq!(json(&mine, &runners)["b"]["trust"], "run by the runner");
+}
+
+#[test]
 fn close_entries_are_not_significantly_different_and_the_runs_needed_are_said() {
     let fixture = Fixture::new();
     let (a, b) = (fixture.file(&spec("one", 2.5)), fixture.file(&spec("other", 2.515)));

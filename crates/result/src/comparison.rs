@@ -104,7 +104,7 @@ pub struct ComparedSession {
     /// Name of its variant.
     pub name: String,
     /// How far the entry is trusted.
-    pub trust: &'static str,
+    pub trust: Trust,
     /// Who signed it.
     pub principal: Option<String>,
     /// Class of its hardware.
@@ -249,7 +249,7 @@ impl ComparedSession {
         Self {
             folder: entry.folder.display().to_string(),
             name: result.variant.name.to_string(),
-            trust: entry.trust.as_str(),
+            trust: entry.trust.clone(),
             principal: entry.trust.signer().map(|signer| signer.principal.clone()),
             hardware_class: entry.result.class(),
             runs: summary.runs,

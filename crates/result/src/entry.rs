@@ -1,6 +1,9 @@
 //! An entry: the files of its folder, how far it can be trusted, and what can be wrong with it.
 
+use std::fmt;
 use std::path::PathBuf;
+
+use serde::{Serialize, Serializer};
 
 use crate::agreement::Agreement;
 use crate::derive::Basis;
@@ -56,7 +59,7 @@ impl Trust {
         }
     }
 
-    /// As in answers and on the board.
+    /// As in JSON and CSV, whose words stay.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Unsigned => "unsigned",
@@ -83,6 +86,23 @@ impl Trust {
             Self::SelfReported(signer) | Self::RunByTheRunner(signer) => Some(signer),
             Self::Reproduced(signed) => signed.signer(),
         }
+    }
+}
+
+/// As people read it.
+impl fmt::Display for Trust {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
+            Self::RunByTheRunner(_) => "verified by CI",
+            other => other.as_str(),
+        })
+    }
+}
+
+/// As programs read it.
+impl Serialize for Trust {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 

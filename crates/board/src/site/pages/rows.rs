@@ -46,7 +46,7 @@ pub(crate) struct RowView<'a> {
 #[derive(Debug, Serialize)]
 pub(crate) struct TrustView {
     level: u8,
-    words: &'static str,
+    words: String,
     principal: Option<String>,
     /// Who reproduced it, where that made its level.
     reproducers: Option<String>,
@@ -57,9 +57,7 @@ impl TrustView {
         let trust = &entry.trust;
         let principal = trust.signer().map(|signer| foreign(&signer.principal));
         let reproducers = Some(reproducers(entry)).filter(|names| !names.is_empty());
-        // The JSON and CSV files keep the word that they promise for this level.
-        let words = if trust.level() == 2 { "verified by CI" } else { trust.as_str() };
-        Self { level: trust.level(), words, principal, reproducers }
+        Self { level: trust.level(), words: trust.to_string(), principal, reproducers }
     }
 
     /// In one line.
