@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # scripts/submission-policy.sh REPOSITORY BASE HEAD: whether the pull request from BASE to HEAD may
 # be merged as a submission. It may add one entry, `submissions/<track>/<entry>/`, or one
-# repetition, `.../<entry>/reproductions/<name>/`, and at most one line in
+# reproduction, `.../<entry>/reproductions/<name>/`, and at most one line in
 # `submissions/allowed_signers`, which a maintainer has to look at.
 #
 # Prints Markdown. Exit codes: 0 it may, or `submissions/` is not touched; 1 it may not; 2 error.

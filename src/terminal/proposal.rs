@@ -80,8 +80,8 @@ impl Name {
                 Some(Self { branch: format!("entry/{track}/{entry}"), message: format!("Enter {entry} on {track}") })
             }
             [track, entry, REPRODUCTIONS_FOLDER, name] => Some(Self {
-                branch: format!("repetition/{track}/{entry}/{name}"),
-                message: format!("Repeat {entry} on {track}"),
+                branch: format!("reproduction/{track}/{entry}/{name}"),
+                message: format!("Reproduce {entry} on {track}"),
             }),
             _ => None,
         }
@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(name.branch, "entry/shapes/2026-11-23-tiny");
         assert_eq!(name.message, "Enter 2026-11-23-tiny on shapes");
         let name = Name::of("shapes/2026-11-23-tiny/reproductions/2026-11-24-00ff00ff").unwrap();
-        assert_eq!(name.branch, "repetition/shapes/2026-11-23-tiny/2026-11-24-00ff00ff");
+        assert_eq!(name.branch, "reproduction/shapes/2026-11-23-tiny/2026-11-24-00ff00ff");
     }
 
     #[test]

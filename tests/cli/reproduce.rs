@@ -1,4 +1,4 @@
-//! `hlb-bench reproduce`: the whole program, with a trainer that plays complete sessions; and forged repetitions.
+//! `hlb-bench reproduce`: the whole program, with a trainer that plays complete sessions; and forged reproductions.
 //!
 //! The trainer is a shell script that speaks the wire format: nothing is claimed about training. Its runs really last as long
 //! as they say, because clocks are compared.
@@ -117,7 +117,7 @@ fn sessions(context: &Context) -> Vec<String> {
     context.files().into_iter().filter(|file| file.starts_with("sessions/")).collect()
 }
 
-fn repetitions(context: &Context) -> Vec<String> {
+fn reproductions(context: &Context) -> Vec<String> {
     let is_result = |file: &String| file.contains("/reproductions/") && file.ends_with("/result.yaml");
     context.files().into_iter().filter(is_result).collect()
 }
@@ -133,13 +133,13 @@ fn an_independent_session_that_agrees_raises_the_row_to_level_3() {
     assert!(answer.stdout.starts_with("agrees\n  mean final accuracy "), "{}", answer.stdout);
     assert!(answer.stdout.contains("\n  time "), "{}", answer.stdout);
     assert!(answer.stderr.contains("the entry is now: reproduced"), "{}", answer.stderr);
-    assert_eq!(repetitions(&context).len(), 1);
+    assert_eq!(reproductions(&context).len(), 1);
     assert_eq!(sessions(&context), [""; 0], "the session was filed, not copied");
     let verified = context.run(["verify"]);
     assert_eq!(verified.code, Some(0));
     assert!(verified.stdout.contains("reproduced by ada@github"), "{}", verified.stdout);
     // Its files are the entry's, but for what was measured anew.
-    let folder = context.path(&repetitions(&context)[0]).parent().unwrap().to_owned();
+    let folder = context.path(&reproductions(&context)[0]).parent().unwrap().to_owned();
     for name in ["variant.yaml", "recipe.yaml"] {
         assert_eq!(fs::read(folder.join(name)).unwrap(), fs::read(context.path(&entry).join(name)).unwrap());
     }
@@ -159,7 +159,7 @@ fn a_calibrated_entry_is_repeated_with_its_reference_and_judged_by_the_ratio() {
     assert_eq!((&verdict["verdict"], &verdict["calibrated"]), (&"agrees".into(), &true.into()), "{verdict}");
     assert_eq!(verdict["signed"], false);
     // Without a key nothing is filed, and the entry is what it was.
-    assert_eq!(repetitions(&context), [""; 0]);
+    assert_eq!(reproductions(&context), [""; 0]);
     let log = sessions(&context).into_iter().find(|file| file.ends_with("session.jsonl")).unwrap();
     let log = RunLog::parse(&fs::read(context.path(&log)).unwrap()).unwrap();
     assert_eq!((log.runs.len(), log.reference.len()), (3, 3));
@@ -174,14 +174,14 @@ fn a_session_that_disagrees_is_filed_and_raises_nothing() {
     assert_eq!(answer.code, Some(1), "{}{}", answer.stdout, answer.stderr);
     assert!(answer.stdout.starts_with("disagrees\n"), "{}", answer.stdout);
     assert!(answer.stdout.contains("outside of 5 %"), "{}", answer.stdout);
-    assert_eq!(repetitions(&context).len(), 1);
+    assert_eq!(reproductions(&context).len(), 1);
     let verified = context.run(["verify"]);
     assert_eq!(verified.code, Some(0), "{}", verified.stdout);
     assert!(verified.stdout.contains("self-reported by ada@github"), "{}", verified.stdout);
 }
 
 #[test]
-fn a_repetition_that_is_not_independent_is_refused_before_training() {
+fn a_reproduction_that_is_not_independent_is_refused_before_training() {
     let context = context();
     let entry = submitted(&context, &["--runs", "2", "--no-calibrate"]);
     let signers = fs::read(context.path("submissions/allowed_signers")).unwrap();
@@ -205,14 +205,14 @@ fn a_repetition_that_is_not_independent_is_refused_before_training() {
 }
 
 #[test]
-fn a_repetition_that_was_cut_off_goes_on() {
+fn a_reproduction_that_was_cut_off_goes_on() {
     let context = context();
     let entry = submitted(&context, &["--runs", "4", "--no-calibrate"]);
     context.write("crash", "");
     let cut = reproduced(&context, &entry);
     assert_eq!(cut.code, Some(2), "{}", cut.stdout);
     assert!(cut.stderr.contains("--resume"), "{}", cut.stderr);
-    assert_eq!(repetitions(&context), [""; 0]);
+    assert_eq!(reproductions(&context), [""; 0]);
     let resumed = hlb_bench(&context, &["reproduce", &entry, "--key", "bob", "--resume"]);
     assert_eq!(resumed.code, Some(0), "{}{}", resumed.stdout, resumed.stderr);
     assert!(resumed.stderr.contains("1 of 4 runs are finished"), "{}", resumed.stderr);
@@ -237,13 +237,13 @@ fn an_entry_on_a_data_set_of_ones_own_is_repeated_by_its_manifest() {
     fs::remove_file(manifest).unwrap();
     let answer = reproduced(&context, &entry);
     assert_eq!(answer.code, Some(0), "{}{}", answer.stdout, answer.stderr);
-    let folder = context.path(&repetitions(&context)[0]).parent().unwrap().to_owned();
+    let folder = context.path(&reproductions(&context)[0]).parent().unwrap().to_owned();
     let manifests = [folder, context.path(&entry)].map(|folder| fs::read(folder.join("dataset.yaml")).unwrap());
     assert_eq!(manifests[0], manifests[1]);
 }
 
 /// Files an entry, and below it a session that claims to repeat it; the entry's folder.
-fn with_repetition(fixture: &Fixture, change: impl FnOnce(&mut Spec)) -> PathBuf {
+fn with_reproduction(fixture: &Fixture, change: impl FnOnce(&mut Spec)) -> PathBuf {
     let original = Spec::named("original");
     let entry = fixture.file(&original);
     let digest = sha256_hex(&fs::read(entry.join("result.yaml")).unwrap());
@@ -266,15 +266,15 @@ fn checked(fixture: &Fixture, entry: &Path) -> Result<Trust, String> {
 
 fn rejected(change: impl FnOnce(&mut Spec), reason: &str) {
     let fixture = Fixture::new();
-    let entry = with_repetition(&fixture, change);
+    let entry = with_reproduction(&fixture, change);
     let found = checked(&fixture, &entry).expect_err("it is forged");
     assert!(found.starts_with("`reproductions/2026-03-15-0123abcd`: ") && found.contains(reason), "{found}");
 }
 
 #[test]
-fn what_is_no_repetition_of_the_entry_spoils_it() {
+fn what_is_no_reproduction_of_the_entry_spoils_it() {
     let fixture = Fixture::new();
-    let entry = with_repetition(&fixture, |_| {});
+    let entry = with_reproduction(&fixture, |_| {});
     assert_eq!(checked(&fixture, &entry).expect("it is good").level(), 3);
     rejected(|spec| spec.reproduces = Some(sha256_hex(b"another")), "`reproduces`, the digest of the result is not");
     rejected(|spec| spec.reproduces = None, "`reproduces`, the digest of the result is not");
@@ -285,7 +285,7 @@ fn what_is_no_repetition_of_the_entry_spoils_it() {
 }
 
 #[test]
-fn the_submitters_own_repetition_and_one_with_diverged_runs_raise_nothing() {
+fn the_submitters_own_reproduction_and_one_with_diverged_runs_raise_nothing() {
     for change in [
         (|spec: &mut Spec| spec.hand = Hand::Submitter) as fn(&mut Spec),
         |spec: &mut Spec| spec.runs[3].diverges_after = Some(2),
@@ -293,7 +293,7 @@ fn the_submitters_own_repetition_and_one_with_diverged_runs_raise_nothing() {
         |spec: &mut Spec| spec.runs = Spec::runs(10, 2.5, 40),
     ] {
         let fixture = Fixture::new();
-        let entry = with_repetition(&fixture, change);
+        let entry = with_reproduction(&fixture, change);
         assert_eq!(checked(&fixture, &entry).expect("it is in order").level(), 1);
     }
 }
@@ -330,7 +330,7 @@ fn copied(fixture: &Fixture, nonce: Option<&str>, reproduces: Option<Sha256Hex>)
 }
 
 #[test]
-fn a_copied_log_is_no_repetition() {
+fn a_copied_log_is_no_reproduction() {
     let digest = |fixture: &Fixture| {
         let entry = fixture.file(&Spec::named("original"));
         sha256_hex(&fs::read(entry.join("result.yaml")).unwrap())

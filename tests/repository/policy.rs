@@ -66,7 +66,7 @@ fn a_new_key_is_shown_to_a_maintainer() {
 }
 
 #[test]
-fn one_new_repetition_may_be_merged() {
+fn one_new_reproduction_may_be_merged() {
     let board = Board::new();
     let original = board.path("shapes/2026-03-14-first");
     let spec = Spec { hand: Hand::Runner, ..Spec::named("first") };

@@ -128,7 +128,7 @@ fn a_board_elsewhere_with_an_odd_name_is_entered_first() {
 }
 
 #[test]
-fn a_repetition_is_proposed_as_one() {
+fn a_reproduction_is_proposed_as_one() {
     let stage = board();
     let root = stage.context.root();
     let held = submitted(&stage, false, &[]);
@@ -143,7 +143,7 @@ fn a_repetition_is_proposed_as_one() {
     let commands = commands(&repeated);
     paste(root, &commands[..4]);
     let branch = git(root, &["branch", "--show-current"]);
-    assert!(branch.starts_with(&entry.replacen("submissions", "repetition", 1)), "{branch}");
+    assert!(branch.starts_with(&entry.replacen("submissions", "reproduction", 1)), "{branch}");
     let judged = policy(root, "HEAD^", "HEAD");
     assert_eq!(judged.code, Some(0), "{}", judged.stdout);
     assert!(judged.stdout.contains("**for a maintainer:**"), "{}", judged.stdout);
