@@ -156,7 +156,11 @@ mod tests {
                 std::fs::write(&path, &text).unwrap();
             }
             let found = std::fs::read_to_string(&path).unwrap_or_default();
-            assert!(found == text, "{} is stale: run `UPDATE_SCHEMAS=1 cargo test schemas`", path.display());
+            assert!(
+                found == text,
+                "{} is stale: run `UPDATE_SCHEMAS=1 cargo test -p hlb-bench schemas`",
+                path.display()
+            );
         }
     }
 }
