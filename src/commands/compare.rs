@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::args::Compare;
 use crate::commands::exit::Exit;
-use crate::terminal::{Label, answer, describe_comparison, labelled};
+use crate::terminal::{Label, answer, describe_comparison, labeled};
 use hlb_board::signers_for;
 use hlb_core::clock;
 use hlb_core::hint::Result;
@@ -17,7 +17,7 @@ pub(super) fn compare(arguments: &Compare) -> Result<Exit> {
     };
     let comparison = Comparison::new(&read(&arguments.a)?, &read(&arguments.b)?)?;
     for remark in &comparison.remarks {
-        labelled(Label::Warning, remark);
+        labeled(Label::Warning, remark);
     }
     if arguments.json {
         answer(&serde_json::to_string(&comparison)?);

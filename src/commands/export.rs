@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::args::{Export, ExportFormat};
 use crate::commands::exit::Exit;
-use crate::terminal::{Label, answer, answer_text_to, labelled};
+use crate::terminal::{Label, answer, answer_text_to, labeled};
 use hlb_board::signers_for;
 use hlb_core::artifact::write_atomic;
 use hlb_core::clock;
@@ -21,7 +21,7 @@ pub(super) fn export(arguments: &Export) -> Result<Exit> {
     let signers = signers_for(&arguments.entry, arguments.signers.as_deref())?;
     let entry = check_entry(&arguments.entry, &signers, clock::calendar())?;
     if entry.trust == Trust::Unsigned {
-        labelled(Label::Warning, "the session is unsigned, so it is not known who measured it");
+        labeled(Label::Warning, "the session is unsigned, so it is not known who measured it");
     }
     let takes_a_run = matches!(arguments.format, ExportFormat::Dawnbench | ExportFormat::Mllog);
     if arguments.run.is_some() && !takes_a_run {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::args::Import;
 use crate::commands::exit::Exit;
-use crate::terminal::{Label, answer_text_to, labelled, note};
+use crate::terminal::{Label, answer_text_to, labeled, note};
 use hlb_core::hint::Result;
 use hlb_core::yaml;
 use hlb_interop::dawnbench::{self, Imported, Irregularity, Task};
@@ -30,7 +30,7 @@ fn summarize(imported: &Imported, task: &Task) {
         note(&format!("  {count:>4} x {words}"));
     }
     for unreadable in &imported.unreadable {
-        labelled(Label::Warning, &unreadable.to_string());
+        labeled(Label::Warning, &unreadable.to_string());
     }
     if !imported.other_tasks.is_empty() {
         let others = hlb_core::text::show(&imported.other_tasks.join(", "));

@@ -1,6 +1,6 @@
 //! What came of building or checking the site, in words.
 
-use crate::terminal::printer::{Label, answer, labelled, note};
+use crate::terminal::printer::{Label, answer, labeled, note};
 use hlb_board::{Built, Differences, Rejected};
 use hlb_core::text::show;
 
@@ -13,7 +13,7 @@ pub(crate) fn print_built(built: &Built) {
 /// Prints which entries were rejected, and why.
 pub(crate) fn print_rejected(rejected: &[Rejected]) {
     for rejected in rejected {
-        labelled(Label::Warning, &format!("rejected {}: {}", rejected.folder, rejected.reason));
+        labeled(Label::Warning, &format!("rejected {}: {}", rejected.folder, rejected.reason));
     }
 }
 
@@ -31,5 +31,5 @@ pub(crate) fn print_differences(found: &Differences) {
     }
     let (missing, extra, differ) = (missing.len(), extra.len(), differ.len());
     note(&format!("the site is not current: {missing} missing, {extra} extra, {differ} differ"));
-    labelled(Label::Hint, "build it again with `hlb-bench leaderboard`");
+    labeled(Label::Hint, "build it again with `hlb-bench leaderboard`");
 }

@@ -35,7 +35,7 @@ pub(crate) fn note(line: &str) {
 }
 
 /// A colored word in front of a line for the user; color only where it is wanted.
-pub(crate) fn labelled(label: Label, line: &str) {
+pub(crate) fn labeled(label: Label, line: &str) {
     let (style, word) = match label {
         Label::Error => (anstyle::AnsiColor::Red.on_default().bold(), "error"),
         Label::Warning => (anstyle::AnsiColor::Yellow.on_default().bold(), "warning"),

@@ -5,7 +5,7 @@ use std::io::{IsTerminal as _, stderr};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::terminal::dataset_progress::DatasetProgress;
-use crate::terminal::printer::{self, Label, labelled, note};
+use crate::terminal::printer::{self, Label, labeled, note};
 use hlb_core::units::{Target, human_seconds};
 use hlb_protocol::run_log::{Arm, Epoch, Event, LogLine, Outcome, RunStop, TrainerStart};
 use hlb_recipe::Recipe;
@@ -47,7 +47,7 @@ impl Observer for SessionProgress {
 /// Prints what a session has to say before it trains.
 pub(crate) fn print_note(note: &Note) {
     if note.is_warning() {
-        labelled(Label::Warning, &note.to_string());
+        labeled(Label::Warning, &note.to_string());
     } else {
         printer::note(&note.to_string());
     }
@@ -196,11 +196,10 @@ impl Training {
                 self.say(&format!("deterministic: one seed trained twice was bit-identical over all {steps} steps"));
             }
             Event::Repeat { parted: Some(parted), .. } => {
-                let line = format!(
-                    "not repeatable: one seed trained twice parted at step {}, in `{}`",
+                self.say(&format!(
+                    "not repeatable: one seed trained twice diverged after optimizer step {}, in `{}`",
                     parted.step, parted.tensor
-                );
-                self.say(&line);
+                ));
             }
             Event::RunStart(start) => self.arm = start.arm,
             Event::Progress { run, step } => self.step(*run, *step),

@@ -1,6 +1,6 @@
 //! What came of a session, in two or three lines.
 
-use crate::terminal::printer::{Label, labelled, note};
+use crate::terminal::printer::{Label, labeled, note};
 use hlb_core::rules::CLOCK_TOLERANCE_SHARE;
 use hlb_core::units::human_seconds;
 use hlb_result::ResultFile;
@@ -28,7 +28,7 @@ pub(crate) fn print_summary(result: &ResultFile) {
     );
     note(&format!("cost: {cost}"));
     for warning in &result.derived.warnings {
-        labelled(Label::Warning, &warning.to_string());
+        labeled(Label::Warning, &warning.to_string());
     }
     if !result.derived.phases.clocks_agree {
         let percent = 100.0 * CLOCK_TOLERANCE_SHARE;
@@ -36,6 +36,6 @@ pub(crate) fn print_summary(result: &ResultFile) {
             "the clocks of the two programs differ by more than {percent} %; was the machine suspended? such a result \
              cannot be ranked"
         );
-        labelled(Label::Warning, &line);
+        labeled(Label::Warning, &line);
     }
 }

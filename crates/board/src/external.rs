@@ -136,7 +136,7 @@ fn known_track<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Id>, D::Erro
 }
 
 fn percent<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
-    within(from, |percent| (0.0..=100.0).contains(&percent), "is no percentage from 0 to 100")
+    within(from, |percent| (0.0..=100.0).contains(&percent), "is not a percentage from 0 to 100")
 }
 
 /// A number of seconds or dollars: nothing takes no time, and what is free has no price to state.
@@ -235,7 +235,7 @@ mod tests {
             ("  seconds: -1\n", "-1 is not above 0"),
             ("  seconds: .inf\n", "is not a finite number"),
             ("  usd: 0.0\n", "leave out what is not known"),
-            ("  accuracy_percent: 100.5\n", "100.5 is no percentage"),
+            ("  accuracy_percent: 100.5\n", "100.5 is not a percentage"),
             ("  date: 2019-1-5\n", "`2019-1-5` is not a day"),
             ("  date: 2019-02-30\n", "`2019-02-30` is not a day"),
             ("  qualifier: '<'\n", "`d` qualifies seconds that it does not have"),
@@ -244,7 +244,7 @@ mod tests {
             ("  seconds_up_to: 2\n", "without a lower one"),
             ("  second: 2\n", "second"),
             ("track: cifar-9\n", "there is no track `cifar-9`"),
-            ("target_percent: 940\n", "940 is no percentage"),
+            ("target_percent: 940\n", "940 is not a percentage"),
         ];
         for (more, said) in cases {
             let problem = problem(more);

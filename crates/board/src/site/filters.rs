@@ -122,6 +122,6 @@ fn shown(of: &Value, markup: Missing) -> Result<Value, Error> {
     match (text.as_str(), missing.as_str()) {
         (Some(word), Some(why)) => Ok(Value::from_safe_string(markup(&HtmlEscape(word), &HtmlEscape(why)))),
         (Some(_), None) if missing.is_none() => Ok(text),
-        _ => Err(Error::new(ErrorKind::InvalidOperation, "this is no figure")),
+        _ => Err(Error::new(ErrorKind::InvalidOperation, "this is not a figure")),
     }
 }

@@ -1,4 +1,4 @@
-//! Labelled lines in a frame.
+//! Labeled lines in a frame.
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use crate::site::charts::plot::scale::{Scale, Tick};
 const COLORS: usize = 8;
 const PATTERNS: usize = 4;
 
-/// A labelled curve in its own units.
+/// A labeled curve in its own units.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Curve {
     /// What the legend calls it.
@@ -18,7 +18,7 @@ pub struct Curve {
     pub points: Vec<(f64, f64)>,
 }
 
-/// A drawing of labelled lines.
+/// A drawing of labeled lines.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LineDrawing {
     axes: Axes,

@@ -1,4 +1,4 @@
-//! What all drawings share: a frame, scales and ticks, and labelled lines in it. Pure arithmetic.
+//! What all drawings share: a frame, scales and ticks, and labeled lines in it. Pure arithmetic.
 
 mod axes;
 mod lines;
