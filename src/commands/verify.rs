@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::args::Verify;
 use crate::commands::exit::Exit;
-use crate::terminal::{Verdict, answer};
+use crate::terminal::{CheckedEntry, answer};
 use hlb_board::{entry_folders, signers_for};
 use hlb_core::clock;
 use hlb_core::hint::{Context as _, Result};
@@ -14,13 +14,13 @@ use hlb_result::{LOG_FILE, RESULT_FILE, check_entry};
 pub(super) fn verify(arguments: &Verify) -> Result<Exit> {
     let mut good = true;
     if arguments.markdown {
-        answer(&Verdict::markdown_head());
+        answer(&CheckedEntry::markdown_head());
     }
     for path in &arguments.paths {
         for folder in folders(path)? {
             let signers = signers_for(&folder, arguments.signers.as_deref())?;
             let checked = check_entry(&folder, &signers, clock::calendar());
-            let verdict = Verdict::new(&folder, &checked);
+            let verdict = CheckedEntry::new(&folder, &checked);
             print(&verdict, arguments);
             good &= verdict.is_good();
         }
@@ -28,7 +28,7 @@ pub(super) fn verify(arguments: &Verify) -> Result<Exit> {
     Ok(Exit::of_check(good))
 }
 
-fn print(verdict: &Verdict, arguments: &Verify) {
+fn print(verdict: &CheckedEntry, arguments: &Verify) {
     if arguments.json {
         answer(&verdict.json().to_string());
     } else if arguments.markdown {

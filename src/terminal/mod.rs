@@ -25,4 +25,4 @@ pub(crate) use proposal::print_proposal;
 pub(crate) use session_progress::SessionProgress;
 pub(crate) use study_progress::StudyProgress;
 pub(crate) use summary::print_summary;
-pub(crate) use verdict::Verdict;
+pub(crate) use verdict::CheckedEntry;

@@ -15,12 +15,12 @@ use hlb_result::{Entry, EntryError, Trust};
 const COLUMNS: [&str; 6] = ["entry", "verdict", "trust", "signed by", "time-to-accuracy", "what is wrong"];
 
 /// What verifying an entry found.
-pub(crate) struct Verdict<'a> {
+pub(crate) struct CheckedEntry<'a> {
     folder: &'a Path,
     checked: &'a Result<Entry, EntryError>,
 }
 
-impl<'a> Verdict<'a> {
+impl<'a> CheckedEntry<'a> {
     /// Of the entry in `folder`.
     pub(crate) fn new(folder: &'a Path, checked: &'a Result<Entry, EntryError>) -> Self {
         Self { folder, checked }

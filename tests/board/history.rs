@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use hlb_board::external::{self, ExternalResults, Qualifier, Row};
+use hlb_board::external::{self, ExternalResult, ExternalResults, Qualifier};
 use hlb_core::yaml;
 
 fn board(id: &str) -> ExternalResults {
@@ -11,9 +11,11 @@ fn board(id: &str) -> ExternalResults {
 }
 
 /// A row by the part of its name or authors that the field knows it by, and by its seconds.
-fn row<'a>(board: &'a ExternalResults, known_as: &str, seconds: f64) -> &'a Row {
-    let text = |row: &Row| format!("{} {}", row.name, row.authors.as_ref().map_or("", AsRef::as_ref)).to_lowercase();
-    let is = |row: &&Row| row.seconds == Some(seconds) && text(row).contains(known_as);
+fn row<'a>(board: &'a ExternalResults, known_as: &str, seconds: f64) -> &'a ExternalResult {
+    let text = |row: &ExternalResult| {
+        format!("{} {}", row.name, row.authors.as_ref().map_or("", AsRef::as_ref)).to_lowercase()
+    };
+    let is = |row: &&ExternalResult| row.seconds == Some(seconds) && text(row).contains(known_as);
     board.rows.iter().find(is).unwrap_or_else(|| panic!("{known_as} at {seconds} s"))
 }
 

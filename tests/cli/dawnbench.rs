@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use hlb_board::external::{self, ExternalResults, Row};
+use hlb_board::external::{self, ExternalResult, ExternalResults};
 use hlb_interop::dawnbench::Kind;
 
 use crate::support::context::{Answer, Context};
@@ -37,19 +37,19 @@ fn board(answer: &Answer) -> ExternalResults {
     external::parse(&answer.stdout, "standard output").unwrap()
 }
 
-fn only_row(context: &Context) -> Row {
+fn only_row(context: &Context) -> ExternalResult {
     let answer = import(context, &[]);
     let mut rows = board(&answer).rows;
     assert_eq!(rows.len(), 1, "{}", answer.stdout);
     rows.remove(0)
 }
 
-fn notes(row: &Row) -> Vec<&str> {
+fn notes(row: &ExternalResult) -> Vec<&str> {
     row.irregularities.iter().map(AsRef::as_ref).collect()
 }
 
 /// The entry is read as if it were clean, and what is odd is named: this kind and nothing else.
-fn is_named(kind: Kind, name: &str, json: impl AsRef<[u8]>, tsv: impl AsRef<[u8]>) -> Row {
+fn is_named(kind: Kind, name: &str, json: impl AsRef<[u8]>, tsv: impl AsRef<[u8]>) -> ExternalResult {
     let context = checkout(name, json, tsv);
     let row = only_row(&context);
     let found = notes(&row);
@@ -60,11 +60,11 @@ fn is_named(kind: Kind, name: &str, json: impl AsRef<[u8]>, tsv: impl AsRef<[u8]
     row
 }
 
-fn tsv_is_named(kind: Kind, tsv: impl AsRef<[u8]>) -> Row {
+fn tsv_is_named(kind: Kind, tsv: impl AsRef<[u8]>) -> ExternalResult {
     is_named(kind, NAME, JSON, tsv)
 }
 
-fn json_is_named(kind: Kind, from: &str, to: &str) -> Row {
+fn json_is_named(kind: Kind, from: &str, to: &str) -> ExternalResult {
     assert!(JSON.contains(from), "{from}");
     is_named(kind, NAME, JSON.replacen(from, to, 1), TSV)
 }

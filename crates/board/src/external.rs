@@ -37,13 +37,14 @@ pub struct ExternalResults {
     pub target_percent: Option<f64>,
     /// 1 to 2000 rows, in the order of the board.
     #[serde(deserialize_with = "rows")]
-    pub rows: Vec<Row>,
+    pub rows: Vec<ExternalResult>,
 }
 
 /// A published result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Row {
+#[schemars(rename = "Row")]
+pub struct ExternalResult {
     /// Day it was published, YYYY-MM-DD.
     #[serde(default, deserialize_with = "day", skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^\d{4}-\d{2}-\d{2}$"))]
@@ -116,7 +117,7 @@ impl Qualifier {
     }
 }
 
-impl Row {
+impl ExternalResult {
     /// What is wrong with it, beyond its single keys.
     fn flaw(&self) -> Option<&'static str> {
         let Self { seconds, seconds_up_to, qualifier, .. } = self;
@@ -166,8 +167,8 @@ fn is_day(text: &str) -> bool {
     NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok_and(|day| day.to_string() == text)
 }
 
-fn rows<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Row>, D::Error> {
-    let rows = Vec::<Row>::deserialize(from)?;
+fn rows<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<ExternalResult>, D::Error> {
+    let rows = Vec::<ExternalResult>::deserialize(from)?;
     if rows.is_empty() || rows.len() > MOST_ROWS {
         return Err(D::Error::custom(format!("there are {} rows, have to be 1 to {MOST_ROWS}", rows.len())));
     }

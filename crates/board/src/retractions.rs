@@ -21,7 +21,7 @@ pub struct Retraction {
     /// Folder of the entry below the submissions, `track/date-name`.
     pub entry: SafeText<200>,
     /// Whether its authors retracted it or somebody refuted it.
-    pub verdict: Verdict,
+    pub verdict: RetractionKind,
     /// The day, YYYY-MM-DD.
     #[schemars(regex(pattern = r"^\d{4}-\d{2}-\d{2}$"))]
     pub date: SafeText<10>,
@@ -32,7 +32,8 @@ pub struct Retraction {
 /// Why an entry no longer counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+#[schemars(rename = "Verdict")]
+pub enum RetractionKind {
     /// Its authors retracted it.
     Withdrawn,
     /// Others showed that its result is wrong.
@@ -43,8 +44,8 @@ pub enum Verdict {
 impl fmt::Display for Retraction {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verdict = match self.verdict {
-            Verdict::Withdrawn => "retracted",
-            Verdict::Refuted => "refuted",
+            RetractionKind::Withdrawn => "retracted",
+            RetractionKind::Refuted => "refuted",
         };
         write!(formatter, "{verdict} on {}: {}", self.date, self.reason)
     }

@@ -11,7 +11,7 @@ use hlb_protocol::run_log::LOG_CAP;
 use hlb_result::{Entry, REPRODUCTIONS_FOLDER, Reproduction};
 
 /// A file of an entry, to be copied only if it is still the one that was verified.
-pub(super) struct Copy {
+pub(super) struct EntryFile {
     /// Its path in the site.
     pub path: String,
     from: PathBuf,
@@ -19,7 +19,7 @@ pub(super) struct Copy {
     sha256: Option<Sha256Hex>,
 }
 
-impl Copy {
+impl EntryFile {
     /// Reads the file again.
     pub(super) fn bytes(&self) -> Result<Vec<u8>, SiteError> {
         let bytes = yaml::read(&self.from, LOG_CAP)?;
@@ -31,9 +31,9 @@ impl Copy {
 }
 
 /// The files of a row's entry, and then those of the sessions that reproduced it.
-pub(crate) fn of_row(row: &Row) -> Vec<Copy> {
+pub(crate) fn of_row(row: &Row) -> Vec<EntryFile> {
     let folder = entry_folder(row);
-    let mut found: Vec<Copy> = of_entry(&row.entry, &folder).collect();
+    let mut found: Vec<EntryFile> = of_entry(&row.entry, &folder).collect();
     for again in &row.entry.reproductions {
         let below = format!("{folder}/{REPRODUCTIONS_FOLDER}/{}", reproduction_folder(again).0);
         found.extend(of_entry(&again.entry, &below));
@@ -41,8 +41,8 @@ pub(crate) fn of_row(row: &Row) -> Vec<Copy> {
     found
 }
 
-fn of_entry(entry: &Entry, folder: &str) -> impl Iterator<Item = Copy> {
-    entry.files().map(move |(name, sha256)| Copy {
+fn of_entry(entry: &Entry, folder: &str) -> impl Iterator<Item = EntryFile> {
+    entry.files().map(move |(name, sha256)| EntryFile {
         path: format!("{folder}/{name}"),
         from: entry.folder.join(name),
         sha256,

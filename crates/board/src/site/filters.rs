@@ -45,7 +45,7 @@ pub(crate) fn add_to(environment: &mut Environment<'static>) {
     environment.add_filter("written", written);
     environment.add_filter("interval", interval);
     environment.add_filter("accuracy", |of: Option<Serde<Accuracy>>| of.map(|of| percentage(of.percent())));
-    environment.add_filter("published_seconds", |row: Serde<external::Row>| {
+    environment.add_filter("published_seconds", |row: Serde<external::ExternalResult>| {
         row.seconds.map(|seconds| published_seconds(&row, seconds))
     });
     environment.add_filter("yes_no", |value: Option<bool>| value.map(|yes| if yes { "yes" } else { "no" }));

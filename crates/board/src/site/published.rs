@@ -49,7 +49,7 @@ impl Published {
 }
 
 /// Seconds as they were published, with what stood before them: nothing is rounded here.
-pub(super) fn published_seconds(row: &external::Row, seconds: f64) -> String {
+pub(super) fn published_seconds(row: &external::ExternalResult, seconds: f64) -> String {
     let sign = row.qualifier.map_or_else(String::new, |qualifier| format!("{} ", qualifier.sign()));
     let end = row.seconds_up_to.map_or_else(String::new, |end| format!(" – {end}"));
     format!("{sign}{seconds}{end} s")

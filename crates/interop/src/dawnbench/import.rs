@@ -10,7 +10,7 @@ use crate::dawnbench::facts::{Facts, FactsError};
 use crate::dawnbench::filename;
 use crate::dawnbench::irregularity::{Irregularity, Kind};
 use crate::dawnbench::task::Task;
-use hlb_board::external::{ExternalResults, Row};
+use hlb_board::external::{ExternalResult, ExternalResults};
 use hlb_core::hint::Hint;
 use hlb_core::text::{SafeText, show, show_path};
 use hlb_core::yaml::{self, RESULT_CAP, ReadError, VARIANT_CAP};
@@ -105,7 +105,7 @@ pub fn import(folder: &Path, task: &Task) -> Result<Imported, ImportError> {
     note_two_prices(&mut entries);
     entries.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
     let irregularities = entries.iter().flat_map(|entry| entry.irregularities.clone()).collect();
-    let rows: Vec<Row> = entries.iter().map(|entry| entry.row(task)).collect();
+    let rows: Vec<ExternalResult> = entries.iter().map(|entry| entry.row(task)).collect();
     let results = (!rows.is_empty()).then(|| results(task, rows));
     Ok(Imported { results, irregularities, unreadable, other_tasks: other_tasks(folder, task) })
 }
@@ -167,11 +167,11 @@ impl Entry {
         })
     }
 
-    fn row(&self, task: &Task) -> Row {
+    fn row(&self, task: &Task) -> ExternalResult {
         let (facts, result) = (&self.facts, self.result);
         let text = |text: &Option<String>| text.as_deref().and_then(SafeText::cleaned);
         let source = format!("{}/train/{}.json", task.folder, self.stem);
-        Row {
+        ExternalResult {
             date: facts.day.as_deref().and_then(SafeText::cleaned),
             name: self.name.clone(),
             authors: text(&facts.author),
@@ -226,7 +226,7 @@ fn note_two_prices(entries: &mut [Entry]) {
     }
 }
 
-fn results(task: &Task, rows: Vec<Row>) -> ExternalResults {
+fn results(task: &Task, rows: Vec<ExternalResult>) -> ExternalResults {
     let target = task.target.percent();
     let title = format!("Entries in the form of DAWNBench, {}", task.folder);
     let about = format!(

@@ -24,10 +24,10 @@ pub(super) struct Standing<'a> {
 }
 
 /// Reads a value off an entry.
-type Reading = fn(&Standing<'_>) -> Value;
+type FieldValue = fn(&Standing<'_>) -> Value;
 
 /// Every key in its order, which is that of the table's columns. A new one goes to the end.
-pub(crate) const FIELDS: &[(&str, Reading)] = &[
+pub(crate) const FIELDS: &[(&str, FieldValue)] = &[
     ("path", |of| Value::from(of.row.path.as_str())),
     ("url", |of| Value::from(entry_page(of.row))),
     ("track", |of| Value::from(of.track.id.as_str())),
