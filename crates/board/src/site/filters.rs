@@ -7,7 +7,7 @@ use serde::Deserialize as _;
 
 use crate::external;
 use crate::site::addresses::author_page;
-use crate::site::figure::{bytes, day, dollars, foreign, human_interval, joules, percentage, ratio, scaled};
+use crate::site::figure::{bytes, day, dollars, foreign, human_interval, percentage, ratio, scaled};
 use crate::site::published::published_seconds;
 use hlb_core::units::{Accuracy, human_seconds};
 
@@ -15,7 +15,7 @@ use hlb_core::units::{Accuracy, human_seconds};
 type Form = fn(f64) -> String;
 
 /// Every form, under the name of its filter.
-const FORMS: [(&str, Form); 19] = [
+const FORMS: [(&str, Form); 18] = [
     ("seconds", human_seconds),
     ("milliseconds", |seconds| format!("{:.1} ms", seconds * 1e3)),
     ("percent", percentage),
@@ -27,7 +27,6 @@ const FORMS: [(&str, Form); 19] = [
     ("ratio", ratio),
     ("p", |p| format!("{p:.4}")),
     ("dollars", dollars),
-    ("joules", joules),
     ("flop", |count| scaled(count, "FLOP")),
     ("flop_per_second", |rate| scaled(rate, "FLOP/s")),
     ("bytes", |count| bytes(whole(count))),
@@ -48,7 +47,7 @@ pub(crate) fn add_to(environment: &mut Environment<'static>) {
     environment.add_filter("published_seconds", |row: Serde<external::ExternalResult>| {
         row.seconds.map(|seconds| published_seconds(&row, seconds))
     });
-    environment.add_filter("yes_no", |value: Option<bool>| value.map(|yes| if yes { "yes" } else { "no" }));
+    environment.add_filter("yes_no", |value: Option<bool>| value.map(yes_no));
     environment.add_filter("foreign", |text: Option<String>| text.map(|text| foreign(&text)));
     environment.add_filter("author_page", |name: &str| author_page(name));
     environment.add_filter("day", |time: Option<String>| time.map(|time| day(&time)));
@@ -66,27 +65,29 @@ fn whole(value: f64) -> u64 {
     value.round() as u64
 }
 
+fn yes_no(yes: bool) -> &'static str {
+    if yes { "yes" } else { "no" }
+}
+
+fn form(name: &str) -> Result<Form, Error> {
+    let found = FORMS.iter().find(|(known, _)| *known == name).map(|(_, form)| *form);
+    found.ok_or_else(|| Error::new(ErrorKind::InvalidOperation, "there is no such form of a number"))
+}
+
 /// A value in the form of this name; `text` and `yes_no` are for values that are not numbers.
-fn written(value: Value, form: &str) -> Result<Value, Error> {
-    if value.is_none() {
-        return Ok(value);
-    }
-    if form == "yes_no" {
-        return Ok(Value::from(if value.is_true() { "yes" } else { "no" }));
-    }
-    let Some((_, form)) = FORMS.iter().find(|(name, _)| *name == form) else {
-        return Ok(Value::from(foreign(&value.to_string())));
-    };
-    Ok(Value::from(form(f64::try_from(value)?)))
+fn written(value: Value, name: &str) -> Result<Value, Error> {
+    Ok(match name {
+        _ if value.is_none() => value,
+        "yes_no" => Value::from(yes_no(value.is_true())),
+        "text" => Value::from(foreign(&value.to_string())),
+        _ => Value::from(form(name)?(f64::try_from(value)?)),
+    })
 }
 
 /// Both ends of an interval, each in the form of this name.
-fn interval(of: &Value, form: &str) -> Result<String, Error> {
-    let Some((_, form)) = FORMS.iter().find(|(name, _)| *name == form) else {
-        return Err(Error::new(ErrorKind::InvalidOperation, "there is no such form of a number"));
-    };
+fn interval(of: &Value, name: &str) -> Result<String, Error> {
     let end = |key: &str| Option::<f64>::deserialize(of.get_attr(key)?);
-    Ok(human_interval(end("low")?, end("high")?, form))
+    Ok(human_interval(end("low")?, end("high")?, form(name)?))
 }
 
 /// A value, or `unknown` with the reason that its record gives under the value's key.

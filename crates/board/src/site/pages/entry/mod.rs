@@ -20,7 +20,6 @@ use crate::site::pages::track_facts::TrackFacts;
 use crate::site::shell::Shell;
 use hlb_core::artifact::Sha256Hex;
 use hlb_core::tree::Change;
-use hlb_core::units::human_seconds;
 use hlb_machine::price::Table;
 use hlb_recipe::variant;
 use hlb_result::{Entry, Phases, ResultFile, Trust};
@@ -63,8 +62,9 @@ pub(crate) struct EntryPage<'a> {
 struct PhaseView {
     name: &'static str,
     about: &'static str,
-    seconds: String,
-    share: String,
+    seconds: f64,
+    /// Its share in percent.
+    share: f64,
     /// Where its part of the bar begins, 0 to 100.
     begin: f64,
     /// Length of its part.
@@ -86,15 +86,7 @@ fn phases(phases: &Phases) -> Vec<PhaseView> {
     let mut row = |(index, (name, about, seconds)): (usize, (&'static str, &'static str, f64))| {
         let share = if phases.wall_seconds > 0.0 { 100.0 * seconds / phases.wall_seconds } else { 0.0 };
         let bar = (share.clamp(0.0, 100.0 - begin) * 10.0).round() / 10.0;
-        let drawn = PhaseView {
-            name,
-            about,
-            seconds: human_seconds(seconds),
-            share: format!("{share:.1} %"),
-            begin,
-            bar,
-            color: index + 1,
-        };
+        let drawn = PhaseView { name, about, seconds, share, begin, bar, color: index + 1 };
         begin = ((begin + bar) * 10.0).round() / 10.0;
         drawn
     };

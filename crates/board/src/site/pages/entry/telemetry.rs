@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::sensors::{Reading, Sensor, Sensors};
 use crate::site::charts::sensors::{self as sensors_chart, RunSegment, SensorChart};
-use crate::site::figure::{Figure, bytes, percentage};
+use crate::site::figure::{Figure, percentage};
 use hlb_core::stats::Spread;
 use hlb_protocol::run_log::{Arm, RunLog};
 use hlb_result::{Entry, GpuTelemetry, TelemetrySummary};
@@ -38,9 +38,18 @@ struct ChartView {
 #[derive(Debug, Serialize)]
 struct SensorRow {
     name: &'static str,
+    /// The filter that its values are written with.
+    form: &'static str,
     /// Lowest, quartiles and highest; empty where nothing was read.
-    values: Vec<String>,
+    values: Vec<f64>,
     missing: Figure,
+}
+
+impl SensorRow {
+    fn new(name: &'static str, spread: &Spread, form: &'static str, why_missing: &str) -> Self {
+        let values = [spread.min, spread.quartile_1, spread.median, spread.quartile_3, spread.max];
+        Self { name, form, values: values.into_iter().flatten().collect(), missing: Figure::unknown(why_missing) }
+    }
 }
 
 /// What a chart shows.
@@ -143,52 +152,33 @@ fn busy() -> Drawn {
     }
 }
 
-/// How the values of a sensor are written.
-type Words = fn(f64) -> String;
-
 fn rows(telemetry: &TelemetrySummary, sensors: &Sensors) -> Vec<SensorRow> {
-    let row = |name, spread: &Spread, words: Words, key: &str| SensorRow {
-        name,
-        values: order_statistics(spread, words),
-        missing: Figure::unknown(why(sensors, key)),
-    };
-    let percent: Words = |value| format!("{value:.1} %");
-    let memory: Words = |value| bytes(whole(value));
-    let mut rows = telemetry.gpu.as_ref().map(|gpu| gpu_rows(gpu, &row)).unwrap_or_default();
+    let row = |name, spread, form, key| SensorRow::new(name, spread, form, why(sensors, key));
+    let mut rows = telemetry.gpu.as_ref().map(|gpu| gpu_rows(gpu, sensors)).unwrap_or_default();
     rows.extend([
-        row("CPU utilization", &telemetry.cpu_percent, percent, "host.cpu_percent"),
-        row("CPU utilization by other processes", &telemetry.other_cpu_percent, percent, "host.other_cpu_percent"),
-        row("CPU frequency", &telemetry.cpu_frequency_mhz, megahertz, "host.frequency_mhz"),
-        row("Load average (1 minute)", &telemetry.load_1m, |value| format!("{value:.2}"), "host.load_1m"),
-        row("Available memory", &telemetry.memory_available_bytes, memory, "host.memory_available_bytes"),
+        row("CPU utilization", &telemetry.cpu_percent, "short_percent", "host.cpu_percent"),
+        row(
+            "CPU utilization by other processes",
+            &telemetry.other_cpu_percent,
+            "short_percent",
+            "host.other_cpu_percent",
+        ),
+        row("CPU frequency", &telemetry.cpu_frequency_mhz, "megahertz", "host.frequency_mhz"),
+        row("Load average (1 minute)", &telemetry.load_1m, "points", "host.load_1m"),
+        row("Available memory", &telemetry.memory_available_bytes, "bytes", "host.memory_available_bytes"),
     ]);
     rows
 }
 
-type Row<'a> = dyn Fn(&'static str, &Spread, Words, &str) -> SensorRow + 'a;
-
-fn gpu_rows(gpu: &GpuTelemetry, row: &Row) -> Vec<SensorRow> {
-    let key = |sensor| gpu_key(gpu.index, sensor);
+fn gpu_rows(gpu: &GpuTelemetry, sensors: &Sensors) -> Vec<SensorRow> {
+    let row =
+        |name, spread, form, sensor| SensorRow::new(name, spread, form, why(sensors, &gpu_key(gpu.index, sensor)));
     vec![
-        row("GPU power", &gpu.power_watts, |value| format!("{value:.0} W"), &key("power_milliwatts")),
-        row("GPU SM clock", &gpu.sm_clock_mhz, megahertz, &key("sm_clock_mhz")),
-        row("GPU memory clock", &gpu.memory_clock_mhz, megahertz, &key("memory_clock_mhz")),
-        row("GPU temperature", &gpu.temperature_celsius, |value| format!("{value:.0} °C"), &key("temperature_celsius")),
-        row("GPU utilization", &gpu.utilization_percent, |value| format!("{value:.0} %"), &key("utilization_percent")),
-        row("GPU memory in use", &gpu.memory_used_bytes, |value| bytes(whole(value)), &key("memory_used_bytes")),
+        row("GPU power", &gpu.power_watts, "watts", "power_milliwatts"),
+        row("GPU SM clock", &gpu.sm_clock_mhz, "megahertz", "sm_clock_mhz"),
+        row("GPU memory clock", &gpu.memory_clock_mhz, "megahertz", "memory_clock_mhz"),
+        row("GPU temperature", &gpu.temperature_celsius, "celsius", "temperature_celsius"),
+        row("GPU utilization", &gpu.utilization_percent, "whole_percent", "utilization_percent"),
+        row("GPU memory in use", &gpu.memory_used_bytes, "bytes", "memory_used_bytes"),
     ]
-}
-
-fn megahertz(value: f64) -> String {
-    format!("{value:.0} MHz")
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of bytes, or saturated")]
-fn whole(value: f64) -> u64 {
-    value.round() as u64
-}
-
-fn order_statistics(spread: &Spread, words: Words) -> Vec<String> {
-    let all = [spread.min, spread.quartile_1, spread.median, spread.quartile_3, spread.max];
-    all.into_iter().flatten().map(words).collect()
 }
