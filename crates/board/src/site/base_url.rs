@@ -29,7 +29,7 @@ pub struct BaseUrlError {
 
 impl BaseUrl {
     /// The address of a file of the site.
-    pub fn of(&self, path: &str) -> String {
+    pub(crate) fn of(&self, path: &str) -> String {
         format!("{}{path}", self.0)
     }
 }

@@ -61,11 +61,6 @@ pub(crate) const MARKER: &str = ".hlb-bench-site";
 ///
 /// Pages of entries that are no longer on the board are removed; nothing else ever is. The files of each entry are
 /// copied next to its page, and those of its reproductions, so that the links hold where only the site is published.
-pub fn write(board: &Board, out: &Path) -> Result<(), SiteError> {
-    write_with(board, out, &SiteOptions::default())
-}
-
-/// [`write()`] with options.
 pub fn write_with(board: &Board, out: &Path, options: &SiteOptions) -> Result<(), SiteError> {
     write_on(board, out, options, Workers::all())
 }

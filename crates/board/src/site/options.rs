@@ -15,7 +15,7 @@ pub struct SiteOptions {
 
 impl SiteOptions {
     /// The address of a file of the site, for a file in the site's root.
-    pub fn address(&self, path: &str) -> String {
+    pub(crate) fn address(&self, path: &str) -> String {
         self.base_url.as_ref().map_or_else(|| path.to_owned(), |base| base.of(path))
     }
 }
