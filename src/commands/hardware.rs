@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::args::Hardware;
 use crate::commands::exit::Exit;
-use crate::terminal::{Label, answer, answer_text, print_as};
+use crate::terminal::{Label, answer, answer_text, describe_price, print_as};
 use hlb_core::hint::Result;
 use hlb_core::yaml;
 use hlb_machine::Machine;
@@ -22,8 +22,7 @@ struct Shown {
 pub(super) fn hardware(arguments: &Hardware) -> Result<Exit> {
     if arguments.prices {
         for row in hlb_machine::price::Table::shipped().newest() {
-            let date = row.date.as_ref().map_or("undated", |date| date.as_str());
-            answer(&format!("{:<52} {:>10.4} US dollars an hour, {date}", row.name(), row.usd_per_hour));
+            answer(&describe_price(&row));
         }
         return Ok(Exit::Success);
     }

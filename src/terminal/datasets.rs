@@ -3,10 +3,11 @@
 use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
-use crate::terminal::failure::print_as;
-use crate::terminal::printer::{Label, answer};
+use crate::terminal::failure::print_hint;
+use crate::terminal::printer::{Label, answer, labeled};
+use hlb_core::hint::Hint as _;
 use hlb_core::text::show;
-use hlb_data::{DatasetError, Folder, CachedArrays, Manifest, Prepared};
+use hlb_data::{CachedArrays, DatasetError, Folder, Manifest, Prepared};
 
 /// A data set in the list.
 pub(crate) struct Listed<'a> {
@@ -75,12 +76,13 @@ pub(crate) fn describe_verified(manifest: &Manifest, folder: &Folder) -> String 
 /// Prints what is wrong with the bytes of a data set. The error names the first few differences,
 /// the list all of them.
 pub(crate) fn print_wrong_bytes(error: &DatasetError) {
-    print_as(Label::Error, error);
+    labeled(Label::Error, &error.to_string());
     if let DatasetError::Differs { differences, .. } = error {
         for difference in differences {
             answer(&difference.to_string());
         }
     }
+    print_hint(error.hint().as_deref());
 }
 
 /// What a session would train on, in three lines.

@@ -1,7 +1,9 @@
 //! Every command, good and bad: exit code, what is said, what is left on disk.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::support::archive::imagenette;
 use crate::support::context::{Context, VARIANT};
 use crate::support::trainer::real_trainer;
 
@@ -195,6 +197,28 @@ fn hardware_says_what_is_unknown_and_why() {
         assert!(machine["unknown"]["gpus"].as_str().is_some_and(|reason| !reason.is_empty()), "{machine:#}");
     }
     assert!(machine["host"]["logical_cpus"].as_u64().is_some_and(|count| count > 0));
+}
+
+#[test]
+fn wrong_files_are_listed_between_the_error_and_the_hint() {
+    let context = Context::new();
+    let (archive, manifest) = imagenette(3, 2).write(&context);
+    let fetch = ["data".as_ref(), "fetch".as_ref(), "--manifest".as_ref(), manifest.as_os_str()];
+    let fetched = context.run(fetch.into_iter().chain(["--from".as_ref(), archive.as_os_str()]));
+    assert_eq!(fetched.code, Some(0), "{}", fetched.stderr);
+    for index in 0..3 {
+        let file = format!("train/n01440764/n01440764_{index}.JPEG");
+        std::fs::remove_file(context.path("home/hlb-bench/made-imagenette/imagenette2-160").join(file)).unwrap();
+    }
+    // One pipe for both, as on a terminal.
+    let mut command = Command::new("sh");
+    command.args(["-c", "exec \"$0\" data verify --manifest \"$1\" 2>&1", env!("CARGO_BIN_EXE_hlb-bench")]);
+    command.arg(manifest).env("XDG_DATA_HOME", context.path("home")).env_remove("HLB_BENCH_DATA");
+    let shown = String::from_utf8(command.output().unwrap().stdout).unwrap();
+    let lines: Vec<&str> = shown.lines().collect();
+    assert_eq!(lines.len(), 5, "{shown}");
+    assert!(lines[0].starts_with("error: ") && lines[4].starts_with("hint: "), "{shown}");
+    assert!(lines[1..4].iter().all(|line| line.ends_with(" is missing")), "{shown}");
 }
 
 #[test]
