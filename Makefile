@@ -20,7 +20,8 @@ build: setup
 demo: build
 	@scripts/demo.sh
 
-test: build
+# Without `build`, whose crates have fewer features than the tests': all would be compiled twice.
+test: setup
 	cargo test --release --locked --workspace
 
 lint: setup

@@ -3,7 +3,7 @@
 //!     decode FOLDER SIDE THREADS
 //!
 //! reads the images in a folder, each from its file, squashes them to a square, and prints
-//! `{"pictures_per_second": ...}`, the median of some passes. `scripts/bench_decode.py` compares that with Pillow and a `PyTorch` data loader.
+//! `{"images_per_second": ...}`, the median of some passes. `scripts/bench_decode.py` compares that with Pillow and a `PyTorch` data loader.
 
 use std::path::PathBuf;
 
@@ -42,6 +42,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (resize, threads) = (Resize::Squash { side: side.parse()? }, threads.parse()?);
     let mut rates = (0..PASSES).map(|_| pass(folder, resize, threads)).collect::<Result<Vec<_>, _>>()?;
     rates.sort_by(f64::total_cmp);
-    println!("{{\"pictures_per_second\": {:.1}}}", rates[PASSES / 2]);
+    println!("{{\"images_per_second\": {:.1}}}", rates[PASSES / 2]);
     Ok(())
 }

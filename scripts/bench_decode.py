@@ -128,7 +128,7 @@ def answer(command, **environment):
     done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"{command[0]} failed:\n{done.stderr}")
-    return json.loads(done.stdout)["pictures_per_second"]
+    return json.loads(done.stdout)["images_per_second"]
 
 
 def environment():
@@ -170,7 +170,7 @@ def main():
     if arguments.make:
         print(f"{IMAGES} JPEGs of {make(arguments.make):.0f} bytes on average")
     elif arguments.loader:
-        print(json.dumps({"pictures_per_second": loader_rate(arguments.loader, arguments.kind)}))
+        print(json.dumps({"images_per_second": loader_rate(arguments.loader, arguments.kind)}))
     else:
         with tempfile.TemporaryDirectory() as folder:
             make_images(folder)

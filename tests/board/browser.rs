@@ -232,7 +232,7 @@ fn built() -> (Fixture, PathBuf) {
     }
     let withdrawn = "withdrawn:\n- {entry: fashion-mnist/2026-04-01-second, verdict: refuted, date: 2026-06-01, reason: it trained on the evaluation split}\n";
     std::fs::write(fixture.submissions().join("withdrawn.yaml"), withdrawn).expect("written");
-    let site = fixture.beside("site");
+    let site = fixture.sibling("site");
     let studies = Path::new(env!("CARGO_MANIFEST_DIR")).join("studies/reports");
     let options = SiteOptions { studies: Some(studies), ..SiteOptions::default() };
     hlb_board::write_with(&fixture.board(), &site, &options).expect("written");
@@ -300,7 +300,7 @@ fn a_reader_sorts_and_filters_without_leaving_the_page() {
     assert_eq!(browser.complaints, Vec::<String>::new());
 }
 
-/// Whether numbers begin at nought, lie equally far apart and are short.
+/// Whether numbers begin at zero, lie equally far apart and are short.
 fn is_even(ticks: &str) -> bool {
     let numbers: Vec<f64> = ticks.split(',').map(|tick| tick.parse().expect("a number")).collect();
     let even = (0_u8..).zip(&numbers).all(|(place, number)| (number - f64::from(place) * numbers[1]).abs() < 1e-9);

@@ -26,7 +26,7 @@ fn at(base_url: &str) -> SiteOptions {
 }
 
 fn build(fixture: &Fixture, options: &SiteOptions) -> PathBuf {
-    let out = fixture.beside("site");
+    let out = fixture.sibling("site");
     hlb_board::write_with(&fixture.board(), &out, options).expect("written");
     out
 }

@@ -58,7 +58,7 @@ pub(crate) fn full() -> Fixture {
 }
 
 fn build(fixture: &Fixture, name: &str) -> PathBuf {
-    let out = fixture.beside(name);
+    let out = fixture.sibling(name);
     hlb_board::write_with(&fixture.board(), &out, &SiteOptions::default()).expect("written");
     out
 }
@@ -136,7 +136,7 @@ fn named(tags: &[Tag], name: &str) -> usize {
 fn the_same_submissions_give_the_same_bytes_wherever_they_lie() {
     let fixture = full();
     let first = build(&fixture, "first");
-    let moved = fixture.beside("moved");
+    let moved = fixture.sibling("moved");
     fs::rename(fixture.submissions(), &moved).expect("moved");
     fs::create_dir(fixture.submissions()).expect("made");
     for (path, bytes) in files(&moved) {
@@ -433,7 +433,7 @@ fn sensors_are_drawn_over_the_session_or_their_absence_is_explained() {
 }
 
 #[test]
-fn effort_is_held_against_the_peak_where_it_is_known() {
+fn throughput_is_compared_with_the_peak_where_it_is_known() {
     let (_, gpu) = seen(&full(), "on-a-gpu");
     let expected = ["Training, per image", "MFLOP", "Throughput while training", "MFU (share of the peak)"];
     assert_holds(&gpu, &expected);
@@ -484,7 +484,7 @@ fn reproductions_are_shown_whether_they_agree_or_not() {
     );
     let below = "shapes/2026-03-14-reference/reproductions/slow";
     for name in ["variant.yaml", "recipe.yaml", "result.yaml", "result.yaml.sig", "session.jsonl"] {
-        let copied = fs::read(fixture.beside("site").join("entries").join(below).join(name)).expect("copied");
+        let copied = fs::read(fixture.sibling("site").join("entries").join(below).join(name)).expect("copied");
         assert_eq!(copied, fs::read(fixture.submissions().join(below).join(name)).expect("there"), "{name}");
     }
     let (_, twin) = seen(&fixture, "twin");
@@ -501,7 +501,7 @@ fn a_reproduction_whose_folder_has_a_strange_name_is_published_under_its_digest(
     assert!(!entry.contains("touch"), "{entry}");
     let result = fs::read(folder.join("reproductions/a; touch pwned/result.yaml")).expect("there");
     let digest = hlb_core::artifact::sha256_hex(&result).to_string();
-    let site = fixture.beside("site/entries/shapes/2026-03-14-first/reproductions");
+    let site = fixture.sibling("site/entries/shapes/2026-03-14-first/reproductions");
     let names: Vec<PathBuf> = files(&site).into_keys().collect();
     assert_eq!(names.len(), 5, "{names:?}");
     assert!(names.iter().all(|name| name.starts_with(&digest[..16])), "{names:?}");
@@ -550,7 +550,7 @@ fn pages_hold_one_script_file_and_can_be_found_one_s_way_in() {
 #[test]
 fn a_folder_of_somebody_else_is_refused_and_left_alone() {
     let fixture = full();
-    let out = fixture.beside("theirs");
+    let out = fixture.sibling("theirs");
     fs::create_dir(&out).expect("made");
     fs::write(out.join("thesis.tex"), "precious").expect("written");
     let before = files(&out);
@@ -601,7 +601,7 @@ fn stale_pages_go_and_files_of_others_stay() {
 fn a_marker_that_names_files_outside_the_site_removes_nothing_there() {
     let fixture = full();
     let site = build(&fixture, "site");
-    let outside = fixture.beside("outside.txt");
+    let outside = fixture.sibling("outside.txt");
     fs::write(&outside, "precious").expect("written");
     let marker = site.join(".hlb-bench-site");
     let lines = format!("{}../outside.txt\n{}\n", fs::read_to_string(&marker).expect("there"), outside.display());
@@ -618,6 +618,6 @@ fn a_file_that_changed_since_it_was_verified_is_not_published() {
     let mut bytes = fs::read(&log).expect("there");
     bytes[40] ^= 1;
     fs::write(&log, bytes).expect("written");
-    let error = hlb_board::write_with(&board, &fixture.beside("site"), &SiteOptions::default()).expect_err("refused");
+    let error = hlb_board::write_with(&board, &fixture.sibling("site"), &SiteOptions::default()).expect_err("refused");
     assert!(matches!(&error, SiteError::Changed { path } if *path == log), "{error:?}");
 }

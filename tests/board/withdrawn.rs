@@ -27,7 +27,7 @@ fn a_refuted_entry_stays_unranked_and_struck_through() {
     let row = |name: &str| board.tracks[0].rows.iter().find(|row| row.path.ends_with(name)).expect("there");
     assert_eq!((row("first").rank, row("second").rank), (None, Some(1)));
     assert_eq!(row("first").unranked_because, ["refuted on 2026-04-01: nobody could repeat it"]);
-    let site = fixture.beside("site");
+    let site = fixture.sibling("site");
     hlb_board::write_with(&board, &site, &SiteOptions::default()).expect("written");
     for page in ["index.html", "entries/shapes/2026-03-14-first/index.html"] {
         let text = fs::read_to_string(site.join(page)).expect("a page");

@@ -121,7 +121,7 @@ fn across_hardware_only_the_reference_lets_times_compare() {
     assert!((ratio - 1.5).abs() < 0.02, "{ratio}");
     assert_eq!(found["seconds_per_step"], Value::Null);
     assert!(found["a"]["calibration"]["p_same_time_paired"].as_f64().unwrap() < 0.01, "{found}");
-    // On one class the times decide, and the ratio is said beside them.
+    // On one class the times decide, and the ratio is printed next to them.
     let other = fixture.file(&beside(spec("cpu-3", 2.2), 2.5));
     let found = json(&a, &other);
     assert_eq!((&found["verdict"], &found["verdict_from"]), (&"a_is_faster".into(), &"times".into()));

@@ -368,7 +368,7 @@ fn what_is_no_checkout_could_not_be_done() {
     );
 }
 
-/// Seven published entries, where they lie beside the project.
+/// Seven published entries, where they lie next to the project.
 #[test]
 fn published_entries_give_their_published_times() {
     let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/dawnbench/sample");

@@ -62,7 +62,7 @@ fn priced(name: &str) -> Spec {
     Spec { price: Some(price(3.6)), ..Spec::named(name) }
 }
 
-/// Ten runs of the variant beside ten of the reference.
+/// Ten runs of the variant paired with ten of the reference.
 fn calibrated() -> Spec {
     Spec { reference_epoch_seconds: Some(3.0), ..Spec::named("beside") }
 }

@@ -92,7 +92,7 @@ fn an_assumed_noise_gives_chances_and_no_bill() {
 fn without_times_nothing_is_said() {
     let fixture = Fixture::new();
     fixture.file(&Spec { changes: "logit_scale: 0.17\n".to_owned(), ..Spec::named("variant") });
-    for submissions in [fixture.submissions(), fixture.beside("nowhere")] {
+    for submissions in [fixture.submissions(), fixture.sibling("nowhere")] {
         let refused = power(&submissions, &[]);
         assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""));
         assert!(refused.stderr.contains("no entry of the reference of `shapes`"), "{}", refused.stderr);

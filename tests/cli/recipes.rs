@@ -99,7 +99,7 @@ fn a_run_of_airbench94_takes_the_published_operations() {
 }
 
 #[test]
-fn every_quirk_is_mended_in_the_fixed_recipes() {
+fn every_known_deviation_is_mended_in_the_fixed_recipes() {
     for (faithful, fixed) in [("hlb-imagenette", "hlb-imagenette-fixed"), ("hlb-cifar10", "hlb-cifar10-fixed")] {
         let (faithful, fixed) = (shipped(faithful), shipped(fixed));
         assert!(!faithful.augment.last_offset && fixed.augment.last_offset);

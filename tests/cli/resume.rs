@@ -179,7 +179,7 @@ fn cases(count: usize, more: &[&'static str], code: i32) -> Vec<Case> {
     (0..count).map(case).collect()
 }
 
-/// How an undisturbed session goes while as many run beside it as later.
+/// How an undisturbed session goes while as many run next to it as later.
 struct Usual {
     /// Until the first line of its log.
     start: Duration,
@@ -197,7 +197,7 @@ fn lines(log: &[u8]) -> usize {
 
 impl Usual {
     /// Waits for a moment of a session whose log had so many lines when its process started: for a share of the lines that are
-    /// to come, and then between two of them. Lines and not seconds, for what runs beside the session makes it slower or faster.
+    /// to come, and then between two of them. Lines and not seconds, for what runs next to the session makes it slower or faster.
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,

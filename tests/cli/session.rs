@@ -76,7 +76,7 @@ fn wait_until(what: &str, condition: impl Fn() -> bool) {
 fn alive(context: &Context) -> bool {
     let pid = std::fs::read_to_string(context.path("pid")).unwrap();
     let state = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
-    // A zombie is dead; it waits for whoever inherits it.
+    // A zombie is dead; it waits for the process that inherits it.
     !state.is_empty() && !state.contains(") Z ")
 }
 

@@ -27,7 +27,7 @@ sleep 0.8
 "#;
 
 /// Holds the session with an NVML that answers by `script`; `None` where there is no C compiler.
-fn held(test: &str, script: &str) -> Option<(Context, Answer)> {
+fn session(test: &str, script: &str) -> Option<(Context, Answer)> {
     let fake = Fake::build(test, None)?;
     fake.script(script);
     let context = Context::new();
@@ -38,12 +38,12 @@ fn held(test: &str, script: &str) -> Option<(Context, Answer)> {
     command.args(["run", "v.yaml", "--runs", "1"]).current_dir(context.root());
     command.env("HOME", context.path("home")).env("HLB_BENCH_TRAINER", trainer);
     fake.serve(&mut command);
-    let held = answer(&command.output().unwrap());
-    Some((context, held))
+    let session = answer(&command.output().unwrap());
+    Some((context, session))
 }
 
-fn result(held: &Answer) -> ResultFile {
-    yaml::parse(held.stdout.as_bytes(), "result.yaml").unwrap_or_else(|error| panic!("{error}: {}", held.stderr))
+fn result(session: &Answer) -> ResultFile {
+    yaml::parse(session.stdout.as_bytes(), "result.yaml").unwrap_or_else(|error| panic!("{error}: {}", session.stderr))
 }
 
 fn log(context: &Context) -> RunLog {
@@ -66,9 +66,11 @@ fn a_session_has_its_gpus_sensors_energy_and_warnings() {
     let script = format!(
         "{STEADY}nvmlDeviceGetCurrentClocksThrottleReasons 0 ok 4\nnvmlDeviceGetEnforcedPowerLimit 0 ok 300000\nnvmlDeviceGetPowerManagementDefaultLimit 0 ok 700000\nnvmlDeviceGetClockInfo.sm 0 ok 1410\n"
     );
-    let Some((context, held)) = held("a_session_has_its_gpus_sensors_energy_and_warnings", &script) else { return };
-    assert_eq!(held.code, Some(0), "{}", held.stderr);
-    let result = result(&held);
+    let Some((context, session)) = session("a_session_has_its_gpus_sensors_energy_and_warnings", &script) else {
+        return;
+    };
+    assert_eq!(session.code, Some(0), "{}", session.stderr);
+    let result = result(&session);
     let gpu = result.derived.telemetry.gpu.as_ref().unwrap();
     assert_eq!((gpu.index, gpu.sm_clock_mhz.median, gpu.throttled_share), (0, Some(1410.0), Some(1.0)));
     let energy = &result.derived.summary.energy;
@@ -78,9 +80,9 @@ fn a_session_has_its_gpus_sensors_energy_and_warnings() {
     let words: Vec<&str> = result.derived.warnings.iter().map(Warning::label).collect();
     assert!(words.contains(&"throttled") && words.contains(&"power limited"), "{words:?}");
     assert!(
-        held.stderr.contains("warning: the GPU's clocks were throttled in 100 % of the samples"),
+        session.stderr.contains("warning: the GPU's clocks were throttled in 100 % of the samples"),
         "{}",
-        held.stderr
+        session.stderr
     );
     assert!(log(&context).samples.len() >= 5, "one a second, one at the begin, one at the end");
 }
@@ -88,21 +90,21 @@ fn a_session_has_its_gpus_sensors_energy_and_warnings() {
 #[test]
 fn a_gpu_that_falls_off_the_bus_is_null_with_the_reason_and_the_session_goes_on() {
     let name = "a_gpu_that_falls_off_the_bus_is_null_with_the_reason_and_the_session_goes_on";
-    let Some((context, held)) = held(name, &format!("{STEADY}* 0 @3 error 15\n")) else { return };
-    assert_eq!(held.code, Some(0), "{}", held.stderr);
+    let Some((context, session)) = session(name, &format!("{STEADY}* 0 @3 error 15\n")) else { return };
+    assert_eq!(session.code, Some(0), "{}", session.stderr);
     let log = log(&context);
     let lost = log.samples.iter().find(|timed| timed.sample.gpus[0].sm_clock_mhz.is_none()).unwrap();
     assert!(lost.sample.unknown["gpus[0].sm_clock_mhz"].contains("NVML_ERROR_GPU_IS_LOST"), "{lost:?}");
-    let energy = result(&held).derived.summary.energy;
+    let energy = result(&session).derived.summary.energy;
     assert_eq!(energy.gpu_joules, None, "the counter does not cover the run");
 }
 
 #[test]
 fn without_sensors_a_session_says_so_and_claims_nothing() {
     let refuse = "* 0 error 4\n";
-    let Some((_, held)) = held("without_sensors_a_session_says_so_and_claims_nothing", refuse) else { return };
-    assert_eq!(held.code, Some(0), "{}", held.stderr);
-    let result = result(&held);
+    let Some((_, session)) = session("without_sensors_a_session_says_so_and_claims_nothing", refuse) else { return };
+    assert_eq!(session.code, Some(0), "{}", session.stderr);
+    let result = result(&session);
     let energy = &result.derived.summary.energy;
     assert_eq!((energy.gpu_joules, energy.gpu_method), (None, None));
     let reason = energy.gpu_unknown.as_deref().unwrap();

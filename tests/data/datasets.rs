@@ -247,7 +247,7 @@ fn an_unconfirmed_data_set_is_listed_as_such_and_refused() {
 }
 
 #[test]
-fn a_class_with_a_picture_too_few_is_named() {
+fn a_class_with_an_image_too_few_is_named() {
     let context = Context::new();
     let made = imagenette(3, 2);
     let fewer: Vec<_> =
@@ -368,7 +368,7 @@ fn prepared_arrays_are_the_same_from_every_order_and_come_back_from_the_cache() 
 }
 
 #[test]
-fn a_picture_that_is_none_is_named() {
+fn a_file_that_is_no_image_is_named() {
     let context = Context::new();
     let mut made = imagenette(1, 1);
     let (path, bytes) = &mut made.members[7];

@@ -459,7 +459,7 @@ fn what_a_server_says_cannot_reach_the_terminal_as_it_is() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
-    /// Whatever lies in the part, wherever connections break and however ranges are honoured.
+    /// Whatever lies in the part, wherever connections break and however ranges are honored.
     #[test]
     fn any_pattern_of_break_offs_gives_exactly_the_published_bytes(
         left in 0..=BYTES,

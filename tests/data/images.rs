@@ -82,10 +82,10 @@ impl Comparison {
 }
 
 #[test]
-fn pictures_of_every_kind_are_what_pillow_and_torchvision_make_of_them() {
+fn images_of_every_kind_are_what_pillow_and_torchvision_make_of_them() {
     if !has_pillow() {
         assert!(std::env::var_os("CI").is_none(), "no Pillow, and this is CI");
-        println!("skipped pictures_of_every_kind_are_what_pillow_and_torchvision_make_of_them: no Pillow");
+        println!("skipped images_of_every_kind_are_what_pillow_and_torchvision_make_of_them: no Pillow");
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");
@@ -104,7 +104,7 @@ fn pictures_of_every_kind_are_what_pillow_and_torchvision_make_of_them() {
         accepted: 0,
         wrong: Vec::new(),
     };
-    for row in table["pictures"].as_array().expect("rows") {
+    for row in table["images"].as_array().expect("rows") {
         comparison.image(row);
     }
     let Comparison { differences, accepted, wrong, .. } = comparison;

@@ -7,7 +7,7 @@ linear congruential generator, a batch is the whole training split in order, not
 training. Double precision on both sides, so that rounding cannot blur the comparison.
 
 Three parts. `cases`: 50 updates of a recipe each, with filters, the first forward pass, losses, logits and tensors.
-`schedules`: rates from PyTorch's own schedulers where it has one. `augment`: what becomes of pictures when the choices
+`schedules`: rates from PyTorch's own schedulers where it has one. `augment`: what becomes of images when the choices
 that are random otherwise are given.
 """
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Makes pictures of every kind that a data set may hold, and what Pillow makes of each.
+"""Makes images of every kind that a data set may hold, and what Pillow makes of each.
 
-    pictures.py FOLDER
+    images.py FOLDER
 
-writes the pictures, `table.json`, and beside each accepted picture its pixels after `convert("RGB")` and the resize:
+writes the images, `table.json`, and next to each accepted image its pixels after `convert("RGB")` and the resize:
 `NAME.squash` (SQUASH x SQUASH, aspect ratio lost) and `NAME.crop` (shortest side to CROP, then the centre), as bytes
 in rows, columns, channels. Everything follows from one seed. torchvision's Resize of a Pillow image is Pillow's own
 `resize` with BILINEAR, and its CenterCrop is the `crop` below; `--torchvision` has both checked against the real ones.
@@ -83,7 +83,7 @@ def patched(data, place, *values):
 
 
 def resampled(data, factors, width, height):
-    """The same blocks under other sampling factors of the first component: another picture, as valid as before."""
+    """The same blocks under other sampling factors of the first component: another image, as valid as before."""
     place, _ = find(data, 0xC0, 0xC2)
     data = patched(data, place + 5, height >> 8, height & 255, width >> 8, width & 255)
     return patched(data, place + 11, factors)
@@ -161,12 +161,12 @@ def sampled(random):
     place, _ = find(two, 0xC0)
     yield "chroma-finer", patched(patched(two, place + 11, 0x11), place + 14, 0x21)
     yield "one-chroma-coarse", patched(two, place + 17, 0x21)
-    yield "factor-nought", patched(two, place + 11, 0x00)
+    yield "factor-zero", patched(two, place + 11, 0x00)
     yield "factor-five", patched(two, place + 11, 0x51)
 
 
 def described(random):
-    """Everything that is written about a picture and shall change nothing."""
+    """Everything that is written about an image and shall change nothing."""
     image = texture(random, 120, 80)
     for orientation in range(1, 9):
         exif = Image.Exif()
@@ -199,7 +199,7 @@ def apps():
     yield "photoshop-cut", segment(0xED, b"Photoshop 3.0\x008BIM\x03\xed")
     yield "photoshop-cut-earlier", segment(0xED, b"Photoshop 3.0\x008BIM\x03")
     yield "empty", segment(0xE5, b"")
-    yield "length-nought", b"\xff\xe5\0\0"
+    yield "length-zero", b"\xff\xe5\0\0"
     yield "length-one", b"\xff\xe5\0\1"
     yield "bad-tables", segment(0xDB, bytes(30))
     yield "tables-none", segment(0xDB, b"")
@@ -265,8 +265,8 @@ def misleading(plain, progressive):
     yield "start-and-marker", plain[:3]
     yield "tables-only", plain[:frame] + b"\xff\xd9"
     yield "12-bit", patched(plain, frame + 4, 12)
-    yield "height-nought", patched(plain, frame + 5, 0, 0)
-    yield "width-nought", patched(plain, frame + 7, 0, 0)
+    yield "height-zero", patched(plain, frame + 5, 0, 0)
+    yield "width-zero", patched(plain, frame + 7, 0, 0)
     yield "taller-than-data", patched(plain, frame + 5, 0, 200)
     yield "shorter-than-data", patched(plain, frame + 5, 0, 60)
     yield "narrower-than-data", patched(plain, frame + 7, 0, 100)
@@ -383,7 +383,7 @@ def odd_pngs(random):
 
 
 def reinflated(data, change):
-    """The picture with its compressed stream changed, in one chunk with a right check sum."""
+    """The image with its compressed stream changed, in one chunk with a right check sum."""
     stream, place, first = b"", 8, None
     while place < len(data):
         length = struct.unpack(">I", data[place : place + 4])[0]
@@ -400,11 +400,11 @@ def others(random):
     for kind in ("GIF", "BMP", "WEBP", "TIFF"):
         yield f"other-{kind.lower()}", saved(image, kind), {"WEBP": "WebP"}.get(kind, kind)
     yield "other-tiff-big-endian", b"MM\0\x2a" + bytes(20), "TIFF"
-    yield "text", b"this is not a picture at all", None
+    yield "text", b"this is not an image at all", None
     yield "page", b"<!DOCTYPE html><html></html>", None
 
 
-# What Pillow makes of a picture.
+# What Pillow makes of an image.
 
 
 def shortest_side(image, side):
@@ -421,12 +421,12 @@ def squashed(image, side):
 
 
 def decoded(data):
-    """(picture, None), or (None, why not)."""
+    """(image, None), or (None, why not)."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return Image.open(io.BytesIO(data)).convert("RGB"), None
-    except Exception as error:  # Pillow raises many kinds: whatever it is, the picture is refused.
+    except Exception as error:  # Pillow raises many kinds: whatever it is, the image is refused.
         return None, f"{type(error).__name__}: {error}"
 
 
@@ -456,7 +456,7 @@ def main():
             (folder / f"{file}.crop").write_bytes(shortest_side(image, CROP).tobytes())
             if "--torchvision" in sys.argv:
                 check_torchvision(image)
-    document = {"squash": SQUASH, "crop": CROP, "pillow": Image.__version__, "pictures": table}
+    document = {"squash": SQUASH, "crop": CROP, "pillow": Image.__version__, "images": table}
     (folder / "table.json").write_text(json.dumps(document, indent=1))
 
 

@@ -6,7 +6,7 @@ user would write it, eagerly and without tricks. Tests compare numbers with it, 
     reference.py train     --recipe R.json --data DIR --seed S
     reference.py step-time --recipe R.json --data DIR --steps N --warmup W --threads T
 
-DIR holds raw bytes: {train,eval}-images.u8 (picture, row, column, channel), {train,eval}-labels.u8 and shape.json.
+DIR holds raw bytes: {train,eval}-images.u8 (image, row, column, channel), {train,eval}-labels.u8 and shape.json.
 The model is the SpeedyResNet of hlb-CIFAR10 v0.4.0 (Tysam Balsbaugh); the tricks are those of its later versions, of
 cifar10-airbench (Keller Jordan, arXiv 2404.00498) and of hiverge/cifar10-speedrun.
 """
@@ -193,7 +193,7 @@ def momentum_at(schedule, step, total):
 
 @dataclass
 class Data:
-    """Normalised pictures (N, C, H, W) and labels of both splits, on one device."""
+    """Normalized images (N, C, H, W) and labels of both splits, on one device."""
 
     train_images: torch.Tensor
     train_labels: torch.Tensor
@@ -219,9 +219,9 @@ def load_data(folder, device="cpu", dtype=torch.float32):
     train, evaluation = images("train"), images("eval")
     std, mean = torch.std_mean(train, dim=(0, 2, 3), keepdim=True)
 
-    def finish(pictures):
-        pictures = (pictures - mean) / std
-        return pictures.to(device, dtype, memory_format=torch.channels_last)
+    def finish(images):
+        images = (images - mean) / std
+        return images.to(device, dtype, memory_format=torch.channels_last)
 
     def labels(split):
         return read_bytes(folder / f"{split}-labels.u8").long().to(device)
@@ -241,7 +241,7 @@ def pad(images, pixels):
 
 
 def draw_choices(padded, coins, augment, epoch, mixed, generator):
-    """What is chosen at random for a batch of padded pictures. `coins` are those that alternating flips toss once."""
+    """What is chosen at random for a batch of padded images. `coins` are those that alternating flips toss once."""
     count, _, height, width = padded.shape
     crop = augment["crop"]
     # hlb-CIFAR10 before v0.7.0 never reaches the last row and column.
@@ -270,30 +270,30 @@ def draw_choices(padded, coins, augment, epoch, mixed, generator):
     return {name: choice.to(padded.device) for name, choice in choices.items()}
 
 
-def crop_pictures(padded, side, top, left):
-    """A square of its own out of each picture."""
+def crop_images(padded, side, top, left):
+    """A square of its own out of each image."""
     span = torch.arange(side, device=padded.device)
     rows = (top[:, None] + span)[:, :, None]
     columns = (left[:, None] + span)[:, None, :]
-    picture = torch.arange(len(padded), device=padded.device)[:, None, None]
-    return padded.permute(0, 2, 3, 1)[picture, rows, columns].permute(0, 3, 1, 2)
+    image = torch.arange(len(padded), device=padded.device)[:, None, None]
+    return padded.permute(0, 2, 3, 1)[image, rows, columns].permute(0, 3, 1, 2)
 
 
 def square_mask(images, size, top, left):
-    """True in a square of its own of each picture, for all of its channels."""
+    """True in a square of its own of each image, for all of its channels."""
     span = torch.arange(images.shape[-1], device=images.device)
     rows = (span >= top[:, None]) & (span < top[:, None] + size)
     columns = (span >= left[:, None]) & (span < left[:, None] + size)
     return (rows[:, :, None] & columns[:, None, :])[:, None]
 
 
-def per_picture(values, images):
+def per_image(values, images):
     return values.to(images.dtype)[:, None, None, None]
 
 
 def augment_batch(padded, augment, choices):
-    """The training pictures that follow from padded ones and from what was chosen for them."""
-    images = crop_pictures(padded, augment["crop"], choices["top"], choices["left"])
+    """The training images that follow from padded ones and from what was chosen for them."""
+    images = crop_images(padded, augment["crop"], choices["top"], choices["left"])
     if "flips" in choices:
         images = torch.where(choices["flips"][:, None, None, None], images.flip(3), images)
     if "cut_top" in choices:
@@ -303,13 +303,13 @@ def augment_batch(padded, augment, choices):
         square = square_mask(images, augment["cutmix"]["size"], choices["mix_top"], choices["mix_left"])
         images = torch.where(square, images.roll(-1, 0), images)
     if "brightness" in choices:
-        brightness = per_picture(choices["brightness"], images)
-        images = (images + brightness) * per_picture(choices["contrast"], images)
+        brightness = per_image(choices["brightness"], images)
+        images = (images + brightness) * per_image(choices["contrast"], images)
     return images
 
 
 def mixed_share(augment):
-    """Share of a picture that cutmix takes from the next one of the batch."""
+    """Share of an image that cutmix takes from the next one of the batch."""
     return augment["cutmix"]["size"] ** 2 / augment["crop"] ** 2
 
 
@@ -320,7 +320,7 @@ def resize(images, side):
 
 
 def side_at(recipe, step, total):
-    """Side of the pictures of a step (from 0): training may begin on smaller ones."""
+    """Side of the images of a step (from 0): training may begin on smaller ones."""
     for stage in recipe["resolution"]:
         if step < stage["until"] * total:
             return stage["side"]
@@ -346,7 +346,7 @@ class Norm(nn.BatchNorm2d):
 
 
 class GhostNorm(nn.Module):
-    """The same with statistics per part of the batch: picture n belongs to part n mod `parts`."""
+    """The same with statistics per part of the batch: image n belongs to part n mod `parts`."""
 
     def __init__(self, channels, settings):
         super().__init__()
@@ -565,9 +565,9 @@ def compute_dtype(recipe, device):
 
 
 def loss_of(logits, labels, settings, share=0.0):
-    """Label-smoothed cross entropy summed over the batch and scaled to 512 pictures.
+    """Label-smoothed cross entropy summed over the batch and scaled to 512 images.
 
-    `share` of each picture comes from the next one of the batch, whose label counts as much (cutmix).
+    `share` of each image comes from the next one of the batch, whose label counts as much (cutmix).
     """
     is_half = logits.dtype in (torch.float16, torch.bfloat16)
     if is_half and not settings["half"]:
@@ -688,7 +688,7 @@ def mirrored(model, images):
 
 
 def all_views(model, images, settings):
-    """Logits of all pictures that are taken of an image."""
+    """Logits of all augmented views of an image."""
     if not settings["mirror"]:
         return model(images)
     logits = mirrored(model, images)
@@ -751,7 +751,7 @@ class Trainer:
         return math.ceil(self.total_steps / self.steps_per_epoch)
 
     def step(self, indices):
-        """Trains on the pictures at `indices`; returns the loss as a tensor."""
+        """Trains on the images at `indices`; returns the loss as a tensor."""
         self.freeze()
         images, share = self.batch(indices)
         loss = loss_of(self.model(images), self.data.train_labels[indices], self.recipe["loss"], share)
@@ -766,7 +766,7 @@ class Trainer:
         return loss.detach()
 
     def batch(self, indices):
-        """Training pictures, and the share of each that comes from the next."""
+        """Training images, and the share of each that comes from the next."""
         augment, epoch = self.recipe["augment"], self.step_count // self.steps_per_epoch
         cutmix = augment["cutmix"]
         mixed = cutmix is not None and epoch >= self.epochs - cutmix["epochs"]
@@ -831,7 +831,7 @@ class Trainer:
                 value.mul_(keep).add_(current[name], alpha=1 - keep)
 
     def epoch(self):
-        """One pass over the training split, or the part that is left; returns the mean loss per picture."""
+        """One pass over the training split, or the part that is left; returns the mean loss per image."""
         self.model.train()
         size = self.recipe["batch_size"]
         order = torch.randperm(len(self.data.train_labels), generator=self.generator).to(self.device)
@@ -850,7 +850,7 @@ class Trainer:
         return evaluation_logits(model, self.data.eval_images, self.recipe["evaluate"])
 
     def evaluate(self):
-        """Pictures of the evaluation split that are named correctly."""
+        """Images of the evaluation split that are named correctly."""
         return (self.evaluation_logits().argmax(1) == self.data.eval_labels).sum().item()
 
 

@@ -19,10 +19,10 @@ impl Board {
     fn new() -> Self {
         let fixture = Fixture::new();
         fixture.file(&Spec::named("first"));
-        let root = fixture.beside("");
+        let root = fixture.sibling("");
         // The keys lie there, too.
         fs::write(root.join(".gitignore"), "/*\n!/submissions/\n!/src/\n").unwrap();
-        clone_with_remote(&root, &fixture.beside("remote.git"));
+        clone_with_remote(&root, &fixture.sibling("remote.git"));
         Self { fixture, root }
     }
 
@@ -123,7 +123,7 @@ const AGAINST_THE_RULES: [(&str, Change); 13] = [
         fs::create_dir(board.path("shapes/2026-03-14-second/deeper")).unwrap();
         fs::write(board.path("shapes/2026-03-14-second/deeper/result.yaml"), "").unwrap();
     }),
-    // What a name holds beside plain characters is not printed.
+    // What a name has besides plain characters is not printed.
     ("second/a?????script?.yaml` is not a file of an entry", |board| {
         fs::write(board.path("shapes/2026-03-14-second/a`\n|\u{1b}<script>.yaml"), "").unwrap();
     }),

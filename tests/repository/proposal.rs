@@ -29,9 +29,9 @@ fn submitted(stage: &Stage, with_gh: bool, more: &[&str]) -> Answer {
     let mut command = stage.command("submit", "sessions", &[&fixed[..], more].concat());
     named(&mut command);
     in_path(stage, with_gh, &mut command);
-    let held = answer(&command.output().unwrap());
-    assert!(matches!(held.code, Some(0 | 1)), "{}", held.stderr);
-    held
+    let session = answer(&command.output().unwrap());
+    assert!(matches!(session.code, Some(0 | 1)), "{}", session.stderr);
+    session
 }
 
 /// A `PATH` of git and what the simulated trainer needs, and of `gh` if wanted, whatever this machine has.
@@ -54,8 +54,8 @@ fn in_path(stage: &Stage, with_gh: bool, command: &mut Command) {
 }
 
 /// The commands that were printed.
-fn commands(held: &Answer) -> Vec<&str> {
-    let (_, said) = held.stderr.split_once("to propose it:\n").unwrap_or_else(|| panic!("{}", held.stderr));
+fn commands(session: &Answer) -> Vec<&str> {
+    let (_, said) = session.stderr.split_once("to propose it:\n").unwrap_or_else(|| panic!("{}", session.stderr));
     said.lines().map_while(|line| line.strip_prefix("  ")).collect()
 }
 
@@ -68,8 +68,8 @@ fn paste(folder: &Path, commands: &[&str]) -> Answer {
     ran
 }
 
-fn entry(held: &Answer) -> String {
-    held.stdout.lines().find_map(|line| line.strip_prefix("entry ")).unwrap().to_owned()
+fn entry(session: &Answer) -> String {
+    session.stdout.lines().find_map(|line| line.strip_prefix("entry ")).unwrap().to_owned()
 }
 
 #[test]
@@ -79,13 +79,13 @@ fn the_printed_commands_push_exactly_the_entry() {
     // Somebody was at something else, which is staged.
     stage.context.write("submissions/README", "other words\n");
     git(root, &["add", "submissions/README"]);
-    let held = submitted(&stage, false, &[]);
-    let commands = commands(&held);
+    let session = submitted(&stage, false, &[]);
+    let commands = commands(&session);
     assert!(commands.iter().all(|command| command.starts_with("git ")), "{commands:?}");
-    assert!(held.stderr.contains("then open a pull request from that branch"), "{}", held.stderr);
-    assert!(!held.stdout.contains("git "), "{}", held.stdout);
+    assert!(session.stderr.contains("then open a pull request from that branch"), "{}", session.stderr);
+    assert!(!session.stdout.contains("git "), "{}", session.stdout);
     paste(root, &commands);
-    let entry = entry(&held);
+    let entry = entry(&session);
     let branch = entry.replacen("submissions", "entry", 1);
     let pushed = git(root, &["diff", "--name-only", "main", &format!("origin/{branch}")]);
     let files = ["dataset.yaml", "recipe.yaml", "result.yaml", "result.yaml.sig", "session.jsonl", "variant.yaml"];
@@ -100,11 +100,11 @@ fn the_printed_commands_push_exactly_the_entry() {
 #[test]
 fn who_has_gh_opens_the_pull_request_with_it() {
     let stage = board();
-    let held = submitted(&stage, true, &[]);
-    assert_eq!(commands(&held).last(), Some(&"gh pr create --fill"));
-    assert!(!held.stderr.contains("then open a pull request"), "{}", held.stderr);
+    let session = submitted(&stage, true, &[]);
+    assert_eq!(commands(&session).last(), Some(&"gh pr create --fill"));
+    assert!(!session.stderr.contains("then open a pull request"), "{}", session.stderr);
     // The second entry of a person brings no line for its key.
-    paste(stage.context.root(), &commands(&held)[..4]);
+    paste(stage.context.root(), &commands(&session)[..4]);
     let again = submitted(&stage, true, &[]);
     assert!(!commands(&again).iter().any(|command| command.contains("allowed_signers")), "{}", again.stderr);
 }
@@ -119,8 +119,8 @@ fn a_board_elsewhere_with_an_odd_name_is_entered_first() {
     let arguments = ["--key", key.to_str().unwrap(), "--principal", "ada@github", "--runs", "2", "--no-calibrate"];
     let mut command = outside.command("submit", "sessions", &arguments);
     named(command.arg("--submissions").arg(&submissions));
-    let held = answer(&command.output().unwrap());
-    let commands = commands(&held);
+    let session = answer(&command.output().unwrap());
+    let commands = commands(&session);
     assert!(commands[0].starts_with("cd /"), "{commands:?}");
     assert!(commands[2].contains("'my board/cifar10/"), "{commands:?}");
     paste(outside.context.root(), &commands[..5]);
@@ -131,9 +131,9 @@ fn a_board_elsewhere_with_an_odd_name_is_entered_first() {
 fn a_reproduction_is_proposed_as_one() {
     let stage = board();
     let root = stage.context.root();
-    let held = submitted(&stage, false, &[]);
-    paste(root, &commands(&held));
-    let entry = entry(&held);
+    let session = submitted(&stage, false, &[]);
+    paste(root, &commands(&session));
+    let entry = entry(&session);
     let mut command = Command::new(env!("CARGO_BIN_EXE_hlb-bench"));
     stage.environment(&mut command, "sessions");
     named(&mut command);

@@ -110,8 +110,8 @@ fn a_form_that_was_filled_in_badly_starts_nothing() {
         assert!(refused.code == Some(2) && refused.stderr.contains("is not a number of runs"), "{}", refused.stderr);
     }
     // All is well but that the session, here, files nothing.
-    let held = asked(&context, ["submit", "variants/good.yaml"], &[("RUNS", "2")]);
-    assert!(held.stderr.contains("the session wrote no entry"), "{}", held.stderr);
+    let session = asked(&context, ["submit", "variants/good.yaml"], &[("RUNS", "2")]);
+    assert!(session.stderr.contains("the session wrote no entry"), "{}", session.stderr);
 }
 
 #[test]

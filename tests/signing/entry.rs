@@ -199,7 +199,7 @@ fn an_entry_cannot_bring_signers_of_its_own() {
     assert!(answer.stdout.starts_with("REJECTED"), "{}", answer.stdout);
 }
 
-/// What is asked about is what is checked, whatever good entry hides inside it or beside it.
+/// What is asked about is what is checked, whatever good entry hides inside it or next to it.
 #[test]
 fn a_good_entry_inside_a_bad_one_vouches_for_nothing() {
     let fixture = Fixture::new();
@@ -231,7 +231,7 @@ fn files_that_do_not_belong_are_rejected() {
     assert_eq!(problem(&fixture, &folder), "`notes.txt` does not belong to an entry");
     fs::remove_file(folder.join("notes.txt")).unwrap();
     let log = folder.join("session.jsonl");
-    let elsewhere = fixture.beside("elsewhere.jsonl");
+    let elsewhere = fixture.sibling("elsewhere.jsonl");
     fs::copy(&log, &elsewhere).unwrap();
     fs::remove_file(&log).unwrap();
     std::os::unix::fs::symlink(&elsewhere, &log).unwrap();

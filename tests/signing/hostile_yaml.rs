@@ -341,7 +341,7 @@ fn complaint_alone(bytes: &[u8]) -> Option<String> {
 }
 
 #[test]
-#[ignore = "started by the test above: memory can be told apart only in a process of its own"]
+#[ignore = "started by the test above: memory can be measured only in a process of its own"]
 fn read_in_a_process_of_its_own() {
     use std::io::Read as _;
     if std::env::var_os(ALONE).is_none() {
@@ -368,7 +368,7 @@ fn answer(command: &mut Command, input: &[u8]) -> String {
     String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
 }
 
-/// The most memory that this process has held, in KiB, as Linux tells it.
+/// The most memory that this process has used, in KiB, as Linux tells it.
 fn peak_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux has this file");
     let peak = status.split_once("VmHWM:").expect("and this line in it").1;

@@ -187,7 +187,7 @@ fn a_public_file_leads_to_the_agent_first_and_then_to_the_private_half_beside_it
     let key = stock.key("key", ED25519, "");
     let public = stock.path("key.pub");
     agent.add(&key);
-    // Encrypted from here on: whoever uses the file has to ask.
+    // Encrypted from here on: the user of the file has to ask.
     fs::remove_file(&key).expect("removable");
     fs::rename(stock.key("other", ED25519, "secret"), &key).expect("renamed");
     let signer = open(&agent.tools(), &public).expect("nobody is asked");

@@ -19,7 +19,7 @@ pub(crate) fn git(folder: &Path, arguments: &[&str]) -> String {
     ran.stdout.trim_end().to_owned()
 }
 
-/// The environment in which git commits as Ada, whoever's machine it is.
+/// The environment in which git commits as Ada, on every machine.
 pub(crate) fn named(command: &mut Command) {
     for role in ["AUTHOR", "COMMITTER"] {
         command.env(format!("GIT_{role}_NAME"), "Ada Lovelace").env(format!("GIT_{role}_EMAIL"), "ada@example.org");

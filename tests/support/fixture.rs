@@ -73,7 +73,7 @@ pub(crate) struct Spec {
     pub(crate) started_at: String,
     pub(crate) price: Option<Price>,
     pub(crate) machine: Machine,
-    /// Seconds of each epoch of the reference's runs, held in turn with the variant's; `None` for a session without.
+    /// Seconds of each epoch of the reference's runs, alternating with the variant's; `None` for a session without.
     pub(crate) reference_epoch_seconds: Option<f64>,
     /// What the sensors say, every second; by default nothing but that the system's clock is right.
     pub(crate) sample: Sample,
@@ -291,7 +291,7 @@ impl Fixture {
     }
 
     /// A path outside the submissions that is free.
-    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+    pub(crate) fn sibling(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
@@ -419,9 +419,9 @@ impl Made {
                 threads: trainer.threads,
                 precision: trainer.precision,
             },
-            reference: log.start.reference.map(|course| ReferenceFacts {
+            reference: log.start.reference.map(|length| ReferenceFacts {
                 name: self.track.reference.clone(),
-                recipe_sha256: course.recipe_sha256,
+                recipe_sha256: length.recipe_sha256,
             }),
             reproduces: spec.reproduces,
             log: LogFacts { sha256: sha256_hex(self.log_text.as_bytes()), bytes: self.log_text.len() as u64 },
@@ -472,15 +472,15 @@ fn content(manifest: &Manifest) -> Sha256Hex {
 }
 
 fn start(spec: &Spec, track: &Track, recipe: &Recipe, train_images: u32) -> SessionStart {
-    let course = |recipe: &Recipe| TrainingLength::new(variant::digest(recipe), recipe.length(train_images));
+    let length_of = |recipe: &Recipe| TrainingLength::new(variant::digest(recipe), recipe.length(train_images));
     let reference = variant::shipped(&track.reference).expect("shipped");
     SessionStart {
         schema: LOG_SCHEMA.to_owned(),
         rules_version: RULES_VERSION.to_owned(),
         track: spec.track.clone(),
         target: track.target,
-        recipe: course(recipe),
-        reference: spec.reference_epoch_seconds.map(|_| course(&reference)),
+        recipe: length_of(recipe),
+        reference: spec.reference_epoch_seconds.map(|_| length_of(&reference)),
         content_sha256: content(&hlb_data::by_id(&track.dataset).expect("shipped")),
         program_sha256: sha256_hex(b"program"),
         trainer_sha256: sha256_hex(b"trainer"),
@@ -573,19 +573,19 @@ impl LogText {
     fn run(&mut self, arm: Arm, number: u32, run: &SpecRun, start: &SessionStart, evaluation: u32) {
         const SETUP: f64 = 0.05;
         const EVALUATE: f64 = 0.2;
-        let course = if arm == Arm::Variant { start.recipe } else { start.reference.expect("calibrated") };
-        let seed = seed::derive(course.recipe_sha256, &start.nonce, number);
+        let length = if arm == Arm::Variant { start.recipe } else { start.reference.expect("calibrated") };
+        let seed = seed::derive(length.recipe_sha256, &start.nonce, number);
         self.line(0.01, Event::RunStart(RunStart { arm, run: number, seed }));
         self.at += SETUP;
-        let epochs = run.diverges_after.unwrap_or(course.epochs);
+        let epochs = run.diverges_after.unwrap_or(length.epochs);
         let mut met = false;
         for epoch in 1..=epochs {
-            let accuracy = accuracy(epoch, course.epochs, run, start.target, evaluation);
+            let accuracy = accuracy(epoch, length.epochs, run, start.target, evaluation);
             met |= start.target.is_met_by(accuracy);
             let line = Epoch {
                 run: number,
                 epoch,
-                step: course.length().steps_after(epoch),
+                step: length.length().steps_after(epoch),
                 loss: 2.3 / f64::from(epoch),
                 accuracy,
                 train_seconds: f64::from(epoch) * run.epoch_seconds,

@@ -36,7 +36,7 @@ exec 4<> <(:)
 # No processor trains an epoch of the built-in track in less.
 lasts=0.004; [ $images -gt 1000 ] && lasts=0.06
 nap() { read -rt "$1" <&4; }
-course() {
+length_of() {
   [[ $1 =~ \"epochs\":([0-9]+) ]]; epochs=${BASH_REMATCH[1]}
   [[ $1 =~ \"batch_size\":([0-9]+) ]]; steps=$((images / BASH_REMATCH[1]))
 }
@@ -53,7 +53,7 @@ rest=$job
 while [[ $rest =~ \{\"arm\":\"(variant|reference)\",\"run\":([0-9]+),\"seed\":\"([0-9a-f]+)\"\} ]]; do
   arm=${BASH_REMATCH[1]} run=${BASH_REMATCH[2]} seed=${BASH_REMATCH[3]}
   rest=${rest#*"${BASH_REMATCH[0]}"}
-  if [ $arm = variant ]; then course "$job"; else course "$reference"; fi
+  if [ $arm = variant ]; then length_of "$job"; else length_of "$reference"; fi
   # Digits that make the times of each run its own.
   printf -v mark '%02d%d%06d' $run ${#arm} $((RANDOM * 30 + RANDOM % 30))
   echo '{"event":"run_start","arm":"'$arm'","run":'$run',"seed":"'$seed'"}'
@@ -189,7 +189,7 @@ impl Stage {
     }
 }
 
-/// Whether a process is there; a zombie is dead, it waits for whoever inherits it.
+/// Whether a process is there; a zombie is dead, it waits for the process that inherits it.
 pub(crate) fn alive(pid: &str) -> bool {
     let state = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
     !state.is_empty() && !state.contains(") Z ")

@@ -115,8 +115,8 @@ fn a_training_that_is_disturbed_parts_at_that_step_and_tensor() {
     ];
     for (nudged, after, tensor) in cases {
         let mut trainer = Disturbed { inner: tiny::trainer(&averaged(), Kind::Float), lives: 0, nudged, after };
-        let parted = determinism::check(&mut trainer, Seed::from_number(1), 16).unwrap();
-        assert_eq!(parted, Some(Divergence { step: after, tensor: tensor.to_owned() }));
+        let divergence = determinism::check(&mut trainer, Seed::from_number(1), 16).unwrap();
+        assert_eq!(divergence, Some(Divergence { step: after, tensor: tensor.to_owned() }));
     }
 }
 
@@ -138,7 +138,7 @@ fn a_fingerprint_has_a_name_of_its_own_for_each_tensor() {
     }
 }
 
-/// Every number of every flat tensor lies in exactly one named tensor, with parted batches too.
+/// Every number of every flat tensor lies in exactly one named tensor, with split batches too.
 #[test]
 fn names_cover_every_number_of_the_model_once() {
     for ghosts in [1, 4] {

@@ -92,7 +92,7 @@ fn ghost_batches_normalise_each_part_alone() {
     let mut recipe = variant::shipped("hlb-shapes").unwrap();
     recipe.stem = hlb_recipe::Stem::Conv { width: 8 };
     recipe.blocks.widths = vec![16];
-    // Statistics of the first normalization are never parted, so the parts are made alike for it.
+    // Statistics of the first normalization are never split, so the parts are made alike for it.
     let one =
         Tensor::from_slice(&(0..3 * 16 * 16).map(|n| (n % 17) as f32 / 17.0).collect::<Vec<_>>()).view([1, 3, 16, 16]);
     let two = one.flip([2]);
@@ -103,7 +103,7 @@ fn ghost_batches_normalise_each_part_alone() {
     recipe.norm.ghost_batches = 2;
     let layout = Layout::new(&recipe, 3, 10);
     let state = State::fresh(&recipe, &layout, Engine::cpu(Kind::Float), Seed::from_number(5));
-    let parted = Network::new(&recipe, layout, Engine::cpu(Kind::Float)).forward(&state, &images, Mode::Train);
+    let split = Network::new(&recipe, layout, Engine::cpu(Kind::Float)).forward(&state, &images, Mode::Train);
     // Parts {0, 2} and {1, 3} hold the same images as the whole batch, so their statistics are the same.
-    assert!((whole - parted).abs().max().double_value(&[]) < 1e-4);
+    assert!((whole - split).abs().max().double_value(&[]) < 1e-4);
 }
