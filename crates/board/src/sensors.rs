@@ -52,7 +52,6 @@ pub struct Sensors {
     at_seconds: Vec<f64>,
     /// Readings of each sensor at these times. A chart needs no more digits.
     values: BTreeMap<Sensor, Vec<Option<f32>>>,
-    /// Why a value is lacking: the last reason for each key of a sample.
     unknown: BTreeMap<String, String>,
 }
 
@@ -79,9 +78,9 @@ impl Sensors {
         self.at_seconds.iter().copied().zip(values.map(|value| value.map(f64::from))).collect()
     }
 
-    /// The last reason that was given for lacking a value.
-    pub fn why(&self, key: &str) -> Option<&str> {
-        self.unknown.get(key).map(String::as_str)
+    /// Why a value is lacking: the last reason for each key of a sample.
+    pub(crate) fn reasons(&self) -> &BTreeMap<String, String> {
+        &self.unknown
     }
 }
 

@@ -1,9 +1,10 @@
 //! Numbers as text. An unknown value is shown as unknown with the reason, never as 0.
 
+use minijinja::value::{Serde, Value};
 use serde::Serialize;
 
+use hlb_core::stats::Estimate;
 use hlb_core::text::show_capped;
-use hlb_core::units::human_seconds;
 
 /// Most characters of a foreign string in one place of a page.
 const FOREIGN_CAP: usize = 240;
@@ -15,12 +16,19 @@ pub(super) struct Figure {
     pub text: String,
     /// Why it is absent; `None` for a value.
     pub missing: Option<String>,
+    /// The 95 % interval of an estimate.
+    pub interval: Option<String>,
 }
 
 impl Figure {
     /// A value.
-    pub(super) fn known(text: impl Into<String>) -> Self {
-        Self { text: text.into(), missing: None }
+    pub(super) fn known(text: String) -> Self {
+        Self { text, missing: None, interval: None }
+    }
+
+    /// A word for the absence of a value, and why.
+    pub(super) fn missing(word: &str, why: &str) -> Self {
+        Self { text: word.to_owned(), missing: Some(foreign(why)), interval: None }
     }
 
     /// An unknown value, and why it is unknown.
@@ -28,42 +36,27 @@ impl Figure {
         Self::missing("unknown", why)
     }
 
-    /// A word for the absence of a value, and why.
-    pub(super) fn missing(word: &str, why: &str) -> Self {
-        Self { text: word.to_owned(), missing: Some(foreign(why)) }
+    /// A value in this form, or a dash and why there is none.
+    pub(super) fn or_dash<T>(value: Option<T>, form: impl Fn(T) -> String, why_not: &str) -> Self {
+        value.map_or_else(|| Self::missing("—", why_not), |value| Self::known(form(value)))
     }
 
-    /// A place in a table where there can be no value, and why.
-    pub(super) fn none(why: &str) -> Self {
-        Self::missing("—", why)
+    /// A ratio with its interval, or a dash and why there is none.
+    pub(super) fn ratio(estimate: Option<Estimate>, why_not: &str) -> Self {
+        let interval = estimate.map(|Estimate { low, high, .. }| human_interval(low, high, ratio));
+        Self { interval, ..Self::or_dash(estimate, |estimate| ratio(estimate.value), why_not) }
     }
 
     /// In one line: the value, or the word for its absence with the reason.
     pub(crate) fn in_words(&self) -> String {
         self.missing.as_ref().map_or_else(|| self.text.clone(), |why| format!("{} ({why})", self.text))
     }
-
-    /// Seconds, or a dash.
-    pub(super) fn seconds(seconds: Option<f64>, why_not: &str) -> Self {
-        seconds.map_or_else(|| Self::none(why_not), |seconds| Self::known(human_seconds(seconds)))
-    }
-
-    /// A percentage, or a dash.
-    pub(super) fn percent(percent: Option<f64>, why_not: &str) -> Self {
-        percent.map_or_else(|| Self::none(why_not), |percent| Self::known(percentage(percent)))
-    }
 }
 
-/// A named value.
-#[derive(Debug, Serialize)]
-pub(crate) struct Fact {
-    pub name: &'static str,
-    pub value: Figure,
-}
-
-impl Fact {
-    pub(super) fn new(name: &'static str, value: Figure) -> Self {
-        Self { name, value }
+/// As templates read it.
+impl From<Figure> for Value {
+    fn from(figure: Figure) -> Self {
+        Self::from(Serde(figure))
     }
 }
 
@@ -77,11 +70,6 @@ pub fn ratio(value: f64) -> String {
     format!("{value:.3}")
 }
 
-/// A p-value that was rounded up to four decimals; one of four zeros is not stated.
-pub(super) fn p_value(p: f64) -> String {
-    format!("p = {p:.4}")
-}
-
 /// An interval as text. An unknown end is shown as open, never left out.
 pub fn human_interval(low: Option<f64>, high: Option<f64>, words: impl Fn(f64) -> String) -> String {
     match (low, high) {
@@ -90,11 +78,6 @@ pub fn human_interval(low: Option<f64>, high: Option<f64>, words: impl Fn(f64) -
         (None, Some(high)) => format!("{} or less", words(high)),
         (None, None) => "too uncertain for an interval".to_owned(),
     }
-}
-
-/// Joules in the largest decimal unit that leaves at least one.
-pub(super) fn joules(joules: f64) -> String {
-    scaled(joules, "J")
 }
 
 /// A figure with three digits that count and a decimal prefix from kilo to exa, from one thousand on.
@@ -141,9 +124,9 @@ pub(super) fn bytes(count: u64) -> String {
     format!("{scaled:.1} {}", UNITS[unit])
 }
 
-/// A count with its noun.
-pub(super) fn counted(count: u32, one: &str, many: &str) -> String {
-    if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
+/// So many entries.
+pub(super) fn entries(count: usize) -> String {
+    if count == 1 { "1 entry".to_owned() } else { format!("{count} entries") }
 }
 
 #[cfg(test)]

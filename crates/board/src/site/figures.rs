@@ -1,85 +1,29 @@
 //! Figures of an entry that the front page and its own page both show.
 
-use serde::Serialize;
+use minijinja::context;
+use minijinja::value::Value;
 
 use crate::board::Row;
-use crate::site::figure::{Figure, dollars, foreign, human_interval, joules, p_value, ratio};
-use hlb_core::stats::{Estimate, Spread, rounded_up_p};
+use crate::site::figure::{Figure, dollars, foreign, human_interval, percentage, scaled};
+use hlb_core::stats::{Spread, rounded_up_p};
 use hlb_core::units::human_seconds;
 use hlb_recipe::variant;
-use hlb_result::{EnergySummary, Entry, Warning};
+use hlb_result::{Entry, Warning};
 
 /// Why a figure of the median run is missing.
 pub(crate) const MEDIAN_MISSED: &str = "the median run did not reach the target";
 
-/// A figure with its interval as text.
-#[derive(Debug, Serialize)]
-pub(crate) struct Estimated {
-    pub value: Figure,
-    /// Its 95 % interval; `None` where there is no figure.
-    pub interval: Option<String>,
-}
-
-impl Estimated {
-    /// A ratio, or why there is none.
-    pub(super) fn ratio(estimate: Option<Estimate>, why_not: &str) -> Self {
-        let Some(Estimate { value, low, high }) = estimate else {
-            return Self { value: Figure::none(why_not), interval: None };
-        };
-        Self { value: Figure::known(ratio(value)), interval: Some(human_interval(low, high, ratio)) }
-    }
-}
-
-/// The figures of an entry that have a reason where they are missing, for a row and for the entry's own page.
-#[derive(Debug, Serialize)]
-pub(super) struct Figures {
-    time: Figure,
-    ratio: Estimated,
-    cost: Figure,
-    energy: Energy,
-    accuracy: Figure,
-}
-
-impl Figures {
-    pub(super) fn new(entry: &Entry) -> Self {
-        Self {
-            time: time_to_target(entry),
-            ratio: ratio_to_reference(entry),
-            cost: cost(entry),
-            energy: energy(entry),
-            accuracy: final_accuracy(entry),
-        }
-    }
-}
-
-/// Energy until the target was met, and of what.
-#[derive(Debug, Serialize)]
-pub(super) struct Energy {
-    pub value: Figure,
-    pub of: &'static str,
-}
-
-/// A warning as a short label and as a sentence.
-#[derive(Debug, Serialize)]
-pub(crate) struct WarningView {
-    word: &'static str,
-    sentence: String,
-}
-
-impl WarningView {
-    fn new(warning: &Warning) -> Self {
-        Self { word: warning.label(), sentence: foreign(&warning.to_string()) }
-    }
-}
-
-pub(super) fn warnings(entry: &Entry) -> Vec<WarningView> {
-    entry.result.derived.warnings.iter().map(WarningView::new).collect()
+/// Warnings, each as a short label and as a sentence.
+pub(super) fn warnings(entry: &Entry) -> Value {
+    let view = |warning: &Warning| context! { word => warning.label(), sentence => foreign(&warning.to_string()) };
+    entry.result.derived.warnings.iter().map(view).collect()
 }
 
 /// That a row is tied with the one below it.
 pub(super) fn tied(row: &Row) -> Option<String> {
     let with = row.tied_with_next.as_ref()?;
-    let differ = |p| format!("not significantly different ({})", p_value(rounded_up_p(p)));
+    // A p-value that is rounded up is never stated as one of four zeros.
+    let differ = |p| format!("not significantly different (p = {:.4})", rounded_up_p(p));
     let how_sure = with.p.map_or_else(|| "too few runs to tell".to_owned(), differ);
     Some(format!("tied with {}: {how_sure}", foreign(&with.name)))
 }
@@ -94,7 +38,7 @@ pub(super) fn spread(entry: &Entry) -> &Spread {
 }
 
 pub(crate) fn time_to_target(entry: &Entry) -> Figure {
-    Figure::seconds(spread(entry).median, MEDIAN_MISSED)
+    Figure::or_dash(spread(entry).median, human_seconds, MEDIAN_MISSED)
 }
 
 /// The 95 % interval of the median time; `None` where there is no median.
@@ -110,14 +54,10 @@ pub(crate) fn quartiles(spread: &Spread) -> Option<String> {
 }
 
 /// Time to target over that of the paired reference.
-pub(super) fn ratio_to_reference(entry: &Entry) -> Estimated {
-    match &entry.result.derived.calibration {
-        Some(calibration) => Estimated::ratio(calibration.time_ratio, MEDIAN_MISSED),
-        None => Estimated { value: no_ratio(entry), interval: None },
+pub(super) fn ratio_to_reference(entry: &Entry) -> Figure {
+    if let Some(calibration) = &entry.result.derived.calibration {
+        return Figure::ratio(calibration.time_ratio, MEDIAN_MISSED);
     }
-}
-
-fn no_ratio(entry: &Entry) -> Figure {
     if variant::shipped(&entry.task.track.reference).as_ref() == Some(&entry.recipe) {
         return Figure::missing("the reference", "its recipe is that of the reference");
     }
@@ -133,34 +73,40 @@ pub(super) fn cost(entry: &Entry) -> Figure {
     }
 }
 
-/// Energy of what trained: of the GPU, or of the processor's packages.
-pub(super) fn energy(entry: &Entry) -> Energy {
-    if entry.result.session.device == "cuda" {
-        Energy { value: gpu_energy(entry), of: "GPU" }
-    } else {
-        Energy { value: cpu_energy(entry), of: "processor" }
-    }
+/// Energy of what trained until the target was met: of the GPU, or of the processor's packages.
+pub(super) fn energy(entry: &Entry) -> Figure {
+    if trained_on_gpu(entry) { gpu_energy(entry) } else { cpu_energy(entry) }
+}
+
+/// What that energy is of.
+pub(super) fn energy_of(entry: &Entry) -> &'static str {
+    if trained_on_gpu(entry) { "GPU" } else { "processor" }
+}
+
+/// Whether a GPU trained, not a processor.
+pub(super) fn trained_on_gpu(entry: &Entry) -> bool {
+    entry.result.session.device == "cuda"
 }
 
 pub(crate) fn gpu_energy(entry: &Entry) -> Figure {
-    let energy: &EnergySummary = &entry.result.derived.summary.energy;
+    let energy = &entry.result.derived.summary.energy;
     joules_or(entry, energy.gpu_joules, energy.gpu_unknown.as_deref())
 }
 
 pub(crate) fn cpu_energy(entry: &Entry) -> Figure {
-    let energy: &EnergySummary = &entry.result.derived.summary.energy;
+    let energy = &entry.result.derived.summary.energy;
     joules_or(entry, energy.cpu_joules, energy.cpu_unknown.as_deref())
 }
 
 fn joules_or(entry: &Entry, known: Option<f64>, unknown: Option<&str>) -> Figure {
     let uncovered =
         if spread(entry).median.is_some() { "the readings do not cover the median run" } else { MEDIAN_MISSED };
-    known.map_or_else(|| Figure::unknown(unknown.unwrap_or(uncovered)), |known| Figure::known(joules(known)))
+    known.map_or_else(|| Figure::unknown(unknown.unwrap_or(uncovered)), |known| Figure::known(scaled(known, "J")))
 }
 
 pub(super) fn final_accuracy(entry: &Entry) -> Figure {
     let mean = entry.result.derived.summary.mean_final_accuracy_percent;
-    Figure::percent(mean, "not every run came to the end of its schedule")
+    Figure::or_dash(mean, percentage, "not every run came to the end of its schedule")
 }
 
 /// Who reproduced an entry, by name; empty if nobody did.

@@ -7,13 +7,12 @@
 //! |---|---|
 //! | `contents` | every file of a site and its content |
 //! | `folder`, `differences` | the folder that the site lives in; how it differs from what it should contain |
-//! | `entry_site`, `copies` | an entry's page, and its files next to it |
+//! | `copies` | the files of an entry next to its page |
 //! | `templates`, `filters` | how a page comes out of a template; how templates write figures |
 //! | `options`, `base_url`, `addresses` | options of a site; where it is published; paths of its pages |
-//! | `shell` | what every page has around its content |
 //! | `figure`, `figures` | numbers as text, unknown ones included; figures of an entry that several files show |
 //! | `published`, `studies` | the fastest external result of a task; reports of studies |
-//! | `pages/` | data of each template |
+//! | `pages/` | what each template is filled with |
 //! | `charts/` | what the drawings show |
 //! | `feeds/` | the same figures for programs |
 
@@ -23,7 +22,6 @@ mod charts;
 mod contents;
 mod copies;
 mod differences;
-mod entry_site;
 mod error;
 mod feeds;
 mod figure;
@@ -33,7 +31,6 @@ mod folder;
 mod options;
 mod pages;
 mod published;
-mod shell;
 mod studies;
 mod templates;
 

@@ -12,16 +12,12 @@ pub(super) struct Published {
     name: String,
     by: Option<String>,
     board: String,
+    /// The seconds as a number.
     #[serde(skip)]
-    number: f64,
+    pub number: f64,
 }
 
 impl Published {
-    /// Its seconds.
-    pub(super) fn seconds(&self) -> f64 {
-        self.number
-    }
-
     /// In one line.
     pub(super) fn words(&self) -> String {
         let by = self.by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));

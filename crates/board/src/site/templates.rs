@@ -1,13 +1,15 @@
 //! Templates, and how a page comes out of one. All escaping happens here, by the template engine, and nowhere else.
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, escape_formatter};
+use minijinja::value::{Serde, Value};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, context, escape_formatter};
 use serde::Serialize;
 
+use crate::board::{Board, RankedTrack};
 use crate::site::error::SiteError;
+use crate::site::figures::MEDIAN_MISSED;
 use crate::site::filters;
-use hlb_core::rules::{CLOCK_TOLERANCE_SHARE, REACHED_SHARE, SIGNIFICANCE};
+use hlb_core::rules::{CLOCK_TOLERANCE_SHARE, REACHED_SHARE, RULES_VERSION, SIGNIFICANCE};
 
 const TEMPLATES: [(&str, &str); 15] = [
     ("base.html", include_str!("../../../../leaderboard/templates/base.html")),
@@ -64,15 +66,31 @@ impl Default for Pages {
 }
 
 impl Pages {
-    /// Renders one page; `path` is where it will stand, for messages.
-    pub fn render(&self, template: &str, path: &str, view: &impl Serialize) -> Result<String, SiteError> {
-        let page = self.0.get_template(template).and_then(|template| template.render(Serde(view)));
+    /// The templates of a board's site, whose pages all have the same things around their content.
+    pub(crate) fn of_board(board: &Board) -> Self {
+        let mut pages = Self::default();
+        let track = |track: &RankedTrack| context! { id => &track.track.id, title => &track.track.title };
+        let site = context! {
+            rules_version => RULES_VERSION,
+            has_signers => board.signers_text.is_some(),
+            tracks => board.tracks.iter().map(track).collect::<Value>(),
+        };
+        pages.0.add_global("site", site);
+        pages
+    }
+
+    /// Renders one page; `path` is where it will stand, for messages and for the way back to the site's root.
+    pub fn render(&self, template: &str, path: &str, view: impl Serialize) -> Result<String, SiteError> {
+        let root = "../".repeat(path.matches('/').count());
+        let view = context! { root, ..Serde(view) };
+        let page = self.0.get_template(template).and_then(|template| template.render(view));
         page.map_err(|source| SiteError::Render { page: path.to_owned(), source: Box::new(source) })
     }
 }
 
-/// The thresholds that pages quote.
+/// The thresholds that pages quote, and why a figure of the median run is missing.
 fn add_rules(environment: &mut Environment) {
+    environment.add_global("median_missed", MEDIAN_MISSED);
     environment.add_global("significance", SIGNIFICANCE.to_string());
     environment.add_global("reached_percent", (100.0 * REACHED_SHARE).to_string());
     environment.add_global("clock_tolerance_percent", (100.0 * CLOCK_TOLERANCE_SHARE).to_string());

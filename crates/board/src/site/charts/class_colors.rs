@@ -27,12 +27,8 @@ impl<'a> ClassColors<'a> {
         self.place(class) / COLORS
     }
 
-    /// Those of the classes that `is_drawn`, in the order of the board.
-    pub(crate) fn of(&self, is_drawn: impl Fn(&str) -> bool) -> Vec<&'a str> {
-        self.0.iter().copied().filter(|class| is_drawn(class)).collect()
-    }
-
-    fn place(&self, class: &str) -> usize {
+    /// Where a class stands on the board, from 0.
+    pub(crate) fn place(&self, class: &str) -> usize {
         self.0.iter().position(|known| *known == class).unwrap_or(0)
     }
 }

@@ -1,6 +1,7 @@
 //! Cost against time of the ranked rows of a track, and which of them nothing beats in both.
 
-use serde::Serialize;
+use minijinja::context;
+use minijinja::value::{Serde, Value};
 
 use crate::board::{RankedTrack, Row};
 use crate::site::addresses::entry_page;
@@ -10,36 +11,6 @@ use crate::site::figure::{dollars, foreign};
 use hlb_core::units::human_seconds;
 
 const FRAME: Frame = Frame::SMALL;
-
-/// A drawing of points, of which a line joins the best.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct ParetoChart {
-    axes: Axes,
-    /// `x,y` pairs of a polyline through the rows that no other beats in both; empty with fewer than two.
-    front: String,
-    points: Vec<Mark>,
-    /// Hardware classes with their colors.
-    classes: Vec<Class>,
-    /// Ranked rows whose cost is not known.
-    without_cost: usize,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize)]
-struct Mark {
-    x: f64,
-    y: f64,
-    color: usize,
-    /// Whether no other row is both faster and cheaper.
-    best: bool,
-    words: String,
-    page: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize)]
-struct Class {
-    name: String,
-    color: usize,
-}
 
 /// A row with a known time and cost.
 struct Priced<'a> {
@@ -58,7 +29,7 @@ impl<'a> Priced<'a> {
 }
 
 /// The drawing; `None` unless at least two rows have a cost.
-pub(crate) fn draw(track: &RankedTrack) -> Option<ParetoChart> {
+pub(crate) fn draw(track: &RankedTrack) -> Option<Value> {
     let ranked: Vec<&Row> = track.rows.iter().filter(|row| row.rank.is_some()).collect();
     let priced: Vec<Priced> = ranked.iter().copied().filter_map(Priced::new).collect();
     if priced.len() < 2 {
@@ -69,23 +40,29 @@ pub(crate) fn draw(track: &RankedTrack) -> Option<ParetoChart> {
     let x = Scale::logarithmic(fastest, slowest, FRAME.left, FRAME.right);
     let y = Scale::logarithmic(cheapest, dearest, FRAME.bottom, FRAME.top);
     let colors = ClassColors::new(track);
-    let classes = colors.of(|class| priced.iter().any(|priced| priced.row.class == class));
+    let mut classes: Vec<&str> = priced.iter().map(|priced| priced.row.class.as_str()).collect();
+    classes.dedup();
     let best = front(&priced.iter().map(|priced| (priced.seconds, priced.usd)).collect::<Vec<_>>());
-    let mark = |(index, priced): (usize, &Priced)| Mark {
-        x: x.at(priced.seconds),
-        y: y.at(priced.usd),
-        color: colors.color(&priced.row.class),
-        best: best.contains(&index),
-        words: words(priced),
-        page: entry_page(priced.row),
+    let mark = |(index, priced): (usize, &Priced)| {
+        context! {
+            x => x.at(priced.seconds),
+            y => y.at(priced.usd),
+            color => colors.color(&priced.row.class),
+            best => best.contains(&index),
+            words => words(priced),
+            page => entry_page(priced.row),
+        }
     };
+    let class = |class: &&str| context! { name => foreign(class), color => colors.color(class) };
     let corners = best.iter().map(|index| (x.at(priced[*index].seconds), y.at(priced[*index].usd)));
-    Some(ParetoChart {
-        axes: Axes::new(FRAME, (&x, "time to target in seconds"), (&y, "cost in US dollars")),
-        front: if best.len() > 1 { polyline(corners) } else { String::new() },
-        points: priced.iter().enumerate().map(mark).collect(),
-        classes: classes.iter().map(|class| Class { name: foreign(class), color: colors.color(class) }).collect(),
-        without_cost: ranked.len() - priced.len(),
+    Some(context! {
+        axes => Serde(Axes::new(FRAME, (&x, "time to target in seconds"), (&y, "cost in US dollars"))),
+        // Through the rows that no other beats in both; empty with fewer than two.
+        front => if best.len() > 1 { polyline(corners) } else { String::new() },
+        points => priced.iter().enumerate().map(mark).collect::<Value>(),
+        classes => classes.iter().map(class).collect::<Value>(),
+        // Ranked rows whose cost is not known.
+        without_cost => ranked.len() - priced.len(),
     })
 }
 

@@ -1,7 +1,10 @@
 //! The record of each hardware class as of each day, as steps.
 
+use std::cmp::Reverse;
+
 use chrono::{Datelike as _, NaiveDate};
-use serde::Serialize;
+use minijinja::context;
+use minijinja::value::{Serde, Value};
 
 use crate::board::RankedTrack;
 use crate::records::{Record, records};
@@ -20,76 +23,45 @@ const MOST_CLASSES: usize = 8;
 /// Marks along the bottom.
 const TICKS: i64 = 4;
 
-/// A drawing of steps.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct RecordChart {
-    axes: Axes,
-    lines: Vec<Line>,
-    points: Vec<Mark>,
-    /// The fastest external result, as a line to compare with.
-    published: Option<PublishedLine>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize)]
-struct PublishedLine {
-    y: f64,
-    words: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize)]
-struct Line {
-    label: String,
-    color: usize,
-    pattern: usize,
-    points: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize)]
-struct Mark {
-    x: f64,
-    y: f64,
-    color: usize,
-    words: String,
-    page: String,
-}
-
-/// A record with its day as a number.
-type Dated<'a> = (i64, &'a Record<'a>);
-
 /// The drawing; `None` while all records are of one day.
-pub(crate) fn draw(track: &RankedTrack) -> Option<RecordChart> {
+pub(crate) fn draw(track: &RankedTrack) -> Option<Value> {
     let all = records(track);
-    let dated: Vec<Dated> = all.iter().map(|record| (day(record), record)).collect();
-    let (first, last) = (dated.iter().map(|(day, _)| *day).min()?, dated.iter().map(|(day, _)| *day).max()?);
+    let (first, last) = (all.iter().map(day).min()?, all.iter().map(day).max()?);
     if first == last {
         return None;
     }
     let published = Published::fastest(&track.track);
-    let seconds = dated.iter().map(|(_, record)| record.seconds);
-    let (fastest, slowest) = extent(seconds.chain(published.as_ref().map(Published::seconds)))?;
+    let seconds = all.iter().map(|record| record.seconds);
+    let (fastest, slowest) = extent(seconds.chain(published.as_ref().map(|fastest| fastest.number)))?;
     let x = Scale::exact(0.0, number(last - first), 4, FRAME.left, FRAME.right - 12.0);
     let y = Scale::logarithmic(fastest, slowest, FRAME.bottom, FRAME.top);
-    let at = |(day, record): &Dated| (x.at(number(day - first)), y.at(record.seconds));
-    let (colors, most) = (ClassColors::new(track), classes(&dated));
-    let classes = colors.of(|class| most.contains(&class));
-    let of = |class: &str| dated.iter().filter(|(_, record)| record.row.class == class).collect::<Vec<_>>();
-    let line = |class: &&str| Line {
-        label: foreign(class),
-        color: colors.color(class),
-        pattern: colors.pattern(class),
-        points: polyline(steps(&of(class).into_iter().map(at).collect::<Vec<_>>()).into_iter()),
+    let at = |record: &Record| (x.at(number(day(record) - first)), y.at(record.seconds));
+    let colors = ClassColors::new(track);
+    let classes = classes(&all, &colors);
+    let mark = |record: &Record| {
+        let ((x, y), color) = (at(record), colors.color(&record.row.class));
+        context! { x, y, color, words => words(record), page => entry_page(record.row) }
     };
-    let mark = |dated: &Dated| {
-        let ((x, y), record) = (at(dated), dated.1);
-        let color = colors.color(&record.row.class);
-        Mark { x, y, color, words: words(record), page: entry_page(record.row) }
-    };
-    Some(RecordChart {
-        axes: Axes::new(FRAME, (&x, "day"), (&y, "time to target in seconds")).with_x_ticks(days(first, last, &x)),
-        lines: classes.iter().map(line).collect(),
-        points: classes.iter().flat_map(|class| of(class)).map(mark).collect(),
-        published: published.map(|fastest| PublishedLine { y: y.at(fastest.seconds()), words: fastest.words() }),
+    let mut axes = Axes::new(FRAME, (&x, "day"), (&y, "time to target in seconds"));
+    axes.x_ticks = days(first, last, &x);
+    Some(context! {
+        axes => Serde(axes),
+        lines => classes.iter().map(|records| line(records, at, &colors)).collect::<Value>(),
+        points => classes.iter().copied().flatten().map(mark).collect::<Value>(),
+        // The fastest external result, as a line to compare with.
+        published => published.map(|fastest| context! { y => y.at(fastest.number), words => fastest.words() }),
     })
+}
+
+/// The steps of a hardware class.
+fn line(records: &[Record], at: impl Fn(&Record) -> (f64, f64), colors: &ClassColors) -> Value {
+    let (class, corners) = (&records[0].row.class, records.iter().map(at).collect::<Vec<_>>());
+    context! {
+        label => foreign(class),
+        color => colors.color(class),
+        pattern => colors.pattern(class),
+        points => polyline(steps(&corners).into_iter()),
+    }
 }
 
 fn words(record: &Record) -> String {
@@ -98,14 +70,14 @@ fn words(record: &Record) -> String {
     format!("{}, {name}: {time} on {class}", record.date())
 }
 
-/// The classes with the most records, those with as many by name.
-fn classes<'a>(dated: &[Dated<'a>]) -> Vec<&'a str> {
-    let mut names: Vec<&str> = dated.iter().map(|(_, record)| record.row.class.as_str()).collect();
-    names.sort_unstable();
-    let mut counted: Vec<(usize, &str)> =
-        names.chunk_by(|one, other| one == other).map(|same| (same.len(), same[0])).collect();
-    counted.sort_by(|one, other| other.0.cmp(&one.0).then(one.1.cmp(other.1)));
-    counted.into_iter().take(MOST_CLASSES).map(|(_, class)| class).collect()
+/// The records of each of the classes with the most records, in the order of the board; of classes with as many the first by
+/// name.
+fn classes<'a>(all: &'a [Record<'a>], colors: &ClassColors) -> Vec<&'a [Record<'a>]> {
+    let mut classes: Vec<_> = all.chunk_by(|one, other| one.row.class == other.row.class).collect();
+    classes.sort_by_key(|records| Reverse(records.len()));
+    classes.truncate(MOST_CLASSES);
+    classes.sort_by_key(|records| colors.place(&records[0].row.class));
+    classes
 }
 
 /// A record stands until the next one, and the last one to the edge.

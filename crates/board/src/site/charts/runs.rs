@@ -3,8 +3,7 @@
 use serde::Serialize;
 
 use crate::site::charts::plot::{Axes, Frame, Scale, extent, polyline};
-use hlb_protocol::run_log::Outcome;
-use hlb_protocol::run_log::RunLog;
+use hlb_protocol::run_log::{LoggedRun, Outcome, RunLog};
 
 const FRAME: Frame = Frame::SMALL;
 
@@ -27,13 +26,7 @@ struct Line {
     /// `x,y` pairs of a polyline.
     points: String,
     /// Where it first met the target.
-    reached: Option<Point>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-struct Point {
-    x: f64,
-    y: f64,
+    reached: Option<(f64, f64)>,
 }
 
 /// Accuracy over time of one run: (seconds, percent) after each epoch.
@@ -46,7 +39,7 @@ pub(crate) struct Curve {
 /// The curves of a session.
 pub(crate) fn curves(log: &RunLog) -> Vec<Curve> {
     let target = log.start.target;
-    let curve = |run: &hlb_protocol::run_log::LoggedRun| {
+    let curve = |run: &LoggedRun| {
         let whole = run.stop.as_ref().is_some_and(|stop| stop.outcome == Outcome::Reached);
         let first = run.epochs.iter().position(|epoch| target.is_met_by(epoch.accuracy));
         let points = run.epochs.iter().map(|epoch| (epoch.train_seconds, epoch.accuracy.percent()));
@@ -89,11 +82,11 @@ fn before_crossing(curve: &Curve, low: f64) -> Option<f64> {
 }
 
 fn draw(curves: &[Curve], target: f64, x: &Scale, y: &Scale) -> RunChart {
-    let place = |(seconds, percent): (f64, f64)| Point { x: x.at(seconds), y: y.at(percent) };
+    let place = |(seconds, percent): &(f64, f64)| (x.at(*seconds), y.at(*percent));
     let line = |(index, curve): (usize, &Curve)| Line {
         run: index + 1,
-        points: polyline(curve.points.iter().map(|point| place(*point)).map(|at| (at.x, at.y))),
-        reached: curve.reached.map(|index| place(curve.points[index])),
+        points: polyline(curve.points.iter().map(place)),
+        reached: curve.reached.map(|index| place(&curve.points[index])),
     };
     RunChart {
         axes: Axes::new(FRAME, (x, "training time in seconds"), (y, "accuracy in percent")),
@@ -135,7 +128,7 @@ mod tests {
                 let (x, y): (f64, f64) = (x.parse().expect("a number"), y.parse().expect("a number"));
                 prop_assert!((FRAME.left..=FRAME.right).contains(&x) && (FRAME.top..=FRAME.bottom).contains(&y), "{pair}");
             }
-            prop_assert!((2..=13).contains(&drawn.axes.x_ticks().len()) && drawn.axes.y_ticks().len() >= 2, "{:?}", drawn);
+            prop_assert!((2..=13).contains(&drawn.axes.x_ticks.len()) && drawn.axes.y_ticks.len() >= 2, "{:?}", drawn);
         }
     }
 }

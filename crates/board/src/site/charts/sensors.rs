@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::sensors::Reading;
 use crate::site::charts::plot::{Axes, Frame, Scale};
+use hlb_protocol::run_log::{Arm, LoggedRun};
 
 const FRAME: Frame = Frame::SENSOR;
 
@@ -22,7 +23,8 @@ const GAP_INTERVALS: f64 = 4.0;
 pub(crate) struct SensorChart {
     axes: Axes,
     bands: Vec<Band>,
-    lines: Vec<SensorLine>,
+    /// The lines, each as `x,y` pairs of its pieces: some readings may be missing.
+    lines: Vec<Vec<String>>,
 }
 
 /// The segment of a run.
@@ -33,25 +35,8 @@ struct Band {
     reference: bool,
 }
 
-/// The readings of one sensor, in pieces where some are missing.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-struct SensorLine {
-    /// Not the first one.
-    second: bool,
-    /// `x,y` pairs of one polyline each.
-    pieces: Vec<String>,
-}
-
-/// When a run ran, in seconds since the start of the session.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct RunSegment {
-    pub begin: f64,
-    pub end: f64,
-    pub reference: bool,
-}
-
 /// Draws lines over the session's seconds up to `end`, from zero to `high` or to the highest reading. `None` without any.
-pub(crate) fn draw(lines: &[Vec<Reading>], runs: &[RunSegment], end: f64, high: f64) -> Option<SensorChart> {
+pub(crate) fn draw(lines: &[Vec<Reading>], runs: &[&LoggedRun], end: f64, high: f64) -> Option<SensorChart> {
     let known = || lines.iter().flatten().filter_map(|(_, value)| usable(*value));
     let highest = known().reduce(f64::max)?;
     let lowest = known().fold(0.0, f64::min);
@@ -59,11 +44,8 @@ pub(crate) fn draw(lines: &[Vec<Reading>], runs: &[RunSegment], end: f64, high: 
     let y = Scale::around(lowest, highest.max(high), 4, FRAME.bottom, FRAME.top);
     Some(SensorChart {
         axes: Axes::new(FRAME, (&x, "seconds since the start of the session"), (&y, "")),
-        bands: runs.iter().map(|run| band(*run, &x)).collect(),
-        lines: (0..)
-            .zip(lines)
-            .map(|(index, line)| SensorLine { second: index > 0, pieces: pieces(line, &x, &y) })
-            .collect(),
+        bands: runs.iter().map(|run| band(run, &x)).collect(),
+        lines: lines.iter().map(|line| pieces(line, &x, &y)).collect(),
     })
 }
 
@@ -71,11 +53,12 @@ fn usable(value: Option<f64>) -> Option<f64> {
     value.filter(|value| value.abs() < LARGEST)
 }
 
-fn band(run: RunSegment, x: &Scale) -> Band {
-    let (begin, end) = (x.at(run.begin), x.at(run.end).min(FRAME.right));
+fn band(run: &LoggedRun, x: &Scale) -> Band {
+    let begin = x.at(run.began_at_seconds);
+    let end = x.at(run.began_at_seconds + run.supervised_seconds).min(FRAME.right);
     // Short runs stay visible, and coordinates have one decimal.
     let width = ((end - begin).max(0.5) * 10.0).round() / 10.0;
-    Band { x: begin, width, reference: run.reference }
+    Band { x: begin, width, reference: run.arm == Arm::Reference }
 }
 
 fn pieces(readings: &[Reading], x: &Scale, y: &Scale) -> Vec<String> {
@@ -133,7 +116,7 @@ mod tests {
     fn points(chart: &SensorChart) -> Vec<Vec<(f64, f64)>> {
         let number = |text: &str| text.parse::<f64>().expect("a number");
         let pair = |pair: &str| pair.split_once(',').map(|(x, y)| (number(x), number(y))).expect("a pair");
-        chart.lines[0].pieces.iter().map(|piece| piece.split(' ').map(pair).collect()).collect()
+        chart.lines[0].iter().map(|piece| piece.split(' ').map(pair).collect()).collect()
     }
 
     fn every_second(values: &[Option<f64>]) -> Vec<Reading> {
@@ -184,7 +167,7 @@ mod tests {
             // A lone point counts twice, and then its bucket gave only one.
             prop_assert!(points.len() <= MOST_POINTS, "{}", points.len());
             prop_assert!(points.iter().all(|(x, y)| (FRAME.left..=FRAME.right).contains(x) && (FRAME.top..=FRAME.bottom).contains(y)));
-            prop_assert!((2..=13).contains(&chart.axes.y_ticks().len()), "{:?}", chart.axes);
+            prop_assert!((2..=13).contains(&chart.axes.y_ticks.len()), "{:?}", chart.axes);
         }
     }
 }

@@ -6,14 +6,14 @@
 use std::cmp::Reverse;
 
 use chrono::DateTime;
-use serde::Serialize;
+use minijinja::context;
+use minijinja::value::{Serde, Value};
 
 use crate::board::{Board, second};
 use crate::records::{Record, all_records};
 use crate::site::addresses::entry_page;
 use crate::site::error::SiteError;
 use crate::site::figure::{foreign, percentage, ratio};
-use crate::site::figures::author_names;
 use crate::site::options::SiteOptions;
 use crate::site::templates::Pages;
 use hlb_core::units::human_seconds;
@@ -25,41 +25,17 @@ pub(super) const FILE: &str = "feed.xml";
 /// What ids begin with: this program and the year from which on it gives them.
 const AUTHORITY: &str = "tag:hlb-bench,2026";
 
-#[derive(Serialize)]
-struct Feed {
-    id: String,
-    updated: String,
-    address: String,
-    page: String,
-    entries: Vec<FeedEntry>,
-}
-
-#[derive(Serialize)]
-struct FeedEntry {
-    id: String,
-    title: String,
-    updated: String,
-    page: String,
-    authors: Vec<String>,
-    track: String,
-    track_title: String,
-    summary: String,
-}
-
-impl FeedEntry {
-    fn new(track: &Track, record: &Record<'_>, options: &SiteOptions) -> Self {
-        let row = record.row;
-        let name = row.entry.result.variant.name.as_str();
-        Self {
-            id: format!("{AUTHORITY}:result/{}", row.entry.result_sha256),
-            title: format!("{}: {} by {name}", track.title, human_seconds(record.seconds)),
-            updated: second(record.at),
-            page: options.address(&entry_page(row)),
-            authors: author_names(&row.entry),
-            track: track.id.clone(),
-            track_title: track.title.clone(),
-            summary: summary(track, record),
-        }
+fn entry(track: &Track, record: &Record<'_>, options: &SiteOptions) -> Value {
+    let (row, name) = (record.row, &record.row.entry.result.variant.name);
+    context! {
+        id => format!("{AUTHORITY}:result/{}", row.entry.result_sha256),
+        title => format!("{}: {} by {name}", track.title, human_seconds(record.seconds)),
+        updated => second(record.at),
+        page => options.address(&entry_page(row)),
+        authors => Serde(&row.entry.result.variant.authors),
+        track => &track.id,
+        track_title => &track.title,
+        summary => summary(track, record),
     }
 }
 
@@ -80,12 +56,12 @@ pub(super) fn feed(board: &Board, options: &SiteOptions, pages: &Pages) -> Resul
     let mut records: Vec<(&Track, Record<'_>)> = all_records(board).collect();
     records.sort_by_key(|(_, record)| (Reverse(record.at), &record.row.path));
     let updated = records.first().map_or(DateTime::UNIX_EPOCH, |(_, newest)| newest.at);
-    let feed = Feed {
-        id: format!("{AUTHORITY}:records"),
-        updated: second(updated),
-        address: options.address(FILE),
-        page: options.address("index.html"),
-        entries: records.iter().map(|(track, record)| FeedEntry::new(track, record, options)).collect(),
+    let feed = context! {
+        id => format!("{AUTHORITY}:records"),
+        updated => second(updated),
+        address => options.address(FILE),
+        page => options.address("index.html"),
+        entries => records.iter().map(|(track, record)| entry(track, record, options)).collect::<Value>(),
     };
-    pages.render(FILE, FILE, &feed)
+    pages.render(FILE, FILE, feed)
 }

@@ -1,10 +1,12 @@
 //! An image of a track's record, to be shown elsewhere. It loads nothing.
 
-use serde::Serialize;
+use minijinja::context;
+use minijinja::value::Value;
 
 use crate::board::{RankedTrack, Row};
 use crate::site::error::SiteError;
 use crate::site::figure::{foreign, percentage};
+use crate::site::figures::spread;
 use crate::site::templates::Pages;
 use hlb_core::units::human_seconds;
 use hlb_data::track::Track;
@@ -18,30 +20,12 @@ const MARGIN: u32 = 7;
 const WIDTHS: [(&str, u32); 4] = [("ijl.,:;'|!I", 37), ("frt()[]-/ ", 45), ("mwMW%@", 101), ("ABCDEFGHKNOQRU", 80)];
 const USUAL_WIDTH: u32 = 70;
 
-#[derive(Serialize)]
-struct Badge {
-    title: String,
-    width: u32,
-    label: Part,
-    value: Part,
-}
-
-/// A text in its box. Its length is fixed, so that it fits in every font.
-#[derive(Serialize)]
-struct Part {
-    text: String,
-    left: u32,
-    width: u32,
-    middle: f64,
-    length: u32,
-}
-
-impl Part {
-    fn new(text: String, left: u32) -> Self {
-        let length = text_width(&text);
-        let width = length + 2 * MARGIN;
-        Self { text, left, width, middle: f64::from(left) + f64::from(width) / 2.0, length }
-    }
+/// A text in its box of this width. Its length is fixed, so that it fits in every font.
+fn part(text: &str, left: u32) -> (Value, u32) {
+    let length = text_width(text);
+    let width = length + 2 * MARGIN;
+    let middle = f64::from(left) + f64::from(width) / 2.0;
+    (context! { text, left, width, middle, length }, width)
 }
 
 /// Approximate width of a text in pixels.
@@ -60,16 +44,12 @@ pub(super) fn svg(track: &RankedTrack, pages: &Pages) -> Result<String, SiteErro
     // Rows stand with the class of the fastest first, and within it fastest first.
     let best = track.rows.iter().find(|row| row.rank.is_some());
     let label = format!("{} to {}", track.track.id, percentage(track.track.target.percent()));
-    let value = best.and_then(time).unwrap_or_else(|| "no record yet".to_owned());
+    let value = best.and_then(|row| spread(&row.entry).median);
+    let value = value.map_or_else(|| "no record yet".to_owned(), human_seconds);
     let title = best.map_or_else(|| format!("{label}: {value}"), |row| format!("{label}: {value} {}", whose(row)));
-    let label = Part::new(label, 0);
-    let value = Part::new(value, label.width);
-    let badge = Badge { title, width: label.width + value.width, label, value };
-    pages.render(TEMPLATE, &path(&track.track), &badge)
-}
-
-fn time(row: &Row) -> Option<String> {
-    row.entry.result.derived.summary.time_to_accuracy_seconds.median.map(human_seconds)
+    let (label, left) = part(&label, 0);
+    let (value, width) = part(&value, left);
+    pages.render(TEMPLATE, &path(&track.track), context! { title, width => left + width, label, value })
 }
 
 fn whose(row: &Row) -> String {

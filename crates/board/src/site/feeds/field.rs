@@ -9,7 +9,8 @@ use crate::board::{Row, day, second};
 use crate::site::addresses::entry_page;
 use crate::site::figure::{Figure, foreign};
 use crate::site::figures::{
-    author_names, cost, energy, final_accuracy, ratio_to_reference, reproducers, time_to_target,
+    author_names, cost, energy, energy_of, final_accuracy, ratio_to_reference, reproducers, time_to_target,
+    trained_on_gpu,
 };
 use hlb_core::stats::{Estimate, Spread, rounded_up_p};
 use hlb_data::track::Track;
@@ -61,7 +62,7 @@ pub(crate) const FIELDS: &[(&str, FieldValue)] = &[
     ("ratio_to_reference", |of| Value::from(of.ratio().map(|ratio| ratio.value))),
     ("ratio_to_reference_low", |of| Value::from(of.ratio().and_then(|ratio| ratio.low))),
     ("ratio_to_reference_high", |of| Value::from(of.ratio().and_then(|ratio| ratio.high))),
-    ("ratio_to_reference_unknown", |of| why(ratio_to_reference(of.entry()).value)),
+    ("ratio_to_reference_unknown", |of| why(ratio_to_reference(of.entry()))),
     ("cost_usd", |of| Value::from(of.summary().cost.map(|cost| cost.prorated_usd))),
     ("cost_billed_usd", |of| Value::from(of.summary().cost.and_then(|cost| cost.billed_usd))),
     ("cost_currency", |of| Value::from(of.summary().cost.map(|_| "USD"))),
@@ -70,8 +71,8 @@ pub(crate) const FIELDS: &[(&str, FieldValue)] = &[
     ("price_date", |of| Value::from(of.price().and_then(|price| price.date.as_ref()).map(ToString::to_string))),
     ("price_date_unknown", |of| undated_price(of.price())),
     ("energy_joules", |of| Value::from(joules(of.entry()))),
-    ("energy_of", |of| Value::from(energy(of.entry()).of)),
-    ("energy_joules_unknown", |of| why(energy(of.entry()).value)),
+    ("energy_of", |of| Value::from(energy_of(of.entry()))),
+    ("energy_joules_unknown", |of| why(energy(of.entry()))),
     ("mean_final_accuracy_percent", |of| Value::from(of.summary().mean_final_accuracy_percent)),
     ("mean_final_accuracy_percent_unknown", |of| why(final_accuracy(of.entry()))),
     ("device", |of| text(&of.result().session.device)),
@@ -157,7 +158,7 @@ fn unknown_processor(result: &ResultFile) -> Value {
 /// Energy of what trained.
 fn joules(entry: &Entry) -> Option<f64> {
     let energy = &entry.result.derived.summary.energy;
-    if entry.result.session.device == "cuda" { energy.gpu_joules } else { energy.cpu_joules }
+    if trained_on_gpu(entry) { energy.gpu_joules } else { energy.cpu_joules }
 }
 
 /// A warning's kind as the result names it.

@@ -2,31 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use minijinja::context;
+use minijinja::value::Value;
 
-use crate::board::{Board, Row};
-use crate::site::figure::{counted, foreign, percentage};
-use crate::site::pages::rows::GroupView;
-use crate::site::shell::Shell;
-use hlb_data::track::Track;
-
-/// The page of an author.
-#[derive(Debug, Serialize)]
-pub(crate) struct AuthorPage<'a> {
-    shell: Shell,
-    name: String,
-    count: String,
-    tracks: Vec<AuthorTrack<'a>>,
-}
-
-/// The author's entries on one track.
-#[derive(Debug, Serialize)]
-struct AuthorTrack<'a> {
-    id: &'a str,
-    title: &'a str,
-    target: String,
-    groups: Vec<GroupView<'a>>,
-}
+use crate::board::{Board, RankedTrack, Row};
+use crate::site::figure::{entries, foreign, percentage};
+use crate::site::pages::rows;
 
 /// All authors in the order of their names, with their rows.
 pub(crate) fn authors(board: &Board) -> BTreeMap<&str, Vec<&Row>> {
@@ -39,28 +20,22 @@ pub(crate) fn authors(board: &Board) -> BTreeMap<&str, Vec<&Row>> {
     found
 }
 
-impl<'a> AuthorPage<'a> {
-    pub(crate) fn new(board: &'a Board, name: &str, rows: &[&'a Row]) -> Self {
-        let count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
-        Self {
-            shell: Shell::new(board, 2),
-            name: foreign(name),
-            count: counted(count, "entry", "entries"),
-            tracks: board.tracks.iter().filter_map(|track| AuthorTrack::new(&track.track, rows)).collect(),
-        }
-    }
+/// The page of an author.
+pub(crate) fn page(board: &Board, name: &str, rows: &[&Row]) -> Value {
+    let tracks = board.tracks.iter().filter_map(|track| on_track(track, rows));
+    context! { name => foreign(name), count => entries(rows.len()), tracks => tracks.collect::<Value>() }
 }
 
-impl<'a> AuthorTrack<'a> {
-    fn new(track: &'a Track, rows: &[&'a Row]) -> Option<Self> {
-        let mut own: Vec<&'a Row> =
-            rows.iter().copied().filter(|row| row.entry.result.track.as_str() == track.id).collect();
-        own.dedup_by(|one, other| one.path == other.path);
-        (!own.is_empty()).then(|| Self {
-            id: &track.id,
-            title: &track.title,
-            target: percentage(track.target.percent()),
-            groups: vec![GroupView::new(None, &own, own.len())],
-        })
-    }
+/// The author's entries on one track, if there are any.
+fn on_track(RankedTrack { track, .. }: &RankedTrack, rows: &[&Row]) -> Option<Value> {
+    let mut own: Vec<&Row> = rows.iter().copied().filter(|row| row.entry.result.track.as_str() == track.id).collect();
+    own.dedup_by(|one, other| one.path == other.path);
+    (!own.is_empty()).then(|| {
+        context! {
+            id => &track.id,
+            title => &track.title,
+            target => percentage(track.target.percent()),
+            group => rows::group(None, &own, own.len()),
+        }
+    })
 }

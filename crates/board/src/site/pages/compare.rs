@@ -3,19 +3,21 @@
 //! The page shows the two highest entries and contains text and curves of the others as data, so that a script can show any
 //! two. `hlb-bench compare` tests whether a difference is significant.
 
+use minijinja::context;
+use minijinja::value::{Serde, Value};
 use serde::Serialize;
 
-use crate::board::{Board, RankedTrack, Row};
+use crate::board::{RankedTrack, Row};
 use crate::site::addresses::entry_page;
 use crate::site::charts::plot::{Curve, Frame, LineDrawing, Scale, Tick, extent};
 use crate::site::figure::{day, foreign};
 use crate::site::figures::{
-    author_names, cost, energy, final_accuracy, median_interval, quartiles, ratio_to_reference, spread, time_to_target,
+    author_names, cost, energy, final_accuracy, median_interval, quartiles, ratio_to_reference, reproducers, spread,
+    time_to_target,
 };
-use crate::site::pages::rows::TrustView;
-use crate::site::pages::track_facts::TrackFacts;
-use crate::site::shell::Shell;
+use crate::site::pages::track::facts;
 use hlb_recipe::variant;
+use hlb_result::Entry;
 
 const FRAME: Frame = Frame::SMALL;
 
@@ -44,22 +46,8 @@ const LABELS: [&str; 15] = [
     "Description",
 ];
 
-/// The page.
-#[derive(Debug, Serialize)]
-pub(crate) struct ComparePage {
-    shell: Shell,
-    facts: TrackFacts,
-    labels: [&'static str; 15],
-    one: Side,
-    other: Side,
-    drawing: Option<PairDrawing>,
-    /// All that can be chosen, as JSON that is safe inside a page.
-    data: String,
-    left_out: usize,
-}
-
 /// An entry as text.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Serialize)]
 struct Side {
     /// Folder of the entry: what an address names it by.
     path: String,
@@ -70,50 +58,38 @@ struct Side {
     curve: Vec<(f64, f64)>,
 }
 
-impl ComparePage {
-    /// `None` where there are no two entries to compare.
-    pub(crate) fn new(board: &Board, track: &RankedTrack) -> Option<Self> {
-        let sides: Vec<Side> = track.rows.iter().take(MOST_ENTRIES).map(|row| Side::new(row, track)).collect();
-        let [one, other, ..] = sides.as_slice() else { return None };
-        Some(Self {
-            shell: Shell::new(board, 2),
-            facts: TrackFacts::new(&track.track),
-            labels: LABELS,
-            drawing: PairDrawing::new(&sides, track.track.target.percent()),
-            one: one.clone(),
-            other: other.clone(),
-            data: embedded(&sides),
-            left_out: track.rows.len() - sides.len(),
-        })
-    }
+/// The page; `None` where there are no two entries to compare.
+pub(crate) fn page(track: &RankedTrack) -> Option<Value> {
+    let sides: Vec<Side> = track.rows.iter().take(MOST_ENTRIES).map(|row| Side::new(row, track)).collect();
+    let [one, other, ..] = sides.as_slice() else { return None };
+    Some(context! {
+        facts => facts(&track.track),
+        labels => Serde(LABELS),
+        one => Serde(one),
+        other => Serde(other),
+        drawing => draw(&sides, track.track.target.percent()),
+        // All that can be chosen, as JSON that is safe inside a page.
+        data => embedded(&sides),
+        left_out => track.rows.len() - sides.len(),
+    })
 }
 
-/// The curves of two entries, on a scale of accuracy that fits every entry that can be chosen.
-#[derive(Debug, Clone, Serialize)]
-struct PairDrawing {
-    #[serde(flatten)]
-    lines: LineDrawing,
-    /// Accuracy at the bottom and at the top.
-    low: f64,
-    high: f64,
-}
-
-impl PairDrawing {
-    fn new(sides: &[Side], target: f64) -> Option<Self> {
-        let percents = sides.iter().flat_map(|side| side.curve.iter().map(|(_, percent)| *percent));
-        let (low, high) = extent(percents.chain([target]))?;
-        let y = Scale::around(low, high, 6, FRAME.bottom, FRAME.top).capped(100.0);
-        let curves: Vec<Curve> =
-            sides[..2].iter().map(|side| Curve { label: side.name.clone(), points: side.curve.clone() }).collect();
-        let (_, end) = extent(curves.iter().flat_map(|curve| curve.points.iter().map(|(seconds, _)| *seconds)))?;
-        let step = quarter(end);
-        let x = Scale::exact(0.0, 4.0 * step, 4, FRAME.left, FRAME.right);
-        let titles = ("training time in seconds", "accuracy in percent");
-        let drawn = LineDrawing::new(FRAME, &curves, (&x, titles.0), (&y, titles.1), Some(target));
-        let lines = drawn.with_x_ticks(quarters(step, &x));
-        let (low, high) = y.ends();
-        Some(Self { lines, low, high })
-    }
+/// The curves of the first two entries, on a scale of accuracy that fits every entry that can be chosen.
+fn draw(sides: &[Side], target: f64) -> Option<Value> {
+    let percents = sides.iter().flat_map(|side| side.curve.iter().map(|(_, percent)| *percent));
+    let (low, high) = extent(percents.chain([target]))?;
+    let y = Scale::around(low, high, 6, FRAME.bottom, FRAME.top).capped(100.0);
+    let curves: Vec<Curve> =
+        sides[..2].iter().map(|side| Curve { label: side.name.clone(), points: side.curve.clone() }).collect();
+    let (_, end) = extent(curves.iter().flat_map(|curve| curve.points.iter().map(|(seconds, _)| *seconds)))?;
+    let step = quarter(end);
+    let x = Scale::exact(0.0, 4.0 * step, 4, FRAME.left, FRAME.right);
+    let titles = ("training time in seconds", "accuracy in percent");
+    let mut drawing = LineDrawing::new(FRAME, &curves, (&x, titles.0), (&y, titles.1), Some(target));
+    drawing.axes.x_ticks = quarters(step, &x);
+    // The accuracies at the bottom and at the top.
+    let (low, high) = y.ends();
+    Some(context! { low, high, ..Serde(drawing) })
 }
 
 /// A quarter of the time axis: a short number of which four are no less than `end`.
@@ -146,7 +122,6 @@ impl Side {
         let (entry, summary) = (&row.entry, &row.entry.result.derived.summary);
         let ratio = ratio_to_reference(entry);
         let or_dash = |text: Option<String>| text.unwrap_or_else(|| "—".to_owned());
-        let trust = TrustView::new(entry);
         let words = vec![
             row.rank.map_or_else(|| "not ranked".to_owned(), |rank| rank.to_string()),
             foreign(&row.class),
@@ -154,15 +129,13 @@ impl Side {
             or_dash(median_interval(entry)),
             or_dash(quartiles(spread(entry))),
             format!("{} of {}", summary.reached, summary.runs),
-            ratio
-                .interval
-                .map_or_else(|| ratio.value.in_words(), |interval| format!("{} ({interval})", ratio.value.in_words())),
+            ratio.interval.as_ref().map_or_else(|| ratio.in_words(), |interval| format!("{} ({interval})", ratio.text)),
             final_accuracy(entry).in_words(),
             cost(entry).in_words(),
-            energy(entry).value.in_words(),
+            energy(entry).in_words(),
             author_names(entry).join(", "),
             day(&entry.result.session.started_at),
-            trust.in_words(),
+            trust(entry),
             changes(row, track),
             entry.result.variant.description.to_string(),
         ];
@@ -174,6 +147,14 @@ impl Side {
             curve: row.median_curve.iter().map(|(seconds, percent)| (rounded(*seconds), rounded(*percent))).collect(),
         }
     }
+}
+
+/// The trust level, who answers for it, and who reproduced the entry.
+fn trust(entry: &Entry) -> String {
+    let signer = entry.trust.signer().map(|signer| format!(", {}", foreign(&signer.principal)));
+    let names = reproducers(entry);
+    let again = if names.is_empty() { names } else { format!(", reproduced by {names}") };
+    format!("{}{}{again}", entry.trust, signer.unwrap_or_default())
 }
 
 fn rounded(value: f64) -> f64 {

@@ -42,35 +42,15 @@ pub(crate) struct Axes {
     frame: Frame,
     x_title: String,
     y_title: String,
-    x_ticks: Vec<Tick>,
-    y_ticks: Vec<Tick>,
+    /// Marks along the bottom.
+    pub(crate) x_ticks: Vec<Tick>,
+    /// Marks along the left.
+    pub(crate) y_ticks: Vec<Tick>,
 }
 
 impl Axes {
     /// Axes with the ticks of two scales.
     pub(crate) fn new(frame: Frame, (x, x_title): (&Scale, &str), (y, y_title): (&Scale, &str)) -> Self {
         Self { frame, x_title: x_title.to_owned(), y_title: y_title.to_owned(), x_ticks: x.ticks(), y_ticks: y.ticks() }
-    }
-
-    /// The same with other marks along the bottom.
-    pub(crate) fn with_x_ticks(self, x_ticks: Vec<Tick>) -> Self {
-        Self { x_ticks, ..self }
-    }
-
-    /// The same with other marks along the left.
-    pub(crate) fn with_y_ticks(self, y_ticks: Vec<Tick>) -> Self {
-        Self { y_ticks, ..self }
-    }
-
-    /// Marks along the bottom.
-    #[cfg(test)]
-    pub(crate) fn x_ticks(&self) -> &[Tick] {
-        &self.x_ticks
-    }
-
-    /// Marks along the left.
-    #[cfg(test)]
-    pub(crate) fn y_ticks(&self) -> &[Tick] {
-        &self.y_ticks
     }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::site::charts::plot::axes::{Axes, Frame};
-use crate::site::charts::plot::scale::{Scale, Tick};
+use crate::site::charts::plot::scale::Scale;
 
 /// Colors and patterns of lines that the style sheet has.
 const COLORS: usize = 8;
@@ -21,7 +21,7 @@ pub struct Curve {
 /// A drawing of labeled lines.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LineDrawing {
-    axes: Axes,
+    pub(crate) axes: Axes,
     /// Height of the target line.
     target: Option<f64>,
     /// The lines, in the order of their curves.
@@ -59,11 +59,6 @@ impl LineDrawing {
             target: target.map(|target| y.at(target)),
             lines: curves.iter().enumerate().filter(|(_, curve)| !curve.points.is_empty()).map(line).collect(),
         }
-    }
-
-    /// The same with other marks along the bottom.
-    pub(crate) fn with_x_ticks(self, x_ticks: Vec<Tick>) -> Self {
-        Self { axes: self.axes.with_x_ticks(x_ticks), ..self }
     }
 }
 

@@ -1,78 +1,23 @@
 //! The page of an entry.
 
 mod cost;
-mod dataset;
 mod reproductions;
 mod telemetry;
 
-use serde::Serialize;
+use minijinja::context;
+use minijinja::value::{Serde, Value};
 
 use crate::board::{RankedTrack, Row};
-use crate::site::charts::runs::{self, RunChart};
-use crate::site::charts::spread::{self, SpreadChart};
-use crate::site::figure::{Fact, Figure};
-use crate::site::figures::{MEDIAN_MISSED, cpu_energy, gpu_energy};
-use crate::site::pages::entry::cost::CostView;
-use crate::site::pages::entry::reproductions::ReproductionView;
-use crate::site::pages::entry::telemetry::TelemetryView;
-use crate::site::pages::rows::RowView;
-use crate::site::pages::track_facts::TrackFacts;
-use crate::site::shell::Shell;
-use hlb_core::artifact::Sha256Hex;
-use hlb_core::tree::Change;
+use crate::site::charts::{runs, spread};
+use crate::site::figures::{cpu_energy, gpu_energy};
+use crate::site::pages::rows;
+use crate::site::pages::track::facts;
 use hlb_machine::price::Table;
 use hlb_recipe::variant;
 use hlb_result::{Entry, Phases, ResultFile, Trust};
 
-/// The page of an entry.
-#[derive(Debug, Serialize)]
-pub(crate) struct EntryPage<'a> {
-    shell: &'a Shell,
-    track: TrackFacts,
-    path: &'a str,
-    /// What its row in a table shows, too.
-    #[serde(flatten)]
-    row: RowView<'a>,
-    /// The page where it is compared with others.
-    compare: Option<String>,
-    /// The result file as it is; templates write its figures.
-    result: &'a ResultFile,
-    result_sha256: Sha256Hex,
-    target_percent: f64,
-    median_missed: &'static str,
-    chart: Option<RunChart>,
-    close_chart: Option<RunChart>,
-    spread_chart: Option<SpreadChart>,
-    phases: Vec<PhaseView>,
-    /// Keys in which its recipe differs from the reference; `None` where that does not ship with this program.
-    changes: Option<Vec<Change>>,
-    dataset: Vec<Fact>,
-    telemetry: TelemetryView,
-    gpu_energy: Figure,
-    cpu_energy: Figure,
-    peak_unknown: &'static str,
-    cost: Option<CostView>,
-    signature: Option<SignatureView<'a>>,
-    reproductions: Vec<ReproductionView>,
-    reproduce: String,
-}
-
-/// One account of the clock.
-#[derive(Debug, Serialize)]
-struct PhaseView {
-    name: &'static str,
-    about: &'static str,
-    seconds: f64,
-    /// Its share in percent.
-    share: f64,
-    /// Where its part of the bar begins, 0 to 100.
-    begin: f64,
-    /// Length of its part.
-    bar: f64,
-    color: usize,
-}
-
-fn phases(phases: &Phases) -> Vec<PhaseView> {
+/// The accounts of the clock, each with its share and its part of the bar, which is 100 long.
+fn phases(phases: &Phases) -> Value {
     let accounts = [
         ("Data set", "verify, decode and load the data; start both programs", phases.dataset_seconds),
         ("Setup", "build the models", phases.setup_seconds),
@@ -86,7 +31,7 @@ fn phases(phases: &Phases) -> Vec<PhaseView> {
     let mut row = |(index, (name, about, seconds)): (usize, (&'static str, &'static str, f64))| {
         let share = if phases.wall_seconds > 0.0 { 100.0 * seconds / phases.wall_seconds } else { 0.0 };
         let bar = (share.clamp(0.0, 100.0 - begin) * 10.0).round() / 10.0;
-        let drawn = PhaseView { name, about, seconds, share, begin, bar, color: index + 1 };
+        let drawn = context! { name, about, seconds, share, begin, bar, color => index + 1 };
         begin = ((begin + bar) * 10.0).round() / 10.0;
         drawn
     };
@@ -103,20 +48,10 @@ fn peak_unknown(result: &ResultFile) -> &'static str {
 }
 
 /// Who signed, with what, and as what.
-#[derive(Debug, Serialize)]
-struct SignatureView<'a> {
-    principal: &'a str,
-    fingerprint: &'a str,
-    algorithm: &'static str,
-    namespace: &'static str,
-}
-
-impl<'a> SignatureView<'a> {
-    fn new(trust: &'a Trust) -> Option<Self> {
-        let (signer, namespace) = trust.signer().zip(trust.namespace())?;
-        let (principal, fingerprint) = (signer.principal.as_str(), signer.fingerprint.as_str());
-        Some(Self { principal, fingerprint, algorithm: signer.algorithm.as_str(), namespace })
-    }
+fn signature(trust: &Trust) -> Option<Value> {
+    let (signer, namespace) = trust.signer().zip(trust.namespace())?;
+    let (principal, fingerprint) = (&signer.principal, &signer.fingerprint);
+    Some(context! { principal, fingerprint, algorithm => signer.algorithm.as_str(), namespace })
 }
 
 /// The command that runs the session again. It holds no text of a stranger: readers paste it into a shell.
@@ -134,35 +69,39 @@ fn reproduce(entry: &Entry) -> String {
     format!("hlb-bench run variant.yaml --runs {}{device}{paired}{exactly}{stop}{data}", session.runs)
 }
 
-impl<'a> EntryPage<'a> {
-    pub(crate) fn new(shell: &'a Shell, track: &RankedTrack, row: &'a Row, prices: &Table) -> Self {
-        let (entry, result) = (&row.entry, &row.entry.result);
-        let (curves, target) = (runs::curves(&entry.log), result.target.percent());
-        let reference = variant::shipped(&track.track.reference);
-        Self {
-            shell,
-            track: TrackFacts::new(&track.track),
-            path: &row.path,
-            row: RowView::new(row, 0.0),
-            compare: (track.rows.len() > 1).then(|| format!("tracks/{}/compare.html#one={}", track.track.id, row.path)),
-            result,
-            result_sha256: entry.result_sha256,
-            target_percent: target,
-            median_missed: MEDIAN_MISSED,
-            chart: runs::whole(&curves, target),
-            close_chart: runs::near_target(&curves, target),
-            spread_chart: spread::draw(entry),
-            phases: phases(&result.derived.phases),
-            changes: reference.map(|reference| variant::differences(&reference, &entry.recipe)),
-            dataset: dataset::facts(entry),
-            telemetry: TelemetryView::new(entry, &row.sensors),
-            gpu_energy: gpu_energy(entry),
-            cpu_energy: cpu_energy(entry),
-            peak_unknown: peak_unknown(result),
-            cost: CostView::new(entry, prices),
-            signature: SignatureView::new(&entry.trust),
-            reproductions: reproductions::all(entry, &row.path),
-            reproduce: reproduce(entry),
-        }
+/// The page of an entry.
+pub(crate) fn page(track: &RankedTrack, row: &Row, prices: &Table) -> Value {
+    let (entry, result) = (&row.entry, &row.entry.result);
+    let (curves, target) = (runs::curves(&entry.log), result.target.percent());
+    let reference = variant::shipped(&track.track.reference);
+    let compare = || format!("tracks/{}/compare.html#one={}", track.track.id, row.path);
+    let again = |again| reproductions::view(entry, again, &row.path);
+    context! {
+        track => facts(&track.track),
+        path => &row.path,
+        compare => (track.rows.len() > 1).then(compare),
+        result => Serde(result),
+        result_sha256 => entry.result_sha256.to_string(),
+        target_percent => target,
+        chart => Serde(runs::whole(&curves, target)),
+        close_chart => Serde(runs::near_target(&curves, target)),
+        spread_chart => spread::draw(entry),
+        phases => phases(&result.derived.phases),
+        // Keys in which its recipe differs from the reference; none where that does not ship with this program.
+        changes => Serde(reference.map(|reference| variant::differences(&reference, &entry.recipe))),
+        manifest => context! { id => entry.task.manifest.id.as_str(), title => entry.task.manifest.title.as_str() },
+        shapes => context! { train => entry.task.shapes.train, evaluation => entry.task.shapes.evaluation },
+        resize => result.dataset.resize.map(|resize| resize.to_string()),
+        telemetry => telemetry::view(entry, &row.sensors),
+        why => telemetry::why(&row.sensors),
+        gpu_energy => gpu_energy(entry),
+        cpu_energy => cpu_energy(entry),
+        peak_unknown => peak_unknown(result),
+        cost => cost::view(entry, prices),
+        signature => signature(&entry.trust),
+        reproductions => entry.reproductions.iter().map(again).collect::<Value>(),
+        reproduce => reproduce(entry),
+        // What its row in a table shows, too.
+        ..rows::view(row, 0.0)
     }
 }
