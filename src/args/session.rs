@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use clap::builder::{EnumValueParser, RangedU64ValueParser, TypedValueParser as _};
+use clap::builder::{PossibleValue, PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 
 use hlb_core::rules::{MAX_RUNS, MAX_STUDY_RUNS};
 use hlb_protocol::job::DeviceChoice;
@@ -160,7 +160,7 @@ pub(crate) struct HostOptions {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct TrainerOptions {
     /// Where to train
-    #[arg(long, default_value = "auto", value_parser = EnumValueParser::<Device>::new().map(DeviceChoice::from))]
+    #[arg(long, default_value = "auto", value_parser = device())]
     pub(crate) device: DeviceChoice,
     /// Threads of libtorch on the CPU [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
@@ -182,23 +182,14 @@ pub(crate) struct OwnDataset {
     pub(crate) manifest: Option<PathBuf>,
 }
 
-/// [`DeviceChoice`] as the command line names it.
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum Device {
-    /// CUDA where there is a GPU, else the CPU
-    Auto,
-    /// The CPU
-    Cpu,
-    /// The first GPU; an error without one
-    Cuda,
-}
-
-impl From<Device> for DeviceChoice {
-    fn from(device: Device) -> Self {
-        match device {
-            Device::Auto => Self::Auto,
-            Device::Cpu => Self::Cpu,
-            Device::Cuda => Self::Cuda,
-        }
-    }
+/// Reads a device by its name.
+fn device() -> impl TypedValueParser<Value = DeviceChoice> {
+    let explained = DeviceChoice::ALL.map(|device| {
+        PossibleValue::new(device.name()).help(match device {
+            DeviceChoice::Auto => "CUDA where there is a GPU, else the CPU",
+            DeviceChoice::Cpu => "The CPU",
+            DeviceChoice::Cuda => "The first GPU; an error without one",
+        })
+    });
+    PossibleValuesParser::new(explained).try_map(|name| name.parse())
 }

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use crate::args::Compare;
-use crate::commands::exit::Exit;
 use crate::terminal::{Label, answer, describe_comparison, labeled};
 use hlb_board::signers_for;
 use hlb_core::clock;
@@ -11,7 +10,7 @@ use hlb_core::hint::Result;
 use hlb_result::{Comparison, Entry, check_entry};
 
 /// Runs the command.
-pub(super) fn compare(arguments: &Compare) -> Result<Exit> {
+pub(super) fn compare(arguments: &Compare) -> Result<()> {
     let read = |folder: &Path| -> Result<Entry> {
         Ok(check_entry(folder, &signers_for(folder, arguments.signers.as_deref())?, clock::calendar())?)
     };
@@ -24,5 +23,5 @@ pub(super) fn compare(arguments: &Compare) -> Result<Exit> {
     } else {
         answer(&describe_comparison(&comparison));
     }
-    Ok(Exit::Success)
+    Ok(())
 }

@@ -1,11 +1,12 @@
 //! `hlb-bench data`: where data sets are, and whether they are the right bytes.
 
 use std::path::Path;
+use std::process::ExitCode;
 
 use indicatif::HumanBytes;
 
 use crate::args::{Data, DatasetChoice, Fetch};
-use crate::commands::exit::Exit;
+use crate::commands::exit;
 use crate::terminal::{
     DatasetProgress, Listed, answer, describe_own, describe_prepared, describe_verified, note, print_wrong_bytes,
 };
@@ -13,7 +14,7 @@ use hlb_core::hint::{Context as _, Result, bail};
 use hlb_data::{Manifest, Source};
 
 /// Runs the command.
-pub(super) fn data(command: &Data) -> Result<Exit> {
+pub(super) fn data(command: &Data) -> Result<ExitCode> {
     match command {
         Data::List { json } => list(*json),
         Data::Fetch(arguments) => fetch(arguments)?,
@@ -21,7 +22,7 @@ pub(super) fn data(command: &Data) -> Result<Exit> {
         Data::Prepare { track, own, data } => prepare(track, own.manifest.as_deref(), data.as_deref())?,
         Data::Prune { id } => prune(id.as_deref())?,
     }
-    Ok(Exit::Success)
+    Ok(ExitCode::SUCCESS)
 }
 
 fn chosen(choice: &DatasetChoice) -> Result<Manifest> {
@@ -59,16 +60,16 @@ fn fetch(arguments: &Fetch) -> Result<()> {
 }
 
 /// Wrong bytes fail the check; data that cannot be found or read is an error.
-fn verify(manifest: &Manifest, folder: Option<&Path>) -> Result<Exit> {
+fn verify(manifest: &Manifest, folder: Option<&Path>) -> Result<ExitCode> {
     let folder = hlb_data::find(manifest, folder)?;
     match hlb_data::verify(manifest, &folder) {
         Ok(()) => {
             answer(&describe_verified(manifest, &folder));
-            Ok(Exit::Success)
+            Ok(exit::of_check(true))
         }
         Err(error) if error.is_about_bytes() => {
             print_wrong_bytes(&error);
-            Ok(Exit::CheckFailed)
+            Ok(exit::of_check(false))
         }
         Err(error) => Err(error.into()),
     }

@@ -4,7 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::args::{Export, ExportFormat};
-use crate::commands::exit::Exit;
 use crate::terminal::{Label, answer, answer_text_to, labeled};
 use hlb_board::signers_for;
 use hlb_core::artifact::write_atomic;
@@ -17,7 +16,7 @@ use hlb_result::{Entry, Trust, check_entry, entry_name};
 const FOLDER: &str = "exports";
 
 /// Runs the command.
-pub(super) fn export(arguments: &Export) -> Result<Exit> {
+pub(super) fn export(arguments: &Export) -> Result<()> {
     let signers = signers_for(&arguments.entry, arguments.signers.as_deref())?;
     let entry = check_entry(&arguments.entry, &signers, clock::calendar())?;
     if entry.trust == Trust::Unsigned {
@@ -27,8 +26,7 @@ pub(super) fn export(arguments: &Export) -> Result<Exit> {
     if arguments.run.is_some() && !takes_a_run {
         bail!("this format takes all runs; leave out --run");
     }
-    write(&entry, arguments)?;
-    Ok(Exit::Success)
+    write(&entry, arguments)
 }
 
 fn write(entry: &Entry, arguments: &Export) -> Result<()> {

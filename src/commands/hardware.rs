@@ -3,8 +3,7 @@
 use serde::Serialize;
 
 use crate::args::Hardware;
-use crate::commands::exit::Exit;
-use crate::terminal::{Label, answer, answer_text, describe_price, print_as};
+use crate::terminal::{Label, answer, answer_text, print_as};
 use hlb_core::hint::Result;
 use hlb_core::yaml;
 use hlb_machine::Machine;
@@ -19,12 +18,13 @@ struct Shown {
 }
 
 /// Runs the command.
-pub(super) fn hardware(arguments: &Hardware) -> Result<Exit> {
+pub(super) fn hardware(arguments: &Hardware) -> Result<()> {
     if arguments.prices {
         for row in hlb_machine::price::Table::shipped().newest() {
-            answer(&describe_price(&row));
+            let date = row.date.as_ref().map_or("undated", |date| date.as_str());
+            answer(&format!("{:<52} {:>10.4} US dollars an hour, {date}", row.name(), row.usd_per_hour));
         }
-        return Ok(Exit::Success);
+        return Ok(());
     }
     let shown = show();
     if arguments.json {
@@ -32,7 +32,7 @@ pub(super) fn hardware(arguments: &Hardware) -> Result<Exit> {
     } else {
         answer_text(&yaml::emit(&shown)?);
     }
-    Ok(Exit::Success)
+    Ok(())
 }
 
 fn show() -> Shown {

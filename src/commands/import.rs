@@ -1,16 +1,17 @@
 //! `hlb-bench import`: results that others published, as external results.
 
 use std::collections::BTreeMap;
+use std::process::ExitCode;
 
 use crate::args::Import;
-use crate::commands::exit::Exit;
+use crate::commands::exit;
 use crate::terminal::{Label, answer_text_to, labeled, note};
 use hlb_core::hint::Result;
 use hlb_core::yaml;
 use hlb_interop::dawnbench::{self, Imported, Irregularity, Task};
 
 /// Runs the command.
-pub(super) fn import(command: &Import) -> Result<Exit> {
+pub(super) fn import(command: &Import) -> Result<ExitCode> {
     let Import::Dawnbench { folder, task, out } = command;
     let task = Task::named(task)?;
     let imported = dawnbench::import(folder, &task)?;
@@ -19,7 +20,7 @@ pub(super) fn import(command: &Import) -> Result<Exit> {
     }
     summarize(&imported, &task);
     let good = imported.unreadable.is_empty() && imported.results.is_some();
-    Ok(Exit::of_check(good))
+    Ok(exit::of_check(good))
 }
 
 fn summarize(imported: &Imported, task: &Task) {

@@ -1,13 +1,12 @@
 //! `hlb-bench keygen`: makes a signing key.
 
 use crate::args::Keygen;
-use crate::commands::exit::Exit;
 use crate::terminal::{answer, note};
 use hlb_core::hint::{Failure, Result, bail};
 use hlb_result::signing;
 
 /// Runs the command.
-pub(super) fn keygen(arguments: &Keygen) -> Result<Exit> {
+pub(super) fn keygen(arguments: &Keygen) -> Result<()> {
     let passphrase = if arguments.passphrase { Some(ask()?) } else { None };
     let public = signing::keygen(&arguments.path, &arguments.comment, passphrase.as_deref())?;
     answer(&public.to_openssh().map_err(Failure::new)?);
@@ -15,7 +14,7 @@ pub(super) fn keygen(arguments: &Keygen) -> Result<Exit> {
         "the private key is in {0}, the public one in {0}.pub; keep the first to yourself",
         arguments.path.display()
     ));
-    Ok(Exit::Success)
+    Ok(())
 }
 
 fn ask() -> Result<String> {

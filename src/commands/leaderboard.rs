@@ -3,8 +3,10 @@
 mod browser;
 mod watch;
 
+use std::process::ExitCode;
+
 use crate::args::Leaderboard;
-use crate::commands::exit::Exit;
+use crate::commands::exit;
 use crate::commands::interrupt;
 use crate::terminal::{answer, note, print_built, print_differences, print_rejected};
 use hlb_board::{Build, SIGNERS_FILE, SiteOptions, Workers, read_signers};
@@ -12,7 +14,7 @@ use hlb_core::clock;
 use hlb_core::hint::{Failure, Result};
 
 /// Runs the command.
-pub(super) fn leaderboard(arguments: &Leaderboard) -> Result<Exit> {
+pub(super) fn leaderboard(arguments: &Leaderboard) -> Result<ExitCode> {
     if arguments.cache.is_some() || arguments.no_cache {
         note("`--cache` and `--no-cache` have no effect: every build verifies every entry");
     }
@@ -40,9 +42,9 @@ pub(super) fn leaderboard(arguments: &Leaderboard) -> Result<Exit> {
     }
     if let Some((interrupted, seen)) = watched {
         watch::rebuild_until(interrupted, &plan, seen);
-        return Ok(Exit::Success);
+        return Ok(ExitCode::SUCCESS);
     }
-    Ok(Exit::of_check(built.rejected.is_empty() || arguments.allow_rejected))
+    Ok(exit::of_check(built.rejected.is_empty() || arguments.allow_rejected))
 }
 
 fn options(arguments: &Leaderboard) -> SiteOptions {
@@ -55,12 +57,12 @@ fn workers(arguments: &Leaderboard) -> Workers {
 
 /// Checks that the site is current. Rejected entries are named but do not fail the check, because a
 /// current site lists them.
-fn check(arguments: &Leaderboard) -> Result<Exit> {
+fn check(arguments: &Leaderboard) -> Result<ExitCode> {
     let signers = read_signers(&arguments.submissions.join(SIGNERS_FILE))?;
     let workers = workers(arguments);
     let board = hlb_board::read_with(&arguments.submissions, &signers, clock::calendar(), workers)?;
     print_rejected(&board.rejected);
     let found = hlb_board::compare(&board, &arguments.out, &options(arguments), workers)?;
     print_differences(&found);
-    Ok(Exit::of_check(found.is_none()))
+    Ok(exit::of_check(found.is_none()))
 }

@@ -27,12 +27,10 @@ use crate::terminal::print_failure;
 use hlb_core::clock::MonotonicClock;
 use hlb_core::hint::Result;
 
-use exit::Exit;
-
 /// Runs the program. `clock` started with the process.
 pub(crate) fn main(clock: &MonotonicClock) -> ExitCode {
     match run(Arguments::parse().command, clock) {
-        Ok(exit) => exit.into(),
+        Ok(exit) => exit,
         Err(failure) => {
             print_failure(&failure);
             ExitCode::from(2)
@@ -40,21 +38,22 @@ pub(crate) fn main(clock: &MonotonicClock) -> ExitCode {
     }
 }
 
-fn run(command: Command, clock: &MonotonicClock) -> Result<Exit> {
+fn run(command: Command, clock: &MonotonicClock) -> Result<ExitCode> {
     match command {
-        Command::Submit(arguments) => submit::submit(&arguments, clock),
-        Command::Run(arguments) => run::run(&arguments, clock),
-        Command::Verify(arguments) => verify::verify(&arguments),
-        Command::Compare(arguments) => compare::compare(&arguments),
-        Command::Reproduce(arguments) => reproduce::reproduce(&arguments, clock),
-        Command::Study(arguments) => study::study(&arguments, clock),
-        Command::Power(arguments) => power::power(&arguments),
-        Command::Leaderboard(arguments) => leaderboard::leaderboard(&arguments),
-        Command::Data(command) => data::data(&command),
-        Command::Hardware(arguments) => hardware::hardware(&arguments),
-        Command::Keygen(arguments) => keygen::keygen(&arguments),
-        Command::Recipe(command) => recipe::recipe(&command),
-        Command::Import(command) => import::import(&command),
-        Command::Export(arguments) => export::export(&arguments),
+        Command::Submit(arguments) => return submit::submit(&arguments, clock),
+        Command::Run(arguments) => return run::run(&arguments, clock),
+        Command::Verify(arguments) => return verify::verify(&arguments),
+        Command::Reproduce(arguments) => return reproduce::reproduce(&arguments, clock),
+        Command::Leaderboard(arguments) => return leaderboard::leaderboard(&arguments),
+        Command::Data(command) => return data::data(&command),
+        Command::Import(command) => return import::import(&command),
+        Command::Compare(arguments) => compare::compare(&arguments)?,
+        Command::Study(arguments) => study::study(&arguments, clock)?,
+        Command::Power(arguments) => power::power(&arguments)?,
+        Command::Hardware(arguments) => hardware::hardware(&arguments)?,
+        Command::Keygen(arguments) => keygen::keygen(&arguments)?,
+        Command::Recipe(command) => recipe::recipe(&command)?,
+        Command::Export(arguments) => export::export(&arguments)?,
     }
+    Ok(ExitCode::SUCCESS)
 }

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use crate::args::Power;
-use crate::commands::exit::Exit;
 use crate::terminal::{answer, describe_power};
 use hlb_board::{SIGNERS_FILE, read_signers, signers_for};
 use hlb_core::clock;
@@ -13,7 +12,7 @@ use hlb_recipe::variant;
 use hlb_result::{Entry, PowerReport, TimesSource, check_entry};
 
 /// Runs the command.
-pub(super) fn power(arguments: &Power) -> Result<Exit> {
+pub(super) fn power(arguments: &Power) -> Result<()> {
     let track = track::by_id(&arguments.track)?;
     let source = match (arguments.noise, &arguments.entry) {
         (Some(noise), _) => TimesSource::assumed(noise),
@@ -26,7 +25,7 @@ pub(super) fn power(arguments: &Power) -> Result<Exit> {
     } else {
         answer(&describe_power(&report));
     }
-    Ok(Exit::Success)
+    Ok(())
 }
 
 /// The entry or session that was named.

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use crate::args::RecipeCommand;
-use crate::commands::exit::Exit;
 use crate::schema;
 use crate::terminal::{answer, answer_text, note};
 use hlb_core::hint::{Result, bail};
@@ -13,14 +12,14 @@ use hlb_recipe::variant::{self, Resolved};
 use hlb_session::ResolvedVariant;
 
 /// Runs the command.
-pub(super) fn recipe(command: &RecipeCommand) -> Result<Exit> {
+pub(super) fn recipe(command: &RecipeCommand) -> Result<()> {
     match command {
         RecipeCommand::List => variant::recipe_names().into_iter().for_each(answer),
         RecipeCommand::Show { recipe, json, origins } => show(&resolve(recipe)?, *json, *origins)?,
         RecipeCommand::Diff { before, after } => diff(&resolve(before)?, &resolve(after)?),
         RecipeCommand::Schema { of } => answer_text(&schema::text(*of)),
     }
-    Ok(Exit::Success)
+    Ok(())
 }
 
 fn show(resolved: &Resolved, json: bool, origins: bool) -> Result<()> {

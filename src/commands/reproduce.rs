@@ -2,14 +2,14 @@
 //! agree. The entry's own files never change; a signed reproduction is filed with them.
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use serde_json::json;
 
 use crate::args::Reproduce;
-use crate::commands::exit::Exit;
 use crate::commands::submit::{ask_passphrase, say_enrolled};
-use crate::commands::{interrupt, session_arguments};
-use crate::terminal::{SessionProgress, answer, note, print_proposal, print_summary};
+use crate::commands::{exit, session_arguments};
+use crate::terminal::{answer, note, print_proposal, print_summary};
 use hlb_board::{SIGNERS_FILE, signers_for};
 use hlb_core::clock::{self, Clock as _, MonotonicClock};
 use hlb_core::hint::{Context as _, Result};
@@ -19,7 +19,7 @@ use hlb_result::{
 };
 
 /// Runs the command. Whatever can be refused is refused before the first step of training.
-pub(super) fn reproduce(arguments: &Reproduce, process: &MonotonicClock) -> Result<Exit> {
+pub(super) fn reproduce(arguments: &Reproduce, process: &MonotonicClock) -> Result<ExitCode> {
     let entry = check_entry(&arguments.entry, &signers_for(&arguments.entry, None)?, clock::calendar())?;
     hlb_session::check_reproducible(&entry)?;
     let asked = process.now();
@@ -27,12 +27,10 @@ pub(super) fn reproduce(arguments: &Reproduce, process: &MonotonicClock) -> Resu
     // The time it takes to type a passphrase is not measured.
     let clock = &process.without(process.now().saturating_sub(asked));
     let plan = hlb_session::plan_reproduction(&entry, session_arguments::of_reproduce(arguments)?)?;
-    let mut progress = SessionProgress::new();
-    let prepared = hlb_session::prepare(plan, &mut progress)?;
-    let finished = prepared.run(clock, &mut progress, interrupt::catch()?)?;
+    let finished = session_arguments::run(plan, clock)?;
     print_summary(&finished.result);
     if !finished.is_complete() {
-        return Exit::of_session(&finished);
+        return exit::of_session(&finished);
     }
     let agreement = between(&entry.result, &finished.result);
     let filed = signer.map(|signer| file(&signer, &entry, &finished)).transpose();
@@ -45,7 +43,7 @@ pub(super) fn reproduce(arguments: &Reproduce, process: &MonotonicClock) -> Resu
     if let Some((folder, _)) = &filed {
         print_proposal(&board_of(&entry.folder)?, folder);
     }
-    Ok(if agreement.agrees() { Exit::Success } else { Exit::CheckFailed })
+    Ok(exit::of_check(agreement.agrees()))
 }
 
 fn open_signer(key: &Path, arguments: &Reproduce, entry: &Entry) -> Result<BoardSigner> {

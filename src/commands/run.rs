@@ -1,18 +1,17 @@
 //! `hlb-bench run`: a session whose result is printed and stays unsigned.
 
+use std::process::ExitCode;
+
 use crate::args::Run;
-use crate::commands::exit::Exit;
-use crate::commands::{interrupt, session_arguments};
-use crate::terminal::{SessionProgress, answer, answer_text, note, print_summary};
+use crate::commands::{exit, session_arguments};
+use crate::terminal::{answer, answer_text, note, print_summary};
 use hlb_core::clock::MonotonicClock;
 use hlb_core::hint::Result;
 
 /// Runs the command.
-pub(super) fn run(arguments: &Run, clock: &MonotonicClock) -> Result<Exit> {
+pub(super) fn run(arguments: &Run, clock: &MonotonicClock) -> Result<ExitCode> {
     let plan = session_arguments::of_run(arguments)?;
-    let mut progress = SessionProgress::new();
-    let prepared = hlb_session::prepare(plan, &mut progress)?;
-    let finished = prepared.run(clock, &mut progress, interrupt::catch()?)?;
+    let finished = session_arguments::run(plan, clock)?;
     if arguments.json {
         answer(&serde_json::to_string(&finished.result)?);
     } else {
@@ -20,5 +19,5 @@ pub(super) fn run(arguments: &Run, clock: &MonotonicClock) -> Result<Exit> {
     }
     print_summary(&finished.result);
     note(&format!("kept, unsigned, in {}", finished.folder.display()));
-    Exit::of_session(&finished)
+    exit::of_session(&finished)
 }

@@ -1,8 +1,12 @@
-//! What the command line asks of a session, as a plan that knows no command line.
+//! What the command line asks of a session, as a plan that knows no command line, and running it.
 
 use crate::args::{HostOptions, Reproduce, Run, SessionOptions, Submit};
+use crate::commands::interrupt;
+use crate::terminal::SessionProgress;
+use hlb_core::clock::MonotonicClock;
 use hlb_core::hint::{Context as _, Result};
 use hlb_core::text::SafeText;
+use hlb_result::FinishedSession;
 use hlb_session::{LocalOptions, PriceChoice, ReferenceRuns, ResolvedVariant, SessionPlan};
 
 /// The session that `submit` asks for. The reference is run wherever the row could be ranked.
@@ -21,6 +25,13 @@ pub(super) fn of_run(arguments: &Run) -> Result<SessionPlan> {
     };
     let plan = plan(variant, &arguments.session, ReferenceRuns::None)?;
     Ok(SessionPlan { stop_at_target: arguments.stop_at_target, ..plan })
+}
+
+/// Runs a session, and shows how far it is.
+pub(super) fn run(plan: SessionPlan, clock: &MonotonicClock) -> Result<FinishedSession> {
+    let mut progress = SessionProgress::new();
+    let prepared = hlb_session::prepare(plan, &mut progress)?;
+    Ok(prepared.run(clock, &mut progress, interrupt::catch()?)?)
 }
 
 fn plan(variant: ResolvedVariant, options: &SessionOptions, reference: ReferenceRuns) -> Result<SessionPlan> {

@@ -1,7 +1,6 @@
 //! `hlb-bench study`: variants in turn, each run in a trainer process of its own, and the report.
 
 use crate::args::Study;
-use crate::commands::exit::Exit;
 use crate::commands::interrupt;
 use crate::terminal::{StudyProgress, answer, answer_text, note};
 use hlb_core::clock::MonotonicClock;
@@ -11,7 +10,7 @@ use hlb_session::default_threads;
 use hlb_study::{Forecast, Records, StudyError, StudyFile, StudyFolder, StudyOptions, StudyPlan, TrainingHardware};
 
 /// Runs the command.
-pub(super) fn study(arguments: &Study, clock: &MonotonicClock) -> Result<Exit> {
+pub(super) fn study(arguments: &Study, clock: &MonotonicClock) -> Result<()> {
     let file = StudyFile::read(&arguments.file)?;
     let track = file.choose_track(arguments.track.as_deref())?;
     let task = hlb_session::task(track, arguments.own.manifest.as_deref())?;
@@ -34,7 +33,7 @@ pub(super) fn study(arguments: &Study, clock: &MonotonicClock) -> Result<Exit> {
     for path in reports {
         answer(&format!("report {}", path.display()));
     }
-    Ok(Exit::Success)
+    Ok(())
 }
 
 fn run(plan: &StudyPlan, folder: &StudyFolder, arguments: &Study, clock: &MonotonicClock) -> Result<Records> {
@@ -49,11 +48,11 @@ fn run(plan: &StudyPlan, folder: &StudyFolder, arguments: &Study, clock: &Monoto
     Ok(prepared.run(clock, &mut progress, interrupt::catch()?)?)
 }
 
-fn outline(plan: &StudyPlan, folder: &StudyFolder, arguments: &Study) -> Result<Exit> {
+fn outline(plan: &StudyPlan, folder: &StudyFolder, arguments: &Study) -> Result<()> {
     let records = folder.read(plan)?;
     let machine = Machine::read();
     let threads = arguments.trainer.threads.unwrap_or_else(|| default_threads(&machine));
     let forecast = Forecast::find(plan, &TrainingHardware::new(&machine, arguments.trainer.device, threads));
     answer_text(&hlb_study::outline(plan, records.as_ref(), forecast.as_ref()));
-    Ok(Exit::Success)
+    Ok(())
 }

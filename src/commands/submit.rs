@@ -2,11 +2,11 @@
 
 use std::io;
 use std::path::Path;
+use std::process::ExitCode;
 
 use crate::args::Submit;
-use crate::commands::exit::Exit;
-use crate::commands::{interrupt, session_arguments};
-use crate::terminal::{SessionProgress, answer, note, print_proposal, print_summary};
+use crate::commands::{exit, session_arguments};
+use crate::terminal::{answer, note, print_proposal, print_summary};
 use hlb_board::{SIGNERS_FILE, STUDIES_FOLDER, SiteOptions};
 use hlb_core::clock::{self, Clock as _, MonotonicClock};
 use hlb_core::hint::Result;
@@ -14,18 +14,16 @@ use hlb_result::signing::{AllowedSigners, KeyChoice, RERUN_NAMESPACE, RESULT_NAM
 use hlb_result::{BoardSigner, file_entry};
 
 /// Runs the command. Whatever can be refused is refused before the first step of training.
-pub(super) fn submit(arguments: &Submit, process: &MonotonicClock) -> Result<Exit> {
+pub(super) fn submit(arguments: &Submit, process: &MonotonicClock) -> Result<ExitCode> {
     let plan = session_arguments::of_submit(arguments)?;
     let asked = process.now();
     let signer = open_signer(arguments)?;
     // The time it takes to type a passphrase is not measured.
     let clock = &process.without(process.now().saturating_sub(asked));
-    let mut progress = SessionProgress::new();
-    let prepared = hlb_session::prepare(plan, &mut progress)?;
-    let finished = prepared.run(clock, &mut progress, interrupt::catch()?)?;
+    let finished = session_arguments::run(plan, clock)?;
     print_summary(&finished.result);
     if !finished.is_complete() {
-        return Exit::of_session(&finished);
+        return exit::of_session(&finished);
     }
     let checked = signer.sign(&finished)?;
     let entry = file_entry(&finished, &arguments.submissions)?;
@@ -34,7 +32,7 @@ pub(super) fn submit(arguments: &Submit, process: &MonotonicClock) -> Result<Exi
     answer(&format!("entry {}", entry.display()));
     answer(&format!("page {}", arguments.site.join("index.html").display()));
     print_proposal(&arguments.submissions, &entry);
-    Exit::of_session(&finished)
+    exit::of_session(&finished)
 }
 
 fn open_signer(arguments: &Submit) -> Result<BoardSigner> {

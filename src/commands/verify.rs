@@ -1,9 +1,10 @@
 //! `hlb-bench verify`: is an entry what it says?
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use crate::args::Verify;
-use crate::commands::exit::Exit;
+use crate::commands::exit;
 use crate::terminal::{CheckedEntry, answer};
 use hlb_board::{entry_folders, signers_for};
 use hlb_core::clock;
@@ -11,7 +12,7 @@ use hlb_core::hint::{Context as _, Result};
 use hlb_result::{LOG_FILE, RESULT_FILE, check_entry};
 
 /// Runs the command.
-pub(super) fn verify(arguments: &Verify) -> Result<Exit> {
+pub(super) fn verify(arguments: &Verify) -> Result<ExitCode> {
     let mut good = true;
     if arguments.markdown {
         answer(&CheckedEntry::markdown_head());
@@ -25,7 +26,7 @@ pub(super) fn verify(arguments: &Verify) -> Result<Exit> {
             good &= verdict.is_good();
         }
     }
-    Ok(Exit::of_check(good))
+    Ok(exit::of_check(good))
 }
 
 fn print(verdict: &CheckedEntry, arguments: &Verify) {

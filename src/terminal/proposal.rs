@@ -37,7 +37,7 @@ fn commands(board: &Path, filed: &Path) -> Option<Vec<String>> {
     if !would_be_added(&top, &entry) {
         return None;
     }
-    let Name { branch, message } = Name::of(&below(&filed, &board)?)?;
+    let (branch, message) = names_of(&below(&filed, &board)?)?;
     let signers = below(&board.join(SIGNERS_FILE), &top).filter(|signers| is_changed(&top, signers));
     let added = names(&filed)?.into_iter().map(|name| format!("{entry}/{name}")).chain(signers.clone());
     let add = quoted_all(added);
@@ -59,32 +59,21 @@ fn enter(top: &Path) -> Option<String> {
     (here.as_deref() != Some(top)).then(|| format!("cd {}", quoted(&top.to_string_lossy())))
 }
 
-/// What the branch and the commit are called.
-struct Name {
-    branch: String,
-    message: String,
-}
-
-impl Name {
-    /// From the place on the board, `track/entry` or `track/entry/reproductions/name`. Two kinds of
-    /// branches, because git allows none below another.
-    fn of(place: &str) -> Option<Self> {
-        let plain = |word: &str| {
-            let of_plain = word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-            of_plain && !word.is_empty() && !word.starts_with('-')
-        };
-        let words: Vec<&str> = place.split('/').collect();
-        match words[..] {
-            _ if !words.iter().all(|word| plain(word)) => None,
-            [track, entry] => {
-                Some(Self { branch: format!("entry/{track}/{entry}"), message: format!("Enter {entry} on {track}") })
-            }
-            [track, entry, REPRODUCTIONS_FOLDER, name] => Some(Self {
-                branch: format!("reproduction/{track}/{entry}/{name}"),
-                message: format!("Reproduce {entry} on {track}"),
-            }),
-            _ => None,
+/// What the branch and the commit are called, from the place on the board: `track/entry` or
+/// `track/entry/reproductions/name`. Two kinds of branches, because git allows none below another.
+fn names_of(place: &str) -> Option<(String, String)> {
+    let plain = |word: &str| {
+        let of_plain = word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        of_plain && !word.is_empty() && !word.starts_with('-')
+    };
+    let words: Vec<&str> = place.split('/').collect();
+    match words[..] {
+        _ if !words.iter().all(|word| plain(word)) => None,
+        [track, entry] => Some((format!("entry/{track}/{entry}"), format!("Enter {entry} on {track}"))),
+        [track, entry, REPRODUCTIONS_FOLDER, name] => {
+            Some((format!("reproduction/{track}/{entry}/{name}"), format!("Reproduce {entry} on {track}")))
         }
+        _ => None,
     }
 }
 
@@ -153,18 +142,19 @@ mod tests {
 
     #[test]
     fn names_follow_from_the_place_on_the_board() {
-        let name = Name::of("shapes/2026-11-23-tiny").unwrap();
-        assert_eq!(name.branch, "entry/shapes/2026-11-23-tiny");
-        assert_eq!(name.message, "Enter 2026-11-23-tiny on shapes");
-        let name = Name::of("shapes/2026-11-23-tiny/reproductions/2026-11-24-00ff00ff").unwrap();
-        assert_eq!(name.branch, "reproduction/shapes/2026-11-23-tiny/2026-11-24-00ff00ff");
+        let (branch, message) = names_of("shapes/2026-11-23-tiny").unwrap();
+        assert_eq!(branch, "entry/shapes/2026-11-23-tiny");
+        assert_eq!(message, "Enter 2026-11-23-tiny on shapes");
+        let (branch, message) = names_of("shapes/2026-11-23-tiny/reproductions/2026-11-24-00ff00ff").unwrap();
+        assert_eq!(branch, "reproduction/shapes/2026-11-23-tiny/2026-11-24-00ff00ff");
+        assert_eq!(message, "Reproduce 2026-11-23-tiny on shapes");
     }
 
     #[test]
     fn places_that_are_no_names_have_no_branch() {
         for place in ["", "shapes", "shapes/", "shapes/a b", "shapes/$(id)", "shapes/..", "-x/y", "a/b/other/c", "a/B"]
         {
-            assert!(Name::of(place).is_none(), "{place}");
+            assert!(names_of(place).is_none(), "{place}");
         }
     }
 
