@@ -50,9 +50,7 @@ pub(crate) fn text(subject: Subject) -> String {
         Subject::Peaks => peak::schema(),
         Subject::Withdrawn => retractions_schema(),
     };
-    let mut text = serde_json::to_string_pretty(&schema).expect("a schema holds only strings as keys");
-    text.push('\n');
-    text
+    serde_json::to_string_pretty(&schema).expect("a schema holds only strings as keys") + "\n"
 }
 
 /// The keys of a recipe, all optional: the recipe that is extended has the missing ones.

@@ -60,7 +60,7 @@ fn workers(arguments: &Leaderboard) -> Workers {
 fn check(arguments: &Leaderboard) -> Result<ExitCode> {
     let signers = read_signers(&arguments.submissions.join(SIGNERS_FILE))?;
     let workers = workers(arguments);
-    let board = hlb_board::read_with(&arguments.submissions, &signers, clock::calendar(), workers)?;
+    let board = hlb_board::read(&arguments.submissions, &signers, clock::calendar(), workers)?;
     print_rejected(&board.rejected);
     let found = hlb_board::compare(&board, &arguments.out, &options(arguments), workers)?;
     print_differences(&found);

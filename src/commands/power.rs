@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::args::Power;
 use crate::terminal::{answer, describe_power};
-use hlb_board::{SIGNERS_FILE, read_signers, signers_for};
+use hlb_board::{SIGNERS_FILE, Workers, read_signers, signers_for};
 use hlb_core::clock;
 use hlb_core::hint::{Context as _, Failure, Result, bail};
 use hlb_data::track::{self, Track};
@@ -51,7 +51,7 @@ fn best(submissions: &Path, track: &Track) -> Result<Entry> {
         return Err(Failure::new(nothing()));
     }
     let signers = read_signers(&submissions.join(SIGNERS_FILE))?;
-    let board = hlb_board::read(submissions, &signers, clock::calendar())?;
+    let board = hlb_board::read(submissions, &signers, clock::calendar(), Workers::all())?;
     let reference = variant::shipped(&track.reference).as_ref().map(variant::digest);
     let rows = board.tracks.into_iter().filter(|ranked| ranked.track.id == track.id).flat_map(|ranked| ranked.rows);
     let mut of_reference = rows.filter(|row| Some(row.entry.result.variant.recipe_sha256) == reference);

@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use crate::args::Submit;
 use crate::commands::{exit, session_arguments};
 use crate::terminal::{answer, note, print_proposal, print_summary};
-use hlb_board::{SIGNERS_FILE, STUDIES_FOLDER, SiteOptions};
+use hlb_board::{Build, SIGNERS_FILE, STUDIES_FOLDER, SiteOptions, Workers};
 use hlb_core::clock::{self, Clock as _, MonotonicClock};
 use hlb_core::hint::Result;
-use hlb_result::signing::{AllowedSigners, KeyChoice, RERUN_NAMESPACE, RESULT_NAMESPACE, Zeroizing};
+use hlb_result::signing::{KeyChoice, RERUN_NAMESPACE, RESULT_NAMESPACE, Zeroizing};
 use hlb_result::{BoardSigner, file_entry};
 
 /// Runs the command. Whatever can be refused is refused before the first step of training.
@@ -28,7 +28,7 @@ pub(super) fn submit(arguments: &Submit, process: &MonotonicClock) -> Result<Exi
     let checked = signer.sign(&finished)?;
     let entry = file_entry(&finished, &arguments.submissions)?;
     note(&format!("verified: {}, signed with {}", checked.trust, signer.fingerprint()));
-    rebuild(arguments, signer.signers())?;
+    rebuild(arguments)?;
     answer(&format!("entry {}", entry.display()));
     answer(&format!("page {}", arguments.site.join("index.html").display()));
     print_proposal(&arguments.submissions, &entry);
@@ -57,8 +57,13 @@ pub(super) fn ask_passphrase(path: &Path) -> io::Result<Zeroizing<String>> {
     rpassword::prompt_password(format!("passphrase of {}: ", path.display())).map(Zeroizing::new)
 }
 
-fn rebuild(arguments: &Submit, signers: &AllowedSigners) -> Result<()> {
-    let board = hlb_board::read(&arguments.submissions, signers, clock::calendar())?;
-    let options = SiteOptions { studies: Some(STUDIES_FOLDER.into()), base_url: None };
-    Ok(hlb_board::write_with(&board, &arguments.site, &options)?)
+fn rebuild(arguments: &Submit) -> Result<()> {
+    let build = Build {
+        submissions: arguments.submissions.clone(),
+        out: arguments.site.clone(),
+        options: SiteOptions { studies: Some(STUDIES_FOLDER.into()), base_url: None },
+        workers: Workers::all(),
+    };
+    build.run(clock::calendar())?;
+    Ok(())
 }

@@ -13,7 +13,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use hlb_board::SiteOptions;
+use hlb_board::{SiteOptions, Workers};
 use serde_json::{Value, json};
 
 use crate::board::site::full;
@@ -235,7 +235,7 @@ fn built() -> (Fixture, PathBuf) {
     let site = fixture.sibling("site");
     let studies = Path::new(env!("CARGO_MANIFEST_DIR")).join("studies/reports");
     let options = SiteOptions { studies: Some(studies), ..SiteOptions::default() };
-    hlb_board::write_with(&fixture.board(), &site, &options).expect("written");
+    hlb_board::write(&fixture.board(), &site, &options, Workers::all()).expect("written");
     let track = std::fs::read_to_string(site.join("tracks/fashion-mnist/index.html")).expect("a page");
     assert!(
         track.contains("A step down is a new record") && track.contains("<s>"),

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use chrono::DateTime;
-use hlb_board::{Board, Row, SiteOptions, records};
+use hlb_board::{Board, Row, SiteOptions, Workers, records};
 use roxmltree::{Document, Node};
 use serde_json::Value;
 
@@ -27,7 +27,7 @@ fn at(base_url: &str) -> SiteOptions {
 
 fn build(fixture: &Fixture, options: &SiteOptions) -> PathBuf {
     let out = fixture.sibling("site");
-    hlb_board::write_with(&fixture.board(), &out, options).expect("written");
+    hlb_board::write(&fixture.board(), &out, options, Workers::all()).expect("written");
     out
 }
 

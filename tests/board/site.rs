@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use hlb_board::{SiteError, SiteOptions};
+use hlb_board::{SiteError, SiteOptions, Workers};
 use hlb_core::hint::Hint as _;
 use hlb_machine::GpuSample;
 use hlb_machine::price::Table;
@@ -59,7 +59,7 @@ pub(crate) fn full() -> Fixture {
 
 fn build(fixture: &Fixture, name: &str) -> PathBuf {
     let out = fixture.sibling(name);
-    hlb_board::write_with(&fixture.board(), &out, &SiteOptions::default()).expect("written");
+    hlb_board::write(&fixture.board(), &out, &SiteOptions::default(), Workers::all()).expect("written");
     out
 }
 
@@ -554,7 +554,7 @@ fn a_folder_of_somebody_else_is_refused_and_left_alone() {
     fs::create_dir(&out).expect("made");
     fs::write(out.join("thesis.tex"), "precious").expect("written");
     let before = files(&out);
-    let error = hlb_board::write_with(&fixture.board(), &out, &SiteOptions::default()).expect_err("refused");
+    let error = hlb_board::write(&fixture.board(), &out, &SiteOptions::default(), Workers::all()).expect_err("refused");
     assert!(matches!(error, SiteError::Foreign { .. }), "{error:?}");
     let expected = format!(
         "`{}` is not empty and has no `.hlb-bench-site`, so it is not a site that this program wrote",
@@ -618,6 +618,7 @@ fn a_file_that_changed_since_it_was_verified_is_not_published() {
     let mut bytes = fs::read(&log).expect("there");
     bytes[40] ^= 1;
     fs::write(&log, bytes).expect("written");
-    let error = hlb_board::write_with(&board, &fixture.sibling("site"), &SiteOptions::default()).expect_err("refused");
+    let error = hlb_board::write(&board, &fixture.sibling("site"), &SiteOptions::default(), Workers::all())
+        .expect_err("refused");
     assert!(matches!(&error, SiteError::Changed { path } if *path == log), "{error:?}");
 }

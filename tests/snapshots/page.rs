@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use hlb_board::SiteOptions;
+use hlb_board::{SiteOptions, Workers};
 use html5gum::{Token, Tokenizer};
 
 use crate::board::site::full;
@@ -13,7 +13,7 @@ use crate::support::context::Context;
 fn the_front_page_says_this() {
     let (fixture, context) = (full(), Context::new());
     let site = context.path("site");
-    hlb_board::write_with(&fixture.board(), &site, &SiteOptions::default()).unwrap();
+    hlb_board::write(&fixture.board(), &site, &SiteOptions::default(), Workers::all()).unwrap();
     let page = fs::read_to_string(site.join("index.html")).unwrap();
     let mut snapshots = Snapshots::of("page");
     snapshots.check("front", &visible(&page), &context);

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use chrono::{DateTime, Utc};
-use hlb_board::{Board, SIGNERS_FILE, read_signers};
+use hlb_board::{Board, SIGNERS_FILE, Workers, read_signers};
 use hlb_core::artifact::{Sha256Hex, sha256_hex};
 use hlb_core::clock::PhaseSeconds;
 use hlb_core::rules::RULES_VERSION;
@@ -357,7 +357,7 @@ impl Fixture {
     /// The board as it stands.
     pub(crate) fn board(&self) -> Board {
         let signers = read_signers(&self.submissions().join(SIGNERS_FILE)).expect("a good list");
-        hlb_board::read(&self.submissions(), &signers, Self::now()).expect("readable")
+        hlb_board::read(&self.submissions(), &signers, Self::now(), Workers::all()).expect("readable")
     }
 }
 

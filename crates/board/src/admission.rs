@@ -10,6 +10,7 @@ use crate::error::BoardError;
 use crate::ranking::rank;
 use crate::retractions::{self, Retraction};
 use crate::signers::{SIGNERS_FILE, text_of};
+use crate::site::is_plain;
 use crate::workers::Workers;
 use hlb_core::text::show;
 use hlb_data::track::{self, Track};
@@ -45,13 +46,8 @@ fn folders_in(folder: &Path) -> Result<Vec<PathBuf>, BoardError> {
     Ok(found)
 }
 
-/// Verifies and ranks everything below `submissions`, on all processors.
-pub fn read(submissions: &Path, signers: &AllowedSigners, now: DateTime<Utc>) -> Result<Board, BoardError> {
-    read_with(submissions, signers, now, Workers::all())
-}
-
-/// The same on so many threads; the board does not depend on how many.
-pub fn read_with(
+/// Verifies and ranks everything below `submissions` on so many threads; the board does not depend on how many.
+pub fn read(
     submissions: &Path,
     signers: &AllowedSigners,
     now: DateTime<Utc>,
@@ -105,8 +101,7 @@ fn admit(folder: &Path, path: &str, signers: &AllowedSigners, now: DateTime<Utc>
         return Err(format!("it is for track `{track}`, so it belongs in {track}/<name>"));
     }
     // The folder's name becomes a path of the site.
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    if !path.split('/').skip(1).all(|name| name.bytes().all(plain)) {
+    if !path.split('/').skip(1).all(is_plain) {
         return Err("its folder's name has other characters than the letters a to z, digits and hyphens".to_owned());
     }
     Ok(entry)

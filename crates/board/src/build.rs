@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
-use crate::admission::read_with;
+use crate::admission::read;
 use crate::board::Rejected;
 use crate::error::BoardError;
 use crate::signers::{SIGNERS_FILE, read_signers};
-use crate::site::{SiteOptions, write_on};
+use crate::site::{SiteOptions, write};
 use crate::workers::Workers;
 
 /// What to build, and how.
@@ -40,8 +40,8 @@ impl Build {
     /// Builds the site. `now` is when the entries are verified.
     pub fn run(&self, now: DateTime<Utc>) -> Result<Built, BoardError> {
         let signers = read_signers(&self.submissions.join(SIGNERS_FILE))?;
-        let board = read_with(&self.submissions, &signers, now, self.workers)?;
-        write_on(&board, &self.out, &self.options, self.workers)?;
+        let board = read(&self.submissions, &signers, now, self.workers)?;
+        write(&board, &self.out, &self.options, self.workers)?;
         Ok(Built { entries: board.entry_count(), rejected: board.rejected })
     }
 

@@ -16,7 +16,7 @@ mod signers;
 mod site;
 mod workers;
 
-pub use admission::{entry_folders, read, read_with};
+pub use admission::{entry_folders, read};
 pub use board::{Board, RankedTrack, Rejected, Row, TiedWith};
 pub use build::{Build, Built, FileState};
 pub use error::BoardError;
@@ -24,7 +24,7 @@ pub use records::{Record, records};
 pub use retractions::{Retraction, retractions_schema};
 pub use sensors::{Reading, Sensor, Sensors};
 pub use signers::{SIGNERS_FILE, read_signers, signers_for};
-pub use site::{BaseUrl, BaseUrlError, Differences, SiteError, SiteOptions, compare, write_with};
+pub use site::{BaseUrl, BaseUrlError, Differences, SiteError, SiteOptions, compare, write};
 pub use site::{Pages, csv_table, human_interval, percentage, plot, ratio, scaled};
 pub use workers::Workers;
 

@@ -24,10 +24,11 @@ impl Workers {
         let next = AtomicUsize::new(0);
         let take_turns = || {
             let mut done = Vec::new();
-            while let Some((index, item)) = take(items, &next) {
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let Some(item) = items.get(index) else { return done };
                 done.push((index, work(item)));
             }
-            done
         };
         let mut done: Vec<(usize, Done)> = thread::scope(|scope| {
             let threads: Vec<_> = (0..self.0.get().min(items.len())).map(|_| scope.spawn(take_turns)).collect();
@@ -36,11 +37,6 @@ impl Workers {
         done.sort_unstable_by_key(|(index, _)| *index);
         done.into_iter().map(|(_, done)| done).collect()
     }
-}
-
-fn take<'a, Item>(items: &'a [Item], next: &AtomicUsize) -> Option<(usize, &'a Item)> {
-    let index = next.fetch_add(1, Ordering::Relaxed);
-    items.get(index).map(|item| (index, item))
 }
 
 #[cfg(test)]

@@ -6,6 +6,12 @@ use hlb_core::artifact::sha256_hex;
 /// Longest readable part of an address.
 const SLUG_CAP: usize = 40;
 
+/// Whether a name stands as it is in an address and in a command.
+pub(crate) fn is_plain(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !name.is_empty() && name.bytes().all(plain)
+}
+
 /// The folder of an entry's page and files.
 pub(crate) fn entry_folder(row: &Row) -> String {
     format!("entries/{}", row.path)
@@ -48,8 +54,7 @@ mod tests {
             let page = author_page(&name);
             let folder = page.strip_prefix("authors/").and_then(|rest| rest.strip_suffix("/index.html"));
             let folder = folder.expect("a folder and a page");
-            let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-            prop_assert!(folder.bytes().all(plain) && !folder.starts_with('-') && folder.len() >= 8, "{page}");
+            prop_assert!(is_plain(folder) && !folder.starts_with('-') && folder.len() >= 8, "{page}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::board::Row;
-use crate::site::addresses::entry_folder;
+use crate::site::addresses::{entry_folder, is_plain};
 use crate::site::error::SiteError;
 use hlb_core::artifact::{Sha256Hex, sha256_hex};
 use hlb_core::yaml;
@@ -53,8 +53,7 @@ fn of_entry(entry: &Entry, folder: &str) -> impl Iterator<Item = EntryFile> {
 /// one that is not fit for paths and commands is replaced by the beginning of its result's digest.
 pub(crate) fn reproduction_folder(again: &Reproduction) -> (String, bool) {
     let name = again.entry.folder.file_name().unwrap_or_default().to_string_lossy();
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    if name.starts_with(|first: char| first.is_ascii_alphanumeric()) && name.bytes().all(plain) {
+    if is_plain(&name) && !name.starts_with('-') {
         return (name.into_owned(), true);
     }
     (again.entry.result_sha256.to_string()[..16].to_owned(), false)

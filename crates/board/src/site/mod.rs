@@ -39,6 +39,7 @@ use std::path::Path;
 use crate::board::Board;
 use crate::workers::Workers;
 
+pub(crate) use addresses::is_plain;
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use charts::plot;
 pub use differences::{Differences, compare};
@@ -54,16 +55,11 @@ use folder::SiteFolder;
 /// The file that makes a folder a site of ours.
 pub(crate) const MARKER: &str = ".hlb-bench-site";
 
-/// Writes the whole site into `out`, which has to be new, empty, or a site that this function wrote.
+/// Writes the whole site on so many threads into `out`, which has to be new, empty, or a site that this function wrote.
 ///
 /// Pages of entries that are no longer on the board are removed; nothing else ever is. The files of each entry are
 /// copied next to its page, and those of its reproductions, so that the links hold where only the site is published.
-pub fn write_with(board: &Board, out: &Path, options: &SiteOptions) -> Result<(), SiteError> {
-    write_on(board, out, options, Workers::all())
-}
-
-/// The same on so many threads.
-pub(crate) fn write_on(board: &Board, out: &Path, options: &SiteOptions, workers: Workers) -> Result<(), SiteError> {
+pub fn write(board: &Board, out: &Path, options: &SiteOptions, workers: Workers) -> Result<(), SiteError> {
     let once = Once::new(board, options, workers)?;
     let folder = SiteFolder::open(out, paths(board, &once))?;
     put_all(board, &once, workers, &|path, bytes| folder.put(path, bytes))?;

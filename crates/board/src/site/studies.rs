@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::site::addresses::is_plain;
 use crate::site::error::SiteError;
+use crate::site::figure::foreign;
 use hlb_core::yaml;
 use hlb_protocol::run_log::LOG_CAP;
 
@@ -54,18 +56,13 @@ pub(super) fn find(reports: &Path) -> Result<Vec<Study>, SiteError> {
     for item in std::fs::read_dir(reports).map_err(failed)? {
         let folder = item.map_err(failed)?.path();
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        // Its name becomes a path of the site.
         if folder.join(PAGE).is_file() && is_plain(&name) {
             found.push(Study::new(folder, &name)?);
         }
     }
     found.sort_by(|one, other| one.below.cmp(&other.below));
     Ok(found)
-}
-
-/// Its name becomes a path of the site.
-fn is_plain(name: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    !name.is_empty() && name.bytes().all(plain)
 }
 
 impl Study {
@@ -79,7 +76,7 @@ impl Study {
         }
         let text = page.replacen(CONTENT, &format!("{WAY_BACK}{CONTENT}"), 1);
         let below = format!("studies/{name}");
-        Ok(Self { page: format!("{below}/{PAGE}"), title: crate::site::figure::foreign(&title), text, folder, below })
+        Ok(Self { page: format!("{below}/{PAGE}"), title: foreign(&title), text, folder, below })
     }
 
     /// Its page by its path in the site.

@@ -11,8 +11,6 @@ use crate::site::templates::Pages;
 use hlb_core::units::human_seconds;
 use hlb_data::track::Track;
 
-const TEMPLATE: &str = "badge.svg";
-
 /// Space on each side of a text, in pixels.
 const MARGIN: u32 = 7;
 
@@ -49,7 +47,7 @@ pub(super) fn svg(track: &RankedTrack, pages: &Pages) -> Result<String, SiteErro
     let title = best.map_or_else(|| format!("{label}: {value}"), |row| format!("{label}: {value} {}", whose(row)));
     let (label, left) = part(&label, 0);
     let (value, width) = part(&value, left);
-    pages.render(TEMPLATE, &path(&track.track), context! { title, width => left + width, label, value })
+    pages.render("badge.svg", &path(&track.track), context! { title, width => left + width, label, value })
 }
 
 fn whose(row: &Row) -> String {

@@ -2,17 +2,12 @@
 
 use hlb_core::rules::RULES_VERSION;
 use serde::{Serialize, Serializer};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::board::{Board, Rejected};
 use crate::site::feeds::csv;
 use crate::site::feeds::field::{FIELDS, Standing};
 use hlb_core::text::{show, show_capped};
-
-/// Path of the JSON file.
-pub(crate) const JSON_FILE: &str = "entries.json";
-/// Path of the CSV file.
-pub(crate) const CSV_FILE: &str = "entries.csv";
 
 /// Version of the keys; what may change within it is in `docs/reference/feeds.md`.
 const SCHEMA: u32 = 1;
@@ -25,7 +20,8 @@ struct Document<'a> {
     schema: u32,
     rules_version: &'static str,
     entries: Vec<Standing<'a>>,
-    rejected: Vec<Refused>,
+    /// Those that failed verification.
+    rejected: Vec<Value>,
 }
 
 impl Serialize for Standing<'_> {
@@ -34,17 +30,8 @@ impl Serialize for Standing<'_> {
     }
 }
 
-/// An entry that failed verification.
-#[derive(Serialize)]
-struct Refused {
-    path: String,
-    reasons: [String; 1],
-}
-
-impl Refused {
-    fn new(rejected: &Rejected) -> Self {
-        Self { path: show(&rejected.folder), reasons: [show_capped(&rejected.reason, REASON_CAP)] }
-    }
+fn refused(rejected: &Rejected) -> Value {
+    json!({"path": show(&rejected.folder), "reasons": [show_capped(&rejected.reason, REASON_CAP)]})
 }
 
 /// All entries, and those that failed verification, as one object.
@@ -53,7 +40,7 @@ pub(super) fn json(board: &Board) -> String {
         schema: SCHEMA,
         rules_version: RULES_VERSION,
         entries: standings(board).collect(),
-        rejected: board.rejected.iter().map(Refused::new).collect(),
+        rejected: board.rejected.iter().map(refused).collect(),
     };
     let text = serde_json::to_string_pretty(&document);
     text.expect("every key is a text, and nothing is written to but memory") + "\n"

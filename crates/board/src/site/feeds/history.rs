@@ -7,9 +7,6 @@ use crate::site::figure::foreign;
 use crate::site::figures::author_names;
 use hlb_data::track::Track;
 
-/// Path of the file.
-pub(super) const FILE: &str = "history.csv";
-
 const COLUMNS: [&str; 9] =
     ["track", "class", "date", "seconds", "name", "authors", "path", "previous_seconds", "factor"];
 

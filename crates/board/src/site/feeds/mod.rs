@@ -34,9 +34,9 @@ pub(super) fn files(
     pages: &Pages,
 ) -> Result<BTreeMap<String, String>, SiteError> {
     let mut found = BTreeMap::from([
-        (entries::JSON_FILE.to_owned(), entries::json(board)),
-        (entries::CSV_FILE.to_owned(), entries::csv(board)),
-        (history::FILE.to_owned(), history::csv(board)),
+        ("entries.json".to_owned(), entries::json(board)),
+        ("entries.csv".to_owned(), entries::csv(board)),
+        ("history.csv".to_owned(), history::csv(board)),
         (atom::FILE.to_owned(), atom::feed(board, options, pages)?),
     ]);
     for track in &board.tracks {
