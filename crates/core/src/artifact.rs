@@ -3,7 +3,6 @@
 //! A file gets its name only when its bytes are on the disk, and a folder only when it is complete, so a reader never
 //! finds a part of either. [`publish_dir`] never replaces anything.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write as _};
@@ -12,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -21,7 +20,6 @@ use crate::text::{self, show_path};
 
 /// A file or folder that could not be written or read.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ArtifactError {
     /// A step failed; `step` is a verb that the path follows.
@@ -159,18 +157,15 @@ pub fn publish_file(part: &Path, target: &Path) -> Result<(), ArtifactError> {
 }
 
 /// A SHA-256 digest, written as 64 lower-case hexadecimal digits and read from nothing else.
-#[derive(Clone, Copy, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Copy, Deserialize, Eq, Hash, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(inline, description = "", extend("pattern" = "^[0-9a-f]{64}$"))]
 pub struct Sha256Hex([u8; 32]);
 
-/// A text that is not a [`Sha256Hex`].
+/// A text that is not a [`Sha256Hex`]; it holds the text, made fit to be shown.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("`{shown}` is not a SHA-256 digest: 64 digits from 0-9 and a-f are")]
-#[non_exhaustive]
-pub struct NotADigest {
-    /// The text, made fit to be shown.
-    pub shown: String,
-}
+#[error("`{0}` is not a SHA-256 digest: 64 digits from 0-9 and a-f are")]
+pub struct NotADigest(String);
 
 impl Sha256Hex {
     /// The 32 bytes of the digest.
@@ -199,7 +194,7 @@ impl FromStr for Sha256Hex {
         let lower = !text.bytes().any(|byte| byte.is_ascii_uppercase());
         match hex::decode_to_slice(text, &mut digest) {
             Ok(()) if lower => Ok(Self(digest)),
-            _ => Err(NotADigest { shown: text::show_capped(text, 80) }),
+            _ => Err(NotADigest(text::show_capped(text, 80))),
         }
     }
 }
@@ -215,20 +210,6 @@ impl TryFrom<String> for Sha256Hex {
 impl From<Sha256Hex> for String {
     fn from(digest: Sha256Hex) -> Self {
         digest.to_string()
-    }
-}
-
-impl JsonSchema for Sha256Hex {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Sha256Hex".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "pattern": "^[0-9a-f]{64}$"})
     }
 }
 

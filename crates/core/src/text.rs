@@ -4,12 +4,11 @@
 //! or name in a file is a [`SafeText`] or an [`Id`], so reading refuses strings that could move a cursor, change the
 //! direction of writing or hide characters.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::hint::Hint;
@@ -64,34 +63,25 @@ pub fn show_path(path: &Path) -> String {
 
 /// [`show`] with another cap, in characters; a cap under three returns dots only.
 pub fn show_capped(untrusted: &str, cap: usize) -> String {
-    let mut shown = String::new();
-    let mut count = 0_usize;
-    let mut fitting = 0_usize;
-    for character in untrusted.chars().flat_map(escaped) {
-        if count == cap {
-            shown.truncate(fitting);
-            shown.push_str(&"..."[..cap.min(3)]);
-            return shown;
-        }
-        shown.push(character);
-        count += 1;
-        if count + 3 <= cap {
-            fitting = shown.len();
+    let mut escaped = String::new();
+    // No text of more characters than the cap can fit, whatever is escaped in it.
+    for character in untrusted.chars().take(cap.saturating_add(1)) {
+        if is_hidden(character) {
+            escaped.extend(character.escape_default());
+        } else {
+            escaped.push(character);
         }
     }
-    shown
-}
-
-/// One character as itself, or as its escape if it is hidden.
-fn escaped(character: char) -> impl Iterator<Item = char> {
-    let (plain, escape) =
-        if is_hidden(character) { (None, Some(character.escape_default())) } else { (Some(character), None) };
-    plain.into_iter().chain(escape.into_iter().flatten())
+    let end_of = |count: usize| escaped.char_indices().nth(count).map(|(end, _)| end);
+    if end_of(cap).is_some() {
+        escaped.truncate(end_of(cap.saturating_sub(3)).unwrap_or(escaped.len()));
+        escaped.push_str(&"..."[..cap.min(3)]);
+    }
+    escaped
 }
 
 /// Why a string is neither a [`SafeText`] nor an [`Id`].
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum TextError {
     /// No visible character.
@@ -113,8 +103,9 @@ impl Hint for TextError {}
 /// One line of free text from a file: 1 to `N` characters, not blank, none of them hidden (see [`is_hidden`]).
 ///
 /// It may contain HTML or shell syntax, so it still has to be escaped where it is written.
-#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(try_from = "String")]
+#[schemars(inline, description = "", extend("minLength" = 1, "maxLength" = N))]
 pub struct SafeText<const N: usize>(String);
 
 impl<const N: usize> SafeText<N> {
@@ -168,24 +159,11 @@ impl<const N: usize> fmt::Display for SafeText<N> {
     }
 }
 
-impl<const N: usize> JsonSchema for SafeText<N> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        format!("SafeText{N}").into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "minLength": 1, "maxLength": N})
-    }
-}
-
 /// A name that is also a file name, a part of a URL and a key: `^[a-z0-9](-?[a-z0-9]){0,62}$`, and no name that Windows
 /// keeps for a device.
-#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(try_from = "String")]
+#[schemars(inline, description = "", extend("pattern" = "^[a-z0-9](-?[a-z0-9]){0,62}$"))]
 pub struct Id(String);
 
 impl Id {
@@ -242,29 +220,9 @@ impl FromStr for Id {
     }
 }
 
-impl AsRef<str> for Id {
-    fn as_ref(&self) -> &str {
-        &self.0
-    }
-}
-
 impl fmt::Display for Id {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(&self.0)
-    }
-}
-
-impl JsonSchema for Id {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Id".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "pattern": "^[a-z0-9](-?[a-z0-9]){0,62}$"})
     }
 }
 

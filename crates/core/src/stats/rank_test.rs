@@ -1,14 +1,12 @@
 //! The result of a rank test, and what both rank tests share.
 
-use serde::{Deserialize, Serialize};
 use statrs::function::erf::erfc;
 
 /// Largest sample for which the exact distribution is used.
 pub(super) const MOST_EXACT: u64 = 50;
 
 /// Whether two samples of times differ, and which looks faster.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RankTest {
     /// Probability of samples at least this far apart, in either direction, if both came from the same recipe.
     pub p_two_sided: f64,

@@ -19,7 +19,9 @@ use crate::yaml::guard;
 /// belong in such a value.
 pub fn emit<T: Serialize + ?Sized>(value: &T) -> Result<String, YamlError> {
     let out = emit_unread(value)?;
-    readable(&out)?;
+    guard::check_size(out.as_bytes())
+        .and_then(|()| guard::check(&out))
+        .map_err(|fault| unwritable(format!("line {}: {}", fault.at.line, fault.message)))?;
     Ok(out)
 }
 
@@ -27,8 +29,7 @@ pub fn emit<T: Serialize + ?Sized>(value: &T) -> Result<String, YamlError> {
 /// compared with one that has passed the guard.
 pub fn emit_unread<T: Serialize + ?Sized>(value: &T) -> Result<String, YamlError> {
     let mut out = String::new();
-    write_node(&mut out, &tree(value)?, 0)
-        .map_err(|error| YamlError::Unwritable { key_path: text::show(&error.key_path), message: error.message })?;
+    write_node(&mut out, &tree(value)?, 0)?;
     Ok(out)
 }
 
@@ -46,17 +47,8 @@ fn tree<T: Serialize + ?Sized>(value: &T) -> Result<Value, YamlError> {
     })
 }
 
-/// Checks the emitted text against the guard's rules.
-fn readable(text: &str) -> Result<(), YamlError> {
-    let checked = guard::check_size(text.as_bytes()).and_then(|()| guard::check(text));
-    checked.map_err(|fault| YamlError::Unwritable {
-        key_path: String::new(),
-        message: format!("line {}: {}", fault.at.line, fault.refusal),
-    })
-}
-
 /// Writes a value where `out` stands and ends its last line; its further lines are indented.
-fn write_node(out: &mut String, value: &Value, indent: usize) -> Result<(), Unwritable> {
+fn write_node(out: &mut String, value: &Value, indent: usize) -> Result<(), YamlError> {
     match value {
         Value::Mapping(entries) if !entries.is_empty() => return write_entries(out, entries, indent),
         Value::Sequence(items) if !items.is_empty() => return write_items(out, items, indent),
@@ -66,13 +58,13 @@ fn write_node(out: &mut String, value: &Value, indent: usize) -> Result<(), Unwr
         Value::Bool(truth) => out.push_str(if *truth { "true" } else { "false" }),
         Value::Number(number) => push_number(out, number)?,
         Value::String(text) => push_quoted(out, text)?,
-        Value::Tagged(_) => return Err(Unwritable::new("an enum variant with content needs `#[serde(tag)]`")),
+        Value::Tagged(_) => return Err(unwritable("an enum variant with content needs `#[serde(tag)]`")),
     }
     out.push('\n');
     Ok(())
 }
 
-fn write_entries(out: &mut String, entries: &Mapping, indent: usize) -> Result<(), Unwritable> {
+fn write_entries(out: &mut String, entries: &Mapping, indent: usize) -> Result<(), YamlError> {
     for (index, (key, value)) in entries.iter().enumerate() {
         if index > 0 {
             push_spaces(out, indent);
@@ -87,18 +79,18 @@ fn write_entries(out: &mut String, entries: &Mapping, indent: usize) -> Result<(
         } else {
             out.push(' ');
         }
-        write_node(out, value, indent + 2).map_err(|error| error.under_key(key))?;
+        write_node(out, value, indent + 2).map_err(|error| under(&key_text(key), error))?;
     }
     Ok(())
 }
 
-fn write_items(out: &mut String, items: &[Value], indent: usize) -> Result<(), Unwritable> {
+fn write_items(out: &mut String, items: &[Value], indent: usize) -> Result<(), YamlError> {
     for (index, item) in items.iter().enumerate() {
         if index > 0 {
             push_spaces(out, indent);
         }
         out.push_str("- ");
-        write_node(out, item, indent + 2).map_err(|error| error.under_index(index))?;
+        write_node(out, item, indent + 2).map_err(|error| under(&format!("[{index}]"), error))?;
     }
     Ok(())
 }
@@ -108,17 +100,17 @@ fn push_spaces(out: &mut String, count: usize) {
 }
 
 /// Appends a key: bare if every reader takes it for text, or if it is a whole number.
-fn push_key(out: &mut String, key: &Value) -> Result<(), Unwritable> {
+fn push_key(out: &mut String, key: &Value) -> Result<(), YamlError> {
     match key {
         Value::String(key) if is_bare_key(key) => out.push_str(key),
         Value::String(key) => push_quoted(out, key)?,
         Value::Number(number) if !number.is_f64() => push_number(out, number)?,
-        _ => return Err(Unwritable::new("only texts and whole numbers can be keys")),
+        _ => return Err(unwritable("only texts and whole numbers can be keys")),
     }
     Ok(())
 }
 
-fn push_quoted(out: &mut String, text: &str) -> Result<(), Unwritable> {
+fn push_quoted(out: &mut String, text: &str) -> Result<(), YamlError> {
     out.push('"');
     for character in text.chars() {
         match character {
@@ -127,7 +119,7 @@ fn push_quoted(out: &mut String, text: &str) -> Result<(), Unwritable> {
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
             hidden if text::is_hidden(hidden) => {
-                return Err(Unwritable::new(format!("hidden character U+{:04X}", u32::from(hidden))));
+                return Err(unwritable(format!("hidden character U+{:04X}", u32::from(hidden))));
             }
             plain => out.push(plain),
         }
@@ -137,10 +129,10 @@ fn push_quoted(out: &mut String, text: &str) -> Result<(), Unwritable> {
 }
 
 /// Appends a number; a 32-bit float has the digits of the wider one.
-fn push_number(out: &mut String, number: &Number) -> Result<(), Unwritable> {
+fn push_number(out: &mut String, number: &Number) -> Result<(), YamlError> {
     match number.as_f64() {
         Some(float) if number.is_f64() && float.is_finite() => out.push_str(&float_text(float)),
-        Some(_) if number.is_f64() => return Err(Unwritable::new("a number that is not finite")),
+        Some(_) if number.is_f64() => return Err(unwritable("a number that is not finite")),
         _ => out.push_str(&number.to_string()),
     }
     Ok(())
@@ -171,32 +163,21 @@ fn float_text(value: f64) -> String {
     format!("{digits}{point}e{sign}{power:0>2}")
 }
 
-/// Why a value cannot be written, and the path of keys that leads to it.
-struct Unwritable {
-    key_path: String,
-    message: String,
+/// A key in a path of keys.
+fn key_text(key: &Value) -> String {
+    match key {
+        Value::Number(number) => number.to_string(),
+        other => other.as_str().unwrap_or_default().to_owned(),
+    }
 }
 
-impl Unwritable {
-    fn new(message: impl Into<String>) -> Self {
-        Self { key_path: String::new(), message: message.into() }
-    }
+fn unwritable(message: impl Into<String>) -> YamlError {
+    YamlError::Unwritable { key_path: String::new(), message: message.into() }
+}
 
-    fn under_key(self, key: &Value) -> Self {
-        let key = match key {
-            Value::String(key) => key.clone(),
-            Value::Number(number) => number.to_string(),
-            _ => "?".to_owned(),
-        };
-        self.under(&key)
-    }
-
-    fn under_index(self, index: usize) -> Self {
-        self.under(&format!("[{index}]"))
-    }
-
-    fn under(self, step: &str) -> Self {
-        let dot = if self.key_path.is_empty() || self.key_path.starts_with('[') { "" } else { "." };
-        Self { key_path: format!("{step}{dot}{}", self.key_path), ..self }
-    }
+/// The error of a value that is under this key or index of another.
+fn under(step: &str, error: YamlError) -> YamlError {
+    let YamlError::Unwritable { key_path, message } = error else { return error };
+    let dot = if key_path.is_empty() || key_path.starts_with('[') { "" } else { "." };
+    YamlError::Unwritable { key_path: text::show(&format!("{step}{dot}{key_path}")), message }
 }

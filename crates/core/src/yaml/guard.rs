@@ -9,13 +9,12 @@ use std::collections::HashMap;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError};
 
-use crate::hint::Hint;
 use crate::text;
 use crate::yaml::position::Position;
 use crate::yaml::read::RESULT_CAP;
 
 /// Deepest nesting of mappings and sequences.
-pub(super) const DEPTH_LIMIT: usize = 16;
+const DEPTH_LIMIT: usize = 16;
 /// Most events (scalars, starts and ends) of a text.
 const EVENT_LIMIT: usize = 50_000;
 /// Most characters that may start a token. The parser keeps all tokens of an outermost `[...]` in memory at once, up to
@@ -26,115 +25,60 @@ const SCALAR_LIMIT: usize = 16 * 1024;
 /// Longest key, in bytes after unescaping.
 const KEY_LIMIT: usize = 64;
 
-/// A rule of the guard that a text breaks.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-#[expect(missing_docs, reason = "the messages say what the fields are")]
-pub enum Refusal {
-    /// Larger than any file we read.
-    #[error("{bytes} bytes of YAML, over the limit of {limit}", limit = RESULT_CAP.0)]
-    TooLarge { bytes: usize },
-    /// Nothing, or only comments.
-    #[error("the file holds no value")]
-    Empty,
-    /// A byte order mark.
-    #[error("byte order mark (U+FEFF)")]
-    ByteOrderMark,
-    /// A tab outside a quoted escape.
-    #[error("tab character")]
-    Tab,
-    /// A carriage return outside a quoted escape.
-    #[error("carriage return: lines must end with LF alone")]
-    CarriageReturn,
-    /// A control, bidirectional or zero-width character, written out or as an escape.
-    #[error("hidden character U+{code:04X}")]
-    Hidden { code: u32 },
-    /// `%YAML`, `%TAG` and the like.
-    #[error("`%` directive")]
-    Directive,
-    /// More than one document.
-    #[error("a second document starts here")]
-    SecondDocument,
-    /// `&name`.
-    #[error("anchor (`&`)")]
-    Anchor,
-    /// `*name`.
-    #[error("alias (`*`)")]
-    Alias,
-    /// `!name`.
-    #[error("tag (`!`)")]
-    Tag,
-    /// `<<`.
-    #[error("merge key (`<<`)")]
-    MergeKey,
-    /// A mapping or sequence as a key.
-    #[error("a mapping or sequence as a key")]
-    ComplexKey,
-    /// A key without text.
-    #[error("empty key")]
-    EmptyKey,
-    /// The same key twice in one mapping.
-    #[error("key `{key}` is given twice, first on line {first_line}")]
-    DuplicateKey { key: String, first_line: usize },
-    /// A key over the limit.
-    #[error("key of {bytes} bytes, over the limit of {KEY_LIMIT}")]
-    LongKey { bytes: usize },
-    /// A scalar over the limit.
-    #[error("text of {bytes} bytes, over the limit of {SCALAR_LIMIT}")]
-    LongScalar { bytes: usize },
-    /// Too many levels.
-    #[error("nested more than {DEPTH_LIMIT} levels deep")]
-    TooDeep,
-    /// Too many values.
-    #[error("more than {EVENT_LIMIT} keys and values")]
-    TooMany,
-    /// Too many brackets, commas, colons, quotes and the like.
-    #[error("more than {INDICATOR_LIMIT} punctuation marks")]
-    TooMuchPunctuation,
-    /// A plain scalar that starts like structure, which parsers read differently.
-    #[error("`{value}` may be text or structure")]
-    Ambiguous { value: String },
-    /// `.nan` or an infinity.
-    #[error("`{value}` is not a finite number")]
-    NotFinite { value: String },
-    /// Not YAML.
-    #[error("not valid YAML: {message}")]
-    Syntax { message: String },
+/// What to do about syntax that stands for a value elsewhere.
+const WRITE_OUT: &str = "write the value out where it is needed";
+/// What to do about syntax that names a type.
+const TYPE_FROM_KEY: &str = "remove it: the type of a value follows from its key";
+
+/// A rule that a text breaks, in words, and what to do about it.
+struct Refusal {
+    message: String,
+    hint: Option<&'static str>,
 }
 
-impl Hint for Refusal {
-    fn hint(&self) -> Option<String> {
-        let text = match self {
-            Self::Tab => "indent and separate with spaces; in a double-quoted text write `\\t`",
-            Self::CarriageReturn => "save the file with Unix line ends (LF)",
-            Self::ByteOrderMark => "save the file as UTF-8 without a byte order mark",
-            Self::Hidden { .. } => "delete the character; editors may not show it",
-            Self::Anchor | Self::Alias | Self::MergeKey => "write the value out where it is needed",
-            Self::Tag | Self::Directive => "remove it: the type of a value follows from its key",
-            Self::NotFinite { .. } => "give a finite number, or leave the key out",
-            Self::Ambiguous { .. } => "put it in double quotes if it is text",
-            Self::SecondDocument => "keep one document for each file",
-            Self::DuplicateKey { .. } => "keep one of the two",
-            Self::Empty => "write at least one `key: value` line",
-            _ => return None,
-        };
-        Some(text.to_owned())
+impl Refusal {
+    fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None }
+    }
+
+    fn hint(self, hint: &'static str) -> Self {
+        Self { hint: Some(hint), ..self }
+    }
+
+    fn hidden(character: char) -> Self {
+        Self::new(format!("hidden character U+{:04X}", u32::from(character)))
+            .hint("delete the character; editors may not show it")
+    }
+
+    fn alias() -> Self {
+        Self::new("alias (`*`)").hint(WRITE_OUT)
+    }
+
+    fn too_deep() -> Self {
+        Self::new(format!("nested more than {DEPTH_LIMIT} levels deep"))
     }
 }
 
-/// A refusal and where it is.
-#[derive(Debug)]
+/// The first broken rule of a text, and where.
 pub(super) struct Fault {
     pub(super) at: Position,
-    pub(super) refusal: Refusal,
+    pub(super) message: String,
+    pub(super) hint: Option<&'static str>,
+}
+
+impl Fault {
+    fn new(at: impl Into<Position>, Refusal { message, hint }: Refusal) -> Self {
+        Self { at: at.into(), message, hint }
+    }
 }
 
 /// Refuses more bytes than any file of ours has.
 pub(super) fn check_size(bytes: &[u8]) -> Result<(), Fault> {
-    if bytes.len() as u64 <= RESULT_CAP.0 {
+    if bytes.len() as u64 <= RESULT_CAP {
         return Ok(());
     }
-    Err(Fault { at: Position::START, refusal: Refusal::TooLarge { bytes: bytes.len() } })
+    let message = format!("{} bytes of YAML, over the limit of {RESULT_CAP}", bytes.len());
+    Err(Fault::new(Position::START, Refusal::new(message)))
 }
 
 /// Checks all rules; the text is at most [`RESULT_CAP`] bytes long.
@@ -143,9 +87,14 @@ pub(super) fn check(text: &str) -> Result<(), Fault> {
     let mut walk = Walk::default();
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| syntax(&error))?;
-        walk.step(&event, span.start).map_err(|refusal| Fault { at: span.start.into(), refusal })?;
+        walk.step(&event, span.start).map_err(|refusal| Fault::new(span.start, refusal))?;
     }
-    walk.finish()
+    if walk.filled {
+        return Ok(());
+    }
+    // A text without a value is an error of its own, not a type error about `null`.
+    let empty = Refusal::new("the file holds no value").hint("write at least one `key: value` line");
+    Err(Fault::new(Position::START, empty))
 }
 
 /// Refuses characters and directives line by line, before any parser runs.
@@ -155,12 +104,12 @@ fn check_characters(text: &str) -> Result<(), Fault> {
         for (index, character) in line.chars().enumerate() {
             indicators += usize::from(is_indicator(character));
             let refusal = if indicators > INDICATOR_LIMIT {
-                Some(Refusal::TooMuchPunctuation)
+                Some(Refusal::new(format!("more than {INDICATOR_LIMIT} punctuation marks")))
             } else {
                 refused_character(character, index == 0)
             };
             if let Some(refusal) = refusal {
-                return Err(Fault { at: Position::new(row + 1, index + 1), refusal });
+                return Err(Fault::new(Position { line: row + 1, column: index + 1 }, refusal));
             }
         }
     }
@@ -174,26 +123,29 @@ fn is_indicator(character: char) -> bool {
 
 /// The rule that a character of a line breaks by being there.
 fn refused_character(character: char, first: bool) -> Option<Refusal> {
-    match character {
-        '%' if first => Some(Refusal::Directive),
-        '\t' => Some(Refusal::Tab),
-        '\r' => Some(Refusal::CarriageReturn),
-        '\u{feff}' => Some(Refusal::ByteOrderMark),
-        hidden if text::is_hidden(hidden) => Some(Refusal::Hidden { code: u32::from(hidden) }),
-        _ => None,
-    }
+    Some(match character {
+        '%' if first => Refusal::new("`%` directive").hint(TYPE_FROM_KEY),
+        '\t' => {
+            Refusal::new("tab character").hint("indent and separate with spaces; in a double-quoted text write `\\t`")
+        }
+        '\r' => {
+            Refusal::new("carriage return: lines must end with LF alone").hint("save the file with Unix line ends (LF)")
+        }
+        '\u{feff}' => Refusal::new("byte order mark (U+FEFF)").hint("save the file as UTF-8 without a byte order mark"),
+        hidden if text::is_hidden(hidden) => Refusal::hidden(hidden),
+        _ => return None,
+    })
 }
 
 /// The parser's error as a refusal.
 fn syntax(error: &ScanError) -> Fault {
-    let at = Position::from(*error.marker());
     let refusal = match error.info() {
         // The parser looks ahead and has a limit of its own, above ours, for open brackets.
-        "recursion limit exceeded" => Refusal::TooDeep,
-        unknown if unknown.ends_with("found unknown anchor") => Refusal::Alias,
-        message => Refusal::Syntax { message: text::show(message) },
+        "recursion limit exceeded" => Refusal::too_deep(),
+        unknown if unknown.ends_with("found unknown anchor") => Refusal::alias(),
+        message => Refusal::new(format!("not valid YAML: {}", text::show(message))),
     };
-    Fault { at, refusal }
+    Fault::new(*error.marker(), refusal)
 }
 
 /// A collection that is open while the events go by.
@@ -222,23 +174,19 @@ impl Walk {
     fn step(&mut self, event: &Event<'_>, mark: Marker) -> Result<(), Refusal> {
         self.events += 1;
         if self.events > EVENT_LIMIT {
-            return Err(Refusal::TooMany);
+            return Err(Refusal::new(format!("more than {EVENT_LIMIT} keys and values")));
+        }
+        if let Event::Scalar(_, _, anchor, tag) | Event::SequenceStart(anchor, tag) | Event::MappingStart(anchor, tag) =
+            event
+        {
+            check_bare(*anchor, tag.is_some())?;
         }
         match event {
             Event::DocumentStart(_) => self.document(),
-            Event::Alias(_) => Err(Refusal::Alias),
-            Event::Scalar(value, style, anchor, tag) => {
-                plain_node(*anchor, tag.is_some())?;
-                self.scalar(value, *style, mark)
-            }
-            Event::SequenceStart(anchor, tag) => {
-                plain_node(*anchor, tag.is_some())?;
-                self.open(Frame::Sequence)
-            }
-            Event::MappingStart(anchor, tag) => {
-                plain_node(*anchor, tag.is_some())?;
-                self.open(Frame::Mapping { keys: HashMap::new(), at_key: true })
-            }
+            Event::Alias(_) => Err(Refusal::alias()),
+            Event::Scalar(value, style, ..) => self.scalar(value, *style, mark),
+            Event::SequenceStart(..) => self.open(Frame::Sequence),
+            Event::MappingStart(..) => self.open(Frame::Mapping { keys: HashMap::new(), at_key: true }),
             Event::SequenceEnd | Event::MappingEnd => {
                 self.frames.pop();
                 self.value_done();
@@ -248,25 +196,20 @@ impl Walk {
         }
     }
 
-    /// A text without a value is an error of its own, not a type error about `null`.
-    fn finish(self) -> Result<(), Fault> {
-        if self.filled {
-            return Ok(());
-        }
-        Err(Fault { at: Position::START, refusal: Refusal::Empty })
-    }
-
     fn document(&mut self) -> Result<(), Refusal> {
         self.documents += 1;
-        if self.documents > 1 { Err(Refusal::SecondDocument) } else { Ok(()) }
+        if self.documents == 1 {
+            return Ok(());
+        }
+        Err(Refusal::new("a second document starts here").hint("keep one document for each file"))
     }
 
     fn open(&mut self, frame: Frame) -> Result<(), Refusal> {
-        if self.at_key() {
-            return Err(Refusal::ComplexKey);
+        if let Some(Frame::Mapping { at_key: true, .. }) = self.frames.last() {
+            return Err(Refusal::new("a mapping or sequence as a key"));
         }
         if self.frames.len() == DEPTH_LIMIT {
-            return Err(Refusal::TooDeep);
+            return Err(Refusal::too_deep());
         }
         self.filled = true;
         self.frames.push(frame);
@@ -277,7 +220,8 @@ impl Walk {
         check_content(value)?;
         let plain = style == ScalarStyle::Plain;
         if plain && is_ambiguous(value) {
-            return Err(Refusal::Ambiguous { value: text::show(value) });
+            let message = format!("`{}` may be text or structure", text::show(value));
+            return Err(Refusal::new(message).hint("put it in double quotes if it is text"));
         }
         if let Some(Frame::Mapping { keys, at_key }) = self.frames.last_mut()
             && *at_key
@@ -286,15 +230,12 @@ impl Walk {
             return check_key(keys, value, mark.line());
         }
         if plain && is_not_finite(value) {
-            return Err(Refusal::NotFinite { value: value.to_owned() });
+            let message = format!("`{value}` is not a finite number");
+            return Err(Refusal::new(message).hint("give a finite number, or leave the key out"));
         }
         self.filled |= !(plain && matches!(value, "" | "~" | "null"));
         self.value_done();
         Ok(())
-    }
-
-    fn at_key(&self) -> bool {
-        matches!(self.frames.last(), Some(Frame::Mapping { at_key: true, .. }))
     }
 
     /// After a value, a mapping waits for its next key.
@@ -305,42 +246,41 @@ impl Walk {
     }
 }
 
-/// Refuses what may stand before a node.
-fn plain_node(anchor: usize, tagged: bool) -> Result<(), Refusal> {
+/// Refuses an anchor or a tag before a node.
+fn check_bare(anchor: usize, tagged: bool) -> Result<(), Refusal> {
     match (anchor, tagged) {
         (0, false) => Ok(()),
-        (0, true) => Err(Refusal::Tag),
-        _ => Err(Refusal::Anchor),
+        (0, true) => Err(Refusal::new("tag (`!`)").hint(TYPE_FROM_KEY)),
+        _ => Err(Refusal::new("anchor (`&`)").hint(WRITE_OUT)),
     }
 }
 
 /// Refuses long scalars, and hidden characters that came in as escapes; `\n` and `\t` are the two that may.
 fn check_content(value: &str) -> Result<(), Refusal> {
     if value.len() > SCALAR_LIMIT {
-        return Err(Refusal::LongScalar { bytes: value.len() });
+        return Err(Refusal::new(format!("text of {} bytes, over the limit of {SCALAR_LIMIT}", value.len())));
     }
     let hidden = |&c: &char| text::is_hidden(c) && c != '\n' && c != '\t';
     match value.chars().find(hidden) {
         None => Ok(()),
-        Some(found) => Err(Refusal::Hidden { code: u32::from(found) }),
+        Some(found) => Err(Refusal::hidden(found)),
     }
 }
 
 /// Refuses a key for its text or because its mapping has it.
 fn check_key(keys: &mut HashMap<String, usize>, key: &str, line: usize) -> Result<(), Refusal> {
     if key.is_empty() {
-        return Err(Refusal::EmptyKey);
+        return Err(Refusal::new("empty key"));
     }
     if key == "<<" {
-        return Err(Refusal::MergeKey);
+        return Err(Refusal::new("merge key (`<<`)").hint(WRITE_OUT));
     }
     if key.len() > KEY_LIMIT {
-        return Err(Refusal::LongKey { bytes: key.len() });
+        return Err(Refusal::new(format!("key of {} bytes, over the limit of {KEY_LIMIT}", key.len())));
     }
-    match keys.insert(key.to_owned(), line) {
-        None => Ok(()),
-        Some(first_line) => Err(Refusal::DuplicateKey { key: text::show(key), first_line }),
-    }
+    let Some(first_line) = keys.insert(key.to_owned(), line) else { return Ok(()) };
+    let message = format!("key `{}` is given twice, first on line {first_line}", text::show(key));
+    Err(Refusal::new(message).hint("keep one of the two"))
 }
 
 /// Whether a plain scalar starts with the mark of a key or value, or is the bare mark of an item. Found by fuzzing: the

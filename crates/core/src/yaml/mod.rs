@@ -19,10 +19,9 @@ mod unfit;
 
 pub use emit::{emit, emit_unread};
 pub use error::YamlError;
-pub use guard::Refusal;
 pub use parse::{is_canonical, parse, parse_canonical};
 pub use position::Position;
-pub use read::{ByteCap, RESULT_CAP, ReadError, VARIANT_CAP, read};
+pub use read::{RESULT_CAP, ReadError, VARIANT_CAP, read};
 pub use source::Source;
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ impl Source {
         let reader = serde_yaml::Deserializer::from_str(self.text());
         serde_path_to_error::deserialize(reader).map_err(|error| {
             let own = error.inner().location();
-            let own = own.map(|place| Position::new(place.line().max(1), place.column().max(1)));
+            let own = own.map(|place| Position { line: place.line().max(1), column: place.column().max(1) });
             unfit(self, error.path(), &error.inner().to_string(), own)
         })
     }
@@ -38,7 +38,7 @@ impl Source {
     /// such as `prices[1]`; the message is fit to be shown.
     pub fn unfit(&self, key_path: String, message: String) -> YamlError {
         let at = self.parts(vec![key_path.clone()]).locate("").unwrap_or(Position::START);
-        YamlError::Unfit { name: self.name().to_owned(), at, key_path, message, suggestion: None }
+        YamlError::Unreadable { name: self.name().to_owned(), at, key_path, message, hint: None }
     }
 }
 

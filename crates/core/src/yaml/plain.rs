@@ -11,7 +11,7 @@ const BARE_LIMIT: usize = 100;
 
 /// Whether the text has only lines of spaces, dashes, words, colons and at most one quoted text without escapes at its end.
 pub(super) fn is_plain(text: &str) -> bool {
-    text.len() as u64 <= RESULT_CAP.0 && !text.is_empty() && text.split('\n').all(is_plain_line)
+    text.len() as u64 <= RESULT_CAP && !text.is_empty() && text.split('\n').all(is_plain_line)
 }
 
 fn is_plain_line(line: &str) -> bool {

@@ -15,12 +15,7 @@ pub struct Position {
 
 impl Position {
     /// The first character.
-    pub(super) const START: Self = Self::new(1, 1);
-
-    /// A place by line and column, both from 1.
-    pub(super) const fn new(line: usize, column: usize) -> Self {
-        Self { line, column }
-    }
+    pub(super) const START: Self = Self { line: 1, column: 1 };
 }
 
 impl fmt::Display for Position {
@@ -31,6 +26,6 @@ impl fmt::Display for Position {
 
 impl From<Marker> for Position {
     fn from(mark: Marker) -> Self {
-        Self::new(mark.line().max(1), mark.col() + 1)
+        Self { line: mark.line().max(1), column: mark.col() + 1 }
     }
 }

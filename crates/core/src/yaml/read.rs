@@ -1,27 +1,24 @@
 //! A bounded number of bytes from a regular file. Pipes, devices and folders are refused, since they may block.
 
-use std::fs::File;
+use std::fs::{File, FileType};
 use std::io::{self, Read as _};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 use crate::hint::Hint;
 use crate::text::show_path;
 
-/// The most bytes that are taken from a file.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct ByteCap(pub u64);
-
 /// Limit for files written by hand (variants, tracks, prices): 64 KiB.
-pub const VARIANT_CAP: ByteCap = ByteCap(64 * 1024);
+pub const VARIANT_CAP: u64 = 64 * 1024;
 
 /// Limit for results: 1 MiB, also the most that the guard accepts.
-pub const RESULT_CAP: ByteCap = ByteCap(1024 * 1024);
+pub const RESULT_CAP: u64 = 1024 * 1024;
 
 /// Why no bytes came from a file.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ReadError {
     /// The system did not open or read it.
@@ -31,8 +28,8 @@ pub enum ReadError {
     #[error("`{path}` is {kind}, not a regular file", path = show_path(path))]
     NotAFile { path: PathBuf, kind: &'static str },
     /// More bytes than the cap; none was kept.
-    #[error("`{path}` has {size} bytes, over the limit of {cap} bytes", path = show_path(path), cap = cap.0)]
-    TooLarge { path: PathBuf, size: u64, cap: ByteCap },
+    #[error("`{path}` has {size} bytes, over the limit of {cap} bytes", path = show_path(path))]
+    TooLarge { path: PathBuf, size: u64, cap: u64 },
 }
 
 impl Hint for ReadError {
@@ -55,19 +52,24 @@ impl Hint for ReadError {
 ///
 /// A larger file is refused by its size before anything is read. A symbolic link is not followed (only the last part of
 /// the path counts): in an untrusted folder it could lead to any file of this machine.
-pub fn read(path: &Path, cap: ByteCap) -> Result<Vec<u8>, ReadError> {
+pub fn read(path: &Path, cap: u64) -> Result<Vec<u8>, ReadError> {
     let failed = |source: io::Error| ReadError::Io { path: path.to_owned(), source };
+    let too_large = |size| ReadError::TooLarge { path: path.to_owned(), size, cap };
     let file = open(path)?;
-    let size = size_of_regular(&file, path)?;
-    if size > cap.0 {
-        return Err(too_large(path, size, cap));
+    let facts = file.metadata().map_err(failed)?;
+    if let Some(kind) = other_kind(facts.file_type()) {
+        return Err(ReadError::NotAFile { path: path.to_owned(), kind });
+    }
+    let size = facts.len();
+    if size > cap {
+        return Err(too_large(size));
     }
     // Room for one more byte, so that a file of its stated size is read at once and not in pieces.
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0).saturating_add(1));
     // One more than the cap: a file may grow between the two calls, and files in /proc state a wrong size.
-    file.take(cap.0.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > cap.0 {
-        return Err(too_large(path, bytes.len() as u64, cap));
+    file.take(cap.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > cap {
+        return Err(too_large(bytes.len() as u64));
     }
     Ok(bytes)
 }
@@ -75,34 +77,24 @@ pub fn read(path: &Path, cap: ByteCap) -> Result<Vec<u8>, ReadError> {
 /// Opens without following a link and without waiting for the other end of a pipe.
 fn open(path: &Path) -> Result<File, ReadError> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    match rustix::fs::open(path, flags, Mode::empty()) {
-        Ok(descriptor) => Ok(File::from(descriptor)),
-        Err(rustix::io::Errno::LOOP) => Err(ReadError::NotAFile { path: path.to_owned(), kind: "a symbolic link" }),
+    let path = path.to_owned();
+    rustix::fs::open(&path, flags, Mode::empty()).map(File::from).map_err(|error| match error {
+        Errno::LOOP => ReadError::NotAFile { path, kind: "a symbolic link" },
         // What Linux says about a socket, and about a device or pipe without its other end.
-        Err(rustix::io::Errno::NXIO) => Err(ReadError::NotAFile { path: path.to_owned(), kind: "a socket or device" }),
-        Err(error) => Err(ReadError::Io { path: path.to_owned(), source: error.into() }),
-    }
+        Errno::NXIO => ReadError::NotAFile { path, kind: "a socket or device" },
+        error => ReadError::Io { path, source: error.into() },
+    })
 }
 
-/// The size of an open file in bytes, if it is a regular one.
-fn size_of_regular(file: &File, path: &Path) -> Result<u64, ReadError> {
-    use std::os::unix::fs::FileTypeExt as _;
-    let facts = file.metadata().map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
-    let found = facts.file_type();
+/// What something is that is not a regular file.
+fn other_kind(found: FileType) -> Option<&'static str> {
     if found.is_file() {
-        return Ok(facts.len());
-    }
-    let kind = if found.is_dir() {
-        "a folder"
+        None
+    } else if found.is_dir() {
+        Some("a folder")
     } else if found.is_fifo() {
-        "a pipe"
+        Some("a pipe")
     } else {
-        "a socket or device"
-    };
-    Err(ReadError::NotAFile { path: path.to_owned(), kind })
-}
-
-/// The refusal of a file for its size.
-fn too_large(path: &Path, size: u64, cap: ByteCap) -> ReadError {
-    ReadError::TooLarge { path: path.to_owned(), size, cap }
+        Some("a socket or device")
+    }
 }

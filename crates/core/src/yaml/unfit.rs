@@ -20,11 +20,11 @@ pub(super) fn unfit(
     let message = plain_words(&bare_message(path, message, own.is_some()));
     let unknown = unknown_word(&message, "unknown field").map(str::to_owned);
     let at = outline::locate(source, path, unknown.as_deref()).or(own).unwrap_or(Position::START);
-    YamlError::Unfit {
+    YamlError::Unreadable {
         name: source.name().to_owned(),
         at,
         key_path: key_path(path, unknown.as_deref()),
-        suggestion: did_you_mean(&message).or_else(|| type_hint(&message)),
+        hint: did_you_mean(&message).or_else(|| type_hint(&message)),
         message: elided(&message),
     }
 }

@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::run_log::event::Event;
-use hlb_core::yaml::ByteCap;
 use hlb_machine::{GpuSample, HostSample, Sample};
 
 /// Format of the run logs that this program writes and reads.
 pub const LOG_SCHEMA: &str = "hlb-bench/run-log/v1";
 
 /// The largest run log read, in bytes.
-pub const LOG_CAP: ByteCap = ByteCap(32 * 1024 * 1024);
+pub const LOG_CAP: u64 = 32 * 1024 * 1024;
 
 /// The log up to its last full line: what a killed process leaves may end in the middle of one.
 pub fn whole_lines(bytes: &[u8]) -> &[u8] {
