@@ -2,10 +2,13 @@
 //!
 //! This file must never fall back on a default: what a line does not say, it does not allow.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use std::fmt;
+use std::mem;
+
+use chrono::{DateTime, NaiveDateTime, Timelike as _, Utc};
 use ssh_key::PublicKey;
 
-use crate::signing::key_type::{KeyType, UnsupportedKey};
+use crate::signing::key_type::{UnsupportedKey, check_key_type};
 use crate::signing::namespace::RESULT_NAMESPACE;
 use hlb_core::hint::Hint;
 use hlb_core::text::show;
@@ -34,7 +37,6 @@ struct Options {
 }
 
 /// Why a key whose signature is good may not sign.
-#[non_exhaustive]
 #[derive(thiserror::Error, Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum WhyNot {
@@ -61,59 +63,40 @@ impl Hint for WhyNot {
 }
 
 /// What is wrong with one line of a list of signers.
-#[non_exhaustive]
 #[derive(thiserror::Error, Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum LineProblem {
-    /// The name is not of the form `user@place`, or has a wildcard, a capital or a list.
-    #[error("`{found}` is not a principal")]
-    Principal { found: String },
-    /// The key is handed on to a certificate authority.
-    #[error("option `cert-authority` is not accepted")]
-    CertAuthority,
-    #[error("option `{name}` is unknown")]
-    UnknownOption { name: String },
-    #[error("option `{name}` is given twice")]
-    DuplicateOption { name: &'static str },
-    /// A value without quotes, or without the closing one.
-    #[error("option `{name}` has no value in double quotes")]
-    Unquoted { name: &'static str },
-    /// Something other than a comma or a blank after an option.
-    #[error("options are not separated by single commas at `{rest}`")]
-    Separator { rest: String },
-    #[error("option `namespaces` is missing")]
-    NoNamespaces,
-    #[error("`{found}` is not a plain namespace")]
-    Namespace { found: String },
-    /// A time without `Z`, which OpenSSH would read in the local time zone.
-    #[error("`{found}` in option `{name}` has no `Z` at its end, so it would be local time")]
-    LocalTime { name: &'static str, found: String },
-    /// A time that does not exist or is written in another way.
-    #[error("`{found}` in option `{name}` is not a time")]
-    Time { name: &'static str, found: String },
-    #[error("`valid-before` is not later than `valid-after`")]
-    EmptyPeriod,
-    #[error("public key cannot be read: {reason}")]
-    Key { reason: String },
+    /// It is not written as it has to be; the hint says how, where that helps.
+    #[error("{message}")]
+    Text { message: String, hint: Option<String> },
     #[error("public key may not sign here")]
     KeyType(#[from] UnsupportedKey),
-    #[error("key already belongs to `{principal}` in line {line}")]
-    KeyOfAnother { principal: String, line: usize },
+}
+
+impl LineProblem {
+    pub(super) fn new(message: impl Into<String>) -> Self {
+        Self::Text { message: message.into(), hint: None }
+    }
+
+    pub(super) fn with_hint(message: String, hint: &str) -> Self {
+        Self::Text { message, hint: Some(hint.to_owned()) }
+    }
+
+    fn key(reason: &dyn fmt::Display) -> Self {
+        Self::new(format!("public key cannot be read: {reason}"))
+    }
+
+    fn no_namespaces() -> Self {
+        let hint = format!("write `namespaces=\"{RESULT_NAMESPACE}\"` between name and key");
+        Self::with_hint("option `namespaces` is missing".to_owned(), &hint)
+    }
 }
 
 impl Hint for LineProblem {
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Principal { .. } => {
-                Some("write one name in lower case, such as `alice@github`, without wildcards".to_owned())
-            }
-            Self::NoNamespaces => Some(format!("write `namespaces=\"{RESULT_NAMESPACE}\"` between name and key")),
-            Self::LocalTime { .. } | Self::Time { .. } => {
-                Some("write UTC as `\"20260131Z\"` or `\"20260131235959Z\"`".to_owned())
-            }
-            Self::KeyOfAnother { .. } => Some("give every name a key of its own".to_owned()),
+            Self::Text { hint, .. } => hint.clone(),
             Self::KeyType(key) => key.hint(),
-            _ => None,
         }
     }
 }
@@ -123,11 +106,10 @@ impl Line {
     pub(super) fn parse(number: usize, content: &str) -> Result<Self, LineProblem> {
         let (principal, rest) = first_word(content);
         check_principal(principal)?;
-        let (rules, key) = if starts_with_key_type(rest) || rest.is_empty() {
-            return Err(LineProblem::NoNamespaces);
-        } else {
-            Options::parse(rest)?
-        };
+        if starts_with_key_type(rest) || rest.is_empty() {
+            return Err(LineProblem::no_namespaces());
+        }
+        let (rules, key) = Options::parse(rest)?;
         Ok(Self { number, principal: principal.to_owned(), rules, key: parse_key(key)? })
     }
 
@@ -154,15 +136,13 @@ impl Options {
     /// Reads options up to the first blank outside quotes; returns them and what follows.
     fn parse(text: &str) -> Result<(Self, &str), LineProblem> {
         let mut options = Self::default();
-        let mut seen = Vec::new();
         let mut rest = text;
         loop {
             let (name, after) = option_name(rest)?;
-            if seen.contains(&name) {
-                return Err(LineProblem::DuplicateOption { name });
-            }
-            seen.push(name);
-            let (value, after) = quoted(name, after)?;
+            let value = after.strip_prefix("=\"").and_then(|rest| rest.split_once('"'));
+            let Some((value, after)) = value else {
+                return Err(LineProblem::new(format!("option `{name}` has no value in double quotes")));
+            };
             options.set(name, value)?;
             match after.chars().next() {
                 Some(',') => rest = &after[1..],
@@ -170,26 +150,31 @@ impl Options {
                     options.check()?;
                     return Ok((options, after.trim_start_matches([' ', '\t'])));
                 }
-                Some(_) => return Err(LineProblem::Separator { rest: show(after) }),
+                Some(_) => {
+                    let message = format!("options are not separated by single commas at `{}`", show(after));
+                    return Err(LineProblem::new(message));
+                }
             }
         }
     }
 
-    fn set(&mut self, name: &'static str, value: &str) -> Result<(), LineProblem> {
-        match name {
-            NAMESPACES => self.namespaces = namespaces(value)?,
-            VALID_AFTER => self.valid_after = Some(time(name, value)?),
-            _ => self.valid_before = Some(time(name, value)?),
-        }
-        Ok(())
+    fn set(&mut self, name: &str, value: &str) -> Result<(), LineProblem> {
+        let is_there = match name {
+            NAMESPACES => !mem::replace(&mut self.namespaces, namespaces(value)?).is_empty(),
+            VALID_AFTER => self.valid_after.replace(time(name, value)?).is_some(),
+            _ => self.valid_before.replace(time(name, value)?).is_some(),
+        };
+        if is_there { Err(LineProblem::new(format!("option `{name}` is given twice"))) } else { Ok(()) }
     }
 
     fn check(&self) -> Result<(), LineProblem> {
         if self.namespaces.is_empty() {
-            return Err(LineProblem::NoNamespaces);
+            return Err(LineProblem::no_namespaces());
         }
         match (self.valid_after, self.valid_before) {
-            (Some(after), Some(before)) if before <= after => Err(LineProblem::EmptyPeriod),
+            (Some(after), Some(before)) if before <= after => {
+                Err(LineProblem::new("`valid-before` is not later than `valid-after`"))
+            }
             _ => Ok(()),
         }
     }
@@ -199,34 +184,26 @@ const NAMESPACES: &str = "namespaces";
 const VALID_AFTER: &str = "valid-after";
 const VALID_BEFORE: &str = "valid-before";
 
-/// The option that the text starts with (names are the same in capitals), and what follows it.
+/// The option that the text starts with (names are the same in capitals), and what follows it: `="value"`, in which a
+/// backslash has no meaning, since no value of ours needs one.
 fn option_name(text: &str) -> Result<(&'static str, &str), LineProblem> {
     let end = text.find([' ', '\t', ',', '=']).unwrap_or(text.len());
     let (name, after) = text.split_at(end);
     if name.eq_ignore_ascii_case("cert-authority") {
-        return Err(LineProblem::CertAuthority);
+        return Err(LineProblem::new("option `cert-authority` is not accepted"));
     }
     [NAMESPACES, VALID_AFTER, VALID_BEFORE]
         .into_iter()
         .find(|known| known.eq_ignore_ascii_case(name))
         .map(|known| (known, after))
-        .ok_or_else(|| LineProblem::UnknownOption { name: show(name) })
-}
-
-/// Takes `="value"` off the text. A backslash has no meaning inside: no value of ours needs one.
-fn quoted<'a>(name: &'static str, text: &'a str) -> Result<(&'a str, &'a str), LineProblem> {
-    text.strip_prefix("=\"").and_then(|rest| rest.split_once('"')).ok_or(LineProblem::Unquoted { name })
+        .ok_or_else(|| LineProblem::new(format!("option `{}` is unknown", show(name))))
 }
 
 fn namespaces(value: &str) -> Result<Vec<String>, LineProblem> {
-    value
-        .split(',')
-        .map(|namespace| {
-            is_plain_namespace(namespace)
-                .then(|| namespace.to_owned())
-                .ok_or_else(|| LineProblem::Namespace { found: show(namespace) })
-        })
-        .collect()
+    if let Some(bad) = value.split(',').find(|namespace| !is_plain_namespace(namespace)) {
+        return Err(LineProblem::new(format!("`{}` is not a plain namespace", show(bad))));
+    }
+    Ok(value.split(',').map(str::to_owned).collect())
 }
 
 /// Letters, digits and `.@_-` only, which leaves out OpenSSH's pattern signs `*`, `?` and `!`.
@@ -235,28 +212,23 @@ fn is_plain_namespace(text: &str) -> bool {
 }
 
 /// `YYYYMMDD[HHMM[SS]]Z`.
-fn time(name: &'static str, value: &str) -> Result<DateTime<Utc>, LineProblem> {
-    let found = || show(value);
-    let bad = || LineProblem::Time { name, found: found() };
-    let Some(digits) = value.strip_suffix('Z') else {
-        return Err(if value.bytes().all(|byte| byte.is_ascii_digit()) {
-            LineProblem::LocalTime { name, found: found() }
-        } else {
-            bad()
-        });
-    };
-    utc(digits).ok_or_else(bad)
+fn time(name: &str, value: &str) -> Result<DateTime<Utc>, LineProblem> {
+    value.strip_suffix('Z').and_then(utc).ok_or_else(|| {
+        // OpenSSH would read it in the local time zone.
+        let is_local = value.bytes().all(|byte| byte.is_ascii_digit());
+        let what = if is_local { "has no `Z` at its end, so it would be local time" } else { "is not a time" };
+        let message = format!("`{}` in option `{name}` {what}", show(value));
+        LineProblem::with_hint(message, "write UTC as `\"20260131Z\"` or `\"20260131235959Z\"`")
+    })
 }
 
 fn utc(digits: &str) -> Option<DateTime<Utc>> {
     if !matches!(digits.len(), 8 | 12 | 14) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    let number = |from: usize, to: usize| digits.get(from..to).map_or(Some(0), |d| d.parse().ok());
-    let year = digits.get(..4)?.parse().ok()?;
-    NaiveDate::from_ymd_opt(year, number(4, 6)?, number(6, 8)?)?
-        .and_hms_opt(number(8, 10)?, number(10, 12)?, number(12, 14)?)
-        .map(|time| time.and_utc())
+    let time = NaiveDateTime::parse_from_str(&format!("{digits:0<14}"), "%Y%m%d%H%M%S").ok()?;
+    // A leap second, 60, is read as a second of more than 10^9 nanoseconds.
+    (time.nanosecond() == 0).then(|| time.and_utc())
 }
 
 /// `user@place` in lower case: letters and digits, single hyphens inside; at most 39 characters
@@ -269,7 +241,11 @@ fn check_principal(text: &str) -> Result<(), LineProblem> {
             && place.bytes().next().is_some_and(plain)
             && place.bytes().all(|byte| plain(byte) || b".-".contains(&byte))
     });
-    if good { Ok(()) } else { Err(LineProblem::Principal { found: show(text) }) }
+    if good {
+        return Ok(());
+    }
+    let hint = "write one name in lower case, such as `alice@github`, without wildcards";
+    Err(LineProblem::with_hint(format!("`{}` is not a principal", show(text)), hint))
 }
 
 fn starts_with_key_type(text: &str) -> bool {
@@ -289,10 +265,10 @@ fn parse_key(text: &str) -> Result<PublicKey, LineProblem> {
     let (kind, rest) = first_word(text);
     let (base64, _comment) = first_word(rest);
     if kind.is_empty() || base64.is_empty() {
-        return Err(LineProblem::Key { reason: "the line ends before it".to_owned() });
+        return Err(LineProblem::key(&"the line ends before it"));
     }
-    KeyType::from_name(kind)?;
-    PublicKey::from_openssh(&format!("{kind} {base64}")).map_err(|error| LineProblem::Key { reason: error.to_string() })
+    check_key_type(kind)?;
+    PublicKey::from_openssh(&format!("{kind} {base64}")).map_err(|error| LineProblem::key(&error))
 }
 
 /// The line that lets `key` sign as `principal` in these namespaces, without a line feed.
@@ -300,7 +276,7 @@ fn parse_key(text: &str) -> Result<PublicKey, LineProblem> {
 /// It is read back before it is returned, so a bad name or namespace is refused here already.
 pub(crate) fn line_for(key: &PublicKey, principal: &str, namespaces: &[&str]) -> Result<String, LineProblem> {
     let bare = PublicKey::from(key.key_data().clone());
-    let encoded = bare.to_openssh().map_err(|error| LineProblem::Key { reason: error.to_string() })?;
+    let encoded = bare.to_openssh().map_err(|error| LineProblem::key(&error))?;
     let line = format!("{principal} namespaces=\"{}\" {}", namespaces.join(","), encoded.trim_end());
     check_principal(principal)?;
     Line::parse(1, &line)?;

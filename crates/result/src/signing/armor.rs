@@ -8,12 +8,10 @@
 //!
 //! This file must never decide whether a signature is good; `verify` does.
 
-use std::fmt;
-
 use base64ct::{Base64, Encoding};
-use ssh_key::{LineEnding, SshSig};
+use ssh_key::{Algorithm, LineEnding, SshSig};
 
-use crate::signing::key_type::{KeyType, UnsupportedKey};
+use crate::signing::key_type::{UnsupportedKey, check_key_type};
 use hlb_core::hint::Hint;
 
 /// The largest signature file that is looked at, in bytes. Real ones have 295 to about 600.
@@ -32,38 +30,19 @@ const PREAMBLE_BYTES: usize = 10;
 pub(super) const TOKEN_TRAILER: usize = 5;
 
 /// Why a file is not a signature in the accepted layout.
-#[non_exhaustive]
 #[derive(thiserror::Error, Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ArmorError {
-    #[error("signature has {found} bytes, at most {MAX_BYTES} are read")]
-    TooLarge { found: usize },
-    /// Bytes outside ASCII: a byte order mark, an image, anything.
-    #[error("signature is not plain ASCII text")]
-    NotAscii,
     #[error("signature has a carriage return in line {line}")]
     CarriageReturn { line: usize },
-    #[error("signature does not start with `{HEADER}`")]
-    NoHeader,
-    /// The footer is missing, or other text follows it.
-    #[error("signature does not end with `{FOOTER}`")]
-    NoFooter,
-    /// The body is not base64 in its only spelling.
-    #[error("signature body is not base64")]
-    NotBase64,
     #[error("signature is not laid out as `ssh-keygen` writes it, from line {line} on")]
     Layout { line: usize },
     /// Signed with a kind of key that is not accepted.
     #[error("signature was made by a key that may not sign here")]
     Key(#[from] UnsupportedKey),
-    /// The inner fields cannot be read: cut short, bytes left over, an unknown hash.
-    #[error("signature cannot be decoded: {reason}")]
-    Content { reason: String },
-    #[error("signature is of format version {found}, only version 1 is read")]
-    Version { found: u32 },
-    /// The field that the format reserves is in use.
-    #[error("signature has {found} bytes in its reserved field, which must be empty")]
-    Reserved { found: usize },
+    /// It is not the text of a signature, or its fields cannot be read or are not in order.
+    #[error("signature {problem}")]
+    Content { problem: String },
 }
 
 impl Hint for ArmorError {
@@ -75,35 +54,17 @@ impl Hint for ArmorError {
                     .to_owned(),
             ),
             Self::Key(key) => key.hint(),
-            Self::Layout { .. } | Self::NoFooter | Self::NoHeader => {
+            Self::Layout { .. } | Self::Content { .. } => {
                 Some("sign the result again; a signature file is never edited by hand".to_owned())
             }
-            _ => None,
         }
     }
 }
 
-/// A signature whose layout and fields are in order. It says nothing about its truth yet.
-#[derive(Clone, Debug)]
-pub struct Decoded {
-    pub(super) signature: SshSig,
-    key_type: KeyType,
-}
-
-impl Decoded {
-    /// The kind of key that it claims to be made with.
-    pub(crate) fn key_type(&self) -> KeyType {
-        self.key_type
-    }
-
-    /// The namespace that it claims to be made for.
-    pub fn namespace(&self) -> &str {
-        self.signature.namespace()
-    }
-}
-
 /// Decodes a signature file that must be byte for byte in the accepted layout.
-pub fn decode(file: &[u8]) -> Result<Decoded, ArmorError> {
+///
+/// Its fields are then in order, which says nothing about its truth yet.
+pub fn decode(file: &[u8]) -> Result<SshSig, ArmorError> {
     let text = ascii(file)?;
     if let Some(line) = text.split('\n').position(|line| line.contains('\r')) {
         return Err(ArmorError::CarriageReturn { line: line + 1 });
@@ -111,7 +72,8 @@ pub fn decode(file: &[u8]) -> Result<Decoded, ArmorError> {
     let blob = unwrap(text)?;
     let canonical = wrap(&blob);
     if canonical != text {
-        return Err(ArmorError::Layout { line: first_difference(&canonical, text) });
+        let same = canonical.split('\n').zip(text.split('\n')).take_while(|(ours, theirs)| ours == theirs).count();
+        return Err(ArmorError::Layout { line: same + 1 });
     }
     fields(&blob, text)
 }
@@ -126,65 +88,58 @@ pub fn normalize(answer: &[u8]) -> Result<String, ArmorError> {
 
 fn ascii(file: &[u8]) -> Result<&str, ArmorError> {
     if file.len() > MAX_BYTES {
-        return Err(ArmorError::TooLarge { found: file.len() });
+        return Err(content(format!("has {} bytes, at most {MAX_BYTES} are read", file.len())));
     }
-    std::str::from_utf8(file).ok().filter(|text| text.is_ascii()).ok_or(ArmorError::NotAscii)
+    std::str::from_utf8(file).ok().filter(|text| text.is_ascii()).ok_or_else(|| content("is not plain ASCII text"))
 }
 
 /// Takes header and footer off and decodes what is between them, however its lines are cut.
 fn unwrap(text: &str) -> Result<Vec<u8>, ArmorError> {
-    let rest = text.trim_ascii().strip_prefix(HEADER).ok_or(ArmorError::NoHeader)?;
-    let body = rest.strip_suffix(FOOTER).ok_or(ArmorError::NoFooter)?;
+    let rest = text.trim_ascii().strip_prefix(HEADER);
+    let rest = rest.ok_or_else(|| content(format!("does not start with `{HEADER}`")))?;
+    let body = rest.strip_suffix(FOOTER).ok_or_else(|| content(format!("does not end with `{FOOTER}`")))?;
     let base64: String = body.split_ascii_whitespace().collect();
-    Base64::decode_vec(&base64).map_err(|_| ArmorError::NotBase64)
+    Base64::decode_vec(&base64).map_err(|_| content("body is not base64"))
 }
 
 fn wrap(blob: &[u8]) -> String {
-    let base64 = Base64::encode_string(blob);
-    let mut out = String::with_capacity(MAX_BYTES);
-    out.push_str(HEADER);
-    for (index, character) in base64.chars().enumerate() {
+    let mut body = String::new();
+    for (index, character) in Base64::encode_string(blob).chars().enumerate() {
         if index % COLUMNS == 0 {
-            out.push('\n');
+            body.push('\n');
         }
-        out.push(character);
+        body.push(character);
     }
-    out.push('\n');
-    out.push_str(FOOTER);
-    out.push('\n');
-    out
-}
-
-fn first_difference(expected: &str, found: &str) -> usize {
-    let same = expected.split('\n').zip(found.split('\n')).take_while(|(left, right)| left == right).count();
-    same + 1
+    format!("{HEADER}{body}\n{FOOTER}\n")
 }
 
 /// Reads the fields and applies the rules about them that the crate leaves open.
-fn fields(blob: &[u8], canonical: &str) -> Result<Decoded, ArmorError> {
-    let signature = SshSig::from_pem(canonical).map_err(|error| undecodable(&error, blob))?;
+fn fields(blob: &[u8], canonical: &str) -> Result<SshSig, ArmorError> {
+    let signature = SshSig::from_pem(canonical).map_err(|error| unreadable(&error, blob))?;
     if signature.version() != SshSig::VERSION {
-        return Err(ArmorError::Version { found: signature.version() });
+        return Err(wrong_version(signature.version()));
     }
     if !signature.reserved().is_empty() {
-        return Err(ArmorError::Reserved { found: signature.reserved().len() });
+        let found = signature.reserved().len();
+        return Err(content(format!("has {found} bytes in its reserved field, which must be empty")));
     }
-    let key_type = KeyType::from_algorithm(&signature.public_key().algorithm())?;
-    if KeyType::from_algorithm(&signature.algorithm()) != Ok(key_type) {
-        return Err(content(&"the signature in it is not of its key's kind"));
+    let key_type = signature.public_key().algorithm();
+    check_key_type(key_type.as_str())?;
+    if signature.algorithm() != key_type {
+        return Err(undecodable("the signature in it is not of its key's kind"));
     }
-    if encoded(&signature, key_type)? != blob {
-        return Err(content(&"its fields do not fit"));
+    if encoded(&signature)? != blob {
+        return Err(undecodable("its fields do not fit"));
     }
-    Ok(Decoded { signature, key_type })
+    Ok(signature)
 }
 
 /// What is wrong where the crate gives up, whose errors about certificates name no key type.
-fn undecodable(error: &ssh_key::Error, blob: &[u8]) -> ArmorError {
-    match (error, key_type_name(blob).map(KeyType::from_name)) {
-        (ssh_key::Error::Version { number }, _) => ArmorError::Version { found: *number },
+fn unreadable(error: &ssh_key::Error, blob: &[u8]) -> ArmorError {
+    match (error, key_type_name(blob).map(check_key_type)) {
+        (ssh_key::Error::Version { number }, _) => wrong_version(*number),
         (_, Some(Err(unsupported))) => unsupported.into(),
-        _ => content(error),
+        _ => undecodable(&error.to_string()),
     }
 }
 
@@ -196,22 +151,30 @@ fn key_type_name(blob: &[u8]) -> Option<&str> {
 }
 
 /// The bytes of a signature as its fields give them.
-fn encoded(signature: &SshSig, key_type: KeyType) -> Result<Vec<u8>, ArmorError> {
-    let armored = signature.to_pem(LineEnding::LF).map_err(|error| content(&error))?;
+fn encoded(signature: &SshSig) -> Result<Vec<u8>, ArmorError> {
+    let armored = signature.to_pem(LineEnding::LF).map_err(|error| undecodable(&error.to_string()))?;
     let mut blob = unwrap(&armored)?;
     // The crate writes a P-256 token's trailer into the string before it: only the length of the
     // string is wrong, since both stand at the end.
-    if key_type == KeyType::SkEcdsaP256 {
+    if signature.algorithm() == Algorithm::SkEcdsaSha2NistP256 {
         let numbers = signature.signature_bytes().len() - TOKEN_TRAILER;
         let at = blob.len() - TOKEN_TRAILER - numbers - 4;
-        let length = u32::try_from(numbers).map_err(|error| content(&error))?;
+        let length = u32::try_from(numbers).map_err(|error| undecodable(&error.to_string()))?;
         blob[at..at + 4].copy_from_slice(&length.to_be_bytes());
     }
     Ok(blob)
 }
 
-fn content(reason: &dyn fmt::Display) -> ArmorError {
-    ArmorError::Content { reason: reason.to_string() }
+fn content(problem: impl Into<String>) -> ArmorError {
+    ArmorError::Content { problem: problem.into() }
+}
+
+fn undecodable(reason: &str) -> ArmorError {
+    content(format!("cannot be decoded: {reason}"))
+}
+
+fn wrong_version(found: u32) -> ArmorError {
+    content(format!("is of format version {found}, only version 1 is read"))
 }
 
 #[cfg(test)]
@@ -234,6 +197,14 @@ YtLc+IJn/GtAKxtt/PhbFBwGnfqOeZYNzS/AhEb4gP
         decode(text.as_bytes()).expect_err("not in the accepted layout")
     }
 
+    fn no_header() -> ArmorError {
+        content("does not start with `-----BEGIN SSH SIGNATURE-----`")
+    }
+
+    fn no_footer() -> ArmorError {
+        content("does not end with `-----END SSH SIGNATURE-----`")
+    }
+
     /// The same signature with another number of columns.
     fn columns(width: usize) -> String {
         let body: Vec<char> = GOOD.lines().filter(|line| !line.starts_with('-')).flat_map(str::chars).collect();
@@ -244,7 +215,7 @@ YtLc+IJn/GtAKxtt/PhbFBwGnfqOeZYNzS/AhEb4gP
     #[test]
     fn what_the_stock_tool_writes_is_the_accepted_layout() {
         let decoded = decode(GOOD.as_bytes()).expect("in order");
-        assert_eq!(decoded.key_type(), KeyType::Ed25519);
+        assert_eq!(decoded.algorithm(), Algorithm::Ed25519);
         assert_eq!(decoded.namespace(), "result.v1@hlb-bench");
         assert_eq!(columns(COLUMNS), GOOD);
     }
@@ -263,9 +234,9 @@ YtLc+IJn/GtAKxtt/PhbFBwGnfqOeZYNzS/AhEb4gP
         for before in ["\n", " "] {
             assert_eq!(refuse(&format!("{before}{GOOD}")), ArmorError::Layout { line: 1 });
         }
-        assert_eq!(refuse(&format!("x\n{GOOD}")), ArmorError::NoHeader);
-        assert_eq!(refuse(&format!("\u{feff}{GOOD}")), ArmorError::NotAscii);
-        assert_eq!(refuse(""), ArmorError::NoHeader);
+        assert_eq!(refuse(&format!("x\n{GOOD}")), no_header());
+        assert_eq!(refuse(&format!("\u{feff}{GOOD}")), content("is not plain ASCII text"));
+        assert_eq!(refuse(""), no_header());
     }
 
     #[test]
@@ -274,16 +245,16 @@ YtLc+IJn/GtAKxtt/PhbFBwGnfqOeZYNzS/AhEb4gP
         assert_eq!(refuse(&format!("{GOOD}\n")), ArmorError::Layout { line: end + 1 });
         assert_eq!(refuse(&format!("{GOOD} ")), ArmorError::Layout { line: end });
         for after in ["x", "see above\n"] {
-            assert_eq!(refuse(&format!("{GOOD}{after}")), ArmorError::NoFooter, "{after}");
+            assert_eq!(refuse(&format!("{GOOD}{after}")), no_footer(), "{after}");
         }
-        assert_eq!(refuse(&format!("{GOOD}{GOOD}")), ArmorError::NotBase64);
+        assert_eq!(refuse(&format!("{GOOD}{GOOD}")), content("body is not base64"));
     }
 
     #[test]
     fn the_last_line_ends() {
         assert_eq!(refuse(GOOD.trim_end()), ArmorError::Layout { line: GOOD.lines().count() + 1 });
         let cut = GOOD.replace(FOOTER, "");
-        assert_eq!(refuse(&cut), ArmorError::NoFooter);
+        assert_eq!(refuse(&cut), no_footer());
     }
 
     #[test]
@@ -303,7 +274,7 @@ YtLc+IJn/GtAKxtt/PhbFBwGnfqOeZYNzS/AhEb4gP
     #[test]
     fn the_body_is_base64() {
         let error = refuse(&GOOD.replacen("U1NI", "U1N!", 1));
-        assert_eq!(error, ArmorError::NotBase64);
+        assert_eq!(error, content("body is not base64"));
         let error = refuse(&format!("{HEADER}\n{FOOTER}\n"));
         assert!(matches!(error, ArmorError::Content { .. }), "{error}");
     }
@@ -311,7 +282,7 @@ YtLc+IJn/GtAKxtt/PhbFBwGnfqOeZYNzS/AhEb4gP
     #[test]
     fn a_large_file_is_refused_unread() {
         let error = refuse(&GOOD.repeat(20));
-        assert!(matches!(error, ArmorError::TooLarge { .. }));
+        assert_eq!(error, content(format!("has {} bytes, at most 4096 are read", 20 * GOOD.len())));
     }
 
     #[test]
@@ -327,8 +298,8 @@ YtLc+IJn/GtAKxtt/PhbFBwGnfqOeZYNzS/AhEb4gP
 
     #[test]
     fn an_answer_that_is_no_signature_stays_refused() {
-        assert_eq!(normalize(b"").err(), Some(ArmorError::NoHeader));
-        assert_eq!(normalize(HEADER.as_bytes()).err(), Some(ArmorError::NoFooter));
+        assert_eq!(normalize(b"").err(), Some(no_header()));
+        assert_eq!(normalize(HEADER.as_bytes()).err(), Some(no_footer()));
         let two = format!("{GOOD}{GOOD}");
         assert!(normalize(two.as_bytes()).is_err());
     }

@@ -2,7 +2,6 @@
 //!
 //! This file must never change git's settings.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use ssh_key::PublicKey;
@@ -11,18 +10,9 @@ use crate::signing::tools::{ToolError, Tools};
 use hlb_core::hint::Hint;
 use hlb_core::text::show;
 
-/// What git's settings name as the signing key.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct GitKey {
-    /// The key.
-    pub(super) key: GitKeyPlace,
-    /// The program that signs instead of `ssh-keygen`, if one is set.
-    pub(super) program: Option<OsString>,
-}
-
 /// The two ways in which git's `user.signingkey` names a key.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum GitKeyPlace {
+pub(super) enum GitKey {
     /// A file.
     File(PathBuf),
     /// The public key itself; an agent holds the private half.
@@ -30,7 +20,6 @@ pub(super) enum GitKeyPlace {
 }
 
 /// Why git's settings name no key that we could use.
-#[non_exhaustive]
 #[derive(thiserror::Error, Debug)]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum GitError {
@@ -52,25 +41,24 @@ impl Hint for GitError {
     }
 }
 
-/// Asks git which key it signs with.
-pub(super) fn signing_key(tools: &Tools) -> Result<GitKey, GitError> {
+/// Asks git which key it signs with, and with which program, if it is another than `ssh-keygen`.
+pub(super) fn signing_key(tools: &Tools) -> Result<(GitKey, Option<String>), GitError> {
     let format = tools.git_setting("gpg.format")?;
     if format.as_deref() != Some("ssh") {
-        return Err(GitError::NotSsh {
-            found: format.map_or("not set".to_owned(), |name| format!("`{}`", show(&name))),
-        });
+        let found = format.map_or("not set".to_owned(), |name| format!("`{}`", show(&name)));
+        return Err(GitError::NotSsh { found });
     }
     let named = tools.git_setting("user.signingkey")?.ok_or(GitError::NoKey)?;
-    Ok(GitKey { key: place(&named)?, program: tools.git_setting("gpg.ssh.program")?.map(OsString::from) })
+    Ok((key(&named)?, tools.git_setting("gpg.ssh.program")?))
 }
 
-fn place(named: &str) -> Result<GitKeyPlace, GitError> {
+fn key(named: &str) -> Result<GitKey, GitError> {
     let literal = named.strip_prefix("key::").or_else(|| named.starts_with("ssh-").then_some(named));
     let Some(line) = literal else {
-        return Ok(GitKeyPlace::File(named.into()));
+        return Ok(GitKey::File(named.into()));
     };
     PublicKey::from_openssh(line.trim())
-        .map(|key| GitKeyPlace::Agent(Box::new(key)))
+        .map(|key| GitKey::Agent(Box::new(key)))
         .map_err(|_| GitError::BadKey { found: show(named) })
 }
 
@@ -82,19 +70,19 @@ mod tests {
 
     #[test]
     fn a_key_is_named_by_file_or_by_value() {
-        let key = PublicKey::from_openssh(LINE).expect("a good key");
+        let expected = PublicKey::from_openssh(LINE).expect("a good key");
         for literal in [LINE.to_owned(), format!("key::{LINE}")] {
-            let found = place(&literal).expect("a key");
-            assert_eq!(found, GitKeyPlace::Agent(Box::new(key.clone())));
+            let found = key(&literal).expect("a key");
+            assert_eq!(found, GitKey::Agent(Box::new(expected.clone())));
         }
-        let file = place("/home/alice/.ssh/id_ed25519.pub").expect("a path");
+        let file = key("/home/alice/.ssh/id_ed25519.pub").expect("a path");
         let expected = PathBuf::from("/home/alice/.ssh/id_ed25519.pub");
-        assert_eq!(file, GitKeyPlace::File(expected));
+        assert_eq!(file, GitKey::File(expected));
     }
 
     #[test]
     fn a_broken_key_is_not_taken_for_a_file() {
-        let error = place("key::ssh-ed25519 AAAA").expect_err("cut short");
+        let error = key("key::ssh-ed25519 AAAA").expect_err("cut short");
         assert_eq!(error.to_string(), "git's `user.signingkey` is not a public key: `key::ssh-ed25519 AAAA`");
     }
 }

@@ -4,26 +4,14 @@
 //! them wrongly; DSA because OpenSSH no longer supports it; certificates because they would move the question of who
 //! may sign out of `allowed_signers`.
 
-use std::fmt;
-
-use ssh_key::{Algorithm, EcdsaCurve, HashAlg, PublicKey};
-
-use hlb_core::text::show;
+use ssh_key::{Algorithm, HashAlg, PublicKey};
 
 use hlb_core::hint::Hint;
+use hlb_core::text::show;
 
-/// A kind of key whose signatures are accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum KeyType {
-    /// `ssh-ed25519`: what `hlb-bench keygen` makes.
-    Ed25519,
-    /// `ecdsa-sha2-nistp256`.
-    EcdsaP256,
-    /// `sk-ssh-ed25519@openssh.com`: Ed25519 in a FIDO token.
-    SkEd25519,
-    /// `sk-ecdsa-sha2-nistp256@openssh.com`: P-256 in a FIDO token.
-    SkEcdsaP256,
-}
+/// Ed25519, which `hlb-bench keygen` makes, and ECDSA P-256, each also in a FIDO token, as SSH spells them.
+const ACCEPTED: [&str; 4] =
+    ["ssh-ed25519", "ecdsa-sha2-nistp256", "sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com"];
 
 /// A key of a kind that may not sign here.
 #[derive(thiserror::Error, Debug, Clone, PartialEq, Eq)]
@@ -39,50 +27,19 @@ impl Hint for UnsupportedKey {
     }
 }
 
-impl KeyType {
-    /// All of them, in the order of the enum.
-    pub const ALL: [Self; 4] = [Self::Ed25519, Self::EcdsaP256, Self::SkEd25519, Self::SkEcdsaP256];
+/// Refuses every kind of key but the four, by the name that SSH gives it.
+pub(super) fn check_key_type(name: &str) -> Result<(), UnsupportedKey> {
+    if ACCEPTED.contains(&name) { Ok(()) } else { Err(UnsupportedKey { found: show(name) }) }
+}
 
-    /// The name that SSH gives the kind, as the first word of a public key line.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ed25519 => "ssh-ed25519",
-            Self::EcdsaP256 => "ecdsa-sha2-nistp256",
-            Self::SkEd25519 => "sk-ssh-ed25519@openssh.com",
-            Self::SkEcdsaP256 => "sk-ecdsa-sha2-nistp256@openssh.com",
-        }
-    }
-
-    /// Whether the key lies in a token that has to be touched.
-    pub fn is_security_key(self) -> bool {
-        matches!(self, Self::SkEd25519 | Self::SkEcdsaP256)
-    }
-
-    /// The kind with this SSH name, exactly spelled.
-    pub(crate) fn from_name(name: &str) -> Result<Self, UnsupportedKey> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == name).ok_or_else(|| UnsupportedKey { found: show(name) })
-    }
-
-    pub(super) fn from_algorithm(algorithm: &Algorithm) -> Result<Self, UnsupportedKey> {
-        match algorithm {
-            Algorithm::Ed25519 => Ok(Self::Ed25519),
-            Algorithm::Ecdsa { curve: EcdsaCurve::NistP256 } => Ok(Self::EcdsaP256),
-            Algorithm::SkEd25519 => Ok(Self::SkEd25519),
-            Algorithm::SkEcdsaSha2NistP256 => Ok(Self::SkEcdsaP256),
-            other => Err(UnsupportedKey { found: show(other.as_str()) }),
-        }
-    }
+/// Whether keys of this kind lie in a token that has to be touched.
+pub fn is_security_key(algorithm: &Algorithm) -> bool {
+    matches!(algorithm, Algorithm::SkEd25519 | Algorithm::SkEcdsaSha2NistP256)
 }
 
 /// The SHA-256 fingerprint of a key as `ssh-keygen -l` prints it: `SHA256:` and 43 characters.
 pub fn fingerprint(key: &PublicKey) -> String {
     key.fingerprint(HashAlg::Sha256).to_string()
-}
-
-impl fmt::Display for KeyType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
 }
 
 #[cfg(test)]
@@ -91,10 +48,11 @@ mod tests {
 
     #[test]
     fn names_and_algorithms_agree() {
-        for kind in KeyType::ALL {
-            let algorithm = Algorithm::new(kind.as_str()).expect("SSH knows the name");
-            assert_eq!(KeyType::from_algorithm(&algorithm), Ok(kind));
-            assert_eq!(KeyType::from_name(kind.as_str()), Ok(kind));
+        for name in ACCEPTED {
+            let algorithm = Algorithm::new(name).expect("SSH knows the name");
+            assert_eq!(algorithm.as_str(), name);
+            assert_eq!(check_key_type(name), Ok(()));
+            assert_eq!(is_security_key(&algorithm), name.starts_with("sk-"));
         }
     }
 
@@ -102,11 +60,10 @@ mod tests {
     fn every_other_kind_is_refused_by_name() {
         for name in ["ssh-rsa", "ssh-dss", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"] {
             let algorithm = Algorithm::new(name).expect("SSH knows the name");
-            let refused = KeyType::from_algorithm(&algorithm).expect_err("not one of ours");
+            let refused = check_key_type(algorithm.as_str()).expect_err("not one of ours");
             assert_eq!(refused.to_string(), format!("key type `{name}` is not accepted"));
-            assert_eq!(KeyType::from_name(name), Err(refused));
         }
-        assert!(KeyType::from_name("ssh-ed25519-cert-v01@openssh.com").is_err());
-        assert!(KeyType::from_name("SSH-ED25519").is_err());
+        assert!(check_key_type("ssh-ed25519-cert-v01@openssh.com").is_err());
+        assert!(check_key_type("SSH-ED25519").is_err());
     }
 }

@@ -7,8 +7,9 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use ssh_key::rand_core::OsRng;
+use ssh_key::rand_core::{OsRng, RngCore as _};
 use ssh_key::{Algorithm, LineEnding, PrivateKey, PublicKey};
+use zeroize::Zeroizing;
 
 use hlb_core::hint::Hint;
 use hlb_core::text::show;
@@ -17,7 +18,6 @@ use hlb_core::text::show;
 const MAX_COMMENT: usize = 200;
 
 /// Why no key was made. Nothing is left behind.
-#[non_exhaustive]
 #[derive(thiserror::Error, Debug)]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum KeygenError {
@@ -31,16 +31,8 @@ pub enum KeygenError {
     Comment { comment: String },
     #[error("passphrase is empty")]
     EmptyPassphrase,
-    #[error("system gave no random bytes: {reason}")]
-    Random { reason: String },
     #[error("key cannot be made: {reason}")]
     Make { reason: String },
-}
-
-impl KeygenError {
-    fn make(error: &ssh_key::Error) -> Self {
-        Self::Make { reason: error.to_string() }
-    }
 }
 
 impl Hint for KeygenError {
@@ -69,8 +61,9 @@ pub fn keygen(path: &Path, comment: &str, passphrase: Option<&str>) -> Result<Pu
             return Err(KeygenError::Exists { path: taken.to_owned() });
         }
     }
-    let (pem, public) = make(comment, passphrase)?;
-    let line = public.to_openssh().map_err(|error| KeygenError::make(&error))?;
+    require_random()?;
+    let (public, pem, line) =
+        make(comment, passphrase).map_err(|error| KeygenError::Make { reason: error.to_string() })?;
     write_new(path, pem.as_bytes(), 0o600)?;
     write_new(&public_path, format!("{}\n", line.trim_end()).as_bytes(), 0o644).inspect_err(|_| {
         // This call created it, and a private key alone would make the next attempt fail.
@@ -90,24 +83,23 @@ fn check(comment: &str, passphrase: Option<&str>) -> Result<(), KeygenError> {
     Ok(())
 }
 
-/// The private half as text, encrypted if asked for, and the public half with its comment.
-fn make(comment: &str, passphrase: Option<&str>) -> Result<(super::Zeroizing<String>, PublicKey), KeygenError> {
-    require_random()?;
-    let make = |error| KeygenError::make(&error);
-    let mut key = PrivateKey::random(&mut OsRng, Algorithm::Ed25519).map_err(make)?;
+/// The public half with its comment, the private half as text, encrypted if asked for, and the line of the public half.
+fn make(comment: &str, passphrase: Option<&str>) -> ssh_key::Result<(PublicKey, Zeroizing<String>, String)> {
+    let mut key = PrivateKey::random(&mut OsRng, Algorithm::Ed25519)?;
     key.set_comment(comment);
     let public = key.public_key().clone();
     if let Some(passphrase) = passphrase {
-        key = key.encrypt(&mut OsRng, passphrase).map_err(make)?;
+        key = key.encrypt(&mut OsRng, passphrase)?;
     }
-    let pem = key.to_openssh(LineEnding::LF).map_err(make)?;
-    Ok((pem, public))
+    let line = public.to_openssh()?;
+    Ok((public, key.to_openssh(LineEnding::LF)?, line))
 }
 
 /// The generator panics when the system has no randomness, so it is asked once beforehand.
 fn require_random() -> Result<(), KeygenError> {
-    use ssh_key::rand_core::RngCore;
-    OsRng.try_fill_bytes(&mut [0; 32]).map_err(|error| KeygenError::Random { reason: error.to_string() })
+    OsRng
+        .try_fill_bytes(&mut [0; 32])
+        .map_err(|error| KeygenError::Make { reason: format!("the system gave no random bytes: {error}") })
 }
 
 /// Writes a file that must not be there, and takes it away again if writing fails.

@@ -7,7 +7,6 @@
 //!
 //! This file must never keep a passphrase longer than one attempt, and never hand out a private key.
 
-use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -18,10 +17,10 @@ use zeroize::Zeroizing;
 
 use crate::signing::allowed_line::{LineProblem, line_for};
 use crate::signing::armor::{self, ArmorError};
-use crate::signing::git::{self, GitError, GitKeyPlace};
+use crate::signing::git::{self, GitError, GitKey};
 use crate::signing::key_file::{self, KeyFile};
-use crate::signing::key_type::{KeyType, UnsupportedKey, fingerprint};
-use crate::signing::tools::{SignRequest, ToolError, Tools};
+use crate::signing::key_type::{UnsupportedKey, check_key_type, fingerprint, is_security_key};
+use crate::signing::tools::{ToolError, Tools};
 use crate::signing::verify::{SignatureError, verify_any_signer};
 use hlb_core::hint::Hint;
 
@@ -51,20 +50,11 @@ pub struct Signer {
 enum Backend {
     /// This process.
     Own(Box<PrivateKey>),
-    /// A signing program.
-    Tool { tools: Tools, program: Option<OsString>, key: ToolKey },
-}
-
-/// The key file that a signing program is pointed at.
-enum ToolKey {
-    /// One of the user's.
-    File(PathBuf),
-    /// A public key that we wrote down for the program; gone with the signer.
-    Written(NamedTempFile),
+    /// A signing program, pointed at a key file.
+    Tool { tools: Tools, program: Option<String>, key: PathBuf, _written: Option<NamedTempFile> },
 }
 
 /// Why a key cannot be opened, or has not signed.
-#[non_exhaustive]
 #[derive(thiserror::Error, Debug)]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum SignError {
@@ -132,13 +122,10 @@ impl Signer {
     pub fn open_with(tools: &Tools, choice: &KeyChoice, ask: &mut AskPassphrase<'_>) -> Result<Self, SignError> {
         match choice {
             KeyChoice::File(path) => open_file(tools, path, None, ask),
-            KeyChoice::GitDefault => {
-                let found = git::signing_key(tools)?;
-                match found.key {
-                    GitKeyPlace::File(path) => open_file(tools, &path, found.program, ask),
-                    GitKeyPlace::Agent(key) => held_by_agent(tools, *key, found.program),
-                }
-            }
+            KeyChoice::GitDefault => match git::signing_key(tools)? {
+                (GitKey::File(path), program) => open_file(tools, &path, program, ask),
+                (GitKey::Agent(key), program) => held_by_agent(tools, *key, program),
+            },
         }
     }
 
@@ -148,19 +135,17 @@ impl Signer {
     pub fn sign(&self, namespace: &str, message: &[u8]) -> Result<String, SignError> {
         let armored = match &self.backend {
             Backend::Own(key) => sign_here(key, namespace, message)?,
-            Backend::Tool { tools, program, key } => {
-                let answer = tools.sign(&SignRequest {
-                    program: program.as_deref(),
-                    key: key.path(),
-                    namespace,
-                    message,
-                    show_requests: self.is_security_key(),
-                })?;
+            Backend::Tool { tools, program, key, .. } => {
+                let in_token = is_security_key(&self.public.algorithm());
+                let answer = tools.sign(program.as_deref(), (key, in_token), namespace, message)?;
                 armor::normalize(&answer).map_err(SignError::Answer)?
             }
         };
-        self.check(namespace, message, &armored)?;
-        Ok(armored)
+        let signer = verify_any_signer(message, armored.as_bytes(), namespace).map_err(SignError::Unverified)?;
+        if signer.key_data() == self.public.key_data() {
+            return Ok(armored);
+        }
+        Err(SignError::OtherKey { expected: self.fingerprint(), found: fingerprint(&signer) })
     }
 
     /// The public half.
@@ -177,19 +162,6 @@ impl Signer {
     pub fn public_line(&self, principal: &str, namespaces: &[&str]) -> Result<String, LineProblem> {
         line_for(&self.public, principal, namespaces)
     }
-
-    fn is_security_key(&self) -> bool {
-        KeyType::from_algorithm(&self.public.algorithm()).is_ok_and(KeyType::is_security_key)
-    }
-
-    fn check(&self, namespace: &str, message: &[u8], armored: &str) -> Result<(), SignError> {
-        let signer = verify_any_signer(message, armored.as_bytes(), namespace).map_err(SignError::Unverified)?;
-        if signer.public_key.key_data() == self.public.key_data() {
-            Ok(())
-        } else {
-            Err(SignError::OtherKey { expected: self.fingerprint(), found: signer.fingerprint })
-        }
-    }
 }
 
 /// Never shows more than the public half.
@@ -199,19 +171,10 @@ impl fmt::Debug for Signer {
     }
 }
 
-impl ToolKey {
-    fn path(&self) -> &Path {
-        match self {
-            Self::File(path) => path,
-            Self::Written(file) => file.path(),
-        }
-    }
-}
-
 fn open_file(
     tools: &Tools,
     path: &Path,
-    program: Option<OsString>,
+    program: Option<String>,
     ask: &mut AskPassphrase<'_>,
 ) -> Result<Signer, SignError> {
     let public = match read(path)? {
@@ -228,8 +191,8 @@ fn open_file(
         },
         KeyFile::Other => public_half(tools, path)?,
     };
-    accepted(path, &public)?;
-    Ok(by_tool(tools, public, program, ToolKey::File(path.into())))
+    check_type(path, &public)?;
+    Ok(by_tool(tools, public, program, path.into()))
 }
 
 fn open_private(
@@ -239,9 +202,9 @@ fn open_private(
     mode: u32,
     ask: &mut AskPassphrase<'_>,
 ) -> Result<Signer, SignError> {
-    if accepted(path, key.public_key())? != KeyType::Ed25519 {
-        let public = key.public_key().clone();
-        return Ok(by_tool(tools, public, None, ToolKey::File(path.into())));
+    check_type(path, key.public_key())?;
+    if !key.algorithm().is_ed25519() {
+        return Ok(by_tool(tools, key.public_key().clone(), None, path.into()));
     }
     if key_file::open_to_others(mode) {
         return Err(SignError::OpenToOthers { path: path.into(), mode });
@@ -266,14 +229,16 @@ fn private_half(tools: &Tools, path: &Path, public: &PublicKey) -> Option<(PathB
     }
 }
 
-fn held_by_agent(tools: &Tools, public: PublicKey, program: Option<OsString>) -> Result<Signer, SignError> {
-    accepted(Path::new("user.signingkey"), &public)?;
-    let file = write_down(&public).map_err(SignError::Temporary)?;
-    Ok(by_tool(tools, public, program, ToolKey::Written(file)))
+fn by_tool(tools: &Tools, public: PublicKey, program: Option<String>, key: PathBuf) -> Signer {
+    Signer { public, backend: Backend::Tool { tools: tools.clone(), program, key, _written: None } }
 }
 
-fn by_tool(tools: &Tools, public: PublicKey, program: Option<OsString>, key: ToolKey) -> Signer {
-    Signer { public, backend: Backend::Tool { tools: tools.clone(), program, key } }
+/// Writes the public key down for the program; the file is gone with the signer.
+fn held_by_agent(tools: &Tools, public: PublicKey, program: Option<String>) -> Result<Signer, SignError> {
+    check_type(Path::new("user.signingkey"), &public)?;
+    let written = write_down(&public).map_err(SignError::Temporary)?;
+    let key = written.path().to_owned();
+    Ok(Signer { public, backend: Backend::Tool { tools: tools.clone(), program, key, _written: Some(written) } })
 }
 
 fn write_down(public: &PublicKey) -> io::Result<NamedTempFile> {
@@ -295,8 +260,8 @@ fn public_half(tools: &Tools, path: &Path) -> Result<PublicKey, SignError> {
     PublicKey::from_openssh(line.trim()).map_err(|error| crypto(&error))
 }
 
-fn accepted(path: &Path, key: &PublicKey) -> Result<KeyType, SignError> {
-    KeyType::from_algorithm(&key.algorithm()).map_err(|source| SignError::KeyType { path: path.into(), source })
+fn check_type(path: &Path, key: &PublicKey) -> Result<(), SignError> {
+    check_key_type(key.algorithm().as_str()).map_err(|source| SignError::KeyType { path: path.into(), source })
 }
 
 fn unlock(path: &Path, key: &PrivateKey, ask: &mut AskPassphrase<'_>) -> Result<Box<PrivateKey>, SignError> {

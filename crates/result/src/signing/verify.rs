@@ -4,12 +4,12 @@
 
 use chrono::{DateTime, Utc};
 use hlb_core::hint::Hint;
-use ssh_key::PublicKey;
+use ssh_key::{Algorithm, PublicKey, SshSig};
 
 use crate::signing::allowed_line::WhyNot;
 use crate::signing::allowed_signers::AllowedSigners;
-use crate::signing::armor::{self, ArmorError, Decoded, TOKEN_TRAILER};
-use crate::signing::key_type::{KeyType, fingerprint};
+use crate::signing::armor::{self, ArmorError, TOKEN_TRAILER};
+use crate::signing::key_type::{fingerprint, is_security_key};
 use hlb_core::text::show;
 
 /// The flag that says that somebody touched the token.
@@ -23,22 +23,10 @@ pub struct Verified {
     /// Fingerprint of the key, `SHA256:...`.
     pub fingerprint: String,
     /// The kind of key.
-    pub algorithm: KeyType,
-}
-
-/// A good signature by the holder of some key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SomeSigner {
-    /// Fingerprint of the key, `SHA256:...`.
-    pub fingerprint: String,
-    /// The kind of key.
-    pub algorithm: KeyType,
-    /// The key itself, without a comment.
-    pub public_key: PublicKey,
+    pub algorithm: Algorithm,
 }
 
 /// Why a signature does not stand for a message.
-#[non_exhaustive]
 #[derive(thiserror::Error, Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum SignatureError {
@@ -86,45 +74,37 @@ pub fn verify(
     signers: &AllowedSigners,
     at: DateTime<Utc>,
 ) -> Result<Verified, SignatureError> {
-    let signer = verify_any_signer(message, armored, namespace)?;
-    match signers.find(&signer.public_key, namespace, at) {
-        Ok(principal) => Ok(Verified {
-            principal: principal.to_owned(),
-            fingerprint: signer.fingerprint,
-            algorithm: signer.algorithm,
-        }),
-        Err(why) => Err(SignatureError::NotAllowed { fingerprint: signer.fingerprint, why }),
+    let key = verify_any_signer(message, armored, namespace)?;
+    let fingerprint = fingerprint(&key);
+    match signers.find(&key, namespace, at) {
+        Ok(principal) => Ok(Verified { principal: principal.to_owned(), fingerprint, algorithm: key.algorithm() }),
+        Err(why) => Err(SignatureError::NotAllowed { fingerprint, why }),
     }
 }
 
-/// Checks that the holder of some key signed exactly `message`, listed or not.
+/// Checks that the holder of some key signed exactly `message`, listed or not; the key, without a comment.
 ///
 /// For showing "signed by the unlisted key `SHA256:...`" and for checking a signature that was
 /// just made. It does not verify an entry, since anybody can make a key.
-pub fn verify_any_signer(message: &[u8], armored: &[u8], namespace: &str) -> Result<SomeSigner, SignatureError> {
-    let decoded = armor::decode(armored)?;
-    if decoded.namespace() != namespace {
-        return Err(SignatureError::Namespace { expected: namespace.to_owned(), found: show(decoded.namespace()) });
+pub fn verify_any_signer(message: &[u8], armored: &[u8], namespace: &str) -> Result<PublicKey, SignatureError> {
+    let signature = armor::decode(armored)?;
+    if signature.namespace() != namespace {
+        return Err(SignatureError::Namespace { expected: namespace.to_owned(), found: show(signature.namespace()) });
     }
-    let public_key = PublicKey::from(decoded.signature.public_key().clone());
-    let fingerprint = fingerprint(&public_key);
-    if public_key.verify(namespace, message, &decoded.signature).is_err() {
-        return Err(SignatureError::Mismatch { fingerprint });
+    let key = PublicKey::from(signature.public_key().clone());
+    if key.verify(namespace, message, &signature).is_err() {
+        return Err(SignatureError::Mismatch { fingerprint: fingerprint(&key) });
     }
-    if decoded.key_type().is_security_key() && !touched(&decoded) {
-        return Err(SignatureError::NotTouched { fingerprint });
+    if is_security_key(&signature.algorithm()) && !touched(&signature) {
+        return Err(SignatureError::NotTouched { fingerprint: fingerprint(&key) });
     }
-    Ok(SomeSigner { fingerprint, algorithm: decoded.key_type(), public_key })
+    Ok(key)
 }
 
 /// Whether the flags, which the token signs too, say that it was touched.
-fn touched(decoded: &Decoded) -> bool {
-    decoded
-        .signature
-        .signature_bytes()
-        .iter()
-        .nth_back(TOKEN_TRAILER - 1)
-        .is_some_and(|flags| flags & USER_PRESENT != 0)
+fn touched(signature: &SshSig) -> bool {
+    let flags = signature.signature_bytes().iter().nth_back(TOKEN_TRAILER - 1);
+    flags.is_some_and(|flags| flags & USER_PRESENT != 0)
 }
 
 #[cfg(test)]
@@ -165,7 +145,7 @@ mod tests {
             let armored = sign(&key(7), hash);
             let verified = verify(MESSAGE, armored.as_bytes(), RESULT_NAMESPACE, &alice(), now()).expect("good");
             assert_eq!(verified.principal, "alice@github");
-            assert_eq!(verified.algorithm, KeyType::Ed25519);
+            assert_eq!(verified.algorithm, Algorithm::Ed25519);
             assert_eq!(verified.fingerprint, fingerprint(key(7).public_key()));
         }
     }
@@ -175,13 +155,13 @@ mod tests {
         let armored = sign(&key(8), HashAlg::Sha512);
         let error =
             verify(MESSAGE, armored.as_bytes(), RESULT_NAMESPACE, &alice(), now()).expect_err("bob is not listed");
-        let SignatureError::NotAllowed { fingerprint, why } = &error else {
+        let SignatureError::NotAllowed { fingerprint: found, why } = &error else {
             panic!("{error:?}");
         };
         assert_eq!(*why, WhyNot::UnknownKey);
         let some = verify_any_signer(MESSAGE, armored.as_bytes(), RESULT_NAMESPACE).expect("good, whoever it is");
-        assert_eq!(some.fingerprint, *fingerprint);
-        assert_eq!(some.public_key.key_data(), key(8).public_key().key_data());
+        assert_eq!(fingerprint(&some), *found);
+        assert_eq!(some.key_data(), key(8).public_key().key_data());
     }
 
     #[test]
