@@ -1,6 +1,6 @@
 //! Settings and figures as trees: which keys differ between two of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -24,11 +24,8 @@ pub fn of(value: &impl Serialize) -> Value {
 /// The keys whose values differ, in the order of their paths.
 pub fn differences(before: &Value, after: &Value) -> Vec<Change> {
     let (before, after) = (leaves(before), leaves(after));
-    let mut paths: Vec<&String> = before.keys().chain(after.keys()).collect();
-    paths.sort();
-    paths.dedup();
-    let value =
-        |tree: &BTreeMap<String, String>, path: &String| tree.get(path).cloned().unwrap_or_else(|| "-".to_owned());
+    let paths: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let value = |tree: &BTreeMap<String, String>, path: &String| tree.get(path).map_or("-", String::as_str).to_owned();
     let change =
         |path: &String| Change { path: path.clone(), before: value(&before, path), after: value(&after, path) };
     paths.into_iter().map(change).filter(|change| change.before != change.after).collect()

@@ -191,7 +191,6 @@ pub struct EntryError {
 
 /// What is wrong with an entry.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum Fault {
     #[error("cannot be listed: {0}")]

@@ -43,7 +43,6 @@ impl FinishedSession {
 
 /// A session that cannot be signed or filed.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum FilingError {
     #[error("the folder {} cannot be made; name another with --submissions", .folder.display())]

@@ -47,7 +47,7 @@ pub struct PowerReport {
 }
 
 /// Where the times are from.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct TimesFacts {
     /// The entry or session; `null` where a noise was assumed.
     pub entry: Option<String>,
@@ -113,16 +113,7 @@ impl TimesSource {
         let scores: Vec<f64> = SCORES.into_iter().flat_map(|score| [-score, score]).collect();
         let deviation = mean_and_deviation(&scores).1.unwrap_or(1.0);
         let times = scores.iter().map(|score| Some((noise * score / deviation).exp())).collect();
-        let facts = TimesFacts {
-            entry: None,
-            variant: None,
-            hardware_class: None,
-            runs: None,
-            noise,
-            seconds_per_run: None,
-            price_usd_per_hour: None,
-        };
-        Self { times, facts, price: None }
+        Self { times, facts: TimesFacts { noise, ..TimesFacts::default() }, price: None }
     }
 
     /// The times of an entry's runs.
@@ -163,10 +154,6 @@ impl TimesSource {
         }
     }
 
-    fn runs(&self, runs: u32) -> RunsForecast {
-        RunsForecast { runs, least_gain: self.least_gain(runs), bill: self.bill(runs) }
-    }
-
     /// The least gain that `runs` runs show as often as wanted, found by bisection to a hundredth
     /// of a percent.
     fn least_gain(&self, runs: u32) -> Option<f64> {
@@ -195,7 +182,11 @@ impl PowerReport {
             most_runs: MAX_RUNS,
             runs_to_rank: track.runs_to_rank,
             gains: gains.into_iter().map(|gain| source.gain(gain, runs)).collect(),
-            with_runs: runs.map(|runs| source.runs(runs)),
+            with_runs: runs.map(|runs| RunsForecast {
+                runs,
+                least_gain: source.least_gain(runs),
+                bill: source.bill(runs),
+            }),
             source: source.facts,
         }
     }

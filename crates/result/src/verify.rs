@@ -7,7 +7,7 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 
 use crate::agreement;
-use crate::derive::{Basis, derive};
+use crate::derive::derive;
 use crate::entry::{
     Entry, EntryError, Fault, LOG_FILE, MANIFEST_FILE, RECIPE_FILE, REPRODUCTIONS_FOLDER, RESULT_FILE, Reproduction,
     SIGNATURE_FILE, Trust, VARIANT_FILE,
@@ -23,7 +23,7 @@ use hlb_data::task::Task;
 use hlb_data::{Manifest, track};
 use hlb_machine::price::{Origin, Table};
 use hlb_protocol::run_log::{LOG_CAP, RunLog, TrainingLength};
-use hlb_recipe::variant::{self, Header, Variant};
+use hlb_recipe::variant::{self, Variant};
 use hlb_recipe::{Length, Recipe};
 
 /// Reads an entry and checks everything in it, its signature first. An entry without one is unsigned; one whose key is
@@ -70,23 +70,20 @@ fn signature(folder: &Path, bytes: &[u8], signers: &AllowedSigners, now: DateTim
         return Ok(Trust::Unsigned);
     }
     let armor = yaml::read(&path, VARIANT_CAP)?;
-    match verify(bytes, &armor, RESULT_NAMESPACE, signers, now) {
-        Ok(signer) => Ok(Trust::SelfReported(signer)),
-        Err(refused) => match verify(bytes, &armor, RERUN_NAMESPACE, signers, now) {
-            Ok(signer) => Ok(Trust::RunByTheRunner(signer)),
-            Err(_) => Err(refused.into()),
-        },
+    let signer = |namespace| verify(bytes, &armor, namespace, signers, now);
+    match (signer(RESULT_NAMESPACE), signer(RERUN_NAMESPACE)) {
+        (Ok(submitter), _) => Ok(Trust::SelfReported(submitter)),
+        (_, Ok(runner)) => Ok(Trust::RunByTheRunner(runner)),
+        (Err(refused), _) => Err(refused.into()),
     }
 }
 
 /// Parses the result and checks it against the other files of the entry.
 fn read_entry(folder: &Path, bytes: &[u8], trust: Trust) -> Result<Entry, Fault> {
     let result: ResultFile = yaml::parse_canonical(bytes, RESULT_FILE)?.ok_or(Fault::NotCanonical(RESULT_FILE))?;
-    let log_bytes = yaml::read(&folder.join(LOG_FILE), LOG_CAP)?;
-    digest(LOG_FILE, sha256_hex(&log_bytes), result.log.sha256)?;
-    if result.log.bytes != log_bytes.len() as u64 {
-        return contradiction("log.bytes", result.log.bytes.to_string(), "the run log is longer or shorter");
-    }
+    let log_bytes = read_checked(folder, LOG_FILE, LOG_CAP, result.log.sha256)?;
+    let same_length = result.log.bytes == log_bytes.len() as u64;
+    require(same_length, "log.bytes", &result.log.bytes, "the run log is longer or shorter")?;
     check_versions(&result)?;
     check_price(&result)?;
     let task = check_task(folder, &result)?;
@@ -97,7 +94,8 @@ fn read_entry(folder: &Path, bytes: &[u8], trust: Trust) -> Result<Entry, Fault>
     check_schedule(&task, (&recipe, reference.as_ref()), &log)?;
     let (folder, result_sha256, reproductions) = (folder.to_owned(), sha256_hex(bytes), Vec::new());
     let entry = Entry { folder, result, result_sha256, recipe, task, log, trust, reproductions };
-    check_figures(&entry.result, entry.basis())?;
+    let recomputed = ResultFile { derived: derive(entry.basis()), ..entry.result.clone() };
+    check_equal(&entry.result, &recomputed, is_rounding)?;
     plausible::check(entry.basis(), reference.as_ref())?;
     Ok(entry)
 }
@@ -113,7 +111,10 @@ fn reproductions(entry: &mut Entry, signers: &AllowedSigners, now: DateTime<Utc>
         let found = reproduction(entry, &folder.join(&name), signers, now);
         entry.reproductions.push(found.map_err(|problem| Fault::Reproduction { name, problem })?);
     }
-    entry.trust = trust_of(entry);
+    // An entry is reproduced once an independent session agrees with it.
+    if entry.reproductions.iter().any(|again| again.agreement.agrees() && again.is_independent_of(entry)) {
+        entry.trust = Trust::Reproduced(Box::new(entry.trust.clone()));
+    }
     Ok(())
 }
 
@@ -140,11 +141,11 @@ fn reproduction(
     Ok(Reproduction { entry: Box::new(again), agreement })
 }
 
-/// An entry is reproduced once an independent session agrees with it.
-fn trust_of(entry: &Entry) -> Trust {
-    let confirms = |again: &Reproduction| again.agreement.agrees() && again.is_independent_of(entry);
-    let plain = entry.trust.clone();
-    if entry.reproductions.iter().any(confirms) { Trust::Reproduced(Box::new(plain)) } else { plain }
+/// The bytes of a file of the entry, which have to be those that the result names.
+fn read_checked(folder: &Path, name: &'static str, cap: u64, stated: Sha256Hex) -> Result<Vec<u8>, Fault> {
+    let bytes = yaml::read(&folder.join(name), cap)?;
+    digest(name, sha256_hex(&bytes), stated)?;
+    Ok(bytes)
 }
 
 fn digest(file: &'static str, found: Sha256Hex, stated: Sha256Hex) -> Result<(), Fault> {
@@ -156,64 +157,45 @@ fn digest(file: &'static str, found: Sha256Hex, stated: Sha256Hex) -> Result<(),
 
 /// The variant and the recipe, and that one follows from the other. Shipped recipes never change under their name.
 fn check_recipe(folder: &Path, result: &ResultFile, task: &Task) -> Result<Recipe, Fault> {
-    let variant_bytes = yaml::read(&folder.join(VARIANT_FILE), VARIANT_CAP)?;
-    digest(VARIANT_FILE, sha256_hex(&variant_bytes), result.variant.variant_sha256)?;
-    let recipe_bytes = yaml::read(&folder.join(RECIPE_FILE), VARIANT_CAP)?;
-    digest(RECIPE_FILE, sha256_hex(&recipe_bytes), result.variant.recipe_sha256)?;
+    let stated = &result.variant;
+    let variant_bytes = read_checked(folder, VARIANT_FILE, VARIANT_CAP, stated.variant_sha256)?;
+    let recipe_bytes = read_checked(folder, RECIPE_FILE, VARIANT_CAP, stated.recipe_sha256)?;
     let recipe: Recipe = yaml::parse_canonical(&recipe_bytes, RECIPE_FILE)?.ok_or(Fault::NotCanonical(RECIPE_FILE))?;
-    if recipe.track != task.track.id {
-        return contradiction("track", result.track.to_string(), "the recipe is for another track");
-    }
+    require(recipe.track == task.track.id, "track", &result.track, "the recipe is for another track")?;
     recipe.check(task.terms())?;
     let variant = Variant::parse(&variant_bytes, VARIANT_FILE)?;
-    check_header(result, &variant.header)?;
-    digest("recipe in `extends`", variant::digest(&variant.base()?), result.variant.base_recipe_sha256)?;
-    digest(
-        "recipe resolved from the variant",
-        variant::digest(&variant.resolve(task.terms())?),
-        result.variant.recipe_sha256,
-    )?;
+    let header = &variant.header;
+    let same = (&stated.name, &stated.authors, &stated.description, &stated.extends)
+        == (&header.name, &header.authors, &header.description, &header.extends);
+    let problem = "name, authors, description or base are not those of the variant file";
+    require(same, "variant.name", &stated.name, problem)?;
+    digest("recipe in `extends`", variant::digest(&variant.base()?), stated.base_recipe_sha256)?;
+    let resolved = variant::digest(&variant.resolve(task.terms())?);
+    digest("recipe resolved from the variant", resolved, stated.recipe_sha256)?;
     Ok(recipe)
 }
 
-fn check_header(result: &ResultFile, variant: &Header) -> Result<(), Fault> {
-    let stated = &result.variant;
-    let same = stated.name == variant.name
-        && stated.authors == variant.authors
-        && stated.description == variant.description
-        && stated.extends == variant.extends;
-    if same {
-        return Ok(());
-    }
-    contradiction(
-        "variant.name",
-        stated.name.to_string(),
-        "name, authors, description or base are not those of the variant file",
-    )
+/// Refuses a value that contradicts another file or this program's tables.
+fn require(holds: bool, key: &'static str, stated: &dyn ToString, problem: &str) -> Result<(), Fault> {
+    if holds { Ok(()) } else { Err(contradiction(key, stated, problem)) }
 }
 
-fn contradiction<T>(key: &'static str, stated: String, problem: &str) -> Result<T, Fault> {
-    Err(Fault::Contradiction { key, stated, problem: problem.to_owned() })
+fn contradiction(key: &'static str, stated: &dyn ToString, problem: &str) -> Fault {
+    Fault::Contradiction { key, stated: stated.to_string(), problem: problem.to_owned() }
 }
 
 /// Schema and rules against those of this program.
 fn check_versions(result: &ResultFile) -> Result<(), Fault> {
-    if result.schema != RESULT_SCHEMA {
-        return contradiction("schema", result.schema.clone(), &format!("this program reads `{RESULT_SCHEMA}`"));
-    }
-    if result.rules_version != RULES_VERSION {
-        let problem = format!("this board is for {RULES_VERSION}");
-        return contradiction("rules_version", result.rules_version.clone(), &problem);
-    }
-    Ok(())
+    let problem = format!("this program reads `{RESULT_SCHEMA}`");
+    require(result.schema == RESULT_SCHEMA, "schema", &result.schema, &problem)?;
+    let problem = format!("this board is for {RULES_VERSION}");
+    require(result.rules_version == RULES_VERSION, "rules_version", &result.rules_version, &problem)
 }
 
 /// Track, target and data set against what this program ships, or against the manifest in the entry.
 fn check_task(folder: &Path, result: &ResultFile) -> Result<Task, Fault> {
-    let track = match track::by_id(result.track.as_str()) {
-        Ok(track) => track,
-        Err(unknown) => return contradiction("track", result.track.to_string(), &unknown.to_string()),
-    };
+    let track = track::by_id(result.track.as_str())
+        .map_err(|unknown| contradiction("track", &result.track, &unknown.to_string()))?;
     let own = folder.join(MANIFEST_FILE);
     let task = match (result.dataset.published, own.exists()) {
         (true, false) => Task::published(track),
@@ -221,47 +203,36 @@ fn check_task(folder: &Path, result: &ResultFile) -> Result<Task, Fault> {
         (published, _) => {
             let problem =
                 format!("and a `{MANIFEST_FILE}` belongs to an entry on a data set of one's own, and to no other");
-            return contradiction("dataset.published", published.to_string(), &problem);
+            return Err(contradiction("dataset.published", &published, &problem));
         }
     };
     check_dataset(result, &task)?;
-    if result.target == task.track.target {
-        return Ok(task);
-    }
-    contradiction("target.correct", result.target.correct.to_string(), "the track's target is another")
+    let target = result.target;
+    require(target == task.track.target, "target.correct", &target.correct, "the track's target is another")?;
+    Ok(task)
 }
 
 fn check_dataset(result: &ResultFile, task: &Task) -> Result<(), Fault> {
     let (stated, manifest) = (&result.dataset, &task.manifest);
-    if stated.id != manifest.id {
-        return contradiction("dataset.id", stated.id.to_string(), "the track's data set is another");
-    }
+    require(stated.id == manifest.id, "dataset.id", &stated.id, "the track's data set is another")?;
     digest("data set manifest", manifest.digest(), stated.manifest_sha256)?;
-    if stated.resize != task.track.resize {
-        return contradiction("dataset.resize", format!("{:?}", stated.resize), "the track resizes otherwise");
-    }
-    if stated.decoder.is_some() != stated.resize.is_some() {
-        let decoder = stated.decoder.as_ref().map_or("null", |decoder| decoder.as_str());
-        return contradiction("dataset.decoder", decoder.to_owned(), "decoded images have a decoder, arrays have none");
-    }
+    let resize = format!("{:?}", stated.resize);
+    require(stated.resize == task.track.resize, "dataset.resize", &resize, "the track resizes otherwise")?;
+    let decoder = stated.decoder.as_ref().map_or("null", |decoder| decoder.as_str());
+    let fits = stated.decoder.is_some() == stated.resize.is_some();
+    require(fits, "dataset.decoder", &decoder, "decoded images have a decoder, arrays have none")?;
     let Some(known) = manifest.content(stated.resize) else { return Ok(()) };
     digest("data set content", known.sha256, stated.content_sha256)?;
-    if stated.duplicates == known.duplicates {
-        return Ok(());
-    }
-    contradiction("dataset.duplicates", format!("{:?}", stated.duplicates), "the manifest counts others")
+    let duplicates = format!("{:?}", stated.duplicates);
+    require(stated.duplicates == known.duplicates, "dataset.duplicates", &duplicates, "the manifest counts others")
 }
 
 /// A price of the user's own, or of a table of theirs, is a sane number; any other is a row of the shipped table.
 fn check_price(result: &ResultFile) -> Result<(), Fault> {
     let Some(price) = &result.price else { return Ok(()) };
-    if !price.is_in_range() {
-        return contradiction("price.usd_per_hour", price.usd_per_hour.to_string(), "no machine has such a price");
-    }
-    if price.origin != Origin::Shipped || Table::shipped().holds(price) {
-        return Ok(());
-    }
-    contradiction("price.instance", price.name(), "the price table has no such row; a price of one's own says so")
+    require(price.is_in_range(), "price.usd_per_hour", &price.usd_per_hour, "no machine has such a price")?;
+    let known = price.origin != Origin::Shipped || Table::shipped().holds(price);
+    require(known, "price.instance", &price.name(), "the price table has no such row; a price of one's own says so")
 }
 
 /// Everything that the run log states against what the result says.
@@ -316,9 +287,8 @@ fn check_equal(
 /// The paired recipe of the session: the track's reference, which never changes under its name.
 fn reference(result: &ResultFile, task: &Task) -> Result<Option<Recipe>, Fault> {
     let Some(stated) = &result.reference else { return Ok(None) };
-    if stated.name != task.track.reference {
-        return contradiction("reference.name", stated.name.clone(), "the track's reference is another");
-    }
+    let same = stated.name == task.track.reference;
+    require(same, "reference.name", &stated.name, "the track's reference is another")?;
     let recipe = task.reference();
     digest("recipe of the reference", variant::digest(&recipe), stated.recipe_sha256)?;
     recipe.check(task.terms())?;
@@ -334,26 +304,15 @@ fn check_schedule(task: &Task, (recipe, reference): (&Recipe, Option<&Recipe>), 
     let evaluation = task.shapes.evaluation;
     let runs = log.runs.iter().chain(&log.reference).chain(&log.abandoned);
     let mut totals = runs.flat_map(|run| &run.epochs).map(|epoch| epoch.accuracy.total);
-    match totals.find(|total| *total != evaluation) {
-        Some(total) => {
-            contradiction("accuracy.total", total.to_string(), &format!("the evaluation split has {evaluation} images"))
-        }
-        None => Ok(()),
-    }
+    let total = totals.find(|total| *total != evaluation).unwrap_or(evaluation);
+    let problem = format!("the evaluation split has {evaluation} images");
+    require(total == evaluation, "accuracy.total", &total, &problem)
 }
 
 fn check_length(task: &Task, recipe: &Recipe, logged: TrainingLength) -> Result<(), Fault> {
     let (logged, length) = (logged.length(), recipe.length(task.shapes.train));
-    if logged == length {
-        return Ok(());
-    }
     let text = |length: Length| format!("{} epochs, {} steps", length.epochs, length.steps());
-    contradiction("session_start", text(logged), &format!("the recipe has {}", text(length)))
-}
-
-/// Every derived figure, computed again.
-fn check_figures(result: &ResultFile, basis: Basis) -> Result<(), Fault> {
-    check_equal(result, &ResultFile { derived: derive(basis), ..result.clone() }, is_rounding)
+    require(logged == length, "session_start", &text(logged), &format!("the recipe has {}", text(length)))
 }
 
 /// Whether two figures differ by no more than another machine's logarithm may round otherwise.

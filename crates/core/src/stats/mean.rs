@@ -1,5 +1,9 @@
 //! Mean and deviation of plain numbers. Accuracies are tested as counts, in `t_test`.
 
+use statrs::distribution::{ContinuousCDF as _, StudentsT};
+
+use super::interval::Estimate;
+
 /// Mean and sample standard deviation (n - 1); `None` for an empty slice, deviation `None` for a single value.
 #[expect(clippy::cast_precision_loss, reason = "a session has few runs")]
 pub fn mean_and_deviation(values: &[f64]) -> (Option<f64>, Option<f64>) {
@@ -13,6 +17,18 @@ pub fn mean_and_deviation(values: &[f64]) -> (Option<f64>, Option<f64>) {
     }
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
     (Some(mean), Some((squares / (count - 1.0)).sqrt()))
+}
+
+/// Mean with its 95 % t interval (n - 1). `None` for an empty slice; a single value has no interval.
+#[expect(clippy::cast_precision_loss, reason = "a session has few runs")]
+pub fn mean_interval(values: &[f64]) -> Option<Estimate> {
+    let (mean, deviation) = mean_and_deviation(values);
+    let (mean, count) = (mean?, values.len() as f64);
+    let reach = deviation.and_then(|deviation| {
+        let distribution = StudentsT::new(0.0, 1.0, count - 1.0).ok()?;
+        Some(distribution.inverse_cdf(0.975) * deviation / count.sqrt())
+    });
+    Some(Estimate { value: mean, low: reach.map(|reach| mean - reach), high: reach.map(|reach| mean + reach) })
 }
 
 #[cfg(test)]

@@ -1,19 +1,10 @@
 //! Accuracies of runs that share a seed: by how much one recipe differs from another, and whether that may be chance. Counts stay whole numbers until the last division.
 
 use super::interval::Estimate;
-use super::mean::mean_and_deviation;
-use super::paired_ratio::reach;
+use super::mean::mean_interval;
 use super::t_test::{Sums, float};
 use super::wilcoxon::wilcoxon;
 use crate::units::Accuracy;
-
-/// Mean of plain numbers with its 95 % t interval (n - 1). `None` for an empty slice; a single number has no interval.
-pub fn mean_interval(values: &[f64]) -> Option<Estimate> {
-    let (mean, deviation) = mean_and_deviation(values);
-    let mean = mean?;
-    let reach = deviation.and_then(|deviation| reach(deviation, values.len()));
-    Some(Estimate { value: mean, low: reach.map(|reach| mean - reach), high: reach.map(|reach| mean + reach) })
-}
 
 /// Accuracies of two recipes, of runs with the same seed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,36 +1,20 @@
 //! The ratio of paired times: what a session that runs two recipes in turn (A B A B) measures on one host.
 
-use statrs::distribution::{ContinuousCDF as _, StudentsT};
-
 use super::interval::Estimate;
-use super::mean::mean_and_deviation;
+use super::mean::mean_interval;
 
 /// Geometric mean of `a / b` over pairs of positive times, with a 95 % t interval on the logarithms (n - 1).
 ///
 /// `None` without pairs, or where a time is not positive and finite. A single pair has no interval.
 pub fn paired_ratio(pairs: &[(f64, f64)]) -> Option<Estimate> {
     let logarithms = pairs.iter().map(|(a, b)| log_ratio(*a, *b)).collect::<Option<Vec<f64>>>()?;
-    let (mean, deviation) = mean_and_deviation(&logarithms);
-    let mean = mean?;
-    let reach = deviation.and_then(|deviation| reach(deviation, logarithms.len()));
-    Some(Estimate {
-        value: mean.exp(),
-        low: reach.map(|reach| (mean - reach).exp()),
-        high: reach.map(|reach| (mean + reach).exp()),
-    })
+    let Estimate { value, low, high } = mean_interval(&logarithms)?;
+    Some(Estimate { value: value.exp(), low: low.map(f64::exp), high: high.map(f64::exp) })
 }
 
 fn log_ratio(a: f64, b: f64) -> Option<f64> {
     let ratio = a / b;
     (a > 0.0 && b > 0.0 && ratio.is_finite() && ratio > 0.0).then(|| ratio.ln())
-}
-
-/// Half the width of the interval of a mean of `count` values.
-#[expect(clippy::cast_precision_loss, reason = "a session has few runs")]
-pub(super) fn reach(deviation: f64, count: usize) -> Option<f64> {
-    let count = count as f64;
-    let distribution = StudentsT::new(0.0, 1.0, count - 1.0).ok()?;
-    Some(distribution.inverse_cdf(0.975) * deviation / count.sqrt())
 }
 
 #[cfg(test)]

@@ -20,3 +20,10 @@ pub struct Basis<'a> {
     /// Price of an hour of the machine; `None` where unknown.
     pub price: Option<&'a Price>,
 }
+
+impl Basis<'_> {
+    /// Whether a GPU trained.
+    pub(super) fn is_on_gpu(&self) -> bool {
+        self.log.trainer.as_ref().is_some_and(|trainer| trainer.device == "cuda")
+    }
+}

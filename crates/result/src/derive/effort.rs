@@ -47,8 +47,8 @@ pub(super) fn of(basis: Basis, seconds_per_step: Option<f64>) -> Effort {
 
 /// Seconds that no device of this kind can undercut for each epoch of the basis's recipe; `None` where its peak is not known.
 pub(crate) fn floor_seconds_of_epochs(basis: Basis) -> Option<Vec<f64>> {
-    let cuda = basis.log.trainer.as_ref().is_some_and(|trainer| trainer.device == "cuda");
-    let bound = if cuda { peak_of(basis)?.flop_per_second } else { peak::cpu_bound(basis.machine.host.logical_cpus) };
+    let cpus = basis.machine.host.logical_cpus;
+    let bound = if basis.is_on_gpu() { peak_of(basis)?.flop_per_second } else { peak::cpu_bound(cpus) };
     let least = flops::least_training_flop_of_epochs(basis.recipe, basis.shapes);
     Some(least.into_iter().map(|flop| peak::floor_seconds(flop, bound)).collect())
 }

@@ -21,8 +21,7 @@ type Reading = (f64, f64);
 
 /// The GPU that trains; `None` where the processor does, or which one is unknown.
 pub(super) fn trained_gpu(basis: Basis) -> Option<usize> {
-    let cuda = basis.log.trainer.as_ref().is_some_and(|trainer| trainer.device == "cuda");
-    basis.machine.trained_gpu.filter(|_| cuda).and_then(|index| usize::try_from(index).ok())
+    usize::try_from(basis.machine.trained_gpu.filter(|_| basis.is_on_gpu())?).ok()
 }
 
 /// Why no energy of the GPU is known; `None` where it is.
@@ -30,8 +29,7 @@ pub(super) fn gpu_unknown(basis: Basis) -> Option<String> {
     if method(basis).is_some() {
         return None;
     }
-    let cuda = basis.log.trainer.as_ref().is_some_and(|trainer| trainer.device == "cuda");
-    Some(match (cuda, trained_gpu(basis)) {
+    Some(match (basis.is_on_gpu(), trained_gpu(basis)) {
         (false, _) => "the processor trained".to_owned(),
         (true, None) => "it is not known which GPU trained".to_owned(),
         (true, Some(index)) => reason(basis.log, &format!("gpus[{index}].power_milliwatts")),

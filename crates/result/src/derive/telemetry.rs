@@ -61,13 +61,9 @@ pub(super) fn in_runs(log: &RunLog) -> Vec<&TimedSample> {
     log.samples.iter().filter(in_a_run).collect()
 }
 
-/// Known values of a sensor.
-pub(super) fn known(samples: &[&TimedSample], value: impl Fn(&Sample) -> Option<f64>) -> Vec<f64> {
-    samples.iter().filter_map(|timed| value(&timed.sample)).collect()
-}
-
-fn spread(samples: &[&TimedSample], value: impl Fn(&Sample) -> Option<f64>) -> Spread {
-    Spread::of(&known(samples, value).into_iter().map(Some).collect::<Vec<_>>())
+/// Order statistics of the known values of a sensor.
+pub(super) fn spread(samples: &[&TimedSample], value: impl Fn(&Sample) -> Option<f64>) -> Spread {
+    Spread::of(&samples.iter().filter_map(|timed| value(&timed.sample)).map(Some).collect::<Vec<_>>())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "2^52 bytes are more than any machine has")]

@@ -7,11 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::derive::basis::Basis;
 use crate::derive::calibration::Drift;
 use crate::derive::energy;
-use crate::derive::telemetry::{in_runs, is_throttling, known, throttled_share};
+use crate::derive::telemetry::{in_runs, is_throttling, spread, throttled_share};
 use hlb_core::rules::{
     CLOCK_STEP_SECONDS, CPU_LIMITED_SHARE, FREQUENCY_DRIFT_SHARE, OTHER_CPU_PERCENT, THROTTLED_SHARE,
 };
-use hlb_core::stats::Spread;
 use hlb_machine::{Gpu, Sample, ThrottleReason};
 use hlb_protocol::run_log::{RunLog, TimedSample};
 
@@ -169,7 +168,11 @@ pub(super) fn of(basis: Basis, drift: Option<&Drift>) -> Vec<Warning> {
     found.extend(fewer_cpus(basis));
     found.extend(cpu_limited(&samples));
     found.extend(frequency_drift(basis, &samples));
-    found.extend(speed_drift(drift));
+    found.extend(
+        drift
+            .filter(|drift| drift.is_notable())
+            .map(|drift| Warning::SpeedDrift { second_half_over_first: drift.second_half_over_first.value }),
+    );
     found.extend(swap(&samples));
     found.extend(clock_stepped(basis.log));
     found.extend(resumed(basis.log));
@@ -200,12 +203,8 @@ fn of_record(gpu: &Gpu) -> Vec<Warning> {
     limited.into_iter().chain(mig).collect()
 }
 
-fn median(values: Vec<f64>) -> Option<f64> {
-    Spread::of(&values.into_iter().map(Some).collect::<Vec<_>>()).median
-}
-
 fn host_under_load(samples: &[&TimedSample]) -> Option<Warning> {
-    let other_cpu_percent = median(known(samples, |sample| sample.host.other_cpu_percent))?;
+    let other_cpu_percent = spread(samples, |sample| sample.host.other_cpu_percent).median?;
     (other_cpu_percent > OTHER_CPU_PERCENT).then_some(Warning::HostUnderLoad { other_cpu_percent })
 }
 
@@ -236,14 +235,9 @@ fn frequency_drift(basis: Basis, samples: &[&TimedSample]) -> Option<Warning> {
         None => sample.host.frequency_mhz.map(f64::from),
     };
     let (first, second) = samples.split_at(samples.len() / 2);
-    let (first_half_mhz, second_half_mhz) = (median(known(first, clock))?, median(known(second, clock))?);
+    let (first_half_mhz, second_half_mhz) = (spread(first, clock).median?, spread(second, clock).median?);
     let drifted = (second_half_mhz / first_half_mhz - 1.0).abs() > FREQUENCY_DRIFT_SHARE;
     drifted.then_some(Warning::FrequencyDrift { first_half_mhz, second_half_mhz })
-}
-
-fn speed_drift(drift: Option<&Drift>) -> Option<Warning> {
-    let drift = drift.filter(|drift| drift.is_notable())?;
-    Some(Warning::SpeedDrift { second_half_over_first: drift.second_half_over_first.value })
 }
 
 fn swap(samples: &[&TimedSample]) -> Option<Warning> {
