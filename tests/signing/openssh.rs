@@ -462,7 +462,6 @@ fn verdict(signers: &str, signature: &str, time: &str) -> Result<(), &'static st
             WhyNot::OtherNamespace { .. } => "other",
             WhyNot::Expired { .. } => "late",
             WhyNot::NotYetValid { .. } => "early",
-            other => panic!("{other:?}"),
         }),
         Err(error) => panic!("{error:?}"),
     }

@@ -167,13 +167,6 @@ pub struct Sha256Hex([u8; 32]);
 #[error("`{0}` is not a SHA-256 digest: 64 digits from 0-9 and a-f are")]
 pub struct NotADigest(String);
 
-impl Sha256Hex {
-    /// The 32 bytes of the digest.
-    pub fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
 impl fmt::Display for Sha256Hex {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(&hex::encode(self.0))
