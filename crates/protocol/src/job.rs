@@ -3,9 +3,7 @@
 //! `hlb-bench` writes one [`Job`] line to the trainer's standard input, then the bytes of the four arrays in the
 //! order of [`Job::arrays`]. It keeps that pipe open; the trainer stops when it closes.
 
-use std::fmt;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -51,39 +49,6 @@ pub enum DeviceChoice {
     Cpu,
     /// The first GPU; an error without one.
     Cuda,
-}
-
-impl DeviceChoice {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Auto, Self::Cpu, Self::Cuda];
-
-    /// The name in commands and files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Cpu => "cpu",
-            Self::Cuda => "cuda",
-        }
-    }
-}
-
-impl fmt::Display for DeviceChoice {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
-    }
-}
-
-/// No device has this name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a device is `auto`, `cpu` or `cuda`")]
-pub struct UnknownDevice;
-
-impl FromStr for DeviceChoice {
-    type Err = UnknownDevice;
-
-    fn from_str(name: &str) -> Result<Self, UnknownDevice> {
-        Self::ALL.into_iter().find(|device| device.name() == name).ok_or(UnknownDevice)
-    }
 }
 
 /// How the trainer program describes itself.

@@ -28,17 +28,17 @@ pub enum LogError {
 
 impl Hint for LogError {
     fn hint(&self) -> Option<String> {
-        Some(match self {
+        let hint = match self {
             Self::Write { source, .. } if is_full(source) => {
-                "the disk is full; the runs that ended are kept: free some space, then go on with `--resume`".to_owned()
+                "the disk is full; the runs that ended are kept: free some space, then go on with `--resume`"
             }
-            Self::Write { .. } => "the runs that ended are kept; go on with `--resume`".to_owned(),
+            Self::Write { .. } => "the runs that ended are kept; go on with `--resume`",
             Self::Vanished { .. } => {
                 "runs that are not logged cannot be verified; begin a new session, and leave its folder alone until it ends"
-                    .to_owned()
             }
-            Self::InUse { .. } => "wait for it to end".to_owned(),
-        })
+            Self::InUse { .. } => "wait for it to end",
+        };
+        Some(hint.to_owned())
     }
 }
 
@@ -70,7 +70,10 @@ impl LogWriter {
     pub fn resume(path: &Path) -> Result<Self, LogError> {
         let file = File::options().read(true).write(true).open(path).map_err(failed(path))?;
         let mut writer = Self { file, path: path.to_owned(), length: 0 }.alone()?;
-        writer.cut_torn_line().map_err(failed(path))?;
+        let mut bytes = Vec::new();
+        writer.file.read_to_end(&mut bytes).map_err(failed(path))?;
+        writer.length = whole_lines(&bytes).len() as u64;
+        writer.cut().map_err(failed(path))?;
         Ok(writer)
     }
 
@@ -80,13 +83,6 @@ impl LogWriter {
             // A file system without locks still takes a log.
             _ => Ok(self),
         }
-    }
-
-    fn cut_torn_line(&mut self) -> io::Result<()> {
-        let mut bytes = Vec::new();
-        self.file.read_to_end(&mut bytes)?;
-        self.length = whole_lines(&bytes).len() as u64;
-        self.cut()
     }
 
     /// Removes what comes after the last whole line.
