@@ -3,8 +3,10 @@
 //! The array and the error depend on the images and their order alone, never on the number of threads or on which of
 //! them was faster.
 
+use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use super::image::{self, ImageError};
 use super::resize::{Resize, Resizer};
@@ -24,83 +26,45 @@ pub fn decode_all<T: Sync, E: Send>(
     progress: &(dyn Fn(usize) + Sync),
 ) -> Result<Vec<u8>, E> {
     let mut pixels = vec![0; items.len() * resize.bytes()];
-    let queue = Queue::new(items, &mut pixels, resize);
-    let work = |item: &T, out: &mut [u8], tools: &mut Tools| {
-        let spare = std::mem::take(&mut tools.spare);
-        let image = image::decode_with(&read(item)?, spare).map_err(|error| refused(item, error))?;
-        tools.resizer.apply(&image, resize, out);
-        tools.spare = image.into_spare();
+    let jobs = Mutex::new(items.iter().zip(pixels.chunks_exact_mut(resize.bytes().max(1))).enumerate());
+    let (done, first_error) = (AtomicUsize::new(0), Mutex::new(None::<(usize, E)>));
+    let next = || if locked(&first_error).is_some() { None } else { locked(&jobs).next() };
+    let decode = |item: &T, out: &mut [u8], resizer: &mut Resizer, spare: &mut Vec<u8>| {
+        let image = image::decode_with(&read(item)?, mem::take(spare)).map_err(|error| refused(item, error))?;
+        resizer.apply(&image, resize, out);
+        *spare = image.pixels;
         Ok(())
     };
-    std::thread::scope(|scope| {
-        for _ in 1..threads.min(items.len()) {
-            scope.spawn(|| queue.serve(work, progress));
-        }
-        queue.serve(work, progress);
-    });
-    match queue.first_error() {
-        Some(error) => Err(error),
-        None => Ok(pixels),
-    }
-}
-
-/// Buffers that a thread reuses for the next image.
-#[derive(Default)]
-struct Tools {
-    resizer: Resizer,
-    spare: Vec<u8>,
-}
-
-type Jobs<'a, T> = Mutex<Box<dyn Iterator<Item = (usize, (&'a T, &'a mut [u8]))> + Send + 'a>>;
-
-/// The items that remain, each with its place in the array, and the first error.
-///
-/// Items are given out in order. So when one fails, all before it have been given out and will be finished, and the first
-/// error in order is known in the end.
-struct Queue<'a, T, E> {
-    jobs: Jobs<'a, T>,
-    done: AtomicUsize,
-    error: Mutex<Option<(usize, E)>>,
-}
-
-impl<'a, T: Sync, E: Send> Queue<'a, T, E> {
-    fn new(items: &'a [T], pixels: &'a mut [u8], resize: Resize) -> Self {
-        let places = pixels.chunks_exact_mut(resize.bytes().max(1));
-        Self {
-            jobs: Mutex::new(Box::new(items.iter().zip(places).enumerate())),
-            done: AtomicUsize::new(0),
-            error: Mutex::new(None),
-        }
-    }
-
-    fn next(&self) -> Option<(usize, (&'a T, &'a mut [u8]))> {
-        if self.error.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
-            return None;
-        }
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).next()
-    }
-
-    /// Does jobs until there are none, or one has failed.
-    fn serve(&self, work: impl Fn(&T, &mut [u8], &mut Tools) -> Result<(), E>, progress: &dyn Fn(usize)) {
-        let mut tools = Tools::default();
-        while let Some((index, (item, out))) = self.next() {
-            match work(item, out, &mut tools) {
-                Ok(()) => progress(self.done.fetch_add(1, Ordering::Relaxed) + 1),
-                Err(error) => self.fail(index, error),
+    // Items are given out in order. So when one fails, all before it have been given out and will be finished, and the
+    // first error in order is known in the end.
+    let work = || {
+        // Each thread reuses its buffers for the next image.
+        let (mut resizer, mut spare) = (Resizer::new(), Vec::new());
+        while let Some((index, (item, out))) = next() {
+            match decode(item, out, &mut resizer, &mut spare) {
+                Ok(()) => progress(done.fetch_add(1, Ordering::Relaxed) + 1),
+                Err(error) => {
+                    let mut first = locked(&first_error);
+                    if first.as_ref().is_none_or(|(other, _)| index < *other) {
+                        *first = Some((index, error));
+                    }
+                }
             }
         }
-    }
-
-    fn fail(&self, index: usize, error: E) {
-        let mut first = self.error.lock().unwrap_or_else(PoisonError::into_inner);
-        if first.as_ref().is_none_or(|(other, _)| index < *other) {
-            *first = Some((index, error));
+    };
+    thread::scope(|scope| {
+        for _ in 1..threads.min(items.len()) {
+            scope.spawn(work);
         }
-    }
+        work();
+    });
+    let first_error = first_error.into_inner().unwrap_or_else(PoisonError::into_inner);
+    first_error.map_or(Ok(pixels), |(_, error)| Err(error))
+}
 
-    fn first_error(self) -> Option<E> {
-        self.error.into_inner().unwrap_or_else(PoisonError::into_inner).map(|(_, error)| error)
-    }
+/// A panic of another thread ends the scope anyway.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -148,10 +112,10 @@ mod tests {
             Err(*item)
         };
         let refused = |item: &u8, _: ImageError| *item;
-        let outcome = std::thread::scope(|scope| {
+        let outcome = thread::scope(|scope| {
             let run = scope.spawn(|| decode_all(&[0, 1], read, refused, RESIZE, 2, &|_| ()));
             while early.load(Ordering::SeqCst) == 0 {
-                std::thread::yield_now();
+                thread::yield_now();
             }
             late.wait();
             run.join().unwrap()

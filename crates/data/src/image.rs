@@ -27,16 +27,14 @@ const PIXEL: usize = 4;
 pub struct DecodedImage {
     width: u32,
     height: u32,
-    pixels: Vec<u8>,
+    /// Row, column, and then red, green, blue, 255.
+    pub(crate) pixels: Vec<u8>,
 }
 
 impl DecodedImage {
     /// An image of the given bytes: row, column, and then red, green, blue.
-    ///
-    /// # Panics
-    ///
-    /// If there are not three bytes for each pixel, or no pixel at all.
-    pub fn new(width: u32, height: u32, rgb: &[u8]) -> Self {
+    #[cfg(test)]
+    pub(crate) fn new(width: u32, height: u32, rgb: &[u8]) -> Self {
         assert_eq!(rgb.len(), width as usize * height as usize * 3, "three bytes a pixel");
         let with_a_fourth = |pixel: &[u8; 3]| [pixel[0], pixel[1], pixel[2], u8::MAX];
         Self::from_pixels(width, height, rgb.as_chunks().0.iter().flat_map(with_a_fourth).collect())
@@ -61,16 +59,6 @@ impl DecodedImage {
     /// The bytes: row, column, and then red, green, blue.
     pub fn rgb(&self) -> Vec<u8> {
         self.pixels.as_chunks::<PIXEL>().0.iter().flat_map(|&[red, green, blue, _]| [red, green, blue]).collect()
-    }
-
-    /// The bytes: row, column, and then red, green, blue, 255.
-    pub(crate) fn pixels(&self) -> &[u8] {
-        &self.pixels
-    }
-
-    /// The memory, to be reused.
-    pub(crate) fn into_spare(self) -> Vec<u8> {
-        self.pixels
     }
 }
 

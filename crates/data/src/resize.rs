@@ -92,11 +92,6 @@ impl Axis {
         let end = (self.start + self.length + reach).ceil();
         truncated(self.start - reach)..truncated(end).min(self.whole)
     }
-
-    /// The same segment of an image that was cut off before `first`.
-    fn after(self, first: u32) -> Self {
-        Self { start: self.start - f64::from(first), ..self }
-    }
 }
 
 /// Where a square of `side` begins in the center of `scaled` pixels: Python's `round`, which takes halves to even.
@@ -155,15 +150,16 @@ impl Resizer {
         square.resize(bytes(side, side), 0);
         if columns_first(from, to) {
             between.resize(bytes(from.0, side), 0);
-            self.columns(image.pixels(), from.0, down, side, &mut between);
+            self.columns(&image.pixels, from.0, down, side, &mut between);
             self.rows(&between, side, across, side, &mut square);
         } else {
             let needed = down.reach(side);
             let rows = needed.end - needed.start;
             between.resize(bytes(side, rows), 0);
-            let source = &image.pixels()[bytes(from.0, needed.start)..bytes(from.0, needed.end)];
+            let source = &image.pixels[bytes(from.0, needed.start)..bytes(from.0, needed.end)];
             self.rows(source, rows, across, side, &mut between);
-            let down = Axis { whole: rows, ..down.after(needed.start) };
+            // The same segment of the rows that are left.
+            let down = Axis { whole: rows, start: down.start - f64::from(needed.start), ..down };
             self.columns(&between, side, down, side, &mut square);
         }
         for (pixel, out) in square.as_chunks::<4>().0.iter().zip(out.as_chunks_mut().0) {

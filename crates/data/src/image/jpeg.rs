@@ -1,8 +1,7 @@
 //! JPEG as Pillow reads it: first its own walk over the header, which decides the number of channels and refuses some
 //! files, then libjpeg, then its conversion to RGB.
 
-use super::libjpeg::{self, Colors};
-use super::{DecodedImage, ImageError, room};
+use super::{DecodedImage, ImageError, libjpeg, room};
 
 /// What the header says of the image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,18 +13,14 @@ struct Frame {
 
 /// The image in the bytes of a JPEG file, in the memory of `spare`.
 pub(super) fn decode(bytes: &[u8], spare: Vec<u8>) -> Result<DecodedImage, ImageError> {
-    let frame = Walk::new(bytes).frame()?;
+    // The last of the three bytes by which a JPEG is known begins the first marker.
+    let frame = Walk { bytes, place: 2, frame: None, profile: None }.frame()?;
     room(frame.width, frame.height)?;
-    let colors = match frame.layers {
-        1 => Colors::Gray,
-        3 => Colors::Rgbx,
-        _ => Colors::Cmyk,
-    };
-    let mut pixels = libjpeg::decode(bytes, (frame.width, frame.height), colors, spare)?;
-    match colors {
-        Colors::Rgbx => {}
-        Colors::Gray => pixels = pixels.iter().flat_map(|&gray| [gray, gray, gray, u8::MAX]).collect(),
-        Colors::Cmyk => pixels.as_chunks_mut().0.iter_mut().for_each(|pixel| *pixel = from_cmyk(*pixel)),
+    let mut pixels = libjpeg::decode(bytes, (frame.width, frame.height), frame.layers, spare)?;
+    match frame.layers {
+        1 => pixels = pixels.iter().flat_map(|&gray| [gray, gray, gray, u8::MAX]).collect(),
+        3 => {}
+        _ => pixels.as_chunks_mut().0.iter_mut().for_each(|pixel| *pixel = from_cmyk(*pixel)),
     }
     Ok(DecodedImage::from_pixels(frame.width, frame.height, pixels))
 }
@@ -58,11 +53,6 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(bytes: &'a [u8]) -> Self {
-        // The last of the three bytes by which a JPEG is known begins the first marker.
-        Self { bytes, place: 2, frame: None, profile: None }
-    }
-
     /// The frame in force when the first scan begins.
     fn frame(mut self) -> Result<Frame, ImageError> {
         loop {

@@ -4,6 +4,8 @@
 //! for damaged and truncated files depend on that. Warnings are not errors. libjpeg reports an error by unwinding through
 //! its frames, which are built for that; no unwinding leaves this module.
 
+#![expect(unsafe_code, reason = "libjpeg is a C library")]
+
 use std::any::Any;
 use std::mem::{MaybeUninit, offset_of};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -14,34 +16,6 @@ use sys::{c_int, c_long, jpeg_common_struct, jpeg_decompress_struct};
 
 use super::ImageError;
 use hlb_core::text;
-
-/// The colors to decode to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Colors {
-    /// One byte a pixel.
-    Gray,
-    /// Four bytes a pixel: red, green, blue, 255.
-    Rgbx,
-    /// Four bytes a pixel, as the file holds them.
-    Cmyk,
-}
-
-impl Colors {
-    fn channels(self) -> usize {
-        match self {
-            Self::Gray => 1,
-            Self::Rgbx | Self::Cmyk => 4,
-        }
-    }
-
-    fn space(self) -> sys::J_COLOR_SPACE {
-        match self {
-            Self::Gray => sys::JCS_GRAYSCALE,
-            Self::Rgbx => sys::JCS_EXT_RGBX,
-            Self::Cmyk => sys::JCS_CMYK,
-        }
-    }
-}
 
 /// Results of `jpeg_read_header`: the input is empty; the file has tables but no image.
 const SUSPENDED: c_int = 0;
@@ -63,13 +37,14 @@ struct GaveUp(String);
 /// As many zeros as libjpeg wants to see ahead before it decodes the fast way: ten blocks of eight times 64 bytes.
 const AHEAD: usize = 10 * 8 * 64;
 
-/// The pixels of the image: rows of the width times the bytes of `colors`, in the memory of `spare`.
+/// The pixels of an image of 1, 3 or 4 `layers`, in the memory of `spare`: one byte a pixel if it is gray, else four: red,
+/// green, blue, 255, or the inks as the file holds them.
 ///
 /// libjpeg decodes slowly near the end of its input, which is half of a small file. So a file that ends properly gets some
 /// zeros after its end. They are not a marker and come after one, so they are never read as pixels.
-pub(super) fn decode(bytes: &[u8], size: (u32, u32), colors: Colors, spare: Vec<u8>) -> Result<Vec<u8>, ImageError> {
+pub(super) fn decode(bytes: &[u8], size: (u32, u32), layers: u8, spare: Vec<u8>) -> Result<Vec<u8>, ImageError> {
     let work = move |bytes: &[u8]| {
-        let work = AssertUnwindSafe(|| Session::new(bytes).decode(size, colors, spare));
+        let work = AssertUnwindSafe(|| Session::new(bytes).decode(size, layers, spare));
         catch_unwind(work).unwrap_or_else(|payload| Err(refusal(payload)))
     };
     if bytes.len() > PIECE || !bytes.ends_with(&[0xff, 0xd9]) {
@@ -112,7 +87,6 @@ struct Session<'a> {
     given: usize,
 }
 
-#[expect(unsafe_code, reason = "libjpeg is a C library")]
 impl<'a> Session<'a> {
     fn new(bytes: &'a [u8]) -> Self {
         let state = Box::into_raw(Box::new(MaybeUninit::<State>::zeroed())).cast::<State>();
@@ -169,18 +143,22 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn decode(mut self, size: (u32, u32), colors: Colors, mut pixels: Vec<u8>) -> Result<Vec<u8>, ImageError> {
+    fn decode(mut self, size: (u32, u32), layers: u8, mut pixels: Vec<u8>) -> Result<Vec<u8>, ImageError> {
         let (width, height) = size;
         self.more()?;
         self.finish(Self::header)?;
         if (self.info().image_width, self.info().image_height) != size {
             return Err(ImageError::Header { why: "it describes two images" });
         }
-        self.info().out_color_space = colors.space();
+        let (space, channels) = match layers {
+            1 => (sys::JCS_GRAYSCALE, 1),
+            3 => (sys::JCS_EXT_RGBX, 4),
+            _ => (sys::JCS_CMYK, 4),
+        };
+        self.info().out_color_space = space;
         // SAFETY: the header has been read.
         self.finish(|session| (unsafe { sys::jpeg_start_decompress(session.info()) } != 0).then_some(()))?;
-        let channels = usize::try_from(self.info().output_components).unwrap_or(0);
-        if channels != colors.channels() || self.info().output_width != width {
+        if usize::try_from(self.info().output_components) != Ok(channels) || self.info().output_width != width {
             return Err(ImageError::Header { why: "it describes two images" });
         }
         pixels.resize(width as usize * height as usize * channels, 0);
@@ -218,7 +196,6 @@ impl<'a> Session<'a> {
     }
 }
 
-#[expect(unsafe_code, reason = "libjpeg's memory is its own")]
 impl Drop for Session<'_> {
     fn drop(&mut self) {
         // SAFETY: `new` made both, and nothing uses them any more.
@@ -252,18 +229,14 @@ fn source_of(bytes: &[u8]) -> sys::jpeg_source_mgr {
     }
 }
 
-#[expect(unsafe_code, reason = "called by libjpeg")]
 unsafe extern "C-unwind" fn do_nothing(_: &mut jpeg_decompress_struct) {}
 
-#[expect(unsafe_code, reason = "called by libjpeg")]
 unsafe extern "C-unwind" fn run_dry(_: &mut jpeg_decompress_struct) -> sys::boolean {
     0
 }
 
-#[expect(unsafe_code, reason = "called by libjpeg")]
 unsafe extern "C-unwind" fn say_nothing(_: &mut jpeg_common_struct) {}
 
-#[expect(unsafe_code, reason = "called by libjpeg")]
 unsafe extern "C-unwind" fn skip(info: &mut jpeg_decompress_struct, count: c_long) {
     // SAFETY: the only source that this module sets is a `Source`, of which the manager is the first field.
     let source = unsafe { &mut *info.src.cast::<Source>() };
@@ -271,7 +244,6 @@ unsafe extern "C-unwind" fn skip(info: &mut jpeg_decompress_struct, count: c_lon
 }
 
 /// libjpeg's exit. It must not return.
-#[expect(unsafe_code, reason = "called by libjpeg")]
 unsafe extern "C-unwind" fn give_up(info: &mut jpeg_common_struct) {
     type Format = unsafe extern "C-unwind" fn(*mut jpeg_common_struct, *mut u8);
     // JMSG_LENGTH_MAX.
@@ -289,7 +261,6 @@ unsafe extern "C-unwind" fn give_up(info: &mut jpeg_common_struct) {
 }
 
 /// Called now and then; stops an image that is all scans.
-#[expect(unsafe_code, reason = "called by libjpeg")]
 unsafe extern "C-unwind" fn count_scans(info: &mut jpeg_common_struct) {
     // SAFETY: this module makes only decompressors, and they begin with the common structure.
     let info = unsafe { &*ptr::from_mut(info).cast::<jpeg_decompress_struct>() };
