@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::arrays::ArrayShapes;
 use hlb_core::rules::CONVOLUTION_SAVING;
-use hlb_recipe::{Recipe, Stem, Whiten};
+use hlb_recipe::{Recipe, Stem};
 
 /// Floating-point operations of a recipe for one image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,12 +39,11 @@ impl Work {
 ///
 /// 3x3 convolutions count for one part in [`CONVOLUTION_SAVING`], and only where a pixel is under the window, since a
 /// program may skip the padding of a small map. All else counts in full.
-#[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 operations times 1000")]
 pub fn least_training_flop_of_epochs(recipe: &Recipe, shapes: ArrayShapes) -> Vec<f64> {
     let (length, steps) = (recipe.length(shapes.train), recipe.schedule_steps(shapes.train));
     let least = |side: u32| on_side(recipe, shapes, side, Layer::least_training);
     let of_side: BTreeMap<u32, u64> = recipe.sides().into_iter().map(|(side, _)| (side, least(side))).collect();
-    let of_step = |step: u64| of_side.get(&recipe.side_at(step, steps)).copied().unwrap_or(0) as f64;
+    let of_step = |step: u64| of_side.get(&recipe.side_at(step, steps)).map_or(0.0, |flop| real(*flop));
     let batch = f64::from(recipe.batch_size);
     let of_epoch =
         |epoch: u32| (length.steps_after(epoch - 1)..length.steps_after(epoch)).map(of_step).sum::<f64>() * batch;
@@ -53,38 +52,36 @@ pub fn least_training_flop_of_epochs(recipe: &Recipe, shapes: ArrayShapes) -> Ve
 
 /// A count over all layers, for training images of one size.
 fn on_side(recipe: &Recipe, shapes: ArrayShapes, side: u32, count: fn(&Layer) -> u64) -> u64 {
-    layers(recipe, shapes, Map::square(side)).iter().map(count).sum()
+    layers(recipe, shapes, Map { rows: side.into(), columns: side.into() }).iter().map(count).sum()
 }
 
 /// The mean of a count over the image sizes that are trained on, each by its share of the steps.
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "counts are far fewer than 2^52, and shares lie between 0 and 1"
-)]
 fn over_sides(recipe: &Recipe, shapes: ArrayShapes, count: fn(&Layer) -> u64) -> u64 {
     if recipe.resolution.is_empty() {
         return on_side(recipe, shapes, recipe.augment.crop, count);
     }
     let portions = recipe.sides().into_iter();
-    portions.map(|(side, portion)| on_side(recipe, shapes, side, count) as f64 * portion).sum::<f64>() as u64
+    whole(portions.map(|(side, portion)| real(on_side(recipe, shapes, side, count)) * portion).sum())
 }
 
 /// Operations of all forward passes that evaluate an image, of which one costs `once`.
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "counts are far fewer than 2^52, and the share lies between 0 and 1"
-)]
 fn with_augmentation(recipe: &Recipe, once: u64) -> u64 {
     let evaluate = recipe.evaluate;
     let passes = if evaluate.multi_crop { 6 } else { u64::from(evaluate.mirror) + 1 };
     match evaluate.least_confident {
-        Some(share) => once + ((passes * once) as f64 * share) as u64,
+        Some(share) => once + whole(real(passes * once) * share),
         None => passes * once,
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts are far fewer than 2^52")]
+fn real(count: u64) -> f64 {
+    count as f64
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts are far fewer than 2^52")]
+fn whole(count: f64) -> u64 {
+    count as u64
 }
 
 /// The size of a feature map.
@@ -95,10 +92,6 @@ struct Map {
 }
 
 impl Map {
-    fn square(side: u32) -> Self {
-        Self { rows: side.into(), columns: side.into() }
-    }
-
     fn pixels(self) -> u64 {
         self.rows * self.columns
     }
@@ -111,13 +104,6 @@ impl Map {
     /// Pixels under all 3x3 windows together, the zero padding left out.
     fn taps(self) -> u64 {
         (3 * self.rows).saturating_sub(2) * (3 * self.columns).saturating_sub(2)
-    }
-
-    /// After the stem.
-    fn after(self, stem: Stem) -> Self {
-        // The only layer without padding is the whitening; no side is over 2^32 pixels.
-        let lost = u64::from(stem.lost_pixels());
-        Self { rows: self.rows.saturating_sub(lost), columns: self.columns.saturating_sub(lost) }
     }
 }
 
@@ -162,7 +148,9 @@ impl Layer {
 
 /// All layers, for images of one size.
 fn layers(recipe: &Recipe, shapes: ArrayShapes, image: Map) -> Vec<Layer> {
-    let mut map = image.after(recipe.stem);
+    // The only layer without padding is the whitening; no side is over 2^32 pixels.
+    let lost = u64::from(recipe.stem.lost_pixels());
+    let mut map = Map { rows: image.rows.saturating_sub(lost), columns: image.columns.saturating_sub(lost) };
     let mut width = u64::from(recipe.stem.width());
     let mut layers = stem_layers(recipe.stem, shapes.channels.into(), map);
     for output in recipe.blocks.widths.iter().copied().map(u64::from) {
@@ -181,7 +169,8 @@ fn layers(recipe: &Recipe, shapes: ArrayShapes, image: Map) -> Vec<Layer> {
 fn stem_layers(stem: Stem, channels: u64, map: Map) -> Vec<Layer> {
     let width = u64::from(stem.width());
     let Stem::Whiten(whiten) = stem else { return vec![Layer::three_by_three(channels, width, map, 1)] };
-    let (patch, filters) = whitened(whiten, channels);
+    let patch = channels * u64::from(whiten.kernel) * u64::from(whiten.kernel);
+    let filters = if whiten.sign_pairs { 2 * patch } else { patch };
     let mut layers = vec![Layer::plain(patch * filters * map.pixels(), 0)];
     if whiten.project {
         layers.push(Layer::plain(filters * width * map.pixels(), 1));
@@ -189,16 +178,11 @@ fn stem_layers(stem: Stem, channels: u64, map: Map) -> Vec<Layer> {
     layers
 }
 
-/// Values of a patch, and channels after the whitening.
-fn whitened(whiten: Whiten, channels: u64) -> (u64, u64) {
-    let patch = channels * u64::from(whiten.kernel) * u64::from(whiten.kernel);
-    (patch, if whiten.sign_pairs { 2 * patch } else { patch })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use hlb_core::yaml;
+    use hlb_recipe::Whiten;
     use proptest::prelude::*;
 
     const CIFAR: ArrayShapes =

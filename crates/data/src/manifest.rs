@@ -42,8 +42,6 @@ pub struct Manifest {
     pub contents: Vec<KnownContent>,
     #[serde(skip)]
     text: String,
-    #[serde(skip)]
-    published: bool,
 }
 
 /// Size of an image.
@@ -265,30 +263,22 @@ const SHIPPED: [(&str, &str); 10] = shipped![
     "imagewoof2",
 ];
 
+/// Read once, since a board asks for them with every entry.
+static MANIFESTS: LazyLock<Vec<Manifest>> = LazyLock::new(|| {
+    let read = |(id, text): &(&str, &str)| Manifest::parse(text.as_bytes(), id);
+    SHIPPED.iter().map(|shipped| read(shipped).expect("a shipped manifest is valid; a test reads them all")).collect()
+});
+
 /// All data sets.
 pub fn all() -> Vec<Manifest> {
-    manifests().to_vec()
-}
-
-/// A board asks for them with every entry, so they are read once.
-fn manifests() -> &'static [Manifest] {
-    static MANIFESTS: LazyLock<Vec<Manifest>> =
-        LazyLock::new(|| SHIPPED.iter().map(|(id, text)| shipped(id, text)).collect());
-    &MANIFESTS
-}
-
-fn shipped(id: &str, text: &str) -> Manifest {
-    let mut manifest =
-        Manifest::parse(text.as_bytes(), id).expect("a shipped manifest is valid; a test reads them all");
-    manifest.published = true;
-    manifest
+    MANIFESTS.clone()
 }
 
 /// The data set with this id.
 pub fn by_id(id: &str) -> Result<Manifest, UnknownDataset> {
-    let found = manifests().iter().find(|manifest| manifest.id.as_str() == id);
+    let found = MANIFESTS.iter().find(|manifest| manifest.id.as_str() == id).cloned();
     let known = || SHIPPED.map(|(known, _)| format!("`{known}`")).join(", ");
-    found.cloned().ok_or_else(|| UnknownDataset { id: id.to_owned(), known: known() })
+    found.ok_or_else(|| UnknownDataset { id: id.to_owned(), known: known() })
 }
 
 /// Whether a published data set has this id.
@@ -319,9 +309,9 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Whether this is a data set that the program ships the manifest of, and not a user's own.
+    /// Whether this is a data set that the program ships the manifest of. A user's own cannot have its id.
     pub fn is_published(&self) -> bool {
-        self.published
+        is_shipped(self.id.as_str())
     }
 
     /// The manifest as it was written.

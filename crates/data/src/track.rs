@@ -57,26 +57,21 @@ const SHIPPED: [(&str, &str); 5] = [
     ("tracks/imagenette-128.yaml", include_str!("../../../tracks/imagenette-128.yaml")),
 ];
 
+/// Read once, since a board needs them for every entry.
+static TRACKS: LazyLock<Vec<Track>> = LazyLock::new(|| {
+    let read = |(name, text): &(&str, &str)| yaml::parse(text.as_bytes(), name);
+    SHIPPED.iter().map(|shipped| read(shipped).expect("a shipped track file is valid; a test reads them all")).collect()
+});
+
 /// All tracks, in the order of the board.
 pub fn all() -> Vec<Track> {
-    tracks().to_vec()
-}
-
-/// Read once, since a board needs them for every entry.
-fn tracks() -> &'static [Track] {
-    static TRACKS: LazyLock<Vec<Track>> = LazyLock::new(|| {
-        let read = |(name, text): &(&str, &str)| {
-            yaml::parse(text.as_bytes(), name).expect("a shipped track file is valid; a test reads them all")
-        };
-        SHIPPED.iter().map(read).collect()
-    });
-    &TRACKS
+    TRACKS.clone()
 }
 
 /// The track with this id.
 pub fn by_id(id: &str) -> Result<Track, UnknownTrack> {
-    let known = || tracks().iter().map(|track| format!("`{}`", track.id)).collect::<Vec<_>>().join(", ");
-    let found = tracks().iter().find(|track| track.id == id).cloned();
+    let known = || TRACKS.iter().map(|track| format!("`{}`", track.id)).collect::<Vec<_>>().join(", ");
+    let found = TRACKS.iter().find(|track| track.id == id).cloned();
     found.ok_or_else(|| UnknownTrack { id: id.to_owned(), known: known() })
 }
 

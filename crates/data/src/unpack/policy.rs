@@ -67,7 +67,8 @@ impl Policy {
         position: &Position,
     ) -> Result<Option<Member>, UnpackError> {
         let misread = header_error(entry.raw_header_position());
-        position.set_member_end(entry.raw_file_position().saturating_add(padded(entry.size())));
+        let padded = entry.size().checked_next_multiple_of(BLOCK).unwrap_or(u64::MAX);
+        position.member_end.set(entry.raw_file_position().saturating_add(padded));
         check_size_field(entry.header()).map_err(misread)?;
         let kind = entry.header().entry_type();
         if matches!(
@@ -90,7 +91,7 @@ impl Policy {
     pub(super) fn finish(&self, position: &Position) -> Result<(), UnpackError> {
         match self.extensions.headers {
             0 => Ok(()),
-            _ => Err(header_error(position.member_end())("a member is missing after a long name")),
+            _ => Err(header_error(position.member_end.get())("a member is missing after a long name")),
         }
     }
 
@@ -125,10 +126,6 @@ impl Policy {
             Some(before) => before == Item::Implied && !member.is_file,
         }
     }
-}
-
-fn padded(bytes: u64) -> u64 {
-    bytes.checked_next_multiple_of(BLOCK).unwrap_or(u64::MAX)
 }
 
 fn refuse<T>(name: String, problem: &'static str) -> Result<T, UnpackError> {
@@ -166,7 +163,7 @@ fn kind_problem(kind: EntryType) -> &'static str {
         EntryType::Link => "is a hard link; only files and folders are unpacked",
         EntryType::Char | EntryType::Block => "is a device; only files and folders are unpacked",
         EntryType::Fifo => "is a named pipe; only files and folders are unpacked",
-        EntryType::GNUSparse => "is a sparse file; only whole files are unpacked",
+        EntryType::GNUSparse => "is a sparse file; only files and folders are unpacked",
         _ => "is of an unknown kind; only files and folders are unpacked",
     }
 }

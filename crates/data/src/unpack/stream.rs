@@ -33,25 +33,17 @@ pub(super) struct Position {
     /// Bytes read so far.
     read: Cell<u64>,
     /// Where the present member ends and the header of the next one begins.
-    member_end: Cell<u64>,
+    pub(super) member_end: Cell<u64>,
 }
 
 impl Position {
-    pub(super) fn member_end(&self) -> u64 {
-        self.member_end.get()
-    }
-
-    pub(super) fn set_member_end(&self, end: u64) {
-        self.member_end.set(end);
-    }
-
     /// The error for an archive that ends early, is damaged, has a header that `tar` refuses, or cannot be read.
     pub(super) fn unreadable(&self, source: io::Error) -> UnpackError {
         let place = self.read.get();
         match source.kind() {
             io::ErrorKind::UnexpectedEof => UnpackError::Truncated { place },
             io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => UnpackError::Damaged { place, source },
-            io::ErrorKind::Other => UnpackError::Header { place: self.member_end(), problem: source.to_string() },
+            io::ErrorKind::Other => UnpackError::Header { place: self.member_end.get(), problem: source.to_string() },
             _ => UnpackError::Read { source },
         }
     }
