@@ -7,7 +7,7 @@ use crate::terminal::failure::print_hint;
 use crate::terminal::printer::{Label, answer, labeled};
 use hlb_core::hint::Hint as _;
 use hlb_core::text::show;
-use hlb_data::{CachedArrays, DatasetError, Folder, Manifest, Prepared};
+use hlb_data::{CachedArrays, DatasetError, DatasetProblem, Folder, Manifest, Prepared};
 
 /// A data set in the list.
 pub(crate) struct Listed<'a> {
@@ -77,9 +77,9 @@ pub(crate) fn describe_verified(manifest: &Manifest, folder: &Folder) -> String 
 /// the list all of them.
 pub(crate) fn print_wrong_bytes(error: &DatasetError) {
     labeled(Label::Error, &error.to_string());
-    if let DatasetError::Differs { differences, .. } = error {
+    if let DatasetProblem::Differs { differences, .. } = &error.problem {
         for difference in differences {
-            answer(&difference.to_string());
+            answer(difference);
         }
     }
     print_hint(error.hint().as_deref());

@@ -1,6 +1,7 @@
 //! Preprocessed arrays on disk. Their name is the digest of everything that determines them; their content is verified when
 //! they are opened and mapped into memory. Missing or damaged arrays are made again, so the cache can be deleted any time.
 
+use std::fmt::Display;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::arrays::{ArrayShapes, Arrays};
 use crate::duplicates::Duplicates;
+use crate::error::failed;
 use crate::resize::Resize;
 use hlb_core::artifact::{ArtifactError, Sha256Hex, sha256_hex, write_atomic};
 use hlb_core::folders;
@@ -28,43 +30,36 @@ pub(crate) struct CacheKey<'a> {
     /// How images are resized.
     pub(crate) resize: Resize,
     /// Decoder and resizer with their versions, and how colors are handled.
-    pub(crate) decoder: &'a str,
+    pub(crate) decoder: &'static str,
 }
 
-/// Metadata of preprocessed arrays, in a small file next to them.
+/// Preprocessed arrays: what a small file next to them, their label, says of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Label {
-    key: Sha256Hex,
-    dataset: String,
-    resize: Resize,
-    decoder: String,
-    content_sha256: Sha256Hex,
-    duplicates: Duplicates,
-    bytes: u64,
-}
-
-/// Arrays from the cache, or stored in it now.
-#[derive(Debug, Clone)]
-pub(crate) struct Stored {
-    /// The arrays.
-    pub(crate) arrays: Arrays,
-    /// SHA-256 over them.
-    pub(crate) sha256: Sha256Hex,
-    /// Exact duplicates among the images.
-    pub(crate) duplicates: Duplicates,
-}
-
-/// Preprocessed arrays as `data list` shows them.
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CachedArrays {
+    key: Sha256Hex,
     /// Data set.
     pub dataset: String,
     /// How its images were resized.
     pub resize: Resize,
+    decoder: String,
+    content_sha256: Sha256Hex,
+    duplicates: Duplicates,
     /// Length in bytes.
     pub bytes: u64,
-    path: PathBuf,
+}
+
+/// A data set ready to be trained on.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// The arrays.
+    pub arrays: Arrays,
+    /// SHA-256 over the arrays.
+    pub content_sha256: Sha256Hex,
+    /// Exact duplicates among the images.
+    pub duplicates: Duplicates,
+    /// Decoder and resizer of the images; `None` without either.
+    pub decoder: Option<&'static str>,
 }
 
 /// The cache folder: `$HLB_BENCH_CACHE`, else `hlb-bench/prepared` in the user's cache folder.
@@ -73,17 +68,6 @@ pub fn cache_folder() -> PathBuf {
         return PathBuf::from(folder);
     }
     folders::cache().unwrap_or_else(|| std::env::temp_dir().join("hlb-bench")).join("prepared")
-}
-
-/// Why stored arrays are not used.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Unusable {
-    /// There are none.
-    #[error("nothing is preprocessed yet")]
-    Absent,
-    /// They are not what was stored.
-    #[error("the preprocessed arrays in {} are damaged: {problem}", path.display())]
-    Damaged { path: PathBuf, problem: String },
 }
 
 impl CacheKey<'_> {
@@ -98,39 +82,36 @@ impl CacheKey<'_> {
         (folder.join(format!("{name}.json")), folder.join(format!("{name}.arrays")))
     }
 
-    /// Opens the arrays stored under this key, once their digest is what it was.
-    pub(crate) fn open(&self, folder: &Path) -> Result<Stored, Unusable> {
+    /// Opens the arrays stored under this key, if there are any; the error says how they are damaged.
+    pub(crate) fn open(&self, folder: &Path) -> Result<Option<Prepared>, String> {
         let (label_path, path) = self.paths(folder);
-        let label = fs::read(label_path).map_err(|_| Unusable::Absent)?;
-        let damaged = |problem: String| Unusable::Damaged { path: path.clone(), problem };
-        let label: Label = serde_json::from_slice(&label).map_err(|error| damaged(error.to_string()))?;
-        let file = File::open(&path).map_err(|error| damaged(error.to_string()))?;
-        let mapped = map(&file).map_err(|error| damaged(error.to_string()))?;
-        let arrays = Arrays::new(mapped, self.shapes).map_err(|error| damaged(error.to_string()))?;
-        let found = sha256_hex(arrays.bytes());
-        if label.key != self.digest() || found != label.content_sha256 {
-            return Err(damaged(format!("they have SHA-256 {found}, {} was stored", label.content_sha256)));
+        let Ok(label) = fs::read(label_path) else { return Ok(None) };
+        let damaged =
+            |problem: &dyn Display| format!("the preprocessed arrays in {} are damaged: {problem}", path.display());
+        let label: CachedArrays = serde_json::from_slice(&label).map_err(|error| damaged(&error))?;
+        let mapped = File::open(&path).and_then(|file| map(&file)).map_err(|error| damaged(&error))?;
+        let arrays = Arrays::new(mapped, self.shapes).map_err(|error| damaged(&error))?;
+        let (content_sha256, stored) = (sha256_hex(arrays.bytes()), label.content_sha256);
+        if label.key != self.digest() || content_sha256 != stored {
+            return Err(damaged(&format_args!("they have SHA-256 {content_sha256}, {stored} was stored")));
         }
-        Ok(Stored { arrays, sha256: found, duplicates: label.duplicates })
+        let (duplicates, decoder) = (label.duplicates, Some(self.decoder));
+        Ok(Some(Prepared { arrays, content_sha256, duplicates, decoder }))
     }
 
     /// Stores arrays under this key. The label is written last, so that a label always has its arrays.
-    pub(crate) fn store(&self, folder: &Path, stored: &Stored) -> Result<(), ArtifactError> {
+    pub(crate) fn store(&self, folder: &Path, prepared: &Prepared) -> Result<(), ArtifactError> {
         let (label_path, path) = self.paths(folder);
-        fs::create_dir_all(folder).map_err(|source| ArtifactError::Io {
-            step: "create the folder",
-            path: folder.to_owned(),
-            source,
-        })?;
-        write_atomic(&path, stored.arrays.bytes())?;
-        let label = Label {
+        fs::create_dir_all(folder).map_err(failed("create the folder", folder))?;
+        write_atomic(&path, prepared.arrays.bytes())?;
+        let label = CachedArrays {
             key: self.digest(),
             dataset: self.dataset.to_owned(),
             resize: self.resize,
             decoder: self.decoder.to_owned(),
-            content_sha256: stored.sha256,
-            duplicates: stored.duplicates,
-            bytes: stored.arrays.bytes().len() as u64,
+            content_sha256: prepared.content_sha256,
+            duplicates: prepared.duplicates,
+            bytes: prepared.arrays.bytes().len() as u64,
         };
         write_atomic(&label_path, serde_json::to_string(&label).expect("strings and numbers are JSON").as_bytes())?;
         keep_within(folder, limit(), &label_path);
@@ -146,17 +127,16 @@ fn limit() -> u64 {
 
 /// Removes the oldest arrays until the rest is within `limit`, but not `newest`. What cannot be removed stays.
 fn keep_within(folder: &Path, limit: u64, newest: &Path) {
-    let stored = |item: &CachedArrays| fs::metadata(&item.path).and_then(|facts| facts.modified()).ok();
-    let mut all = cached(folder);
-    all.sort_by_key(stored);
-    let mut total: u64 = all.iter().map(|item| item.bytes).sum();
-    for old in all.iter().filter(|old| old.path != newest) {
+    let mut all = labels(folder);
+    all.sort_by_key(|(path, _)| fs::metadata(path).and_then(|facts| facts.modified()).ok());
+    let mut total: u64 = all.iter().map(|(_, label)| label.bytes).sum();
+    for (path, label) in all.iter().filter(|(path, _)| path != newest) {
         if total <= limit {
             return;
         }
         // The label is removed first, so that a label always has its arrays.
-        let gone = fs::remove_file(&old.path).and_then(|()| fs::remove_file(old.path.with_extension("arrays")));
-        total = total.saturating_sub(if gone.is_ok() { old.bytes } else { 0 });
+        let gone = fs::remove_file(path).and_then(|()| fs::remove_file(path.with_extension("arrays")));
+        total = total.saturating_sub(if gone.is_ok() { label.bytes } else { 0 });
     }
 }
 
@@ -171,23 +151,20 @@ fn map(file: &File) -> io::Result<memmap2::Mmap> {
 
 /// Everything in the cache.
 pub fn cached(folder: &Path) -> Vec<CachedArrays> {
-    let Ok(items) = fs::read_dir(folder) else { return Vec::new() };
-    let paths = items.filter_map(|item| Some(item.ok()?.path()));
-    let mut found: Vec<CachedArrays> = paths.filter_map(|path| CachedArrays::read(&path)).collect();
-    found.sort_by(|a, b| a.path.cmp(&b.path));
-    found
+    labels(folder).into_iter().map(|(_, label)| label).collect()
 }
 
-impl CachedArrays {
-    /// The arrays that a label lies next to; `None` for any other file.
-    fn read(label_path: &Path) -> Option<Self> {
-        if label_path.extension()? != "json" {
-            return None;
-        }
-        let label: Label = serde_json::from_slice(&fs::read(label_path).ok()?).ok()?;
-        let bytes = fs::metadata(label_path.with_extension("arrays")).ok()?.len();
-        Some(Self { dataset: label.dataset, resize: label.resize, bytes, path: label_path.to_owned() })
-    }
+/// The labels that lie next to arrays, by their paths.
+fn labels(folder: &Path) -> Vec<(PathBuf, CachedArrays)> {
+    let label = |path: PathBuf| {
+        let has_arrays = path.extension()? == "json" && path.with_extension("arrays").is_file();
+        let label = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
+        has_arrays.then_some((path, label))
+    };
+    let items = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut found: Vec<_> = items.filter_map(|item| label(item.path())).collect();
+    found.sort_by(|(a, _), (b, _)| a.cmp(b));
+    found
 }
 
 /// Data set whose preprocessed arrays or label have this name, `ID-` and 16 hexadecimal digits; `None` for any other file.
@@ -220,30 +197,27 @@ mod tests {
 
     const SHAPES: ArrayShapes = ArrayShapes { train: 3, evaluation: 2, height: 2, width: 2, channels: 3, classes: 2 };
 
-    fn key(decoder: &str) -> CacheKey<'_> {
+    fn key(decoder: &'static str) -> CacheKey<'static> {
         let (manifest_sha256, resize) = (sha256_hex(b"manifest"), Resize::Squash { side: 2 });
         CacheKey { dataset: "mine", manifest_sha256, shapes: SHAPES, resize, decoder }
     }
 
-    fn stored(byte: u8) -> Stored {
+    fn prepared(byte: u8) -> Prepared {
         let arrays = Arrays::new(vec![byte; 65], SHAPES).expect("they fit");
-        Stored {
-            sha256: sha256_hex(arrays.bytes()),
-            arrays,
-            duplicates: Duplicates { train: 2, evaluation: 1, overlap: 2 },
-        }
+        let duplicates = Duplicates { train: 2, evaluation: 1, overlap: 2 };
+        Prepared { content_sha256: sha256_hex(arrays.bytes()), arrays, duplicates, decoder: Some("d") }
     }
 
     #[test]
     fn what_was_stored_comes_back_and_only_under_the_same_key() {
         let folder = tempfile::tempdir().expect("a folder");
         let cache = folder.path().join("not/yet");
-        assert!(matches!(key("d 1").open(&cache), Err(Unusable::Absent)));
-        key("d 1").store(&cache, &stored(7)).expect("writable");
-        let opened = key("d 1").open(&cache).expect("it is there");
-        assert_eq!((opened.arrays.bytes(), opened.sha256), (&[7; 65][..], stored(7).sha256));
-        assert_eq!(opened.duplicates, stored(7).duplicates);
-        assert!(matches!(key("d 2").open(&cache), Err(Unusable::Absent)));
+        assert!(matches!(key("d 1").open(&cache), Ok(None)));
+        key("d 1").store(&cache, &prepared(7)).expect("writable");
+        let opened = key("d 1").open(&cache).expect("undamaged").expect("it is there");
+        assert_eq!((opened.arrays.bytes(), opened.content_sha256), (&[7; 65][..], prepared(7).content_sha256));
+        assert_eq!(opened.duplicates, prepared(7).duplicates);
+        assert!(matches!(key("d 2").open(&cache), Ok(None)));
     }
 
     #[test]
@@ -253,27 +227,27 @@ mod tests {
         let damages: [(&Path, &[u8]); 5] =
             [(&arrays, &[8; 65]), (&arrays, &[7; 64]), (&arrays, b""), (&label, b"{}"), (&label, b"\xff")];
         for (path, bytes) in damages {
-            key("d").store(folder.path(), &stored(7)).expect("writable");
+            key("d").store(folder.path(), &prepared(7)).expect("writable");
             write_atomic(path, bytes).expect("writable");
-            assert!(matches!(key("d").open(folder.path()), Err(Unusable::Damaged { .. })), "{bytes:?}");
+            assert!(key("d").open(folder.path()).is_err(), "{bytes:?}");
         }
-        key("d").store(folder.path(), &stored(7)).expect("writable");
+        key("d").store(folder.path(), &prepared(7)).expect("writable");
         fs::remove_file(&arrays).expect("it is there");
-        assert!(matches!(key("d").open(folder.path()), Err(Unusable::Damaged { .. })));
+        assert!(key("d").open(folder.path()).is_err());
     }
 
     #[test]
     fn pruning_removes_only_what_was_chosen() {
         let folder = tempfile::tempdir().expect("a folder");
-        key("d").store(folder.path(), &stored(7)).expect("writable");
+        key("d").store(folder.path(), &prepared(7)).expect("writable");
         let other = CacheKey { dataset: "mine-too", ..key("d") };
-        other.store(folder.path(), &stored(8)).expect("writable");
+        other.store(folder.path(), &prepared(8)).expect("writable");
         for name in ["note.txt", "package.json", "mine-lock.json"] {
             write_atomic(&folder.path().join(name), b"the user's").expect("writable");
         }
         assert_eq!(cached(folder.path()).iter().map(|item| item.bytes).collect::<Vec<_>>(), [65, 65]);
         assert!(prune(folder.path(), Some("mine")).expect("writable") > 65);
-        assert!(other.open(folder.path()).is_ok() && key("d").open(folder.path()).is_err());
+        assert!(matches!(other.open(folder.path()), Ok(Some(_))) && matches!(key("d").open(folder.path()), Ok(None)));
         prune(folder.path(), None).expect("writable");
         assert_eq!((cached(folder.path()), fs::read_dir(folder.path()).expect("there").count()), (Vec::new(), 3));
     }
@@ -282,12 +256,12 @@ mod tests {
     fn the_oldest_goes_when_the_cache_is_full() {
         let folder = tempfile::tempdir().expect("a folder");
         for decoder in ["1", "2", "3"] {
-            key(decoder).store(folder.path(), &stored(7)).expect("writable");
+            key(decoder).store(folder.path(), &prepared(7)).expect("writable");
         }
         let (newest, _) = key("1").paths(folder.path());
         keep_within(folder.path(), 130, &newest);
         assert_eq!(cached(folder.path()).len(), 2);
-        assert!(key("1").open(folder.path()).is_ok(), "the one just stored stays");
+        assert!(matches!(key("1").open(folder.path()), Ok(Some(_))), "the one just stored stays");
         keep_within(folder.path(), 0, &newest);
         assert_eq!(cached(folder.path()).len(), 1);
     }

@@ -13,37 +13,26 @@ const PLANE: usize = SIDE * SIDE;
 /// Source: the format's description, <https://www.cs.toronto.edu/~kriz/cifar.html>, "Binary version".
 const RECORD: usize = 1 + 3 * PLANE;
 
-/// A file that is not the CIFAR file it should be.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[non_exhaustive]
-#[expect(missing_docs, reason = "the messages say what the fields are")]
-pub enum CifarError {
-    /// More or fewer bytes than the records take.
-    #[error("is {found} bytes long, {records} records of {RECORD} bytes take {expected}")]
-    Length { found: usize, records: u32, expected: u64 },
-    /// A label without a class; records are counted from 0.
-    #[error("has the label {label} at record {record} (counted from 0); labels go to {most}")]
-    Label { label: u8, record: usize, most: u32 },
-}
-
 /// Length of a file of `records` records.
 pub(crate) fn file_bytes(records: u32) -> u64 {
     u64::from(records) * RECORD as u64
 }
 
 /// The images (in the order image, row, column, channel; 32 x 32 x 3 bytes each) and the labels (one byte each) of a
-/// file of `records` records, once its length fits and every label is under `classes`.
-pub fn decode(bytes: &[u8], records: u32, classes: u32) -> Result<(Vec<u8>, Vec<u8>), CifarError> {
+/// file of `records` records, once its length fits and every label is under `classes`. Errors follow the file's name.
+pub fn decode(bytes: &[u8], records: u32, classes: u32) -> Result<(Vec<u8>, Vec<u8>), String> {
     let expected = file_bytes(records);
     if bytes.len() as u64 != expected {
-        return Err(CifarError::Length { found: bytes.len(), records, expected });
+        let found = bytes.len();
+        return Err(format!("is {found} bytes long, {records} records of {RECORD} bytes take {expected}"));
     }
     let mut images = Vec::with_capacity(bytes.len());
     let mut labels = Vec::with_capacity(bytes.len() / RECORD);
     for (record, bytes) in bytes.chunks_exact(RECORD).enumerate() {
         let (label, planes) = (bytes[0], &bytes[1..]);
         if u32::from(label) >= classes {
-            return Err(CifarError::Label { label, record, most: classes.saturating_sub(1) });
+            let most = classes.saturating_sub(1);
+            return Err(format!("has the label {label} at record {record} (counted from 0); labels go to {most}"));
         }
         labels.push(label);
         interleave(planes, &mut images);
@@ -98,7 +87,7 @@ mod tests {
 
     #[test]
     fn each_wrong_thing_is_named() {
-        let message = |bytes: &[u8], records| decode(bytes, records, 10).expect_err("wrong").to_string();
+        let message = |bytes: &[u8], records| decode(bytes, records, 10).expect_err("wrong");
         let mut wrong_label = vec![0; 3 * RECORD];
         wrong_label[2 * RECORD] = 10;
         let cases = [

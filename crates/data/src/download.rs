@@ -3,10 +3,9 @@
 //! The bytes go to `<file>.part` next to the target, where the next download resumes. A server's lengths and ranges only
 //! decide what is tried next; the publisher's digest decides whether the file is right.
 
-use hlb_core::hint::Hint;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,15 +13,21 @@ use rustix::fs::OFlags;
 use ureq::http::{HeaderMap, Response, header};
 use ureq::{Agent, Body, Timeout};
 
+use crate::error::failed;
+use crate::lock::has_name;
 use hlb_core::artifact::{ArtifactError, Sha256Hex, publish_file, sha256_file};
 use hlb_core::clock::{Clock as _, MonotonicClock};
-use hlb_core::text;
+use hlb_core::hint::Hint;
+use hlb_core::text::{show, show_path};
 
 /// Bytes read at once.
 const PIECE: usize = 1 << 17;
 
 /// Redirects that are followed for one request.
 const REDIRECTS: u32 = 10;
+
+/// Longest time to find the host, and again to connect to it.
+const CONNECT: Duration = Duration::from_secs(30);
 
 /// A file as published.
 #[derive(Debug, Clone, Copy)]
@@ -38,8 +43,6 @@ pub struct Published<'a> {
 /// Timeouts and retries.
 #[derive(Debug, Clone)]
 pub struct Patience {
-    /// To find the host, and again to connect to it.
-    pub connect: Duration,
     /// Longest wait for the answer, and between two of its parts.
     pub silence: Duration,
     /// Time in which an answer must bring [`least_bytes`](Self::least_bytes) more.
@@ -57,7 +60,6 @@ pub struct Patience {
 impl Default for Patience {
     fn default() -> Self {
         Self {
-            connect: Duration::from_secs(30),
             silence: Duration::from_mins(1),
             window: Duration::from_mins(5),
             // The largest archive, of 1.6 GB, takes four hours at one megabit a second.
@@ -75,40 +77,28 @@ impl Default for Patience {
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum DownloadError {
     /// The system refused a step; what came so far stays.
-    #[error("cannot {step} `{path}`", path = text::show(&path.to_string_lossy()))]
-    Io { step: &'static str, path: PathBuf, source: io::Error },
-    /// The file came, and could not get its name.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
     /// Another process has locked the part.
-    #[error("`{path}` is being downloaded by another process", path = text::show(&path.to_string_lossy()))]
+    #[error("`{}` is being downloaded by another process", show_path(path))]
     Busy { path: PathBuf },
     /// No answer, which may pass, or a redirect that is not followed.
-    #[error("cannot reach `{url}`: {why}", url = text::show(url), why = text::show(why))]
+    #[error("cannot reach `{}`: {}", show(url), show(why))]
     Unreachable { url: String, why: String, may_pass: bool },
     /// An answer without a file.
-    #[error("`{url}` answered with status {status}", url = text::show(url))]
+    #[error("`{}` answered with status {status}", show(url))]
     Status { url: String, status: u16 },
     /// HTML where the file should be.
-    #[error("the server sent a web page for `{url}`, not {file}", url = text::show(url), file = text::show(file))]
+    #[error("the server sent a web page for `{}`, not {}", show(url), show(file))]
     WebPage { url: String, file: String },
     /// The server says that it has a file of another length; nothing of it was read.
-    #[error(
-        "the file at `{url}` is {found} bytes long, the publisher's {file} is {expected}",
-        url = text::show(url), file = text::show(file)
-    )]
+    #[error("the file at `{}` is {found} bytes long, the publisher's {} is {expected}", show(url), show(file))]
     Length { url: String, file: String, found: u64, expected: u64 },
     /// Complete but not the published file; it was removed.
-    #[error(
-        "{file} from `{url}` has SHA-256 {found}, the publisher's has {expected}",
-        url = text::show(url), file = text::show(file)
-    )]
+    #[error("{} from `{}` has SHA-256 {found}, the publisher's has {expected}", show(file), show(url))]
     Digest { url: String, file: String, found: Sha256Hex, expected: Sha256Hex },
     /// It broke off too often; what came so far stays.
-    #[error(
-        "the download of `{url}` broke off at {had} of {expected} bytes: {why}",
-        url = text::show(url), why = text::show(why)
-    )]
+    #[error("the download of `{}` broke off at {had} of {expected} bytes: {}", show(url), show(why))]
     BrokeOff { url: String, had: u64, expected: u64, why: String },
 }
 
@@ -127,39 +117,28 @@ impl DownloadError {
 impl Hint for DownloadError {
     fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Io { source, .. } => return io_hint(source.kind()),
+            Self::Artifact(ArtifactError::Io { source, .. })
+                if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) =>
+            {
+                "free some space on the disk and run the same command again; it goes on where it broke off"
+            }
             Self::Artifact(error) => return error.hint(),
             Self::Busy { .. } => "wait until the other process is done",
             Self::Unreachable { .. } => {
                 "check the address, the network and the proxy, or take a file that you have: --from FILE"
             }
             Self::Status { status: 400..=499, .. } => "check the address, or take the file from another one",
+            Self::Status { .. } => "try again later, or take the file from another address",
             Self::WebPage { .. } => {
                 "open the address in a browser: it may ask to log in; then take the file with --from FILE"
             }
             Self::Length { .. } | Self::Digest { .. } => {
                 "it is another file, or an altered one; take the published one from another address"
             }
-            Self::Status { .. } => "try again later, or take the file from another address",
             Self::BrokeOff { .. } => "run the same command again; it goes on where it broke off",
         };
         Some(hint.to_owned())
     }
-}
-
-fn io_hint(kind: io::ErrorKind) -> Option<String> {
-    let hint = match kind {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "free some space on the disk and run the same command again; it goes on where it broke off"
-        }
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => "choose a folder that you may write to",
-        _ => return None,
-    };
-    Some(hint.to_owned())
-}
-
-fn failed<'a>(step: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> DownloadError + use<'a> {
-    move |source| DownloadError::Io { step, path: path.to_owned(), source }
 }
 
 /// Downloads a published file from a web address to `target`, whose folder must exist. `progress` is called
@@ -167,8 +146,7 @@ fn failed<'a>(step: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> D
 ///
 /// The target appears when the file is whole, right and on the disk, and replaces what had its name; if that is the
 /// right file already, nothing is asked. Any other outcome leaves at most `<target>.part`, which the next call
-/// resumes. Only one process at a time downloads to a target; another is
-/// refused.
+/// resumes. Only one process at a time downloads to a target; another is refused.
 ///
 /// Proxies are those of the environment: the first valid one of `ALL_PROXY`, `HTTPS_PROXY` and `HTTP_PROXY`, in either
 /// case, for both kinds of addresses, except for the hosts in `NO_PROXY`.
@@ -208,27 +186,19 @@ struct Part {
 impl Part {
     /// Opens and locks the part next to a target, and creates it if there is none.
     fn open(target: &Path) -> Result<Self, DownloadError> {
-        let mut name = target.as_os_str().to_owned();
-        name.push(".part");
-        let path = PathBuf::from(name);
-        let busy = || DownloadError::Busy { path: target.to_owned() };
+        let path = target.with_added_extension("part");
         // A link would lead out of the folder.
         let flags = OFlags::NOFOLLOW.bits().cast_signed();
         let opened = File::options().read(true).append(true).create(true).custom_flags(flags).open(&path);
         let file = opened.map_err(failed("open", &path))?;
-        let facts = file.metadata().map_err(failed("read", &path))?;
-        if !facts.is_file() {
+        if !file.metadata().map_err(failed("read", &path))?.is_file() {
             return Err(ArtifactError::NotAFile { path }.into());
         }
         match file.try_lock() {
-            Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => return Err(busy()),
-            Err(fs::TryLockError::Error(source)) => return Err(failed("lock", &path)(source)),
-        }
-        // The previous owner of the lock may have renamed or removed the file.
-        let named = fs::symlink_metadata(&path);
-        if !named.is_ok_and(|named| (named.dev(), named.ino()) == (facts.dev(), facts.ino())) {
-            return Err(busy());
+            // The previous owner of the lock may have renamed or removed the file.
+            Ok(()) if has_name(&file, &path) => {}
+            Err(fs::TryLockError::Error(source)) => return Err(failed("lock", &path)(source).into()),
+            _ => return Err(DownloadError::Busy { path: target.to_owned() }),
         }
         let length = file.metadata().map_err(failed("read", &path))?.len();
         Ok(Self { path, file, length, is_pieced: length > 0 })
@@ -248,7 +218,7 @@ impl Part {
     }
 
     fn remove(self) -> Result<(), DownloadError> {
-        fs::remove_file(&self.path).map_err(failed("remove", &self.path))
+        Ok(fs::remove_file(&self.path).map_err(failed("remove", &self.path))?)
     }
 }
 
@@ -270,20 +240,13 @@ impl Download<'_> {
             part.restart()?;
         }
         (self.progress)(part.length);
-        self.fill(part)?;
-        match self.judge(part) {
-            // The pieces may be of two versions of the file.
-            Err(DownloadError::Digest { .. }) if part.is_pieced => {
-                part.restart()?;
-                self.fill(part)?;
-                self.judge(part)
-            }
-            outcome => outcome,
+        let expected = self.published.sha256;
+        let mut found = self.fill(part)?;
+        // The pieces may be of two versions of the file.
+        if found != expected && part.is_pieced {
+            part.restart()?;
+            found = self.fill(part)?;
         }
-    }
-
-    fn judge(&self, part: &Part) -> Result<(), DownloadError> {
-        let (found, expected) = (sha256_file(&part.path)?, self.published.sha256);
         if found == expected {
             return Ok(());
         }
@@ -291,8 +254,8 @@ impl Download<'_> {
         Err(DownloadError::Digest { url, file, found, expected })
     }
 
-    /// Asks until everything is there or no progress is made.
-    fn fill(&mut self, part: &mut Part) -> Result<(), DownloadError> {
+    /// Asks until everything is there, whose digest it returns, or no progress is made.
+    fn fill(&mut self, part: &mut Part) -> Result<Sha256Hex, DownloadError> {
         let mut furthest = part.length;
         let mut failures = 0;
         while part.length < self.published.bytes {
@@ -309,19 +272,19 @@ impl Download<'_> {
                 failures += 1;
             }
         }
-        Ok(())
+        Ok(sha256_file(&part.path)?)
     }
 
     /// One request for what is missing.
     fn ask(&mut self, part: &mut Part) -> Result<(), DownloadError> {
         let response = self.get(part)?;
         let (status, headers) = (response.status().as_u16(), response.headers());
-        if response.status().is_success() && is_html(headers) {
+        if response.status().is_success() && response.body().mime_type().is_some_and(is_html) {
             return Err(self.web_page());
         }
         let goes_on = match status {
             200 => {
-                self.check_length(number(headers, &header::CONTENT_LENGTH))?;
+                self.check_length(response.body().content_length())?;
                 part.restart()?;
                 true
             }
@@ -363,20 +326,18 @@ impl Download<'_> {
 
     /// Refuses a file of another length before anything of it is read.
     fn check_length(&self, stated: Option<u64>) -> Result<(), DownloadError> {
-        match stated {
-            Some(found) if found != self.published.bytes => {
-                let (url, file) = self.names();
-                Err(DownloadError::Length { url, file, found, expected: self.published.bytes })
-            }
-            _ => Ok(()),
-        }
+        let expected = self.published.bytes;
+        let Some(found) = stated.filter(|found| *found != expected) else { return Ok(()) };
+        let (url, file) = self.names();
+        Err(DownloadError::Length { url, file, found, expected })
     }
 
     /// Reads a body to the published length, and no further.
     fn receive(&mut self, body: Body, part: &mut Part) -> Result<(), DownloadError> {
         let mut body = body.into_reader().take(self.published.bytes - part.length);
         let mut buffer = vec![0; PIECE];
-        let mut pace = Pace::new(self.patience);
+        let clock = MonotonicClock::start();
+        let (mut window_end, mut window_bytes) = (self.patience.window, 0);
         while part.length < self.published.bytes {
             let count = match body.read(&mut buffer) {
                 Ok(0) => return Err(self.broke_off(part, "the connection ended")),
@@ -389,8 +350,12 @@ impl Download<'_> {
             }
             part.append(&buffer[..count])?;
             (self.progress)(part.length);
-            if part.length < self.published.bytes && pace.is_too_slow(count as u64) {
-                return Err(self.broke_off(part, "the server is too slow"));
+            window_bytes += count as u64;
+            if clock.now() >= window_end && part.length < self.published.bytes {
+                if window_bytes < self.patience.least_bytes {
+                    return Err(self.broke_off(part, "the server is too slow"));
+                }
+                (window_end, window_bytes) = (clock.now() + self.patience.window, 0);
             }
         }
         Ok(())
@@ -411,37 +376,12 @@ impl Download<'_> {
     }
 }
 
-/// Watches that the bytes of one answer keep coming.
-struct Pace<'a> {
-    patience: &'a Patience,
-    clock: MonotonicClock,
-    /// Bytes since the window began.
-    bytes: u64,
-}
-
-impl<'a> Pace<'a> {
-    fn new(patience: &'a Patience) -> Self {
-        Self { patience, clock: MonotonicClock::start(), bytes: 0 }
-    }
-
-    /// Whether a window ends with this piece, and too little came in it.
-    fn is_too_slow(&mut self, piece: u64) -> bool {
-        self.bytes += piece;
-        if self.clock.now() < self.patience.window {
-            return false;
-        }
-        let is_too_slow = self.bytes < self.patience.least_bytes;
-        *self = Self::new(self.patience);
-        is_too_slow
-    }
-}
-
 /// The HTTP client. It follows redirects from an encrypted address to encrypted ones only.
 fn agent(url: &str, patience: &Patience) -> Agent {
     let config = Agent::config_builder()
         .https_only(url.to_ascii_lowercase().starts_with("https:"))
-        .timeout_resolve(Some(patience.connect))
-        .timeout_connect(Some(patience.connect))
+        .timeout_resolve(Some(CONNECT))
+        .timeout_connect(Some(CONNECT))
         .timeout_send_request(Some(patience.silence))
         .timeout_recv_response(Some(patience.silence))
         .timeout_recv_body(Some(patience.answer))
@@ -476,10 +416,6 @@ fn may_pass(error: &ureq::Error, is_under_way: bool) -> bool {
     }
 }
 
-fn number(headers: &HeaderMap, name: &header::HeaderName) -> Option<u64> {
-    headers.get(name)?.to_str().ok()?.trim().parse().ok()
-}
-
 /// The first byte, and the length of the whole file if given, of `bytes FIRST-LAST/TOTAL`.
 fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
     let said = headers.get(header::CONTENT_RANGE)?.to_str().ok()?;
@@ -489,9 +425,9 @@ fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
 }
 
 /// Whether the server calls its answer a web page.
-fn is_html(headers: &HeaderMap) -> bool {
-    let kind = headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes().to_ascii_lowercase());
-    kind.is_some_and(|kind| kind.starts_with(b"text/html") || kind.starts_with(b"application/xhtml"))
+fn is_html(mime_type: &str) -> bool {
+    let kind = mime_type.to_ascii_lowercase();
+    kind.starts_with("text/html") || kind.starts_with("application/xhtml")
 }
 
 /// Whether a file begins as a web page does.
@@ -510,7 +446,7 @@ mod tests {
         let file = File::options().append(true).open("/dev/full").unwrap();
         let mut part = Part { path: PathBuf::from("a.part"), file, length: 0, is_pieced: false };
         let error = part.append(b"x").unwrap_err();
-        let DownloadError::Io { source, .. } = &error else { panic!("{error:?}") };
+        let DownloadError::Artifact(ArtifactError::Io { source, .. }) = &error else { panic!("{error:?}") };
         assert_eq!(source.kind(), io::ErrorKind::StorageFull);
         assert_eq!(error.to_string(), "cannot write `a.part`");
         assert!(error.hint().unwrap().contains("free some space"));

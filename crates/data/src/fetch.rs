@@ -2,20 +2,18 @@
 //! name only when everything in it is verified.
 
 mod bring;
-mod lock;
 mod prune;
 
 use std::fmt;
-use std::fs;
-use std::io;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use tempfile::TempDir;
 
 use crate::download::DownloadError;
-use crate::error::DatasetError;
-use crate::file_list::ListError;
+use crate::error::{DatasetError, DatasetProblem, failed};
+use crate::lock::{FetchLock, lock_file};
 use crate::manifest::{Manifest, Source};
 use crate::prepare::verify;
 use crate::store::Folder;
@@ -23,7 +21,6 @@ use crate::unpack::UnpackError;
 use crate::watch::Watch;
 use hlb_core::artifact::{ArtifactError, Sha256Hex, publish_dir};
 use hlb_core::hint::Hint;
-use lock::{FetchLock, lock_file};
 
 pub use prune::prune_downloads;
 
@@ -36,12 +33,10 @@ pub enum Place {
     Path(PathBuf),
 }
 
-impl FromStr for Place {
-    type Err = std::convert::Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
+impl From<&str> for Place {
+    fn from(text: &str) -> Self {
         let address = text.starts_with("http://") || text.starts_with("https://");
-        Ok(if address { Self::Address(text.to_owned()) } else { Self::Path(PathBuf::from(text)) })
+        if address { Self::Address(text.to_owned()) } else { Self::Path(PathBuf::from(text)) }
     }
 }
 
@@ -78,20 +73,14 @@ pub enum FetchError {
     #[error("{archive}: {source}")]
     Unpack { archive: PathBuf, source: UnpackError },
     /// The archive does not hold what it should.
-    #[error("{archive}: {source}")]
-    Contents { archive: PathBuf, source: ListError },
-    /// A folder that has neither the archive nor the unpacked files.
-    #[error("{folder} has neither {wanted}")]
-    NotThere { folder: PathBuf, wanted: String },
+    #[error("{archive}: {problem}")]
+    Contents { archive: PathBuf, problem: String },
     /// What was brought is not the data set.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
-    /// A file cannot be read or copied.
-    #[error("{path}: {source}")]
-    Io { path: PathBuf, source: io::Error },
-    /// A file cannot be written.
+    /// A file cannot be read or written.
     #[error(transparent)]
-    Write(#[from] ArtifactError),
+    Artifact(#[from] ArtifactError),
 }
 
 impl Hint for FetchError {
@@ -100,26 +89,21 @@ impl Hint for FetchError {
             Self::Unconfirmed { .. } => {
                 Some("add --accept-unconfirmed to use it anyway; no track uses this data set".to_owned())
             }
-            Self::Mistaken { id, .. } | Self::Dataset(DatasetError::NoList { id, .. }) => {
+            Self::Mistaken { id, .. } | Self::Dataset(DatasetError { id, problem: DatasetProblem::NoList { .. } }) => {
                 Some(format!("run `hlb-bench data fetch {id}` for the right archive, or name it with --from"))
             }
-            Self::Digest { .. } | Self::NoAddress { .. } | Self::NotThere { .. } => {
+            Self::Digest { .. }
+            | Self::NoAddress { .. }
+            | Self::Dataset(DatasetError { problem: DatasetProblem::NoFile { .. }, .. }) => {
                 Some("name the right archive, a folder that has it, or an address with --from".to_owned())
             }
             Self::Download(error) => error.hint(),
             Self::Unpack { source, .. } => source.hint(),
             Self::Dataset(error) => error.hint(),
-            Self::Write(error) => error.hint(),
+            Self::Artifact(error) => error.hint(),
             Self::Contents { .. } => None,
-            Self::Io { source, .. } => {
-                (source.kind() == io::ErrorKind::StorageFull).then(|| "free some space on the disk".to_owned())
-            }
         }
     }
-}
-
-fn io_at(path: &Path) -> impl FnOnce(io::Error) -> FetchError + use<'_> {
-    |source| FetchError::Io { path: path.to_owned(), source }
 }
 
 /// What to fetch, and how.
@@ -147,7 +131,7 @@ impl Fetch<'_> {
         if !self.manifest.is_confirmed() && !self.accept_unconfirmed {
             return Err(FetchError::Unconfirmed { id: self.manifest.id.to_string() });
         }
-        fs::create_dir_all(self.into).map_err(io_at(self.into))?;
+        fs::create_dir_all(self.into).map_err(failed("create the folder", self.into))?;
         let _lock = self.lock()?;
         if self.is_there(&target) {
             return Ok(target);
@@ -157,7 +141,8 @@ impl Fetch<'_> {
         publish_dir(staging.path(), &target)?;
         // The folder was renamed, so its removal is switched off.
         let _ = staging.keep();
-        self.forget_downloads();
+        // Verified downloads are unpacked or copied by now.
+        let _ = fs::remove_dir_all(self.downloads());
         Ok(target)
     }
 
@@ -168,43 +153,38 @@ impl Fetch<'_> {
     fn lock(&self) -> Result<FetchLock, FetchError> {
         let path = lock_file(self.into, self.manifest.id.as_str());
         let waits = || self.watch.note(&format!("another process is fetching `{}`; waiting for it", self.manifest.id));
-        FetchLock::wait(&path, &waits).map_err(io_at(&path))
+        Ok(FetchLock::wait(&path, &waits).map_err(failed("lock", &path))?)
     }
 
     /// The data set from the first place that has it, verified; otherwise the last error.
     fn staged_from_any(&self) -> Result<TempDir, FetchError> {
-        let own: Vec<Place> = self.publisher().into_iter().collect();
-        let places = if self.places.is_empty() { &own[..] } else { self.places };
-        let mut last = FetchError::NoAddress { id: self.manifest.id.to_string(), file: self.wanted_file() };
-        for (index, place) in places.iter().enumerate() {
+        let archive = self.manifest.archive();
+        let publisher = match &self.manifest.source {
+            Source::Idx(source) => Some(source.base_url.clone()),
+            _ => archive.and_then(|archive| archive.url.clone()),
+        };
+        let publisher: Vec<Place> = publisher.into_iter().map(Place::Address).collect();
+        let mut last = None;
+        for place in if self.places.is_empty() { &publisher } else { self.places } {
+            if let Some(error) = last {
+                self.watch.note(&format!("{error}; trying {place}"));
+            }
             match self.staged_from(place) {
                 Ok(staging) => return Ok(staging),
-                Err(error) => last = error,
-            }
-            if let Some(next) = places.get(index + 1) {
-                self.watch.note(&format!("{last}; trying {next}"));
+                Err(error) => last = Some(error),
             }
         }
-        Err(last)
-    }
-
-    /// The publisher's address, if the manifest names one.
-    fn publisher(&self) -> Option<Place> {
-        match &self.manifest.source {
-            Source::Idx(source) => Some(Place::Address(source.base_url.clone())),
-            _ => self.manifest.archive().and_then(|archive| archive.url.clone()).map(Place::Address),
-        }
-    }
-
-    fn wanted_file(&self) -> String {
-        self.manifest.archive().map_or_else(|| "its files".to_owned(), |archive| archive.file.clone())
+        let file = archive.map_or_else(String::new, |archive| archive.file.clone());
+        Err(last.unwrap_or_else(|| FetchError::NoAddress { id: self.manifest.id.to_string(), file }))
     }
 
     /// A verified folder that takes its name when it is published.
     fn staged_from(&self, place: &Place) -> Result<TempDir, FetchError> {
-        let staging = tempfile::Builder::new().prefix(".staging-").tempdir_in(self.into).map_err(io_at(self.into))?;
-        fs::set_permissions(staging.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))
-            .map_err(io_at(staging.path()))?;
+        let staging = tempfile::Builder::new()
+            .prefix(".staging-")
+            .permissions(Permissions::from_mode(0o755))
+            .tempdir_in(self.into)
+            .map_err(failed("create a folder in", self.into))?;
         self.bring(place, staging.path())?;
         verify(self.manifest, &Folder::At(staging.path().to_owned()))?;
         Ok(staging)
@@ -215,30 +195,14 @@ impl Fetch<'_> {
         self.into.join(format!(".{}.downloads", self.manifest.id))
     }
 
-    /// Verified downloads are unpacked or copied by now.
-    fn forget_downloads(&self) {
-        let _ = fs::remove_dir_all(self.downloads());
-    }
-
     fn move_aside(&self, target: &Path) -> Result<(), FetchError> {
         if !target.exists() {
             return Ok(());
         }
-        for number in 1.. {
-            let aside = self.into.join(format!("{}.damaged-{number}", self.manifest.id));
-            match publish_dir(target, &aside) {
-                Err(ArtifactError::Exists { .. }) => {}
-                other => {
-                    other?;
-                    self.watch.note(&format!(
-                        "{} was not the data set; it is now {}",
-                        target.display(),
-                        aside.display()
-                    ));
-                    return Ok(());
-                }
-            }
-        }
+        let mut names = (1_u64..).map(|number| self.into.join(format!("{}.damaged-{number}", self.manifest.id)));
+        let aside = names.find(|name| fs::symlink_metadata(name).is_err()).expect("some number is free");
+        publish_dir(target, &aside)?;
+        self.watch.note(&format!("{} was not the data set; it is now {}", target.display(), aside.display()));
         Ok(())
     }
 }

@@ -2,14 +2,14 @@
 //! is unpacked and lies next to the unpacked folder, which can then be verified without the archive.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
-use std::fs;
-use std::io::{self, BufRead as _, Read as _};
-use std::path::{Path, PathBuf};
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::duplicates::{Duplicates, of_digests};
+use crate::error::{DatasetProblem, unreadable};
 use crate::manifest::{ImageSource, Manifest};
 use crate::unpack::Unpacked;
 use hlb_core::artifact::{ArtifactError, Sha256Hex, sha256_file, write_atomic};
@@ -60,57 +60,18 @@ pub(crate) struct ListedFile {
     pub label: u8,
 }
 
+impl ListedFile {
+    /// What the list is sorted by.
+    fn place(&self) -> (Split, u8, &str) {
+        (self.split, self.label, &self.path)
+    }
+}
+
 /// The list: training images first, then by label, then by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FileList {
     header: Header,
     files: Vec<ListedFile>,
-}
-
-/// A file that is not as listed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the messages say what the fields are")]
-pub enum Difference {
-    /// Listed, not there.
-    Missing { path: String },
-    /// There, not listed.
-    Extra { path: String },
-    /// Other bytes.
-    Altered { path: String },
-    /// A listed image in the folder of another split or class.
-    Mislabeled { path: String, belongs: String },
-}
-
-impl fmt::Display for Difference {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Missing { path } => write!(formatter, "`{}` is missing", show(path)),
-            Self::Extra { path } => write!(formatter, "`{}` does not belong to it", show(path)),
-            Self::Altered { path } => write!(formatter, "`{}` has other bytes", show(path)),
-            Self::Mislabeled { path, belongs } => {
-                write!(formatter, "`{}` is mislabeled: it is `{}`", show(path), show(belongs))
-            }
-        }
-    }
-}
-
-/// A list that cannot be used, or an archive that it cannot be made from.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-#[expect(missing_docs, reason = "the messages say what the fields are")]
-pub enum ListError {
-    /// It cannot be read.
-    #[error("the list of files {path} cannot be read: {source}")]
-    Read { path: PathBuf, source: io::Error },
-    /// A line is not what it should be.
-    #[error("the list of files {path}, line {line}: {problem}")]
-    Line { path: PathBuf, line: usize, problem: String },
-    /// Its totals are not those that its first line states, or it was made from another archive.
-    #[error("the list of files {path} {problem}")]
-    Header { path: PathBuf, problem: String },
-    /// Images of a class that are more or fewer than the manifest says.
-    #[error("`{folder}` holds {found} images, expected {expected}")]
-    Count { folder: String, found: usize, expected: u32 },
 }
 
 /// Split and label of an image by its path in the archive: `root/split/class/name.extension`, and no hidden file.
@@ -140,13 +101,13 @@ impl FileList {
         manifest: &Manifest,
         source: &ImageSource,
         unpacked: Vec<Unpacked>,
-    ) -> Result<Self, ListError> {
+    ) -> Result<Self, String> {
         let listed = |file: Unpacked| {
             let (split, label) = place_of(source, &file.path)?;
             Some(ListedFile { path: file.path, bytes: file.bytes, sha256: file.sha256, split, label })
         };
         let mut files: Vec<ListedFile> = unpacked.into_iter().filter_map(listed).collect();
-        files.sort_by(|a, b| (a.split, a.label, &a.path).cmp(&(b.split, b.label, &b.path)));
+        files.sort_by(|a, b| a.place().cmp(&b.place()));
         check_counts(source, &files)?;
         Ok(Self { header: header(manifest, source, &files), files })
     }
@@ -165,62 +126,59 @@ impl FileList {
     }
 
     /// Reads the list and refuses one that was not made from the manifest's archive.
-    pub(crate) fn read(path: &Path, manifest: &Manifest, source: &ImageSource) -> Result<Self, ListError> {
-        let list = parse(path)?;
-        let wrong = |problem: String| Err(ListError::Header { path: path.to_owned(), problem });
-        for file in &list.files {
-            if place_of(source, &file.path) != Some((file.split, file.label)) {
-                return wrong(format!(
-                    "gives `{}` a split or label that its folder does not stand for",
-                    show(&file.path)
-                ));
-            }
-        }
-        let place = |file: &ListedFile| (file.split, file.label, file.path.clone());
-        if !list.files.is_sorted_by(|a, b| place(a) < place(b)) {
-            return wrong("is not in its order, or names an image twice".to_owned());
-        }
-        check_counts(source, &list.files)?;
-        if list.header != header(manifest, source, &list.files) {
-            return wrong("was made from another archive, or was changed".to_owned());
-        }
-        Ok(list)
+    pub(crate) fn read(path: &Path, manifest: &Manifest, source: &ImageSource) -> Result<Self, DatasetProblem> {
+        let mut bytes = Vec::new();
+        let read = File::open(path).and_then(|file| file.take(LIST_CAP).read_to_end(&mut bytes));
+        read.map_err(unreadable(path))?;
+        let list = parse(&bytes).map_err(|error| format!("it cannot be read: {error}"));
+        let checked = list.and_then(|list| list.check(manifest, source).map(|()| list));
+        checked.map_err(|problem| DatasetProblem::List { path: path.to_owned(), problem })
     }
 
-    /// Compares every image below `folder`, the parent of the archive's root, with the list.
-    pub(crate) fn differences(&self, folder: &Path, source: &ImageSource) -> io::Result<Vec<Difference>> {
-        let listed: BTreeMap<&str, &ListedFile> = self.files.iter().map(|file| (file.path.as_str(), file)).collect();
+    fn check(&self, manifest: &Manifest, source: &ImageSource) -> Result<(), String> {
+        let misplaced = |file: &&ListedFile| place_of(source, &file.path) != Some((file.split, file.label));
+        if let Some(file) = self.files.iter().find(misplaced) {
+            let path = show(&file.path);
+            return Err(format!("it gives `{path}` a split or label that its folder does not stand for"));
+        }
+        if !self.files.is_sorted_by(|a, b| a.place() < b.place()) {
+            return Err("it is not in its order, or names an image twice".to_owned());
+        }
+        check_counts(source, &self.files)?;
+        if self.header != header(manifest, source, &self.files) {
+            return Err("it was made from another archive, or was changed".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Compares every image below `folder`, the parent of the archive's root, with the list: what is wrong with each.
+    pub(crate) fn differences(&self, folder: &Path, source: &ImageSource) -> io::Result<Vec<String>> {
         let by_digest: HashMap<Sha256Hex, &ListedFile> = self.files.iter().map(|file| (file.sha256, file)).collect();
+        let mut missing: BTreeMap<&str, &ListedFile> = self.files.iter().map(|file| (&*file.path, file)).collect();
         let mut found = images_below(folder, &source.root, &source.extension)?;
         found.sort();
-        let mut differences = Vec::new();
-        let mut misplaced = Vec::new();
+        let (mut differences, mut misplaced) = (Vec::new(), Vec::new());
         for path in &found {
-            let here = listed.get(path.as_str());
-            match digest_of(&folder.join(path)) {
-                Some(digest) if here.is_some_and(|file| file.sha256 == digest) => {}
-                digest => {
-                    let known = digest.and_then(|digest| by_digest.get(&digest));
-                    misplaced.extend(known.map(|file| file.path.as_str()));
-                    differences.push(difference(path, known.copied(), here.is_some(), source));
-                }
+            let listed = missing.remove(path.as_str());
+            let digest = digest_of(&folder.join(path));
+            if listed.is_some_and(|file| Some(file.sha256) == digest) {
+                continue;
             }
+            let known = digest.and_then(|digest| by_digest.get(&digest).copied());
+            misplaced.extend(known);
+            differences.push(match known {
+                Some(file) if place_of(source, path) != Some((file.split, file.label)) => {
+                    format!("`{}` is mislabeled: it is `{}`", show(path), show(&file.path))
+                }
+                _ if listed.is_some() => format!("`{}` has other bytes", show(path)),
+                _ => format!("`{}` does not belong to it", show(path)),
+            });
         }
-        let absent = |path: &&&str| found.binary_search_by(|found| found.as_str().cmp(path)).is_err();
-        let missing = listed.keys().filter(absent).filter(|path| !misplaced.contains(*path));
-        differences.extend(missing.map(|path| Difference::Missing { path: (*path).to_owned() }));
+        for file in misplaced {
+            missing.remove(file.path.as_str());
+        }
+        differences.extend(missing.keys().map(|path| format!("`{}` is missing", show(path))));
         Ok(differences)
-    }
-}
-
-fn difference(path: &str, known: Option<&ListedFile>, listed: bool, source: &ImageSource) -> Difference {
-    let path = path.to_owned();
-    match known {
-        Some(file) if place_of(source, &path) != Some((file.split, file.label)) => {
-            Difference::Mislabeled { path, belongs: file.path.clone() }
-        }
-        _ if listed => Difference::Altered { path },
-        _ => Difference::Extra { path },
     }
 }
 
@@ -248,8 +206,8 @@ fn images_below(folder: &Path, root: &str, extension: &str) -> io::Result<Vec<St
     Ok(found)
 }
 
-fn check_counts(source: &ImageSource, files: &[ListedFile]) -> Result<(), ListError> {
-    let mut counts: HashMap<(Split, u8), usize> = HashMap::new();
+fn check_counts(source: &ImageSource, files: &[ListedFile]) -> Result<(), String> {
+    let mut counts: HashMap<(Split, u8), u32> = HashMap::new();
     for file in files {
         *counts.entry((file.split, file.label)).or_default() += 1;
     }
@@ -258,9 +216,9 @@ fn check_counts(source: &ImageSource, files: &[ListedFile]) -> Result<(), ListEr
             [(Split::Train, &source.train, class.train), (Split::Evaluation, &source.evaluation, class.evaluation)]
         {
             let found = counts.get(&(split, label)).copied().unwrap_or(0);
-            if found != expected as usize {
+            if found != expected {
                 let folder = format!("{}/{name}/{}", source.root, class.name);
-                return Err(ListError::Count { folder, found, expected });
+                return Err(format!("`{folder}` holds {found} images, expected {expected}"));
             }
         }
     }
@@ -279,17 +237,9 @@ fn header(manifest: &Manifest, source: &ImageSource, files: &[ListedFile]) -> He
     }
 }
 
-fn parse(path: &Path) -> Result<FileList, ListError> {
-    let failed = |source| ListError::Read { path: path.to_owned(), source };
-    let wrong = |line, problem: String| ListError::Line { path: path.to_owned(), line, problem };
-    let file = fs::File::open(path).map_err(failed)?;
-    let mut lines = io::BufReader::new(file.take(LIST_CAP)).lines();
-    let first = lines.next().unwrap_or_else(|| Ok(String::new())).map_err(failed)?;
-    let header: Header = serde_json::from_str(&first).map_err(|error| wrong(1, error.to_string()))?;
-    let mut files = Vec::new();
-    for (number, line) in (2..).zip(lines) {
-        let file = serde_json::from_str(&line.map_err(failed)?).map_err(|error| wrong(number, error.to_string()))?;
-        files.push(file);
-    }
+fn parse(bytes: &[u8]) -> serde_json::Result<FileList> {
+    let mut lines = serde_json::Deserializer::from_slice(bytes);
+    let header = Header::deserialize(&mut lines)?;
+    let files = lines.into_iter().collect::<serde_json::Result<_>>()?;
     Ok(FileList { header, files })
 }

@@ -2,36 +2,25 @@
 
 use crate::arrays::ArrayShapes;
 
-/// A file that is not the IDX file it should be.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[non_exhaustive]
-#[expect(missing_docs, reason = "the messages say what the fields are")]
-pub enum IdxError {
-    /// Shorter than its header.
-    #[error("is {length} bytes long, too short for an IDX header")]
-    NoHeader { length: usize },
-    /// Not the magic number of images or labels.
-    #[error("begins with the number {found:#010x}, an IDX file of {kind} begins with {expected:#010x}")]
-    Magic { kind: &'static str, found: u32, expected: u32 },
-    /// A count in the header is not the data set's.
-    #[error("says it holds {found} {what}, this data set has {expected}")]
-    Count { what: &'static str, found: u32, expected: u32 },
-    /// Body shorter or longer than its header says.
-    #[error("is {found} bytes long, its header asks for {expected}")]
-    Length { found: usize, expected: usize },
-    /// A label without a class; items are counted from 0.
-    #[error("has the label {label} at item {item}; labels go to {most}")]
-    Label { label: u8, item: usize, most: u32 },
-}
-
 const IMAGES: u32 = 0x0803;
 const LABELS: u32 = 0x0801;
 
 /// The body of an IDX file, once its header and length are what `shapes` says. `part` is 0 to 3: training images,
-/// training labels, evaluation images, evaluation labels.
-pub fn decode(bytes: &[u8], part: usize, shapes: ArrayShapes) -> Result<Vec<u8>, IdxError> {
+/// training labels, evaluation images, evaluation labels. Errors follow the file's name.
+pub fn decode(bytes: &[u8], part: usize, shapes: ArrayShapes) -> Result<Vec<u8>, String> {
     let count = if part < 2 { shapes.train } else { shapes.evaluation };
-    if part.is_multiple_of(2) { images(bytes, count, shapes) } else { labels(bytes, count, shapes.classes) }
+    if part.is_multiple_of(2) {
+        let counts = [("images", count), ("rows", shapes.height), ("columns", shapes.width)];
+        return body(bytes, IMAGES, &counts, count as usize * shapes.image_bytes());
+    }
+    let labels = body(bytes, LABELS, &[("labels", count)], count as usize)?;
+    match labels.iter().position(|label| u32::from(*label) >= shapes.classes) {
+        Some(item) => {
+            let most = shapes.classes.saturating_sub(1);
+            Err(format!("has the label {} at item {item}; labels go to {most}", labels[item]))
+        }
+        None => Ok(labels),
+    }
 }
 
 /// Length of the file of a part, header included.
@@ -40,45 +29,28 @@ pub(crate) fn file_bytes(part: usize, shapes: ArrayShapes) -> u64 {
     header + shapes.byte_counts().get(part).map_or(0, |body| *body as u64)
 }
 
-fn images(bytes: &[u8], count: u32, shapes: ArrayShapes) -> Result<Vec<u8>, IdxError> {
-    magic(bytes, "images", IMAGES)?;
-    counted(bytes, 1, "images", count)?;
-    counted(bytes, 2, "rows", shapes.height)?;
-    counted(bytes, 3, "columns", shapes.width)?;
-    body(bytes, 16, count as usize * shapes.image_bytes())
-}
-
-fn labels(bytes: &[u8], count: u32, classes: u32) -> Result<Vec<u8>, IdxError> {
-    magic(bytes, "labels", LABELS)?;
-    counted(bytes, 1, "labels", count)?;
-    let labels = body(bytes, 8, count as usize)?;
-    match labels.iter().position(|label| u32::from(*label) >= classes) {
-        Some(item) => Err(IdxError::Label { label: labels[item], item, most: classes.saturating_sub(1) }),
-        None => Ok(labels),
+/// What follows the header: a magic number, and counts, the first of which is that of the items.
+fn body(bytes: &[u8], magic: u32, counts: &[(&str, u32)], length: usize) -> Result<Vec<u8>, String> {
+    let words = bytes.as_chunks().0;
+    let word = |index: usize| match words.get(index) {
+        Some(word) => Ok(u32::from_be_bytes(*word)),
+        None => Err(format!("is {} bytes long, too short for an IDX header", bytes.len())),
+    };
+    let (found, kind) = (word(0)?, counts[0].0);
+    if found != magic {
+        return Err(format!("begins with the number {found:#010x}, an IDX file of {kind} begins with {magic:#010x}"));
     }
-}
-
-fn word(bytes: &[u8], index: usize) -> Result<u32, IdxError> {
-    let slice = bytes.get(4 * index..4 * index + 4).ok_or(IdxError::NoHeader { length: bytes.len() })?;
-    Ok(slice.iter().fold(0, |number, byte| number << 8 | u32::from(*byte)))
-}
-
-fn magic(bytes: &[u8], kind: &'static str, expected: u32) -> Result<(), IdxError> {
-    let found = word(bytes, 0)?;
-    if found == expected { Ok(()) } else { Err(IdxError::Magic { kind, found, expected }) }
-}
-
-fn counted(bytes: &[u8], index: usize, what: &'static str, expected: u32) -> Result<(), IdxError> {
-    let found = word(bytes, index)?;
-    if found == expected { Ok(()) } else { Err(IdxError::Count { what, found, expected }) }
-}
-
-fn body(bytes: &[u8], header: usize, length: usize) -> Result<Vec<u8>, IdxError> {
-    let expected = header + length;
-    if bytes.len() == expected {
-        return Ok(bytes[header..].to_vec());
+    for (index, (what, expected)) in (1..).zip(counts) {
+        let found = word(index)?;
+        if found != *expected {
+            return Err(format!("says it holds {found} {what}, this data set has {expected}"));
+        }
     }
-    Err(IdxError::Length { found: bytes.len(), expected })
+    let (header, found) = (4 + 4 * counts.len(), bytes.len());
+    if found != header + length {
+        return Err(format!("is {found} bytes long, its header asks for {}", header + length));
+    }
+    Ok(bytes[header..].to_vec())
 }
 
 #[cfg(test)]
@@ -102,7 +74,7 @@ mod tests {
 
     #[test]
     fn each_wrong_thing_is_named() {
-        let message = |bytes: Vec<u8>, part| decode(&bytes, part, SHAPES).expect_err("wrong").to_string();
+        let message = |bytes: Vec<u8>, part| decode(&bytes, part, SHAPES).expect_err("wrong");
         let cases = [
             (
                 message(file(&[LABELS, 3, 2, 2], &[0; 12]), 0),

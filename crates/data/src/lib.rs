@@ -18,6 +18,7 @@ mod file_list;
 pub mod flops;
 mod idx;
 mod image;
+mod lock;
 mod manifest;
 mod prepare;
 mod resize;
@@ -28,27 +29,18 @@ pub mod track;
 mod unpack;
 mod watch;
 
-pub use cache::{CachedArrays, cache_folder, cached, prune};
-pub use cifar::{CifarError, decode as decode_cifar};
+pub use cache::{CachedArrays, Prepared, cache_folder, cached, prune};
+pub use cifar::decode as decode_cifar;
 pub use decode_all::decode_all;
 pub use download::{DownloadError, Patience, Published, download};
 pub use duplicates::{Duplicates, count_duplicates};
-pub use error::DatasetError;
+pub use error::{DatasetError, DatasetProblem};
 pub use fetch::{Fetch, FetchError, Place, prune_downloads};
-pub use file_list::{Difference, ListError};
-pub use idx::{IdxError, decode as decode_idx};
+pub use idx::decode as decode_idx;
 pub use image::{DecodedImage, ImageError, MOST_PIXELS, decode as decode_image};
 pub use manifest::{Archive, IdxFile, Manifest, ManifestError, Source, UnknownDataset, all, by_id, is_shipped};
-pub use prepare::{Prepared, prepare, verify};
+pub use prepare::{prepare, verify};
 pub use resize::{Resize, Resizer};
 pub use store::{Folder, default_folder, find};
 pub use unpack::{Limits, UnpackError, Unpacked, unpack};
 pub use watch::Watch;
-
-use crate::arrays::Arrays;
-use hlb_core::artifact::{Sha256Hex, sha256_hex};
-
-/// SHA-256 over the decoded arrays, which identifies what was trained on independently of the files.
-pub(crate) fn content_digest(arrays: &Arrays) -> Sha256Hex {
-    sha256_hex(arrays.bytes())
-}

@@ -28,55 +28,32 @@ const TRAIN_IMAGES: usize = 5000;
 /// Images in the evaluation split.
 const EVAL_IMAGES: usize = 2000;
 
-/// Names of the classes, at the index of their label.
-pub(crate) const CLASSES: [&str; 10] =
-    ["disc", "ring", "crescent", "triangle", "square", "cross", "star", "stripes", "checks", "dots"];
+/// Classes. Image `i` is of class `i mod 10`, so every class is equally frequent.
+const CLASSES: usize = 10;
 
-/// Both splits of the data set.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Shapes {
-    /// What is trained on.
-    pub(crate) train: Split,
-    /// What accuracy is measured on; drawn from another stream than `train`.
-    pub(crate) eval: Split,
+/// Draws both splits, about 21.5 MB, always the same bytes: training images and labels, evaluation images and labels.
+pub(crate) fn generate() -> Vec<u8> {
+    let train = draw_split(b"hlb-bench shapes v1 train split.", TRAIN_IMAGES);
+    let evaluation = draw_split(b"hlb-bench shapes v1 eval split..", EVAL_IMAGES);
+    [train, evaluation].concat()
 }
 
-/// Images and their labels.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Split {
-    /// Bytes in the order image, row, column, channel.
-    pub(crate) images: Vec<u8>,
-    /// One class index per image. Image `i` is of class `i mod 10`, so every class is equally frequent.
-    pub(crate) labels: Vec<u8>,
-}
-
-/// Draws both splits, about 21.5 MB, always the same bytes.
-pub(crate) fn generate() -> Shapes {
-    Shapes {
-        train: draw_split(b"hlb-bench shapes v1 train split.", TRAIN_IMAGES),
-        eval: draw_split(b"hlb-bench shapes v1 eval split..", EVAL_IMAGES),
-    }
-}
-
-/// The images are drawn side by side; each has a stream of its own, so the number of threads changes no byte.
-fn draw_split(key: &[u8; 32], count: usize) -> Split {
+/// Images, then labels. The images are drawn side by side; each has a stream of its own, so the number of threads changes
+/// no byte.
+fn draw_split(key: &[u8; 32], count: usize) -> Vec<u8> {
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
     let share = count.div_ceil(threads);
-    let images = thread::scope(|scope| {
+    let mut bytes: Vec<u8> = thread::scope(|scope| {
         let draw = |first: usize| scope.spawn(move || draw_images(key, first..count.min(first + share)));
         let workers: Vec<_> = (0..count).step_by(share).map(draw).collect();
         workers.into_iter().flat_map(|worker| worker.join().expect("drawing does not panic")).collect()
     });
-    Split { images, labels: (0..10).cycle().take(count).collect() }
+    bytes.extend((0..10).cycle().take(count));
+    bytes
 }
 
 fn draw_images(key: &[u8; 32], indices: Range<usize>) -> Vec<u8> {
-    let mut images = Vec::with_capacity(indices.len() * SIDE * SIDE * CHANNELS);
-    for index in indices {
-        let class = u8::try_from(index % CLASSES.len()).expect("there are ten classes");
-        draw_image(class, &mut Dice::new(key, index)).write_to(&mut images);
-    }
-    images
+    indices.flat_map(|index| draw_image(index % CLASSES, &mut Dice::new(key, index)).bytes()).collect()
 }
 
 /// Random whole numbers of one image: `ChaCha` with 8 rounds, the split's name as key, the image's index as stream.
@@ -125,7 +102,7 @@ fn shifted(color: Color, by: Color) -> Color {
 }
 
 /// Draws background, clutter, figure, occlusion and noise over one another.
-fn draw_image(class: u8, dice: &mut Dice) -> Canvas {
+fn draw_image(class: usize, dice: &mut Dice) -> Canvas {
     let background = tinted(dice, 0, 32);
     let background = shifted(background, [dice.pick(64, 192); CHANNELS]);
     let mut canvas = Canvas::lit(background, dice);
@@ -244,13 +221,6 @@ struct Figure {
     tones: [Color; 2],
 }
 
-impl Figure {
-    /// The tone at a place of the frame, or none outside of the outline.
-    fn tone_at(&self, place: [i32; 2]) -> Option<usize> {
-        self.outline.holds(place).then(|| usize::from(self.texture.second_tone(place)))
-    }
-}
-
 /// The edge of a figure.
 #[derive(Clone, Copy)]
 enum Outline {
@@ -272,14 +242,14 @@ enum Texture {
     Dots,
 }
 
-fn outline_of(class: u8, dice: &mut Dice) -> Outline {
+fn outline_of(class: usize, dice: &mut Dice) -> Outline {
     use Outline::{Crescent, Cross, Disc, Ring, Square, Star, Triangle};
     let plain = [Disc, Ring, Crescent, Triangle, Square, Cross, Star];
     let any = [Disc, Square, Triangle][usize::try_from(dice.pick(0, 2)).expect("drawn from 0 to 2")];
-    plain.get(usize::from(class)).copied().unwrap_or(any)
+    plain.get(class).copied().unwrap_or(any)
 }
 
-fn texture_of(class: u8) -> Texture {
+fn texture_of(class: usize) -> Texture {
     match class {
         7 => Texture::Stripes,
         8 => Texture::Checks,
@@ -377,9 +347,10 @@ impl Canvas {
         }
     }
 
-    fn write_to(&self, bytes: &mut Vec<u8>) {
+    /// In the order row, column, channel.
+    fn bytes(&self) -> Vec<u8> {
         let byte = |value: &i32| u8::try_from((*value).clamp(0, 255)).expect("clamped to a byte");
-        bytes.extend(self.0.as_flattened().as_flattened().iter().map(byte));
+        self.0.as_flattened().as_flattened().iter().map(byte).collect()
     }
 }
 
@@ -389,8 +360,9 @@ fn count_samples(frame: &Frame, figure: &Figure, column: usize, row: usize) -> [
     let mut counts = [0; 2];
     for y in SAMPLES {
         for x in SAMPLES {
-            if let Some(tone) = figure.tone_at(frame.locate(corner[0] + x, corner[1] + y)) {
-                counts[tone] += 1;
+            let place = frame.locate(corner[0] + x, corner[1] + y);
+            if figure.outline.holds(place) {
+                counts[usize::from(figure.texture.second_tone(place))] += 1;
             }
         }
     }
@@ -409,25 +381,26 @@ mod tests {
     use std::collections::HashSet;
     use std::sync::OnceLock;
 
-    use sha2::{Digest as _, Sha256};
-
     use super::*;
+    use crate::arrays::Arrays;
+    use hlb_core::artifact::sha256_hex;
 
-    fn shapes() -> &'static Shapes {
-        static SHAPES: OnceLock<Shapes> = OnceLock::new();
-        SHAPES.get_or_init(generate)
-    }
+    /// Names of the classes, at the index of their label.
+    const NAMES: [&str; CLASSES] =
+        ["disc", "ring", "crescent", "triangle", "square", "cross", "star", "stripes", "checks", "dots"];
 
-    fn sha256(bytes: &[u8]) -> String {
-        hex::encode(Sha256::digest(bytes))
+    const IMAGE: usize = SIDE * SIDE * CHANNELS;
+
+    fn shapes() -> &'static Arrays {
+        static SHAPES: OnceLock<Arrays> = OnceLock::new();
+        let shapes = || crate::by_id("shapes").expect("shipped").shapes(None).expect("of one size");
+        SHAPES.get_or_init(|| Arrays::new(generate(), shapes()).expect("they fit the manifest"))
     }
 
     #[test]
     fn the_bytes_are_pinned() {
-        let Shapes { train, eval } = shapes();
-        let digests = [&train.images, &train.labels, &eval.images, &eval.labels].map(|bytes| sha256(bytes));
         assert_eq!(
-            digests,
+            shapes().parts().map(|part| sha256_hex(part).to_string()),
             [
                 "3d0b6bebd936160fdb04a542b508d3b9b01fddcc62eee73a2bb6480796b5e657",
                 "c9a54e6bf707245247bf724c88fc4a21e5cac18c8d2d759bc64d14a3b99c008a",
@@ -439,39 +412,41 @@ mod tests {
 
     #[test]
     fn each_split_has_as_many_pictures_of_every_class() {
-        for (split, count) in [(&shapes().train, TRAIN_IMAGES), (&shapes().eval, EVAL_IMAGES)] {
-            assert_eq!(split.images.len(), count * SIDE * SIDE * CHANNELS);
-            assert_eq!(split.labels.len(), count);
-            let mut frequency = [0; 10];
-            for label in &split.labels {
+        let [train_images, train_labels, eval_images, eval_labels] = shapes().parts();
+        for (images, labels, count) in
+            [(train_images, train_labels, TRAIN_IMAGES), (eval_images, eval_labels, EVAL_IMAGES)]
+        {
+            assert_eq!(images.len(), count * IMAGE);
+            assert_eq!(labels.len(), count);
+            let mut frequency = [0; CLASSES];
+            for label in labels {
                 frequency[usize::from(*label)] += 1;
             }
-            assert_eq!(frequency, [count / CLASSES.len(); 10]);
+            assert_eq!(frequency, [count / CLASSES; CLASSES]);
         }
     }
 
     #[test]
     fn the_manifest_names_the_classes_in_their_order() {
         let manifest = crate::by_id("shapes").expect("shipped");
-        assert_eq!(manifest.classes.iter().map(hlb_core::text::SafeText::as_str).collect::<Vec<_>>(), CLASSES);
+        assert_eq!(manifest.classes.iter().map(hlb_core::text::SafeText::as_str).collect::<Vec<_>>(), NAMES);
     }
 
     #[test]
     fn no_picture_occurs_twice() {
-        let Shapes { train, eval } = shapes();
-        let all = train.images.chunks(SIDE * SIDE * CHANNELS).chain(eval.images.chunks(SIDE * SIDE * CHANNELS));
+        let all = shapes().train_images().chunks(IMAGE).chain(shapes().eval_images().chunks(IMAGE));
         let distinct: HashSet<&[u8]> = all.collect();
         assert_eq!(distinct.len(), TRAIN_IMAGES + EVAL_IMAGES);
     }
 
     #[test]
     fn brightness_of_single_pixels_does_not_show_the_class() {
-        let train = &shapes().train;
-        let mut sums = [0_u64; 10];
-        for (image, label) in train.images.chunks(SIDE * SIDE * CHANNELS).zip(&train.labels) {
+        let (images, labels) = (shapes().train_images(), shapes().train_labels());
+        let mut sums = [0_u64; CLASSES];
+        for (image, label) in images.chunks(IMAGE).zip(labels) {
             sums[usize::from(*label)] += image.iter().map(|&byte| u64::from(byte)).sum::<u64>();
         }
-        let per_class = (train.images.len() / CLASSES.len()) as u64;
+        let per_class = (images.len() / CLASSES) as u64;
         let means = sums.map(|sum| sum / per_class);
         let (least, most) = (means.iter().min(), means.iter().max());
         let spread = most.zip(least).map(|(most, least)| most - least);

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::DatasetError;
+use crate::error::{DatasetError, DatasetProblem};
 use crate::file_list::list_name;
 use crate::manifest::{IdxFile, Manifest, Source};
 use hlb_core::folders;
@@ -36,14 +36,11 @@ pub fn find(manifest: &Manifest, given: Option<&Path>) -> Result<Folder, Dataset
     let own = default_folder().join(manifest.id.as_str());
     let candidates: Vec<PathBuf> =
         [own].into_iter().chain(package.map(|package| PathBuf::from(&package.folder))).collect();
-    match candidates.iter().find(|folder| holds(manifest, folder)) {
-        Some(folder) => Ok(Folder::At(folder.clone())),
-        None => Err(DatasetError::Missing {
-            id: manifest.id.to_string(),
-            looked: candidates.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(" and "),
-            package: package.map(|package| package.name.clone()),
-        }),
+    if let Some(folder) = candidates.iter().find(|folder| holds(manifest, folder)) {
+        return Ok(Folder::At(folder.clone()));
     }
+    let looked = candidates.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(" and ");
+    Err(DatasetProblem::Missing { looked, package: package.map(|package| package.name.clone()) }.of(manifest))
 }
 
 /// Whether the folder has all files by name; their bytes are not read.

@@ -1,6 +1,7 @@
 //! A track and the data set it is run on: the published one, or a user's own in its place.
 
 use crate::arrays::ArrayShapes;
+use crate::error::DatasetProblem;
 use crate::track::Track;
 use crate::{DatasetError, Manifest};
 use hlb_recipe::variant;
@@ -30,7 +31,7 @@ impl Task {
     /// differ; the result is never ranked.
     pub fn own(track: Track, manifest: Manifest) -> Result<Self, DatasetError> {
         let Self { track, shapes: expected, .. } = Self::published(track);
-        let unfit = |problem: String| DatasetError::Unfit { id: manifest.id.to_string(), problem };
+        let unfit = |problem: String| DatasetProblem::Unfit(problem).of(&manifest);
         let one_size = || {
             let has = if manifest.size.is_some() { "images of one size" } else { "images of many sizes" };
             unfit(format!("has {has}, which track `{}` cannot use", track.id))

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::lock::is_being_fetched;
+use crate::lock::is_being_fetched;
 use hlb_core::clock;
 
 /// Removes incomplete downloads of one data set or of all, unless a process is fetching, and staging folders that a killed

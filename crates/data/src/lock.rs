@@ -6,47 +6,41 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// The file that a process locks while it fetches a data set.
-pub(super) fn lock_file(data: &Path, id: &str) -> PathBuf {
+pub(crate) fn lock_file(data: &Path, id: &str) -> PathBuf {
     data.join(format!(".{id}.lock"))
 }
 
 /// Whether another process fetches the data set now.
-pub(super) fn is_being_fetched(data: &Path, id: &str) -> bool {
+pub(crate) fn is_being_fetched(data: &Path, id: &str) -> bool {
     File::open(lock_file(data, id)).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
+/// Whether an open file still has its name.
+pub(crate) fn has_name(file: &File, path: &Path) -> bool {
+    let (named, open) = (fs::metadata(path), file.metadata());
+    named.is_ok_and(|named| open.is_ok_and(|open| (named.dev(), named.ino()) == (open.dev(), open.ino())))
+}
+
 /// Lock for fetching a data set; dropping it removes the file. On a file system without locks it has no effect.
-pub(super) struct FetchLock {
-    file: File,
+pub(crate) struct FetchLock {
+    _file: File,
     path: PathBuf,
 }
 
 impl FetchLock {
     /// Locks the file; calls `waits` first if another process has locked it.
-    pub(super) fn wait(path: &Path, waits: &dyn Fn()) -> io::Result<Self> {
+    pub(crate) fn wait(path: &Path, waits: &dyn Fn()) -> io::Result<Self> {
         loop {
             let file = File::options().create(true).append(true).open(path)?;
             if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
                 waits();
                 file.lock()?;
             }
-            let lock = Self { file, path: path.to_owned() };
-            if lock.has_its_name() {
-                return Ok(lock);
+            // The previous owner may have removed the file, so that the next process will lock another one.
+            if has_name(&file, path) {
+                return Ok(Self { _file: file, path: path.to_owned() });
             }
-            // The previous owner has removed the file, so the next process will lock another one.
-            lock.let_go();
         }
-    }
-
-    /// Unlocks without removing the file, which may be another process's.
-    fn let_go(mut self) {
-        self.path = PathBuf::new();
-    }
-
-    fn has_its_name(&self) -> bool {
-        let (named, locked) = (fs::metadata(&self.path), self.file.metadata());
-        named.is_ok_and(|named| locked.is_ok_and(|locked| (named.dev(), named.ino()) == (locked.dev(), locked.ino())))
     }
 }
 
