@@ -191,5 +191,6 @@ fn device() -> impl TypedValueParser<Value = DeviceChoice> {
             DeviceChoice::Cuda => "The first GPU; an error without one",
         })
     });
-    PossibleValuesParser::new(explained).try_map(|name| name.parse())
+    let named = |name: String| DeviceChoice::ALL.into_iter().find(|device| device.name() == name);
+    PossibleValuesParser::new(explained).try_map(move |name| named(name).ok_or("there is no such device"))
 }
