@@ -4,10 +4,11 @@ use crate::args::Study;
 use crate::commands::interrupt;
 use crate::terminal::{StudyProgress, answer, answer_text, note};
 use hlb_core::clock::MonotonicClock;
-use hlb_core::hint::Result;
+use hlb_core::hint::{Context as _, Result};
+use hlb_core::text::show_path;
 use hlb_machine::Machine;
 use hlb_session::default_threads;
-use hlb_study::{Forecast, Records, StudyError, StudyFile, StudyFolder, StudyOptions, StudyPlan, TrainingHardware};
+use hlb_study::{Forecast, Records, StudyFile, StudyFolder, StudyOptions, StudyPlan, TrainingHardware};
 
 /// Runs the command.
 pub(super) fn study(arguments: &Study, clock: &MonotonicClock) -> Result<()> {
@@ -20,8 +21,9 @@ pub(super) fn study(arguments: &Study, clock: &MonotonicClock) -> Result<()> {
         return outline(&plan, &folder, arguments);
     }
     let records = if arguments.report_only {
-        let nothing = || StudyError::NoRecords { folder: folder.path().to_owned() };
-        folder.read(&plan)?.ok_or_else(nothing)?
+        let nothing =
+            || format!("there are no records in {}; leave out --report-only to make some", show_path(folder.path()));
+        folder.read(&plan)?.with_context(nothing)?
     } else {
         run(&plan, &folder, arguments, clock)?
     };
@@ -45,7 +47,7 @@ fn run(plan: &StudyPlan, folder: &StudyFolder, arguments: &Study, clock: &Monoto
     };
     let mut progress = StudyProgress::new();
     let prepared = hlb_study::prepare(plan, folder, &options, &mut progress)?;
-    Ok(prepared.run(clock, &mut progress, interrupt::catch()?)?)
+    prepared.run(clock, &mut progress, interrupt::catch()?)
 }
 
 fn outline(plan: &StudyPlan, folder: &StudyFolder, arguments: &Study) -> Result<()> {

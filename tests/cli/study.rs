@@ -8,7 +8,7 @@ use hlb_core::units::Accuracy;
 use hlb_data::task::Task;
 use hlb_data::track;
 use hlb_protocol::run_log::Outcome;
-use hlb_study::{Records, Report, StudyFile, StudyPlan, figures};
+use hlb_study::{Records, StudyFile, StudyFolder, StudyPlan, figures};
 
 use crate::support::context::{Answer, answer};
 use crate::support::simulated::{Stage, wait_until};
@@ -305,7 +305,7 @@ fn a_report_orders_variants_next_to_published_figures() {
     assert!((against.p_t_test.alone.unwrap() - expected).abs() < 1e-9);
     let folder = stage.context.path("again");
     fs::create_dir(&folder).unwrap();
-    Report::new(&plan, &records).unwrap().write(&folder).unwrap();
+    StudyFolder::new(&plan, Some(&folder)).report(&plan, &records).unwrap();
     let text = fs::read_to_string(folder.join("report.md")).unwrap();
     assert!(text.contains("Published order, best accuracy first: other > base"), "{text}");
     assert!(text.contains("Our order, best accuracy first: base > other"), "{text}");

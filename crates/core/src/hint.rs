@@ -36,6 +36,11 @@ impl Failure {
         Self { error: anyhow::Error::msg(message), hint: None }
     }
 
+    /// The same failure with this hint in place of its own.
+    pub fn with_hint(self, hint: &str) -> Self {
+        Self { hint: Some(hint.to_owned()), ..self }
+    }
+
     /// What to do next, if known.
     pub fn hint(&self) -> Option<&str> {
         self.hint.as_deref()

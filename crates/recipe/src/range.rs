@@ -1,5 +1,7 @@
 //! Ranges of settings, and the error for a value out of its range.
 
+use hlb_core::hint::Hint;
+
 /// A setting out of its range, or two that contradict each other.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{}: {problem}", quoted(paths))]
@@ -9,6 +11,8 @@ pub struct RecipeError {
     /// What is wrong with it, and which values are right.
     pub problem: String,
 }
+
+impl Hint for RecipeError {}
 
 /// The result of a check.
 pub(crate) type Checked = Result<(), RecipeError>;

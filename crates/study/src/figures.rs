@@ -1,6 +1,8 @@
 //! What follows from the runs of a study, for each variant and against the reference. Runs that were interrupted say nothing about a
 //! recipe and are left out, but counted; a run that diverged is a miss.
 
+use serde::Serialize;
+
 use crate::plan::StudyPlan;
 use crate::record::RunRecord;
 use crate::records::Records;
@@ -12,7 +14,7 @@ use hlb_core::units::Accuracy;
 use hlb_protocol::run_log::Outcome;
 
 /// What follows for one variant.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct VariantFigures {
     /// Its name.
     pub name: String,
@@ -39,7 +41,7 @@ pub struct VariantFigures {
 }
 
 /// A variant against the reference, by pairs of runs with the same seed.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct PairedComparison {
     /// Pairs in which both runs came to the end of their schedules.
     pub pairs: usize,
@@ -54,7 +56,7 @@ pub struct PairedComparison {
 }
 
 /// A p-value, as it is and adjusted over the variants of the study.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub struct Adjusted {
     /// As it is; `None` where there are too few pairs.
     pub alone: Option<f64>,

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::error::StudyError;
 use hlb_core::artifact::{Sha256Hex, sha256_hex};
+use hlb_core::hint::{Context as _, Failure, Result};
 use hlb_core::rules::MAX_STUDY_RUNS;
 use hlb_core::text::{Id, SafeText, show, show_path};
 use hlb_core::yaml::{self, Source, VARIANT_CAP};
@@ -21,30 +21,30 @@ use hlb_recipe::variant::{Variant, VariantError};
 const VARIANTS: std::ops::RangeInclusive<usize> = 2..=50;
 
 /// What an author says, closed: an unknown key is an error.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Body {
+pub(crate) struct Body {
     /// Name in paths.
-    name: Id,
+    pub(crate) name: Id,
     /// Name for people.
-    title: SafeText<120>,
+    pub(crate) title: SafeText<120>,
     /// What it is about, in a sentence or two.
-    description: SafeText<1000>,
+    pub(crate) description: SafeText<1000>,
     /// Tracks that it can be run on; the first is meant where none is asked for.
-    tracks: Vec<String>,
+    pub(crate) tracks: Vec<String>,
     /// Runs of each variant, 1 to 1000.
-    runs: u32,
+    pub(crate) runs: u32,
     /// Name of the variant that the others are compared with.
-    reference: Id,
+    pub(crate) reference: Id,
     /// 2 to 50 variants, in the order in which they take turns.
-    variants: Vec<VariantEntry>,
+    pub(crate) variants: Vec<VariantEntry>,
     /// Figures that somebody published of the same variants.
     #[serde(default)]
-    published: Option<PublishedFigures>,
+    pub(crate) published: Option<PublishedFigures>,
 }
 
 /// One of the variants.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct VariantEntry {
     /// Name in tables, unique in the study.
@@ -64,7 +64,7 @@ pub(crate) struct VariantEntry {
 }
 
 /// Figures that somebody published of the same variants.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PublishedFigures {
     /// Where they stand.
@@ -76,7 +76,7 @@ pub(crate) struct PublishedFigures {
 }
 
 /// A published figure.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PublishedFigure {
     /// Variant of this study.
@@ -91,19 +91,20 @@ pub(crate) struct PublishedFigure {
 /// A study file that keeps its own rules; what its variants resolve to depends on the track.
 #[derive(Debug, Clone)]
 pub struct StudyFile {
-    body: Body,
+    pub(crate) body: Body,
     source: Source,
-    digest: Sha256Hex,
+    /// SHA-256 of the file.
+    pub(crate) digest: Sha256Hex,
 }
 
 impl StudyFile {
     /// Reads a study from its file.
-    pub fn read(path: &Path) -> Result<Self, StudyError> {
+    pub fn read(path: &Path) -> Result<Self> {
         Self::parse(&yaml::read(path, VARIANT_CAP)?, &show_path(path))
     }
 
     /// Reads a study; `shown_name` is its file in messages.
-    pub fn parse(bytes: &[u8], shown_name: &str) -> Result<Self, StudyError> {
+    pub fn parse(bytes: &[u8], shown_name: &str) -> Result<Self> {
         let source = Source::new(bytes, shown_name)?;
         let body = source.parse()?;
         let file = Self { body, source, digest: sha256_hex(bytes) };
@@ -116,68 +117,31 @@ impl StudyFile {
         schemars::schema_for!(Body).to_value()
     }
 
-    /// Name in paths.
-    pub(crate) fn name(&self) -> &Id {
-        &self.body.name
-    }
-
-    /// Name for people.
-    pub(crate) fn title(&self) -> &str {
-        self.body.title.as_str()
-    }
-
-    /// What it is about.
-    pub(crate) fn description(&self) -> &str {
-        self.body.description.as_str()
-    }
-
-    /// Runs of each variant.
-    pub(crate) fn runs(&self) -> u32 {
-        self.body.runs
-    }
-
-    /// Name of the variant that the others are compared with.
-    pub(crate) fn reference(&self) -> &Id {
-        &self.body.reference
-    }
-
-    /// The variants, in the order in which they take turns.
-    pub(crate) fn variants(&self) -> &[VariantEntry] {
-        &self.body.variants
-    }
-
-    /// Figures that somebody published.
-    pub(crate) fn published(&self) -> Option<&PublishedFigures> {
-        self.body.published.as_ref()
-    }
-
-    /// SHA-256 of the file.
-    pub(crate) fn digest(&self) -> Sha256Hex {
-        self.digest
-    }
-
     /// The track asked for, which has to be one of the study's, or its first.
-    pub fn choose_track(&self, asked: Option<&str>) -> Result<&str, StudyError> {
+    pub fn choose_track(&self, asked: Option<&str>) -> Result<&str> {
         let tracks = &self.body.tracks;
         let wanted = asked.unwrap_or(&tracks[0]);
-        tracks.iter().find(|track| *track == wanted).map(String::as_str).ok_or_else(|| StudyError::Track {
-            track: wanted.to_owned(),
-            known: tracks.iter().map(|track| format!("`{track}`")).collect::<Vec<_>>().join(", "),
+        tracks.iter().find(|track| *track == wanted).map(String::as_str).ok_or_else(|| {
+            let known = tracks.iter().map(|track| format!("`{track}`")).collect::<Vec<_>>().join(", ");
+            Failure::new(format!("the study has no track `{}`; it has {known}", show(wanted)))
+                .with_hint("name one of them with --track, or add it to `tracks` in the file")
         })
     }
 
     /// The recipe of a variant on a track, resolved as that of a variant file is.
-    pub(crate) fn resolve(&self, index: usize, task: &Task) -> Result<Recipe, StudyError> {
+    pub(crate) fn resolve(&self, index: usize, task: &Task) -> Result<Recipe> {
         let entry = &self.body.variants[index];
-        let named =
-            |source: VariantError| StudyError::Variant { variant: entry.name.to_string(), source: Box::new(source) };
+        let named = |error: VariantError| {
+            let words = format!("{error} (in variant `{}`)", entry.name);
+            Err(error).context(words)
+        };
         let variant = self.variant(index, &task.track.id, &task.track.reference);
-        let base = variant.base().map_err(named)?;
+        let base = variant.base().or_else(named)?;
         if base.track != task.track.id {
             let problem = format!("is a recipe of track `{}`, but the study is run on `{}`", base.track, task.track.id);
             return Err(self.rule(&format!("variants[{index}]"), "extends", problem));
         }
-        variant.resolve(task.terms()).map_err(named)
+        variant.resolve(task.terms()).or_else(named)
     }
 
     fn variant(&self, index: usize, track: &str, reference: &str) -> Variant {
@@ -196,7 +160,7 @@ impl StudyFile {
         )
     }
 
-    fn check(&self) -> Result<(), StudyError> {
+    fn check(&self) -> Result<()> {
         self.check_tracks()?;
         if !(1..=MAX_STUDY_RUNS).contains(&self.body.runs) {
             return Err(self.rule("", "runs", format!("is {}, has to be 1 to {MAX_STUDY_RUNS}", self.body.runs)));
@@ -205,7 +169,7 @@ impl StudyFile {
         self.check_published()
     }
 
-    fn check_tracks(&self) -> Result<(), StudyError> {
+    fn check_tracks(&self) -> Result<()> {
         let tracks = &self.body.tracks;
         if tracks.is_empty() {
             return Err(self.rule("", "tracks", "has to list at least one track".to_owned()));
@@ -219,7 +183,7 @@ impl StudyFile {
         Ok(())
     }
 
-    fn check_variants(&self) -> Result<(), StudyError> {
+    fn check_variants(&self) -> Result<()> {
         let Body { variants, reference, tracks, .. } = &self.body;
         if !VARIANTS.contains(&variants.len()) {
             let problem = format!("lists {} variants, has to list 2 to 50", variants.len());
@@ -242,7 +206,7 @@ impl StudyFile {
         Ok(())
     }
 
-    fn check_published(&self) -> Result<(), StudyError> {
+    fn check_published(&self) -> Result<()> {
         let Some(published) = &self.body.published else { return Ok(()) };
         let mut seen = BTreeSet::new();
         for (index, figure) in published.figures.iter().enumerate() {
@@ -265,16 +229,11 @@ impl StudyFile {
     }
 
     /// The error for a key inside the value under a key path; an empty path is the whole file.
-    fn rule(&self, within: &str, key: &str, problem: String) -> StudyError {
+    fn rule(&self, within: &str, key: &str, problem: String) -> Failure {
         let source = self.source.parts(if within.is_empty() { Vec::new() } else { vec![within.to_owned()] });
         let place = source.locate(key).map_or_else(String::new, |place| format!("{place}:"));
         let dot = if within.is_empty() { "" } else { "." };
-        StudyError::Rule {
-            shown_name: self.source.name().to_owned(),
-            place,
-            key_path: format!("{within}{dot}{key}"),
-            problem,
-        }
+        Failure::new(format!("{}:{place} `{within}{dot}{key}`: {problem}", self.source.name()))
     }
 }
 
@@ -294,7 +253,7 @@ mod tests {
             Err(error) => return error.to_string(),
             Ok(file) => file,
         };
-        let errors = (0..file.variants().len()).filter_map(|index| file.resolve(index, &task).err());
+        let errors = (0..file.body.variants.len()).filter_map(|index| file.resolve(index, &task).err());
         errors.map(|error| error.to_string()).next().expect("an error")
     }
 
@@ -376,7 +335,7 @@ mod tests {
             let file = StudyFile::parse(&bytes, &path.to_string_lossy()).unwrap_or_else(|error| panic!("{error}"));
             for id in &file.body.tracks {
                 let task = Task::published(track::by_id(id).expect("checked"));
-                for index in 0..file.variants().len() {
+                for index in 0..file.body.variants.len() {
                     file.resolve(index, &task).unwrap_or_else(|error| panic!("{id}: {error}"));
                 }
             }

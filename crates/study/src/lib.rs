@@ -7,7 +7,6 @@
 //! | file | noun |
 //! |---|---|
 //! | `file` | a study as its author wrote it |
-//! | `error` | what can be wrong with one |
 //! | `plan` | a study on one track: recipes, seeds, order of the runs |
 //! | `record` | the lines of its log |
 //! | `records` | the whole log, and whether it fits a plan |
@@ -21,7 +20,6 @@
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests break files on purpose"))]
 
-mod error;
 mod estimate;
 mod figures;
 mod file;
@@ -36,7 +34,6 @@ mod records;
 mod report;
 mod run;
 
-pub use error::StudyError;
 pub use estimate::Estimator;
 pub use figures::{PairedComparison, VariantFigures, figures};
 pub use file::StudyFile;
@@ -47,5 +44,4 @@ pub use outline::outline;
 pub use plan::{PlannedRun, PlannedVariant, StudyPlan};
 pub use record::{EpochRecord, MachineFacts, RunRecord, StudyStart};
 pub use records::Records;
-pub use report::Report;
 pub use run::{PreparedStudy, StudyOptions, prepare};

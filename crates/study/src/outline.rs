@@ -14,7 +14,7 @@ pub fn outline(plan: &StudyPlan, records: Option<&Records>, forecast: Option<&Fo
     let track = &plan.task.track;
     let mut text = format!(
         "study {} on track {}, target {:.2} %: {} variants, {} runs each\n",
-        plan.file.name(),
+        plan.file.body.name,
         track.id,
         track.target.percent(),
         plan.variants.len(),

@@ -1,9 +1,12 @@
 //! A study on one track: what each variant trains, with which seeds, in which order.
 
-use crate::error::StudyError;
+use serde::Serialize;
+
 use crate::file::{StudyFile, VariantEntry};
 use hlb_core::artifact::{Sha256Hex, sha256_hex};
+use hlb_core::hint::Result;
 use hlb_core::seed::{self, Seed};
+use hlb_core::text::SafeText;
 use hlb_core::tree::Change;
 use hlb_data::flops::Work;
 use hlb_data::task::Task;
@@ -26,10 +29,12 @@ pub struct StudyPlan {
 }
 
 /// A variant and what it trains.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PlannedVariant {
     /// Name in tables.
     pub name: String,
+    /// The idea in a sentence.
+    pub description: Option<SafeText<400>>,
     /// What it trains.
     pub recipe: Recipe,
     /// Digest and length of that.
@@ -49,19 +54,20 @@ pub struct PlannedRun {
 
 impl StudyPlan {
     /// A study on one of its tracks; `runs` replaces the number in the file.
-    pub fn new(file: StudyFile, task: Task, runs: Option<u32>) -> Result<Self, StudyError> {
-        let resolve = |index| file.resolve(index, &task);
-        let recipes = (0..file.variants().len()).map(resolve).collect::<Result<Vec<Recipe>, _>>()?;
-        let named = |entry: &VariantEntry| entry.name == *file.reference();
-        let reference = file.variants().iter().position(named).expect("a study file has its reference");
-        let variant = |(index, recipe): (usize, &Recipe)| PlannedVariant {
-            name: file.variants()[index].name.to_string(),
-            length: length(recipe, &task),
+    pub fn new(file: StudyFile, task: Task, runs: Option<u32>) -> Result<Self> {
+        let entries = &file.body.variants;
+        let recipes = (0..entries.len()).map(|index| file.resolve(index, &task)).collect::<Result<Vec<Recipe>, _>>()?;
+        let reference = entries.iter().position(|entry| entry.name == file.body.reference);
+        let reference = reference.expect("a study file has its reference");
+        let variant = |(entry, recipe): (&VariantEntry, &Recipe)| PlannedVariant {
+            name: entry.name.to_string(),
+            description: entry.description.clone(),
+            length: TrainingLength::new(variant::digest(recipe), recipe.length(task.shapes.train)),
             changes: variant::differences(&recipes[reference], recipe),
             recipe: recipe.clone(),
         };
-        let variants = recipes.iter().enumerate().map(variant).collect();
-        Ok(Self { runs: runs.unwrap_or(file.runs()), file, task, variants, reference })
+        let variants = entries.iter().zip(&recipes).map(variant).collect();
+        Ok(Self { runs: runs.unwrap_or(file.body.runs), file, task, variants, reference })
     }
 
     /// Id of the track.
@@ -111,10 +117,6 @@ impl PlannedVariant {
     pub fn digest(&self) -> Sha256Hex {
         self.length.recipe_sha256
     }
-}
-
-fn length(recipe: &Recipe, task: &Task) -> TrainingLength {
-    TrainingLength::new(variant::digest(recipe), recipe.length(task.shapes.train))
 }
 
 #[cfg(test)]

@@ -1,12 +1,14 @@
 //! Our figures next to published ones: the figures differ with the machine, the order of the variants
 //! should not.
 
+use serde::Serialize;
+
 use crate::figures::VariantFigures;
 use crate::file::{PublishedFigure, PublishedFigures};
 use hlb_core::stats::kendall_tau;
 
 /// Published figures next to ours.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct PublishedComparison {
     /// Variants that both have figures of, in the published order: best accuracy first.
     pub rows: Vec<ComparedVariant>,
@@ -16,10 +18,12 @@ pub(crate) struct PublishedComparison {
     pub our_order: Vec<String>,
     /// Kendall's tau of the two lists of accuracies; `None` where there is no order.
     pub tau: Option<f64>,
+    /// Whether both put the variants in the same order, in words.
+    pub verdict: &'static str,
 }
 
 /// A variant in both.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct ComparedVariant {
     /// Its name.
     pub name: String,
@@ -31,13 +35,6 @@ pub(crate) struct ComparedVariant {
     pub our_percent: Option<f64>,
     /// Our median seconds of training.
     pub our_seconds: Option<f64>,
-}
-
-impl PublishedComparison {
-    /// Whether both put the variants in the same order; `None` with fewer than two of them.
-    pub(crate) fn same_order(&self) -> Option<bool> {
-        (self.published_order.len() >= 2).then(|| self.published_order == self.our_order)
-    }
 }
 
 /// Puts our figures next to published ones.
@@ -60,9 +57,14 @@ pub(crate) fn compare_with_published(published: &PublishedFigures, figures: &[Va
     let mut ours = both.clone();
     ours.sort_by(|a, b| b.2.total_cmp(&a.2));
     let names = |list: &[(&str, f64, f64)]| list.iter().map(|(name, ..)| (*name).to_owned()).collect();
-    let (published_order, our_order) = (names(&both), names(&ours));
+    let (published_order, our_order): (Vec<String>, Vec<String>) = (names(&both), names(&ours));
     let tau = kendall_tau(&both.iter().map(|(_, published, ours)| (*published, *ours)).collect::<Vec<_>>());
-    PublishedComparison { rows, published_order, our_order, tau }
+    let verdict = match both.len() {
+        0 | 1 => "There are not yet two variants to order.",
+        _ if published_order == our_order => "The order is the same.",
+        _ => "The order is not the same.",
+    };
+    PublishedComparison { rows, published_order, our_order, tau, verdict }
 }
 
 #[cfg(test)]
@@ -74,17 +76,18 @@ mod tests {
     #[test]
     fn both_orders_are_stated() {
         let (plan, mut records) = made();
-        let published = plan.file.published().expect("there are some").clone();
+        let published = plan.file.body.published.clone().expect("there are some");
         let found = compare_with_published(&published, &figures(&plan, &records));
-        assert_eq!((found.same_order(), found.tau), (Some(true), Some(1.0)));
+        assert_eq!((found.verdict, found.tau), ("The order is the same.", Some(1.0)));
         for run in &mut records.runs {
             run.variant = if run.variant == "base" { "other".to_owned() } else { "base".to_owned() };
         }
         let found = compare_with_published(&published, &figures(&plan, &records));
-        assert_eq!((found.same_order(), found.tau), (Some(false), Some(-1.0)));
+        assert_eq!((found.verdict, found.tau), ("The order is not the same.", Some(-1.0)));
         assert_eq!(found.our_order, ["other", "base"]);
         records.runs.clear();
         let found = compare_with_published(&published, &figures(&plan, &records));
-        assert_eq!((found.same_order(), found.tau, found.rows.len()), (None, None, 2));
+        let verdict = "There are not yet two variants to order.";
+        assert_eq!((found.verdict, found.tau, found.rows.len()), (verdict, None, 2));
     }
 }

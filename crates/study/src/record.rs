@@ -39,7 +39,7 @@ impl StudyStart {
     pub(crate) fn new(plan: &StudyPlan, content_sha256: Sha256Hex, machine: MachineFacts, started_at: String) -> Self {
         Self {
             schema: STUDY_SCHEMA.to_owned(),
-            study_sha256: plan.file.digest(),
+            study_sha256: plan.file.digest,
             track: plan.track().to_owned(),
             target: plan.task.track.target,
             recipes: plan.variants.iter().map(|variant| (variant.name.clone(), variant.length)).collect(),

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::StudyError;
 use crate::plan::{PlannedRun, StudyPlan};
 use crate::record::{RunRecord, STUDY_SCHEMA, StudyStart};
+use hlb_core::hint::{Failure, Result};
+use hlb_core::text::{show, show_path};
 use hlb_protocol::run_log::{Outcome, whole_lines};
 
 /// The runs of a study that ended, as its log tells them.
@@ -25,18 +26,18 @@ impl Records {
     }
 
     /// Reads a log up to its last full line; `None` if there is not even the first. `path` is its file, for messages.
-    pub fn parse(bytes: &[u8], path: &Path) -> Result<Option<Self>, StudyError> {
-        let wrong = |line: usize, problem: String| StudyError::Record { path: path.to_owned(), line, problem };
+    pub fn parse(bytes: &[u8], path: &Path) -> Result<Option<Self>> {
+        let wrong = |line: usize, problem: String| {
+            Failure::new(format!("{}: line {line}: {problem}", show_path(path)))
+                .with_hint("the records are not to be edited; begin anew in another folder with --out DIR")
+        };
         let text = std::str::from_utf8(whole_lines(bytes)).map_err(|error| wrong(1, format!("not UTF-8: {error}")))?;
         let mut lines = text.lines();
         let Some(first) = lines.next() else { return Ok(None) };
         let start: StudyStart =
             serde_json::from_str(first).map_err(|error| wrong(1, format!("not the first line of a study: {error}")))?;
         if start.schema != STUDY_SCHEMA {
-            return Err(wrong(
-                1,
-                format!("format `{}`, this program reads `{STUDY_SCHEMA}`", hlb_core::text::show(&start.schema)),
-            ));
+            return Err(wrong(1, format!("format `{}`, this program reads `{STUDY_SCHEMA}`", show(&start.schema))));
         }
         let mut records = Self::new(path, start);
         for (index, line) in lines.enumerate() {
@@ -51,7 +52,7 @@ impl Records {
     fn check(&self, run: &RunRecord) -> Result<(), String> {
         let planned = self.start.recipes.iter().find(|(name, _)| *name == run.variant);
         let Some((_, length)) = planned else {
-            return Err(format!("there is no variant `{}`", hlb_core::text::show(&run.variant)));
+            return Err(format!("there is no variant `{}`", show(&run.variant)));
         };
         if length.recipe_sha256 != run.recipe_sha256 {
             return Err("the recipe is not the variant's".to_owned());
@@ -70,7 +71,7 @@ impl Records {
     }
 
     /// Refuses records that are not those of a plan; its number of runs may have changed.
-    pub(crate) fn check_plan(&self, plan: &StudyPlan) -> Result<(), StudyError> {
+    pub(crate) fn check_plan(&self, plan: &StudyPlan) -> Result<()> {
         let recipes: Vec<_> = plan.variants.iter().map(|variant| (variant.name.clone(), variant.length)).collect();
         let same = [
             ("the track is", self.start.track == plan.track()),
@@ -85,7 +86,7 @@ impl Records {
     }
 
     /// Refuses records that were made with other data, by other programs or on another machine than `now` says.
-    pub(crate) fn check_start(&self, now: &StudyStart) -> Result<(), StudyError> {
+    pub(crate) fn check_start(&self, now: &StudyStart) -> Result<()> {
         let (then, here) = (&self.start.machine, &now.machine);
         let same = [
             ("the data set is", self.start.content_sha256 == now.content_sha256),
@@ -98,11 +99,11 @@ impl Records {
         self.first_difference(&same)
     }
 
-    fn first_difference(&self, same: &[(&str, bool)]) -> Result<(), StudyError> {
-        match same.iter().find(|(_, same)| !same) {
-            Some((what, _)) => Err(StudyError::Differs { path: self.path.clone(), what: (*what).to_owned() }),
-            None => Ok(()),
-        }
+    fn first_difference(&self, same: &[(&str, bool)]) -> Result<()> {
+        let Some((what, _)) = same.iter().find(|(_, same)| !same) else { return Ok(()) };
+        let path = show_path(&self.path);
+        Err(Failure::new(format!("the study in {path} cannot go on: {what} not the same as when it began"))
+            .with_hint("its runs cannot be compared with new ones; begin anew in another folder with --out DIR"))
     }
 
     /// The run in a place of the plan, if it ended.

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::error::StudyError;
-use crate::folder::StudyFolder;
+use crate::folder::{StudyFolder, advised};
 use crate::observer::{RunObserver, StudyObserver};
 use crate::plan::{PlannedRun, StudyPlan};
 use crate::record::{MachineFacts, RunRecord, StudyStart};
 use crate::records::Records;
 use hlb_core::clock::{self, Clock as _, MonotonicClock};
+use hlb_core::hint::{Result, bail};
+use hlb_core::text::show_path;
 use hlb_machine::Machine;
 use hlb_protocol::job::{DeviceChoice, Job};
 use hlb_protocol::run_log::{Arm, LogWriter, RunStart};
@@ -48,7 +49,7 @@ pub fn prepare<'a>(
     folder: &'a StudyFolder,
     options: &StudyOptions,
     observer: &mut dyn StudyObserver,
-) -> Result<PreparedStudy<'a>, StudyError> {
+) -> Result<PreparedStudy<'a>> {
     // A folder of another study is refused before a data set is prepared for it.
     folder.read(plan)?;
     let machine = Machine::read();
@@ -84,7 +85,7 @@ impl PreparedStudy<'_> {
         clock: &MonotonicClock,
         observer: &mut dyn StudyObserver,
         interrupted: &AtomicBool,
-    ) -> Result<Records, StudyError> {
+    ) -> Result<Records> {
         let missing = self.records.missing(self.plan);
         observer.begin_study(self.plan, &self.records);
         let is_interrupted = || interrupted.load(Ordering::Relaxed);
@@ -98,7 +99,7 @@ impl PreparedStudy<'_> {
             if is_interrupted() && !record.counts() {
                 return self.stop();
             }
-            self.log.write(&record)?;
+            self.log.write(&record).map_err(advised)?;
             observer.end_run(*planned, &record);
             self.records.runs.push(record);
             let round_is_over = missing.get(index + 1).is_none_or(|next| next.run != planned.run);
@@ -106,7 +107,7 @@ impl PreparedStudy<'_> {
                 self.folder.report(self.plan, &self.records)?;
             }
         }
-        self.log.finish()?;
+        self.log.finish().map_err(advised)?;
         Ok(self.records)
     }
 
@@ -116,7 +117,7 @@ impl PreparedStudy<'_> {
         clock: &MonotonicClock,
         observer: &mut dyn StudyObserver,
         interrupted: &AtomicBool,
-    ) -> Result<RunRecord, StudyError> {
+    ) -> Result<RunRecord> {
         let (variant, seed) = (&self.plan.variants[planned.variant], self.plan.seed(planned.run));
         let (began, started_at) = (clock.now(), clock::timestamp());
         let mut run = RunObserver::new(observer);
@@ -160,10 +161,14 @@ impl PreparedStudy<'_> {
     }
 
     /// Writes the report and ends with the error that states how many runs are finished.
-    fn stop(&self) -> Result<Records, StudyError> {
+    fn stop(&self) -> Result<Records> {
         self.folder.report(self.plan, &self.records)?;
         let planned = self.plan.order().count();
         let finished = planned - self.records.missing(self.plan).len();
-        Err(StudyError::Interrupted { finished, planned, folder: self.folder.path().to_owned() })
+        bail!(
+            "the study was interrupted after {finished} of {planned} runs; they are kept in {}, and the same command \
+             runs the others",
+            show_path(self.folder.path())
+        );
     }
 }

@@ -11,7 +11,7 @@ use crate::site::figures::MEDIAN_MISSED;
 use crate::site::filters;
 use hlb_core::rules::{CLOCK_TOLERANCE_SHARE, REACHED_SHARE, RULES_VERSION, SIGNIFICANCE};
 
-const TEMPLATES: [(&str, &str); 15] = [
+const TEMPLATES: [(&str, &str); 16] = [
     ("base.html", include_str!("../../../../leaderboard/templates/base.html")),
     ("macros.html", include_str!("../../../../leaderboard/templates/macros.html")),
     ("index.html", include_str!("../../../../leaderboard/templates/index.html")),
@@ -24,6 +24,7 @@ const TEMPLATES: [(&str, &str); 15] = [
     ("about.html", include_str!("../../../../leaderboard/templates/about.html")),
     ("entry.html", include_str!("../../../../leaderboard/templates/entry.html")),
     ("study.html", include_str!("../../../../leaderboard/templates/study.html")),
+    ("study.md", include_str!("../../../../leaderboard/templates/study.md")),
     ("feed.xml", include_str!("../../../../leaderboard/templates/feed.xml")),
     ("badge.svg", include_str!("../../../../leaderboard/templates/badge.svg")),
     // For pages that stand alone, which include it.
@@ -46,7 +47,8 @@ impl Default for Pages {
     fn default() -> Self {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment.set_auto_escape_callback(|_| AutoEscape::Html);
+        environment
+            .set_auto_escape_callback(|name| if name.ends_with(".md") { AutoEscape::None } else { AutoEscape::Html });
         environment.set_syntax(syntax());
         environment.set_formatter(|out, state, value| {
             if value.is_none() {

@@ -5,48 +5,25 @@
 //! |---|---|
 //! | `view` | what page and text are told |
 //! | `drawing` | curves as coordinates |
-//! | `markdown` | the text |
 //! | `csv` | the table |
 
 mod csv;
 mod drawing;
-mod markdown;
 mod view;
-
-use std::path::Path;
 
 use crate::plan::StudyPlan;
 use crate::records::Records;
-use hlb_board::{Pages, SiteError};
-use hlb_core::artifact::write_atomic;
+use hlb_board::Pages;
+use hlb_core::hint::Result;
 
 use view::View;
 
-/// The files of a report: the page, the text, the table.
-pub(crate) const REPORT_FILES: [&str; 3] = ["index.html", "report.md", "runs.csv"];
-
-/// A report, ready to be written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
-    /// Page, text and table, in the order of [`REPORT_FILES`].
-    texts: [String; 3],
-}
-
-impl Report {
-    /// What follows from the runs so far.
-    pub fn new(plan: &StudyPlan, records: &Records) -> Result<Self, SiteError> {
-        let view = View::new(plan, records);
-        let page = Pages::default().render("study.html", REPORT_FILES[0], &view)?;
-        Ok(Self { texts: [page, markdown::text(&view), csv::text(plan, records)] })
-    }
-
-    /// Writes it into a folder, over an older one.
-    pub fn write(&self, folder: &Path) -> Result<(), SiteError> {
-        for (name, text) in REPORT_FILES.iter().zip(&self.texts) {
-            write_atomic(&folder.join(name), text.as_bytes())?;
-        }
-        Ok(())
-    }
+/// Page, text and table of a report under their names: what follows from the runs so far.
+pub(crate) fn files(plan: &StudyPlan, records: &Records) -> Result<[(&'static str, String); 3]> {
+    let (pages, view) = (Pages::default(), View::new(plan, records));
+    let page = pages.render("study.html", "index.html", &view)?;
+    let text = pages.render("study.md", "report.md", &view)?;
+    Ok([("index.html", page), ("report.md", text), ("runs.csv", csv::text(plan, records))])
 }
 
 #[cfg(test)]
@@ -54,10 +31,14 @@ mod tests {
     use super::*;
     use crate::figures::tests::made;
 
+    fn texts(plan: &StudyPlan, records: &Records) -> [String; 3] {
+        files(plan, records).expect("a report").map(|(_, text)| text)
+    }
+
     #[test]
     fn a_report_holds_page_text_and_table() {
         let (plan, records) = made();
-        let [page, text, table] = Report::new(&plan, &records).expect("a report").texts;
+        let [page, text, table] = texts(&plan, &records);
         for part in ["<svg", "<polyline", "prefers-color-scheme", "Kendall", "base", "98.10 %"] {
             assert!(page.contains(part), "{part}: {page}");
         }
@@ -73,7 +54,7 @@ mod tests {
     fn a_study_without_runs_has_a_report_that_says_so() {
         let (plan, mut records) = made();
         records.runs.clear();
-        let [page, text, table] = Report::new(&plan, &records).expect("a report").texts;
+        let [page, text, table] = texts(&plan, &records);
         assert!(page.contains("0 of 6 runs") && text.contains("0 of 6 runs"), "{text}");
         assert_eq!(table.lines().count(), 1);
     }
@@ -84,7 +65,7 @@ mod tests {
         for run in &mut records.runs {
             run.outcome = hlb_protocol::run_log::Outcome::Missed;
         }
-        let text = &Report::new(&plan, &records).expect("a report").texts[1];
+        let [_, text, _] = texts(&plan, &records);
         assert!(text.contains("unknown (the median run missed 94.50 %)"), "{text}");
     }
 }
