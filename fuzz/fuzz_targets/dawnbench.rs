@@ -9,7 +9,7 @@ fuzz_target!(|data: &[u8]| {
     if let Ok(curve) = Curve::parse(data, &task) {
         assert!(curve.result().is_met && curve.seconds() > 0.0, "no time to the target");
         assert!(curve.points[..curve.first_met].iter().all(|point| !point.is_met), "met before");
-        assert!(curve.points.iter().all(|point| (0.0..=100.0).contains(&point.accuracy_percent)), "no percentage");
+        assert!(curve.points.iter().all(|point| (0.0..=100.0).contains(&point.accuracy.value)), "no percentage");
     }
     if let Ok(facts) = Facts::parse(data) {
         assert!(facts.usd_per_hour.is_none_or(|usd| usd > 0.0), "a price of nothing");

@@ -9,7 +9,7 @@ use hlb_board::signers_for;
 use hlb_core::artifact::write_atomic;
 use hlb_core::clock;
 use hlb_core::hint::{Context as _, Result, bail};
-use hlb_interop::{chosen, dawnbench, document, mllog, table, tensorboard};
+use hlb_interop::{ExportedFile, chosen, dawnbench, document, mllog, table, tensorboard};
 use hlb_result::{Entry, Trust, check_entry, entry_name};
 
 /// Where folders of files go unless the user says otherwise.
@@ -34,18 +34,15 @@ fn write(entry: &Entry, arguments: &Export) -> Result<()> {
     let folder = out.unwrap_or(Path::new(FOLDER));
     match arguments.format {
         ExportFormat::Dawnbench => {
-            let exported = dawnbench::export(entry, chosen(entry, arguments.run)?)?;
-            let at = folder.join(exported.folder);
-            put_all(&at, &[(exported.json_name, exported.json), (exported.tsv_name, exported.tsv)])
+            let files = dawnbench::export(entry, chosen(entry, arguments.run)?)?;
+            files.iter().try_for_each(|file| put(folder, file))
         }
         ExportFormat::Mllog => Ok(answer_text_to(out, &mllog::text(entry, chosen(entry, arguments.run)?)?)?),
         ExportFormat::Csv => Ok(answer_text_to(out, &table::text(entry))?),
         ExportFormat::Json => Ok(answer_text_to(out, &document::text(entry)?)?),
         ExportFormat::Tensorboard => {
             let at = if out.is_some() { folder.to_owned() } else { default_of(entry) };
-            tensorboard::files(entry)?
-                .into_iter()
-                .try_for_each(|file| put_all(&at.join(file.folder), &[(file.name, file.bytes)]))
+            tensorboard::files(entry)?.iter().try_for_each(|file| put(&at, file))
         }
     }
 }
@@ -55,14 +52,13 @@ fn default_of(entry: &Entry) -> PathBuf {
     Path::new(FOLDER).join("tensorboard").join(entry_name(&entry.result))
 }
 
-/// Writes files into a folder and prints their names.
-fn put_all(folder: &Path, files: &[(String, impl AsRef<[u8]>)]) -> Result<()> {
-    fs::create_dir_all(folder)
+/// Writes a file below a folder and prints its name.
+fn put(out: &Path, file: &ExportedFile) -> Result<()> {
+    let folder = out.join(&file.folder);
+    fs::create_dir_all(&folder)
         .with_context(|| format!("the folder {} cannot be made; name another with --out", folder.display()))?;
-    for (name, bytes) in files {
-        let path = folder.join(name);
-        write_atomic(&path, bytes.as_ref())?;
-        answer(&path.display().to_string());
-    }
+    let path = folder.join(&file.name);
+    write_atomic(&path, &file.bytes)?;
+    answer(&path.display().to_string());
     Ok(())
 }

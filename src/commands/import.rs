@@ -31,7 +31,7 @@ fn summarize(imported: &Imported, task: &Task) {
         note(&format!("  {count:>4} x {words}"));
     }
     for unreadable in &imported.unreadable {
-        labeled(Label::Warning, &unreadable.to_string());
+        labeled(Label::Warning, unreadable);
     }
     if !imported.other_tasks.is_empty() {
         let others = hlb_core::text::show(&imported.other_tasks.join(", "));

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::error::ExportError;
+use hlb_core::hint::Result;
 use hlb_protocol::run_log::LoggedRun;
 use hlb_result::Entry;
 
@@ -10,7 +10,7 @@ use hlb_result::Entry;
 const SCHEMA: &str = "hlb-bench/export/v1";
 
 /// The object, on lines of its own for people.
-pub fn text(entry: &Entry) -> Result<String, ExportError> {
+pub fn text(entry: &Entry) -> Result<String> {
     let signer = entry.trust.signer();
     let object = json!({
         "schema": SCHEMA,

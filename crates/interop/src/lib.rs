@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `dawnbench` | entries of DAWNBench, read and written |
 //! | `choice` | the run of an entry that stands for it where a format takes one |
+//! | `file` | a file of an export |
 //! | `start` | calendar time of what the run log stamps in seconds |
 //! | `mllog` | one run as a log in the form of MLPerf |
 //! | `tensorboard` | the curves of all runs as event files |
@@ -17,11 +18,11 @@
 mod choice;
 pub mod dawnbench;
 pub mod document;
-mod error;
+mod file;
 pub mod mllog;
 mod start;
 pub mod table;
 pub mod tensorboard;
 
 pub use choice::chosen;
-pub use error::ExportError;
+pub use file::ExportedFile;

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::error::ExportError;
 use crate::start::Start;
+use hlb_core::hint::Result;
 use hlb_protocol::run_log::{LoggedRun, Outcome};
 use hlb_result::{Entry, RunFigures};
 
@@ -18,7 +18,7 @@ const NO_RESULT: &str =
     "# This is no MLPerf result: neither its rules nor its review were applied. Exported by hlb-bench.";
 
 /// The log of one run.
-pub fn text(entry: &Entry, (run, figures): (&LoggedRun, &RunFigures)) -> Result<String, ExportError> {
+pub fn text(entry: &Entry, (run, figures): (&LoggedRun, &RunFigures)) -> Result<String> {
     let mut log = Log { start: Start::new(&entry.log)?, text: format!("{NO_RESULT}\n") };
     log.head(entry, run);
     log.curve(run);

@@ -2,7 +2,8 @@
 
 use chrono::DateTime;
 
-use crate::error::ExportError;
+use hlb_core::hint::{Context as _, Result};
+use hlb_core::text::show;
 use hlb_protocol::run_log::RunLog;
 
 /// The session's start. A resumed session goes on counting where it was: the time in between is left out.
@@ -12,9 +13,11 @@ pub(super) struct Start {
 }
 
 impl Start {
-    pub(super) fn new(log: &RunLog) -> Result<Self, ExportError> {
+    pub(super) fn new(log: &RunLog) -> Result<Self> {
         let text = &log.start.started_at;
-        let start = DateTime::parse_from_rfc3339(text).map_err(|_| ExportError::Start(text.clone()))?;
+        let start = DateTime::parse_from_rfc3339(text)
+            .ok()
+            .with_context(|| format!("the session's start `{}` is not a time in the form of RFC 3339", show(text)))?;
         Ok(Self { microseconds: start.timestamp_micros() })
     }
 

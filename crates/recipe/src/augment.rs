@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::defaults::{is_default, is_true, yes};
 use crate::range::{Checked, above, refuse_if, whole, within};
+use hlb_core::text::show;
 
 /// Random crop out of a reflect-padded image, random mirroring, and what is laid over them.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -38,7 +40,8 @@ pub struct Augment {
 }
 
 /// When an image is mirrored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Value", into = "Value")]
 pub enum Flip {
     /// Never.
     Off,
@@ -48,38 +51,28 @@ pub enum Flip {
     Alternating,
 }
 
-impl Serialize for Flip {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Off => serializer.serialize_bool(false),
-            Self::Random => serializer.serialize_bool(true),
-            Self::Alternating => serializer.serialize_str("alternating"),
+impl From<Flip> for Value {
+    fn from(flip: Flip) -> Self {
+        match flip {
+            Flip::Off => false.into(),
+            Flip::Random => true.into(),
+            Flip::Alternating => "alternating".into(),
         }
     }
 }
 
-impl<'de> Deserialize<'de> for Flip {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Setting;
-        impl serde::de::Visitor<'_> for Setting {
-            type Value = Flip;
+impl TryFrom<Value> for Flip {
+    type Error = String;
 
-            fn expecting(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
-                formatter.write_str("`true`, `false` or `alternating`")
-            }
-
-            fn visit_bool<E>(self, on: bool) -> Result<Flip, E> {
-                Ok(if on { Flip::Random } else { Flip::Off })
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Flip, E> {
-                if text == "alternating" {
-                    return Ok(Flip::Alternating);
-                }
-                Err(E::invalid_value(serde::de::Unexpected::Str(text), &self))
+    fn try_from(value: Value) -> Result<Self, String> {
+        match value {
+            Value::Bool(false) => Ok(Self::Off),
+            Value::Bool(true) => Ok(Self::Random),
+            Value::String(text) if text == "alternating" => Ok(Self::Alternating),
+            other => {
+                Err(format!("invalid value: {}, expected `true`, `false` or `alternating`", show(&other.to_string())))
             }
         }
-        deserializer.deserialize_any(Setting)
     }
 }
 

@@ -4,19 +4,12 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// Passes over the training split; the last may be a part of one, as in the published speed records.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
-#[serde(from = "f64", into = "Number")]
+#[serde(from = "f64", into = "Value")]
 pub struct Epochs(f64);
-
-/// A whole number is written as such, so that a recipe of whole epochs has one text.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Number {
-    Whole(u32),
-    Parted(f64),
-}
 
 impl From<f64> for Epochs {
     fn from(epochs: f64) -> Self {
@@ -30,18 +23,16 @@ impl From<u32> for Epochs {
     }
 }
 
-impl From<Epochs> for Number {
+impl From<Epochs> for Value {
+    /// A whole number is written as such, so that a recipe of whole epochs has one text.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "only whole numbers from 0 to 2^31 are cast"
     )]
     fn from(Epochs(epochs): Epochs) -> Self {
-        if epochs.fract() == 0.0 && (0.0..2_147_483_648.0).contains(&epochs) {
-            Self::Whole(epochs as u32)
-        } else {
-            Self::Parted(epochs)
-        }
+        let is_whole = epochs.fract() == 0.0 && (0.0..2_147_483_648.0).contains(&epochs);
+        if is_whole { (epochs as u32).into() } else { epochs.into() }
     }
 }
 

@@ -111,27 +111,22 @@ pub enum VariantError {
     /// Not YAML that we accept, or a header key is wrong.
     #[error(transparent)]
     Yaml(#[from] YamlError),
-    /// `extends` names no shipped recipe.
-    #[error("{shown_name}: `extends`: there is no recipe `{}`; there are {known}", show(.extends))]
-    UnknownRecipe { shown_name: String, extends: String, known: String },
-    /// A variant has to name at least one author and at most 20.
-    #[error("{shown_name}: `authors` lists {count} names, has to list 1 to 20")]
-    Authors { shown_name: String, count: usize },
-    /// `track` is the recipe's.
-    #[error("{shown_name}: `track` comes with the recipe in `extends` and cannot be changed")]
-    FixedTrack { shown_name: String },
-    /// A value out of range or a contradiction.
-    #[error("{shown_name}:{place} {source}")]
-    Recipe { shown_name: String, place: String, source: RecipeError },
+    /// A value out of range, a contradiction, or a key that breaks a rule of variants.
+    #[error("{shown_name}:{place} {problem}")]
+    Rule { shown_name: String, place: String, problem: String, hint: Option<&'static str> },
+}
+
+impl VariantError {
+    fn rule(source: &Source, problem: String, hint: Option<&'static str>) -> Self {
+        Self::Rule { shown_name: source.name().to_owned(), place: String::new(), problem, hint }
+    }
 }
 
 impl Hint for VariantError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Yaml(error) => error.hint(),
-            Self::UnknownRecipe { .. } => Some("run `hlb-bench recipe list` to see the shipped recipes".to_owned()),
-            Self::FixedTrack { .. } => Some("delete the key, or extend the recipe of that track".to_owned()),
-            _ => None,
+            Self::Rule { hint, .. } => hint.map(str::to_owned),
         }
     }
 }
@@ -155,7 +150,7 @@ impl Variant {
         if (1..=20).contains(&count) {
             return Ok(Self { header, source });
         }
-        Err(VariantError::Authors { shown_name: source.name().to_owned(), count })
+        Err(VariantError::rule(&source, format!("`authors` lists {count} names, has to list 1 to 20"), None))
     }
 
     /// A variant that is a part of another file, such as a study, which names the authors. The values of `layers` are laid over
@@ -178,10 +173,10 @@ impl Variant {
     /// The recipe in `extends`, before any change.
     pub fn base(&self) -> Result<Recipe, VariantError> {
         let extends = &self.header.extends;
-        shipped(extends).ok_or_else(|| VariantError::UnknownRecipe {
-            shown_name: self.source.name().to_owned(),
-            extends: extends.clone(),
-            known: recipe_names().iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+        shipped(extends).ok_or_else(|| {
+            let known = recipe_names().iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            let problem = format!("`extends`: there is no recipe `{}`; there are {known}", show(extends));
+            VariantError::rule(&self.source, problem, Some("run `hlb-bench recipe list` to see the shipped recipes"))
         })
     }
 
@@ -189,20 +184,23 @@ impl Variant {
     pub fn resolve(&self, terms: Terms) -> Result<Recipe, VariantError> {
         let base = self.base()?;
         if self.header.changes.contains_key("track") {
-            return Err(VariantError::FixedTrack { shown_name: self.source.name().to_owned() });
+            let problem = "`track` comes with the recipe in `extends` and cannot be changed".to_owned();
+            let hint = "delete the key, or extend the recipe of that track";
+            return Err(VariantError::rule(&self.source, problem, Some(hint)));
         }
         let mut settings = tree::of(&base);
         lay_over(&mut settings, Value::Object(self.header.changes.clone()));
         let recipe: Recipe = self.source.fill(settings)?;
-        recipe.check(terms).map_err(|error| self.placed(error))?;
+        recipe.check(terms).map_err(|error| self.placed(&error))?;
         Ok(recipe)
     }
 
     /// A recipe's error with the place of its key in the file.
-    fn placed(&self, error: RecipeError) -> VariantError {
+    fn placed(&self, error: &RecipeError) -> VariantError {
         let place = error.paths.iter().find_map(|path| self.source.locate(path));
         let place = place.map_or_else(String::new, |place| format!("{place}:"));
-        VariantError::Recipe { shown_name: self.source.name().to_owned(), place, source: error }
+        let (shown_name, problem) = (self.source.name().to_owned(), error.to_string());
+        VariantError::Rule { shown_name, place, problem, hint: None }
     }
 }
 

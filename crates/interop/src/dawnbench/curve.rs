@@ -1,7 +1,7 @@
 //! The TSV file: one row an evaluation, with the columns epoch, hours and accuracy in any order.
 
 use crate::dawnbench::decimal::Decimal;
-use crate::dawnbench::irregularity::{Irregularity, Kind};
+use crate::dawnbench::irregularity::{Irregularity, Kind, form, kinds};
 use crate::dawnbench::task::Task;
 use hlb_core::text::show_capped;
 
@@ -20,201 +20,149 @@ pub struct Curve {
 }
 
 /// A row.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Point {
     /// Epoch as given; the first may be 0, and it may be a fraction.
-    pub epoch: f64,
+    pub epoch: Decimal,
     /// Hours as given.
-    pub hours: f64,
+    pub hours: Decimal,
     /// Accuracy in percent.
-    pub accuracy_percent: f64,
+    pub accuracy: Decimal,
     /// Whether it is at or over the target, by the digits of the file.
     pub is_met: bool,
-}
-
-/// A TSV file from which no time follows.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[non_exhaustive]
-#[expect(missing_docs, reason = "the messages say what the fields are")]
-pub enum CurveError {
-    #[error("the TSV is not UTF-8")]
-    NotText,
-    #[error("the TSV has no column `{column}`; its first line is `{found}`")]
-    NoColumn { column: &'static str, found: String },
-    #[error("the TSV has two columns `{column}`")]
-    TwoColumns { column: &'static str },
-    /// A row with too few or too many cells.
-    #[error("line {line} of the TSV has {found} cells, not {wanted}; one tab parts two cells")]
-    Cells { line: usize, found: usize, wanted: usize },
-    #[error("line {line} of the TSV: `{column}` is `{found}`, not a decimal number of 0 or more")]
-    NotANumber { line: usize, column: &'static str, found: String },
-    #[error("line {line} of the TSV: `{column}` is over 100 percent")]
-    OverHundred { line: usize, column: &'static str },
-    #[error("the TSV has no rows")]
-    NoRows,
-    #[error("the TSV never reaches {target} %; its best accuracy is {best}{scale}")]
-    NeverMet { target: String, best: String, scale: &'static str },
-    #[error("the TSV reaches the target after 0 hours, which is no time")]
-    NoTime,
+    is_padded: bool,
 }
 
 impl Curve {
-    /// Reads a TSV file.
-    pub fn parse(bytes: &[u8], task: &Task) -> Result<Self, CurveError> {
-        let text = std::str::from_utf8(bytes).map_err(|_| CurveError::NotText)?;
-        let (text, mut irregularities) = form(text);
+    /// Reads a TSV file. The error says why no time follows from it.
+    pub fn parse(bytes: &[u8], task: &Task) -> Result<Self, String> {
+        let text = std::str::from_utf8(bytes).map_err(|_| "the TSV is not UTF-8")?;
+        let kinds = [Kind::TsvByteOrderMark, Kind::TsvCarriageReturns, Kind::TsvNoLastNewline];
+        let (text, mut irregularities) = form(text, kinds);
         let lines: Vec<(usize, &str)> = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()).collect();
         if lines.len() < text.lines().count() {
             irregularities.push(Kind::TsvBlankLines.into());
         }
-        let Some((head, rows)) = lines.split_first() else { return Err(CurveError::NoRows) };
-        let columns = Columns::parse(head.1, task, &mut irregularities)?;
-        let rows: Vec<Row> = rows.iter().map(|(line, text)| columns.row(*line, text)).collect::<Result<_, _>>()?;
-        let points: Vec<Point> = rows.iter().map(|row| row.point(task)).collect();
+        let Some(((_, head), rows)) = lines.split_first() else { return Err("the TSV has no rows".to_owned()) };
+        let columns = Columns::parse(head, task, &mut irregularities)?;
+        let point = |(line, text): &(usize, &str)| columns.point(*line, text, task);
+        let points: Vec<Point> = rows.iter().map(point).collect::<Result<_, _>>()?;
         let first_met = points.iter().position(|point| point.is_met).ok_or_else(|| never_met(&points, task))?;
-        if points[first_met].hours <= 0.0 {
-            return Err(CurveError::NoTime);
+        if points[first_met].hours.value <= 0.0 {
+            return Err("the TSV reaches the target after 0 hours, which is no time".to_owned());
         }
-        irregularities.extend(odd_numbers(&rows, task));
+        irregularities.extend(odd_numbers(&points, task));
         irregularities.extend(odd_order(&points));
         irregularities.extend(falls_back(&points, first_met));
         Ok(Self { points, first_met, irregularities })
     }
 
+    /// The row that is the result.
+    pub fn result(&self) -> &Point {
+        &self.points[self.first_met]
+    }
+
     /// Seconds to the target.
     pub fn seconds(&self) -> f64 {
-        3600.0 * self.points[self.first_met].hours
+        3600.0 * self.result().hours.value
     }
-
-    /// The row that is the result.
-    pub fn result(&self) -> Point {
-        self.points[self.first_met]
-    }
-}
-
-/// The text without its byte order mark, and what is odd about its form.
-fn form(text: &str) -> (&str, Vec<Irregularity>) {
-    let bare = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let odd = [
-        (bare.len() < text.len(), Kind::TsvByteOrderMark),
-        (text.contains("\r\n"), Kind::TsvCarriageReturns),
-        (!text.ends_with('\n'), Kind::TsvNoLastNewline),
-    ];
-    (bare, odd.into_iter().filter(|(so, _)| *so).map(|(_, kind)| kind.into()).collect())
 }
 
 /// Where each column stands.
 struct Columns {
     count: usize,
-    /// Places of epoch, hours and accuracy, with their names.
+    /// Names and places of epoch, hours and accuracy.
     places: [(&'static str, usize); 3],
 }
 
-/// The cells of a row as numbers.
-struct Row {
-    epoch: Decimal,
-    hours: Decimal,
-    accuracy: Decimal,
-    is_padded: bool,
-}
-
 impl Columns {
-    fn parse(head: &str, task: &Task, odd: &mut Vec<Irregularity>) -> Result<Self, CurveError> {
+    fn parse(head: &str, task: &Task, odd: &mut Vec<Irregularity>) -> Result<Self, String> {
         let names: Vec<&str> = head.split('\t').map(str::trim).collect();
         let known = ["epoch", "hours", task.column];
-        let place = |column: &'static str| {
-            let mut found = names.iter().enumerate().filter(|(_, name)| **name == column).map(|(index, _)| index);
-            let none = || CurveError::NoColumn { column, found: show_capped(head, 2 * CELL) };
-            let first = found.next().ok_or_else(none)?;
-            found.next().map_or(Ok((column, first)), |_| Err(CurveError::TwoColumns { column }))
-        };
-        let places = [place(known[0])?, place(known[1])?, place(known[2])?];
+        let mut places = known.map(|column| (column, 0));
+        for (column, place) in &mut places {
+            let found: Vec<usize> = (0..names.len()).filter(|index| names[*index] == *column).collect();
+            *place = match found[..] {
+                [only] => only,
+                [] => {
+                    let head = show_capped(head, 2 * CELL);
+                    return Err(format!("the TSV has no column `{column}`; its first line is `{head}`"));
+                }
+                _ => return Err(format!("the TSV has two columns `{column}`")),
+            };
+        }
         if !places.is_sorted_by_key(|(_, place)| *place) {
             odd.push(Irregularity::with(Kind::ColumnOrder, names.join(", ")));
         }
-        let strange: Vec<&str> = names.iter().copied().filter(|name| !known.contains(name)).collect();
-        if !strange.is_empty() {
-            odd.push(Irregularity::with(Kind::UnknownColumns, strange.join(", ")));
-        }
+        odd.extend(Irregularity::listing(Kind::UnknownColumns, names.iter().filter(|name| !known.contains(name))));
         Ok(Self { count: names.len(), places })
     }
 
-    fn row(&self, line: usize, text: &str) -> Result<Row, CurveError> {
+    fn point(&self, line: usize, text: &str, task: &Task) -> Result<Point, String> {
         let cells: Vec<&str> = text.split('\t').collect();
-        if cells.len() != self.count {
-            return Err(CurveError::Cells { line, found: cells.len(), wanted: self.count });
+        let (found, wanted) = (cells.len(), self.count);
+        if found != wanted {
+            return Err(format!("line {line} of the TSV has {found} cells, not {wanted}; one tab parts two cells"));
         }
-        let number = |(column, place): (&'static str, usize)| {
-            let found = || show_capped(cells[place], CELL);
-            Decimal::parse(cells[place].trim()).ok_or_else(|| CurveError::NotANumber { line, column, found: found() })
+        let number = |(column, place): (&str, usize)| {
+            Decimal::parse(cells[place].trim()).ok_or_else(|| {
+                let found = show_capped(cells[place], CELL);
+                format!("line {line} of the TSV: `{column}` is `{found}`, not a decimal number of 0 or more")
+            })
         };
-        let [epoch, hours, accuracy] = self.places;
-        let row = Row {
-            epoch: number(epoch)?,
-            hours: number(hours)?,
-            accuracy: number(accuracy)?,
-            is_padded: self.places.iter().any(|(_, place)| cells[*place].trim().len() < cells[*place].len()),
-        };
-        if row.accuracy.value > 100.0 {
-            return Err(CurveError::OverHundred { line, column: accuracy.0 });
+        let [epoch, hours, accuracy] = self.places.map(number);
+        let (epoch, hours, accuracy) = (epoch?, hours?, accuracy?);
+        if accuracy.value > 100.0 {
+            return Err(format!("line {line} of the TSV: `{}` is over 100 percent", task.column));
         }
-        Ok(row)
+        let is_padded = self.places.iter().any(|(_, place)| cells[*place].trim().len() < cells[*place].len());
+        Ok(Point { is_met: accuracy.is_at_least(task.target), epoch, hours, accuracy, is_padded })
     }
 }
 
-impl Row {
-    fn point(&self, task: &Task) -> Point {
-        Point {
-            epoch: self.epoch.value,
-            hours: self.hours.value,
-            accuracy_percent: self.accuracy.value,
-            is_met: self.accuracy.is_at_least(task.target),
-        }
-    }
-}
-
-fn never_met(points: &[Point], task: &Task) -> CurveError {
-    let best = points.iter().map(|point| point.accuracy_percent).max_by(f64::total_cmp);
-    let Some(best) = best else { return CurveError::NoRows };
+fn never_met(points: &[Point], task: &Task) -> String {
+    let Some(best) = points.iter().map(|point| point.accuracy.value).max_by(f64::total_cmp) else {
+        return "the TSV has no rows".to_owned();
+    };
     let scale = if best <= 1.0 { ", which looks like a scale of 0 to 1; the format asks for percent" } else { "" };
-    CurveError::NeverMet { target: task.target.percent().to_string(), best: best.to_string(), scale }
+    format!("the TSV never reaches {} %; its best accuracy is {best}{scale}", task.target.percent())
 }
 
-fn odd_numbers(rows: &[Row], task: &Task) -> Vec<Irregularity> {
-    let first = &rows[0];
+fn odd_numbers(points: &[Point], task: &Task) -> impl Iterator<Item = Irregularity> {
+    let first = &points[0];
     let untrained = task.chance.is_some_and(|chance| !first.accuracy.is_at_least(chance));
-    let odd = [
-        (rows.iter().any(|row| row.is_padded), Kind::PaddedNumbers),
+    kinds([
+        (points.iter().any(|point| point.is_padded), Kind::PaddedNumbers),
         (first.epoch.value == 0.0, Kind::EpochsFromZero),
         (first.epoch.value == 0.0 && untrained, Kind::RowBeforeTraining),
         (first.hours.value == 0.0, Kind::NoSetupCounted),
-        (rows.iter().any(|row| !row.epoch.is_whole()), Kind::FractionalEpochs),
-        (rows.iter().any(|row| row.accuracy.has_float_tail()), Kind::FloatTails),
-    ];
-    odd.into_iter().filter(|(so, _)| *so).map(|(_, kind)| kind.into()).collect()
+        (points.iter().any(|point| !point.epoch.is_whole()), Kind::FractionalEpochs),
+        (points.iter().any(|point| point.accuracy.has_float_tail()), Kind::FloatTails),
+    ])
 }
 
-fn odd_order(points: &[Point]) -> Vec<Irregularity> {
+fn odd_order(points: &[Point]) -> impl Iterator<Item = Irregularity> {
     // A little over 1: epochs such as 1.00096 and 2.00192 leave nothing out.
     const NEXT: f64 = 1.1;
-    let pairs = || points.windows(2).map(|pair| (pair[0], pair[1]));
-    let mut odd = Vec::new();
-    let mut note = |kind, found: Option<(Point, Point)>| {
-        odd.extend(found.map(|(a, b)| Irregularity::with(kind, format!("{} and then {}", a.epoch, b.epoch))));
+    let first = |kind, is_odd: fn(&Point, &Point) -> bool| {
+        let pair = points.windows(2).find(|pair| is_odd(&pair[0], &pair[1]))?;
+        Some(Irregularity::with(kind, format!("{} and then {}", pair[0].epoch.value, pair[1].epoch.value)))
     };
-    note(Kind::EpochGaps, pairs().find(|(a, b)| b.epoch - a.epoch > NEXT));
     #[expect(clippy::float_cmp, reason = "the same digits give the same float")]
-    note(Kind::RepeatedEpochs, pairs().find(|(a, b)| a.epoch == b.epoch));
-    note(Kind::HoursGoBack, pairs().find(|(a, b)| b.hours < a.hours));
-    odd
+    let odd = [
+        first(Kind::EpochGaps, |a, b| b.epoch.value - a.epoch.value > NEXT),
+        first(Kind::RepeatedEpochs, |a, b| a.epoch.value == b.epoch.value),
+        first(Kind::HoursGoBack, |a, b| b.hours.value < a.hours.value),
+    ];
+    odd.into_iter().flatten()
 }
 
-fn falls_back(points: &[Point], first_met: usize) -> Vec<Irregularity> {
+fn falls_back(points: &[Point], first_met: usize) -> impl Iterator<Item = Irregularity> {
     let later = &points[first_met + 1..];
     let under = later.iter().filter(|point| !point.is_met).count();
-    let last = points.last().filter(|point| !point.is_met);
     let falls =
         (under > 0).then(|| Irregularity::with(Kind::FallsBack, format!("in {under} of {} later rows", later.len())));
-    let ends = last.map(|point| Irregularity::with(Kind::FinalUnderTarget, format!("{} %", point.accuracy_percent)));
-    falls.into_iter().chain(ends).collect()
+    let last = later.last().filter(|point| !point.is_met);
+    let ends = last.map(|point| Irregularity::with(Kind::FinalUnderTarget, format!("{} %", point.accuracy.value)));
+    falls.into_iter().chain(ends)
 }

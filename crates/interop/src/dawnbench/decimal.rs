@@ -9,9 +9,9 @@ const LARGEST_POWER: i32 = 40;
 
 /// A decimal number of 0 or more.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Decimal {
+pub struct Decimal {
     /// The nearest float.
-    pub(super) value: f64,
+    pub value: f64,
     /// Digits before the point, 0 to 9 each, none of them a leading zero.
     whole: Vec<u8>,
     /// Digits after the point.

@@ -5,28 +5,14 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::dawnbench::task::Task;
-use crate::error::ExportError;
+use crate::file::ExportedFile;
+use hlb_core::hint::{Failure, Result};
 use hlb_core::units::Accuracy;
 use hlb_protocol::run_log::LoggedRun;
 use hlb_result::{Entry, RunFigures};
 
 /// Digits after the point of an accuracy in percent. Cut, never rounded: what is under the target stays under it.
 const PLACES: u32 = 10;
-
-/// The two files of an entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Exported {
-    /// Folder that they belong in, below a checkout's.
-    pub folder: String,
-    /// Name of the file of facts.
-    pub json_name: String,
-    /// The facts.
-    pub json: String,
-    /// Name of the file of the curve.
-    pub tsv_name: String,
-    /// The curve.
-    pub tsv: String,
-}
 
 /// Keys in the order in which the format lists them.
 #[derive(Serialize)]
@@ -68,19 +54,22 @@ struct Misc<'a> {
     result_sha256: String,
 }
 
-/// The entry of one run, which has to have reached the target.
-pub fn export(entry: &Entry, (run, figures): (&LoggedRun, &RunFigures)) -> Result<Exported, ExportError> {
+/// The two files of the entry of one run, which has to have reached the target.
+pub fn export(entry: &Entry, (run, figures): (&LoggedRun, &RunFigures)) -> Result<[ExportedFile; 2]> {
     if figures.time_to_accuracy_seconds.is_none() {
-        return Err(ExportError::NotReached { run: run.run });
+        let message = format!("run {} did not reach the target, and this format states a time to it", run.run);
+        return Err(Failure::new(message).with_hint("name a run that reached with --run; `export csv` shows them all"));
     }
     let task = Task::of_track(&entry.task.track);
-    let stem = stem(entry);
-    let mut json = serde_json::to_string_pretty(&facts(entry, figures))?;
-    json.push('\n');
+    let json = serde_json::to_string_pretty(&facts(entry, figures))? + "\n";
     let tsv = curve(run, task.column);
-    let names = [format!("{stem}.json"), format!("{stem}.tsv")];
-    let [json_name, tsv_name] = names;
-    Ok(Exported { folder: format!("{}/train", task.folder), json_name, json, tsv_name, tsv })
+    let (folder, stem) = (format!("{}/train", task.folder), stem(entry));
+    let file = |kind, text: String| ExportedFile {
+        folder: folder.clone(),
+        name: format!("{stem}.{kind}"),
+        bytes: text.into_bytes(),
+    };
+    Ok([file("json", json), file("tsv", tsv)])
 }
 
 fn facts<'a>(entry: &'a Entry, figures: &RunFigures) -> Facts<'a> {

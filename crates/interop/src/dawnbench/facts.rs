@@ -8,7 +8,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::dawnbench::code;
-use crate::dawnbench::irregularity::{Irregularity, Kind};
+use crate::dawnbench::irregularity::{Irregularity, Kind, form};
+use hlb_core::text::show;
 
 /// Required keys, each of a text.
 const TEXTS: [&str; 8] = ["version", "author", "authorEmail", "framework", "codeURL", "model", "hardware", "timestamp"];
@@ -42,32 +43,23 @@ pub struct Facts {
     pub irregularities: Vec<Irregularity>,
 }
 
-/// A JSON file that cannot be used.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[non_exhaustive]
-#[expect(missing_docs, reason = "the messages say what the fields are")]
-pub enum FactsError {
-    #[error("the JSON is not UTF-8")]
-    NotText,
-    /// Not JSON, not an object, or a key twice.
-    #[error("the JSON cannot be read: {0}")]
-    NotAnObject(String),
-}
-
 impl Facts {
-    /// Reads a JSON file.
-    pub fn parse(bytes: &[u8]) -> Result<Self, FactsError> {
-        let text = std::str::from_utf8(bytes).map_err(|_| FactsError::NotText)?;
-        let bare = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let members: Members = serde_json::from_str(bare)
-            .map_err(|error| FactsError::NotAnObject(hlb_core::text::show(&error.to_string())))?;
-        let mut facts = Self { irregularities: form(text, bare), ..Self::default() };
+    /// Reads a JSON file. The error says why it cannot be used.
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let text = std::str::from_utf8(bytes).map_err(|_| "the JSON is not UTF-8")?;
+        let kinds = [Kind::JsonByteOrderMark, Kind::JsonCarriageReturns, Kind::JsonNoLastNewline];
+        let (bare, irregularities) = form(text, kinds);
+        let unreadable = |error: serde_json::Error| format!("the JSON cannot be read: {}", show(&error.to_string()));
+        let members: Members = serde_json::from_str(bare).map_err(unreadable)?;
+        let mut facts = Self { irregularities, ..Self::default() };
+        if bare.split('{').next().is_some_and(|blank| blank.contains('\n')) {
+            facts.irregularities.push(Kind::JsonLeadingBlankLine.into());
+        }
         facts.take_texts(&members);
         facts.take_price(&members);
         facts.check_keys(&members);
         facts.check_misc(members.get("misc"));
-        let texts = members.0.iter().map(|(_, value)| value);
-        if texts.clone().any(has_full_width) {
+        if members.0.iter().any(|(_, value)| has_full_width(value)) {
             facts.irregularities.push(Kind::FullWidth.into());
         }
         facts.irregularities.extend(code::flaw(facts.code.as_deref(), facts.commit.as_deref()).map(Into::into));
@@ -126,15 +118,14 @@ impl Facts {
     }
 
     fn check_keys(&mut self, members: &Members) {
-        let listed = |kind, keys: Vec<&str>| (!keys.is_empty()).then(|| Irregularity::with(kind, keys.join(", ")));
-        let missing = TEXTS.into_iter().filter(|key| members.get(key).is_none_or(Value::is_null)).collect();
         let is_other = |value: &Value| !value.is_string() && !value.is_null();
-        let others = TEXTS.into_iter().filter(|key| members.get(key).is_some_and(is_other)).collect();
-        let unknown = members.0.iter().map(|(key, _)| key.as_str());
-        let unknown = unknown.filter(|key| !TEXTS.contains(key) && !OPTIONAL.contains(key)).collect();
-        let odd =
-            [listed(Kind::MissingKeys, missing), listed(Kind::NotText, others), listed(Kind::UnknownKeys, unknown)];
-        self.irregularities.extend(odd.into_iter().flatten());
+        let missing = TEXTS.iter().filter(|key| members.get(key).is_none_or(Value::is_null));
+        let others = TEXTS.iter().filter(|key| members.get(key).is_some_and(is_other));
+        let keys: Vec<&str> = members.0.iter().map(|(key, _)| key.as_str()).collect();
+        let unknown = keys.iter().filter(|key| !TEXTS.contains(key) && !OPTIONAL.contains(key));
+        self.irregularities.extend(Irregularity::listing(Kind::MissingKeys, missing));
+        self.irregularities.extend(Irregularity::listing(Kind::NotText, others));
+        self.irregularities.extend(Irregularity::listing(Kind::UnknownKeys, unknown));
     }
 
     fn check_misc(&mut self, misc: Option<&Value>) {
@@ -149,9 +140,7 @@ impl Facts {
             Some(_) => return self.irregularities.push(Kind::MiscIsOther.into()),
         };
         let others: Vec<&str> = keys.keys().map(String::as_str).filter(|key| is_other_spelling(key)).collect();
-        if !others.is_empty() {
-            self.irregularities.push(Irregularity::with(Kind::OtherSpellings, others.join(", ")));
-        }
+        self.irregularities.extend(Irregularity::listing(Kind::OtherSpellings, &others));
         for (key, value) in keys {
             self.irregularities.extend(value.as_str().and_then(|text| untimed(key, text)));
         }
@@ -169,18 +158,6 @@ fn untimed(key: &str, text: &str) -> Option<Irregularity> {
 fn is_other_spelling(key: &str) -> bool {
     let bare = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
     SPELLINGS.iter().any(|known| *known != key && bare(known) == bare(key))
-}
-
-/// What is odd about the form of the file.
-fn form(text: &str, bare: &str) -> Vec<Irregularity> {
-    let first = bare.split('{').next().unwrap_or("");
-    let odd = [
-        (bare.len() < text.len(), Kind::JsonByteOrderMark),
-        (text.contains("\r\n"), Kind::JsonCarriageReturns),
-        (!text.ends_with('\n'), Kind::JsonNoLastNewline),
-        (first.contains('\n'), Kind::JsonLeadingBlankLine),
-    ];
-    odd.into_iter().filter(|(so, _)| *so).map(|(_, kind)| kind.into()).collect()
 }
 
 /// The words of a text that are no e-mail addresses, and how many were. A handle without a domain is none.

@@ -21,6 +21,12 @@ impl Irregularity {
     pub(super) fn with(kind: Kind, detail: impl AsRef<str>) -> Self {
         Self { kind, detail: Some(show_capped(detail.as_ref(), DETAIL)) }
     }
+
+    /// Of these names, if there are any.
+    pub(super) fn listing<'a>(kind: Kind, names: impl IntoIterator<Item = &'a &'a str>) -> Option<Self> {
+        let names: Vec<&str> = names.into_iter().copied().collect();
+        (!names.is_empty()).then(|| Self::with(kind, names.join(", ")))
+    }
 }
 
 impl From<Kind> for Irregularity {
@@ -36,16 +42,24 @@ impl fmt::Display for Irregularity {
     }
 }
 
-macro_rules! kinds {
+/// The kinds that hold.
+pub(super) fn kinds(odd: impl IntoIterator<Item = (bool, Kind)>) -> impl Iterator<Item = Irregularity> {
+    odd.into_iter().filter(|(holds, _)| *holds).map(|(_, kind)| kind.into())
+}
+
+/// A text without its byte order mark; and what is odd about its form, where the kinds are for such a mark, carriage
+/// returns and a missing last newline.
+pub(super) fn form(text: &str, [mark, returns, newline]: [Kind; 3]) -> (&str, Vec<Irregularity>) {
+    let bare = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let odd = [(bare.len() < text.len(), mark), (text.contains("\r\n"), returns), (!text.ends_with('\n'), newline)];
+    (bare, kinds(odd).collect())
+}
+
+macro_rules! define_kinds {
     ($($kind:ident: $words:literal,)*) => {
         /// Kinds of odd things.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Kind { $(#[doc = $words] $kind,)* }
-
-        impl Kind {
-            /// All of them.
-            pub const ALL: &[Self] = &[$(Self::$kind),*];
-        }
 
         impl fmt::Display for Kind {
             fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -55,7 +69,7 @@ macro_rules! kinds {
     };
 }
 
-kinds! {
+define_kinds! {
     JsonByteOrderMark: "the JSON begins with a byte order mark",
     JsonCarriageReturns: "the JSON has lines that end in CR LF",
     JsonNoLastNewline: "the JSON has no newline at its end",

@@ -24,9 +24,10 @@ mod import;
 mod irregularity;
 mod task;
 
-pub use curve::{Curve, CurveError, Point};
-pub use export::{Exported, export};
-pub use facts::{Facts, FactsError};
-pub use import::{ImportError, Imported, Unreadable, UnreadableFault, import};
+pub use curve::{Curve, Point};
+pub use decimal::Decimal;
+pub use export::export;
+pub use facts::Facts;
+pub use import::{Imported, import};
 pub use irregularity::{Irregularity, Kind};
-pub use task::{Task, UnknownTask};
+pub use task::Task;

@@ -1,6 +1,6 @@
 //! Tasks: what an accuracy is of, and where time-to-accuracy ends.
 
-use hlb_core::hint::Hint;
+use hlb_core::hint::{Result, bail};
 use hlb_core::text::{Id, show};
 use hlb_core::units::Target;
 use hlb_data::track::{self, Track};
@@ -27,21 +27,9 @@ const THEIR_CLOCK: &str = "loading data and building the model counted, evaluati
 /// What our exports say.
 const OUR_CLOCK: &str = "of training alone where hlb-bench exported them";
 
-/// No task has this name.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("there is no task `{}`; there are `CIFAR10`, `ImageNet` and, for runs that were exported, {known}", show(.asked))]
-pub struct UnknownTask {
-    /// The name asked for.
-    pub asked: String,
-    /// The tracks there are.
-    pub known: String,
-}
-
-impl Hint for UnknownTask {}
-
 impl Task {
     /// The task of this name: `CIFAR10`, ImageNet, or a track of ours.
-    pub fn named(name: &str) -> Result<Self, UnknownTask> {
+    pub fn named(name: &str) -> Result<Self> {
         match name {
             "CIFAR10" => Ok(Self::cifar10()),
             "ImageNet" => Ok(Self {
@@ -54,7 +42,11 @@ impl Task {
             }),
             id => match track::by_id(id) {
                 Ok(track) => Ok(Self::of_track(&track)),
-                Err(unknown) => Err(UnknownTask { asked: unknown.id, known: unknown.known }),
+                Err(unknown) => bail!(
+                    "there is no task `{}`; there are `CIFAR10`, `ImageNet` and, for runs that were exported, {}",
+                    show(id),
+                    unknown.known
+                ),
             },
         }
     }

@@ -15,42 +15,26 @@ const BITS_64: u64 = 1;
 const BYTES: u64 = 2;
 const BITS_32: u64 = 5;
 
-/// What happened, and when.
-pub(super) struct Event<'a> {
-    wall_time: f64,
-    step: u64,
-    what: What<'a>,
-}
-
-enum What<'a> {
+/// What happened.
+pub(super) enum What<'a> {
+    /// The file began; the first event of every file.
     FileVersion,
+    /// A point of a curve.
     Scalar { tag: &'a str, value: f64 },
 }
 
-impl<'a> Event<'a> {
-    /// The event that every file begins with.
-    pub(super) fn first(wall_time: f64) -> Self {
-        Self { wall_time, step: 0, what: What::FileVersion }
+/// The bytes of an event.
+pub(super) fn event(wall_time: f64, step: u64, what: &What) -> Vec<u8> {
+    let mut out = Vec::new();
+    key(&mut out, EVENT_WALL_TIME, BITS_64);
+    out.extend(wall_time.to_le_bytes());
+    key(&mut out, EVENT_STEP, VARINT);
+    varint(&mut out, step);
+    match what {
+        What::FileVersion => bytes(&mut out, EVENT_FILE_VERSION, b"brain.Event:2"),
+        What::Scalar { tag, value } => bytes(&mut out, EVENT_SUMMARY, &summary(tag, *value)),
     }
-
-    /// A point of a curve.
-    pub(super) fn scalar(wall_time: f64, step: u64, tag: &'a str, value: f64) -> Self {
-        Self { wall_time, step, what: What::Scalar { tag, value } }
-    }
-
-    /// Its bytes.
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        key(&mut out, EVENT_WALL_TIME, BITS_64);
-        out.extend(self.wall_time.to_le_bytes());
-        key(&mut out, EVENT_STEP, VARINT);
-        varint(&mut out, self.step);
-        match &self.what {
-            What::FileVersion => bytes(&mut out, EVENT_FILE_VERSION, b"brain.Event:2"),
-            What::Scalar { tag, value } => bytes(&mut out, EVENT_SUMMARY, &summary(tag, *value)),
-        }
-        out
-    }
+    out
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the format has 32 bits for a scalar")]

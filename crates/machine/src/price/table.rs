@@ -20,35 +20,19 @@ pub struct Table {
     rows: Vec<Row>,
 }
 
-/// The prices of one machine in one region.
+/// The prices of one machine in one region, oldest first; one of no known day counts as the oldest.
 #[derive(Debug, Clone)]
-struct Row {
-    /// Its newest price.
-    newest: Price,
-    /// Those seen before, oldest first; one of no known day counts as the oldest.
-    before: Vec<Seen>,
-}
+struct Row(Vec<Price>);
 
 impl Row {
+    fn newest(&self) -> &Price {
+        self.0.last().expect("a row has a price")
+    }
+
     /// The price of a day: the last that was seen until then, else the first that was seen.
     fn on(&self, day: &str) -> Price {
-        let known = |date: &Option<SafeText<10>>| date.as_ref().is_none_or(|date| date.as_str() <= day);
-        if known(&self.newest.date) {
-            return self.newest.clone();
-        }
-        let seen = self.before.iter().rev().find(|seen| known(&seen.date)).or(self.before.first());
-        seen.map_or_else(|| self.newest.clone(), |seen| self.at(seen))
-    }
-
-    /// The row at an earlier price.
-    fn at(&self, seen: &Seen) -> Price {
-        let Seen { usd_per_hour, date, source } = seen.clone();
-        Price { usd_per_hour, date, source, ..self.newest.clone() }
-    }
-
-    /// All prices it was seen at.
-    fn all(&self) -> impl Iterator<Item = Price> {
-        self.before.iter().map(|seen| self.at(seen)).chain([self.newest.clone()])
+        let known = |price: &&Price| price.date.as_ref().is_none_or(|date| date.as_str() <= day);
+        self.0.iter().rev().find(known).unwrap_or(&self.0[0]).clone()
     }
 }
 
@@ -148,11 +132,21 @@ impl WrittenRow {
 
     /// The prices in order of time.
     fn into_row(self, origin: Origin, billing: Option<Billing>) -> Row {
-        let Self { provider, instance, region, gpus, usd_per_hour, date, source, history: mut before } = self;
-        before.push(Seen { usd_per_hour, date, source });
-        before.sort_by(|left, right| left.date.cmp(&right.date));
-        let Seen { usd_per_hour, date, source } = before.pop().expect("one was pushed");
-        Row { newest: Price { usd_per_hour, provider, instance, region, gpus, date, source, origin, billing }, before }
+        let Self { provider, instance, region, gpus, usd_per_hour, date, source, mut history } = self;
+        history.push(Seen { usd_per_hour, date, source });
+        history.sort_by(|left, right| left.date.cmp(&right.date));
+        let price = |Seen { usd_per_hour, date, source }| Price {
+            usd_per_hour,
+            provider: provider.clone(),
+            instance: instance.clone(),
+            region: region.clone(),
+            gpus: gpus.clone(),
+            date,
+            source,
+            origin,
+            billing: billing.clone(),
+        };
+        Row(history.into_iter().map(price).collect())
     }
 }
 
@@ -206,15 +200,13 @@ impl Written {
         let Self { billing: rules, prices } = self;
         let billing = |provider: &SafeText<40>| {
             let own = rules.iter().find(|rule| rule.provider == *provider).map(Rule::billing);
-            own.or_else(|| before.iter().find(|row| row.newest.provider == *provider)?.newest.billing.clone())
+            own.or_else(|| before.iter().find(|row| row.newest().provider == *provider)?.newest().billing.clone())
         };
-        prices
-            .into_iter()
-            .map(|row| {
-                let billing = billing(&row.provider);
-                row.into_row(origin, billing)
-            })
-            .collect()
+        let row = |row: WrittenRow| {
+            let billing = billing(&row.provider);
+            row.into_row(origin, billing)
+        };
+        prices.into_iter().map(row).collect()
     }
 }
 
@@ -250,19 +242,19 @@ impl Table {
     /// With the rows of a text.
     pub(super) fn with(self, source: &Source) -> Result<Self, PriceError> {
         let mut rows = Written::parse(source)?.into_rows(Origin::File, &self.rows);
-        let names: Vec<String> = rows.iter().map(|row| row.newest.name()).collect();
-        rows.extend(self.rows.into_iter().filter(|row| !names.contains(&row.newest.name())));
+        let names: Vec<String> = rows.iter().map(|row| row.newest().name()).collect();
+        rows.extend(self.rows.into_iter().filter(|row| !names.contains(&row.newest().name())));
         Ok(Self { rows })
     }
 
     /// The newest price of every row.
     pub fn newest(&self) -> Vec<Price> {
-        self.rows.iter().map(|row| row.newest.clone()).collect()
+        self.rows.iter().map(|row| row.newest().clone()).collect()
     }
 
     /// The newest day that a price of the table was seen, YYYY-MM-DD.
     pub fn newest_day(&self) -> &str {
-        let days = self.rows.iter().filter_map(|row| row.newest.date.as_ref());
+        let days = self.rows.iter().filter_map(|row| row.newest().date.as_ref());
         days.map(SafeText::as_str).max().expect("the shipped table has prices with a day; a test reads it")
     }
 
@@ -276,13 +268,13 @@ impl Table {
     /// The row that a price is of, on another day; `None` if this table has no such row, or another's under its name.
     pub fn on(&self, price: &Price, day: &str) -> Option<Price> {
         check_day(day).ok()?;
-        let same = |row: &&Row| row.newest.name() == price.name() && row.newest.origin == price.origin;
+        let same = |row: &&Row| row.newest().name() == price.name() && row.newest().origin == price.origin;
         self.rows.iter().find(same).map(|row| row.on(day))
     }
 
     /// Whether the price is in the table, as of any day.
     pub fn holds(&self, price: &Price) -> bool {
-        self.rows.iter().flat_map(Row::all).any(|row| row == *price)
+        self.rows.iter().any(|row| row.0.contains(price))
     }
 
     /// The newest prices of a machine that was recognized, in all regions: those of the provider where the type is not known.
@@ -293,12 +285,12 @@ impl Table {
             let machine = price.instance.as_str().split('+').next();
             price.provider.as_str() == provider && instance_type.is_none_or(|wanted| machine == Some(wanted))
         };
-        self.rows.iter().map(|row| &row.newest).filter(|price| fits(price)).cloned().collect()
+        self.rows.iter().map(|row| row.newest()).filter(|price| fits(price)).cloned().collect()
     }
 
     fn row(&self, asked: &str) -> Result<&Row, PriceError> {
         let matches = |row: &&Row| {
-            let name = row.newest.name();
+            let name = row.newest().name();
             name == asked || name.split('@').next() == Some(asked)
         };
         let found: Vec<&Row> = self.rows.iter().filter(matches).collect();
@@ -307,11 +299,11 @@ impl Table {
         }
         let provider = asked.split('/').next().unwrap_or_default();
         let near = if found.is_empty() {
-            self.rows.iter().filter(|row| row.newest.provider.as_str() == provider).collect()
+            self.rows.iter().filter(|row| row.newest().provider.as_str() == provider).collect()
         } else {
             found
         };
-        let near = near.into_iter().take(4).map(|row| format!("`{}`", show(&row.newest.name()))).collect();
+        let near = near.into_iter().take(4).map(|row| format!("`{}`", show(&row.newest().name()))).collect();
         Err(PriceError::Unknown { asked: asked.to_owned(), near })
     }
 }
