@@ -37,6 +37,7 @@ impl Failure {
     }
 
     /// The same failure with this hint in place of its own.
+    #[must_use]
     pub fn with_hint(self, hint: &str) -> Self {
         Self { hint: Some(hint.to_owned()), ..self }
     }

@@ -25,7 +25,7 @@ struct Watched {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Shares {
     /// Busy share.
-    pub(super) busy: Result<f64, String>,
+    pub(super) busy: f64,
     /// The part of it that is not ours.
     pub(super) other: Result<f64, String>,
 }
@@ -63,21 +63,17 @@ impl Usage {
     }
 
     /// The shares since the last sample that had any.
-    pub(super) fn sample(&mut self, kernel: &Kernel) -> Shares {
-        let now = match ticks(kernel) {
-            Ok(now) => now,
-            Err(reason) => return Shares { busy: Err(reason.clone()), other: Err(reason) },
-        };
+    pub(super) fn sample(&mut self, kernel: &Kernel) -> Result<Shares, String> {
+        let now = ticks(kernel)?;
         let last = *self.last.get_or_insert(now);
         let total = now.total.saturating_sub(last.total);
         if total < FEWEST_TICKS {
-            let reason = "too little time since the last sample".to_owned();
-            return Shares { busy: Err(reason.clone()), other: Err(reason) };
+            return Err("too little time since the last sample".to_owned());
         }
         let busy = now.busy.saturating_sub(last.busy).min(total);
         self.last = Some(now);
         let other = self.own_since(kernel).map(|own| percent(busy.saturating_sub(own), total));
-        Shares { busy: Ok(percent(busy, total)), other }
+        Ok(Shares { busy: percent(busy, total), other })
     }
 
     /// Ticks that were ours since the last sample.
@@ -204,8 +200,8 @@ mod tests {
     }
 
     fn shares(made: &MadeKernel, usage: &mut Usage) -> (f64, f64) {
-        let shares = usage.sample(&made.kernel);
-        (shares.busy.expect("known"), shares.other.expect("known"))
+        let shares = usage.sample(&made.kernel).expect("known");
+        (shares.busy, shares.other.expect("known"))
     }
 
     #[test]
@@ -254,7 +250,7 @@ mod tests {
         let made = MadeKernel::new(&[("proc/stat", &stat(0, 0, 0)), ("proc/self/stat", &process(0, 0, 1))]);
         let mut usage = Usage::open(&made.kernel);
         made.set("proc/stat", &stat(9, 0, 0));
-        assert!(usage.sample(&made.kernel).busy.unwrap_err().contains("too little time"));
+        assert!(usage.sample(&made.kernel).unwrap_err().contains("too little time"));
         made.set("proc/stat", &stat(9, 9, 0));
         assert_eq!(shares(&made, &mut usage), (50.0, 50.0));
     }
@@ -264,11 +260,10 @@ mod tests {
         let made = MadeKernel::new(&[("proc/stat", &stat(0, 0, 0))]);
         let mut usage = Usage::open(&made.kernel);
         made.set("proc/stat", &stat(50, 50, 0));
-        let shares = usage.sample(&made.kernel);
-        assert_eq!(shares.busy, Ok(50.0));
-        assert!(shares.other.is_err());
+        let shares = usage.sample(&made.kernel).expect("known");
+        assert_eq!((shares.busy, shares.other.is_err()), (50.0, true));
         made.set("proc/stat", "intr 1\n");
-        assert!(usage.sample(&made.kernel).busy.is_err());
+        assert!(usage.sample(&made.kernel).is_err());
     }
 
     #[test]

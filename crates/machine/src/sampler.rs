@@ -68,8 +68,8 @@ impl Sampler {
         let shares = self.usage.sample(kernel);
         let memory = Memory::read(kernel);
         HostSample {
-            cpu_percent: unknown.note("host.cpu_percent", shares.busy),
-            other_cpu_percent: unknown.note("host.other_cpu_percent", shares.other),
+            cpu_percent: unknown.note("host.cpu_percent", shares.as_ref().map(|shares| shares.busy)),
+            other_cpu_percent: unknown.note("host.other_cpu_percent", shares.and_then(|shares| shares.other)),
             frequency_mhz: unknown.note("host.frequency_mhz", self.frequency.sample(kernel)),
             load_1m: unknown.note("host.load_1m", load(kernel)),
             memory_available_bytes: unknown.note("host.memory_available_bytes", memory.available),

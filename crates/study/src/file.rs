@@ -139,7 +139,7 @@ impl StudyFile {
         let base = variant.base().or_else(named)?;
         if base.track != task.track.id {
             let problem = format!("is a recipe of track `{}`, but the study is run on `{}`", base.track, task.track.id);
-            return Err(self.rule(&format!("variants[{index}]"), "extends", problem));
+            return Err(self.rule(&format!("variants[{index}]"), "extends", &problem));
         }
         variant.resolve(task.terms()).or_else(named)
     }
@@ -163,7 +163,7 @@ impl StudyFile {
     fn check(&self) -> Result<()> {
         self.check_tracks()?;
         if !(1..=MAX_STUDY_RUNS).contains(&self.body.runs) {
-            return Err(self.rule("", "runs", format!("is {}, has to be 1 to {MAX_STUDY_RUNS}", self.body.runs)));
+            return Err(self.rule("", "runs", &format!("is {}, has to be 1 to {MAX_STUDY_RUNS}", self.body.runs)));
         }
         self.check_variants()?;
         self.check_published()
@@ -172,12 +172,12 @@ impl StudyFile {
     fn check_tracks(&self) -> Result<()> {
         let tracks = &self.body.tracks;
         if tracks.is_empty() {
-            return Err(self.rule("", "tracks", "has to list at least one track".to_owned()));
+            return Err(self.rule("", "tracks", "has to list at least one track"));
         }
         for (index, id) in tracks.iter().enumerate() {
-            track::by_id(id).map_err(|error| self.rule("", "tracks", error.to_string()))?;
+            track::by_id(id).map_err(|error| self.rule("", "tracks", &error.to_string()))?;
             if tracks[..index].contains(id) {
-                return Err(self.rule("", "tracks", format!("lists `{id}` twice")));
+                return Err(self.rule("", "tracks", &format!("lists `{id}` twice")));
             }
         }
         Ok(())
@@ -187,21 +187,21 @@ impl StudyFile {
         let Body { variants, reference, tracks, .. } = &self.body;
         if !VARIANTS.contains(&variants.len()) {
             let problem = format!("lists {} variants, has to list 2 to 50", variants.len());
-            return Err(self.rule("", "variants", problem));
+            return Err(self.rule("", "variants", &problem));
         }
         let mut names = BTreeSet::new();
         for (index, entry) in variants.iter().enumerate() {
             let at = format!("variants[{index}]");
             if !names.insert(entry.name.as_str()) {
-                return Err(self.rule(&at, "name", format!("`{}` is the name of an earlier variant", entry.name)));
+                return Err(self.rule(&at, "name", &format!("`{}` is the name of an earlier variant", entry.name)));
             }
             if let Some(stranger) = entry.changes_on.keys().find(|track| !tracks.contains(track)) {
                 let problem = format!("`{}` is none of the study's tracks", show(stranger));
-                return Err(self.rule(&at, "changes_on", problem));
+                return Err(self.rule(&at, "changes_on", &problem));
             }
         }
         if !names.contains(reference.as_str()) {
-            return Err(self.rule("", "reference", format!("there is no variant `{reference}`")));
+            return Err(self.rule("", "reference", &format!("there is no variant `{reference}`")));
         }
         Ok(())
     }
@@ -210,26 +210,26 @@ impl StudyFile {
         let Some(published) = &self.body.published else { return Ok(()) };
         let mut seen = BTreeSet::new();
         for (index, figure) in published.figures.iter().enumerate() {
-            let wrong = |key, problem| Err(self.rule(&format!("published.figures[{index}]"), key, problem));
+            let wrong = |key, problem: &str| Err(self.rule(&format!("published.figures[{index}]"), key, problem));
             let name = figure.variant.as_str();
             if !self.body.variants.iter().any(|entry| entry.name == figure.variant) {
-                return wrong("variant", format!("there is no variant `{name}`"));
+                return wrong("variant", &format!("there is no variant `{name}`"));
             }
             if !seen.insert(name) {
-                return wrong("variant", format!("`{name}` has a figure already"));
+                return wrong("variant", &format!("`{name}` has a figure already"));
             }
             if !(0.0..=100.0).contains(&figure.accuracy_percent) {
-                return wrong("accuracy_percent", format!("is {}, has to be 0 to 100", figure.accuracy_percent));
+                return wrong("accuracy_percent", &format!("is {}, has to be 0 to 100", figure.accuracy_percent));
             }
             if figure.seconds.is_some_and(|seconds| !(seconds > 0.0 && seconds.is_finite())) {
-                return wrong("seconds", "has to be above 0".to_owned());
+                return wrong("seconds", "has to be above 0");
             }
         }
         Ok(())
     }
 
     /// The error for a key inside the value under a key path; an empty path is the whole file.
-    fn rule(&self, within: &str, key: &str, problem: String) -> Failure {
+    fn rule(&self, within: &str, key: &str, problem: &str) -> Failure {
         let source = self.source.parts(if within.is_empty() { Vec::new() } else { vec![within.to_owned()] });
         let place = source.locate(key).map_or_else(String::new, |place| format!("{place}:"));
         let dot = if within.is_empty() { "" } else { "." };

@@ -25,12 +25,8 @@ pub(crate) struct PublishedComparison {
 /// A variant in both.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct ComparedVariant {
-    /// Its name.
-    pub name: String,
-    /// Published accuracy in percent.
-    pub published_percent: f64,
-    /// Published seconds.
-    pub published_seconds: Option<f64>,
+    /// What was published.
+    pub published: PublishedFigure,
     /// Our mean final accuracy in percent.
     pub our_percent: Option<f64>,
     /// Our median seconds of training.
@@ -42,21 +38,21 @@ pub(crate) fn compare_with_published(published: &PublishedFigures, figures: &[Va
     let row = |figure: &PublishedFigure| {
         let ours = figures.iter().find(|ours| ours.name == figure.variant.as_str());
         ComparedVariant {
-            name: figure.variant.to_string(),
-            published_percent: figure.accuracy_percent,
-            published_seconds: figure.seconds,
+            published: figure.clone(),
             our_percent: ours.and_then(|ours| ours.accuracy_percent).map(|estimate| estimate.value),
             our_seconds: ours.and_then(|ours| ours.train_seconds),
         }
     };
     let mut rows: Vec<ComparedVariant> = published.figures.iter().map(row).collect();
     // A stable sort: what is equal stays in the order of the file.
-    rows.sort_by(|a, b| b.published_percent.total_cmp(&a.published_percent));
-    let both: Vec<(&str, f64, f64)> =
-        rows.iter().filter_map(|row| Some((row.name.as_str(), row.published_percent, row.our_percent?))).collect();
+    rows.sort_by(|a, b| b.published.accuracy_percent.total_cmp(&a.published.accuracy_percent));
+    let both = |row: &ComparedVariant| {
+        Some((row.published.variant.to_string(), row.published.accuracy_percent, row.our_percent?))
+    };
+    let both: Vec<(String, f64, f64)> = rows.iter().filter_map(both).collect();
     let mut ours = both.clone();
     ours.sort_by(|a, b| b.2.total_cmp(&a.2));
-    let names = |list: &[(&str, f64, f64)]| list.iter().map(|(name, ..)| (*name).to_owned()).collect();
+    let names = |list: &[(String, f64, f64)]| list.iter().map(|(name, ..)| name.clone()).collect();
     let (published_order, our_order): (Vec<String>, Vec<String>) = (names(&both), names(&ours));
     let tau = kendall_tau(&both.iter().map(|(_, published, ours)| (*published, *ours)).collect::<Vec<_>>());
     let verdict = match both.len() {

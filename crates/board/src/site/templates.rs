@@ -48,7 +48,7 @@ impl Default for Pages {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment
-            .set_auto_escape_callback(|name| if name.ends_with(".md") { AutoEscape::None } else { AutoEscape::Html });
+            .set_auto_escape_callback(|name| if name == "study.md" { AutoEscape::None } else { AutoEscape::Html });
         environment.set_syntax(syntax());
         environment.set_formatter(|out, state, value| {
             if value.is_none() {

@@ -131,7 +131,7 @@ impl WrittenRow {
     }
 
     /// The prices in order of time.
-    fn into_row(self, origin: Origin, billing: Option<Billing>) -> Row {
+    fn into_row(self, origin: Origin, billing: Option<&Billing>) -> Row {
         let Self { provider, instance, region, gpus, usd_per_hour, date, source, mut history } = self;
         history.push(Seen { usd_per_hour, date, source });
         history.sort_by(|left, right| left.date.cmp(&right.date));
@@ -144,7 +144,7 @@ impl WrittenRow {
             date,
             source,
             origin,
-            billing: billing.clone(),
+            billing: billing.cloned(),
         };
         Row(history.into_iter().map(price).collect())
     }
@@ -204,7 +204,7 @@ impl Written {
         };
         let row = |row: WrittenRow| {
             let billing = billing(&row.provider);
-            row.into_row(origin, billing)
+            row.into_row(origin, billing.as_ref())
         };
         prices.into_iter().map(row).collect()
     }
@@ -285,7 +285,7 @@ impl Table {
             let machine = price.instance.as_str().split('+').next();
             price.provider.as_str() == provider && instance_type.is_none_or(|wanted| machine == Some(wanted))
         };
-        self.rows.iter().map(|row| row.newest()).filter(|price| fits(price)).cloned().collect()
+        self.rows.iter().map(Row::newest).filter(|price| fits(price)).cloned().collect()
     }
 
     fn row(&self, asked: &str) -> Result<&Row, PriceError> {
