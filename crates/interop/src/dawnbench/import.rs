@@ -12,7 +12,7 @@ use crate::dawnbench::task::Task;
 use hlb_board::external::{ExternalResult, ExternalResults};
 use hlb_core::hint::{Context as _, Result, bail};
 use hlb_core::text::{SafeText, show, show_path};
-use hlb_core::yaml::{self, ByteCap, RESULT_CAP, VARIANT_CAP};
+use hlb_core::yaml::{self, RESULT_CAP, VARIANT_CAP};
 
 /// The most entries of a task.
 const MOST_ENTRIES: usize = 2000;
@@ -125,7 +125,7 @@ fn read(train: &Path, stem: &str, task: &Task) -> Result<Entry, String> {
     Ok((row, [facts.irregularities, curve.irregularities, named].concat()))
 }
 
-fn bytes(path: &Path, cap: ByteCap) -> Result<Vec<u8>, String> {
+fn bytes(path: &Path, cap: u64) -> Result<Vec<u8>, String> {
     yaml::read(path, cap).map_err(|error| {
         let cause = std::error::Error::source(&error).map_or_else(String::new, |source| format!(": {source}"));
         format!("{error}{cause}")
