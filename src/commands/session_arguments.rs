@@ -31,7 +31,7 @@ pub(super) fn of_run(arguments: &Run) -> Result<SessionPlan> {
 pub(super) fn run(plan: SessionPlan, clock: &MonotonicClock) -> Result<FinishedSession> {
     let mut progress = SessionProgress::new();
     let prepared = hlb_session::prepare(plan, &mut progress)?;
-    prepared.run(clock, &mut progress, interrupt::catch()?)
+    Ok(prepared.run(clock, &mut progress, interrupt::catch()?)?)
 }
 
 fn plan(variant: ResolvedVariant, options: &SessionOptions, reference: ReferenceRuns) -> Result<SessionPlan> {

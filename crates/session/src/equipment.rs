@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use crate::child::{SpawnError, describe, find_trainer};
+use crate::error::SessionError;
 use crate::libtorch::libtorch_digest;
 use crate::note::Note;
 use crate::observer::Observer;
 use hlb_core::artifact::{Sha256Hex, sha256_file};
-use hlb_core::hint::{Context as _, Result, bail};
 use hlb_data::task::Task;
 use hlb_machine::Machine;
 use hlb_protocol::job::{DeviceChoice, TrainerInfo};
@@ -32,7 +32,12 @@ pub struct Equipment {
 impl Equipment {
     /// Verifies the data set, and finds trainer and libtorch. The user may name the `folder` of the
     /// data set; `commit` is what this program was built from.
-    pub fn find(task: &Task, folder: Option<&Path>, commit: Option<&str>, watch: &dyn hlb_data::Watch) -> Result<Self> {
+    pub fn find(
+        task: &Task,
+        folder: Option<&Path>,
+        commit: Option<&str>,
+        watch: &dyn hlb_data::Watch,
+    ) -> Result<Self, SessionError> {
         let trainer = find_trainer()?;
         // In parallel, since each takes most of a second.
         let (data, libtorch) = thread::scope(|scope| {
@@ -41,7 +46,7 @@ impl Equipment {
             (data, libtorch.join())
         });
         let data = data?;
-        let (trainer_info, libtorch_sha256) = libtorch.ok().context("the digest of libtorch could not be taken")??;
+        let (trainer_info, libtorch_sha256) = libtorch.map_err(|_| SessionError::LibtorchDigest)??;
         let harness = harness(&trainer, commit)?;
         Ok(Self { data, trainer, trainer_info, libtorch_sha256, harness })
     }
@@ -52,20 +57,16 @@ impl Equipment {
         recipes: impl IntoIterator<Item = &'a Recipe>,
         device: DeviceChoice,
         observer: &mut dyn Observer,
-    ) -> Result<()> {
+    ) -> Result<(), SessionError> {
         let info = &self.trainer_info;
         let reason = || info.cuda_problem.clone().unwrap_or_else(|| "libtorch sees no CUDA device".to_owned());
         if device == DeviceChoice::Cuda && !info.cuda {
-            bail!(
-                "--device cuda cannot be used: {}; install the CUDA libraries with `make setup CUDA=1`, or use --device cpu",
-                reason()
-            );
+            return Err(SessionError::NoCuda { reason: reason() });
         }
         let on_cpu = device == DeviceChoice::Cpu || !info.cuda;
         let short = recipes.into_iter().map(|recipe| recipe.precision).find(|precision| precision.is_short());
         if let (true, Some(precision)) = (on_cpu, short) {
-            let precision = precision.as_str();
-            bail!("`precision`: {precision} is unusably slow on the CPU; use `auto` or `fp32`, or train on a GPU");
+            return Err(SessionError::SlowPrecision { precision: precision.as_str() });
         }
         if on_cpu && device == DeviceChoice::Auto && info.cuda_problem.is_some() {
             observer.note(&Note::GpuUnused { reason: reason() });
@@ -86,8 +87,8 @@ fn libtorch(trainer: &Path) -> Result<(TrainerInfo, Option<Sha256Hex>), SpawnErr
     Ok((info, digest))
 }
 
-fn harness(trainer: &Path, commit: Option<&str>) -> Result<HarnessFacts> {
-    let own = std::env::current_exe().context("this program does not know its own file")?;
+fn harness(trainer: &Path, commit: Option<&str>) -> Result<HarnessFacts, SessionError> {
+    let own = std::env::current_exe().map_err(|source| SessionError::OwnProgram { source })?;
     Ok(HarnessFacts {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         commit: commit.map(str::to_owned),

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use crate::error::SessionError;
 use crate::note::Note;
 use crate::observer::Observer;
 use crate::prepare::PreparedSession;
@@ -10,7 +11,6 @@ use crate::supervise::Opening;
 use crate::unfinished::Unfinished;
 use hlb_core::artifact::write_atomic;
 use hlb_core::clock::{self, Clock as _, MonotonicClock};
-use hlb_core::hint::{Context as _, Result, bail};
 use hlb_core::rules::RULES_VERSION;
 use hlb_core::seed;
 use hlb_protocol::run_log::{Arm, LOG_SCHEMA, RunStart, SessionResume, SessionStart, TrainingLength};
@@ -32,11 +32,10 @@ pub(super) struct SessionFolder {
 
 impl SessionFolder {
     /// A new folder, with the variant and all that follows from it.
-    pub(super) fn create(prepared: &PreparedSession, clock: &MonotonicClock) -> Result<Self> {
+    pub(super) fn create(prepared: &PreparedSession, clock: &MonotonicClock) -> Result<Self, SessionError> {
         let nonce = seed::fresh_nonce();
         let path = new_path(prepared, &nonce);
-        fs::create_dir_all(&path)
-            .with_context(|| format!("the folder {} cannot be made; name another with --sessions", path.display()))?;
+        fs::create_dir_all(&path).map_err(|source| SessionError::CreateFolder { folder: path.clone(), source })?;
         let variant = &prepared.plan.variant;
         write_atomic(&path.join(VARIANT_FILE), &variant.bytes)?;
         write_atomic(&path.join(RECIPE_FILE), variant::canonical(&variant.recipe).as_bytes())?;
@@ -55,7 +54,7 @@ impl SessionFolder {
         prepared: &PreparedSession,
         unfinished: &Unfinished,
         (clock, observer): (&MonotonicClock, &mut dyn Observer),
-    ) -> Result<Self> {
+    ) -> Result<Self, SessionError> {
         let Unfinished { folder, log, .. } = unfinished;
         check_same(prepared, unfinished)?;
         let writer = unfinished.take_over()?;
@@ -78,7 +77,7 @@ pub(super) fn take_over_finished(
     prepared: &PreparedSession,
     unfinished: &Unfinished,
     observer: &mut dyn Observer,
-) -> Result<PathBuf> {
+) -> Result<PathBuf, SessionError> {
     check_same(prepared, unfinished)?;
     unfinished.take_over()?;
     observer.note(&Note::OnlyResultMissing { folder: unfinished.folder.clone() });
@@ -127,8 +126,8 @@ fn order(start: &SessionStart) -> Vec<RunStart> {
     (1..=start.runs).flat_map(round).collect()
 }
 
-/// Refuses to go on with other settings: the remaining runs would not be comparable with the finished ones.
-fn check_same(prepared: &PreparedSession, unfinished: &Unfinished) -> Result<()> {
+/// Runs of one session have everything in common.
+fn check_same(prepared: &PreparedSession, unfinished: &Unfinished) -> Result<(), SessionError> {
     let then = &unfinished.log.start;
     let now = start(prepared, &then.nonce, &MonotonicClock::start());
     let same = [
@@ -143,13 +142,10 @@ fn check_same(prepared: &PreparedSession, unfinished: &Unfinished) -> Result<()>
         ("what it reproduces", then.reproduces == now.reproduces),
         ("--runs", then.runs == now.runs),
     ];
-    if let Some((what, _)) = same.iter().find(|(_, same)| !same) {
-        bail!(
-            "the session in {} cannot go on: {what} is no longer the same; begin a new one without --resume",
-            unfinished.folder.display()
-        );
+    match same.iter().find(|(_, same)| !same) {
+        Some((what, _)) => Err(SessionError::Changed { folder: unfinished.folder.clone(), what }),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 #[cfg(test)]

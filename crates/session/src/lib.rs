@@ -15,12 +15,13 @@
 //! | `unfinished`, `folder` | a session that ended early; the folder and log of a session |
 //! | `run`, `result` | the session itself, and its result |
 //! | `supervise`, `child`, `telemetry` | the trainer process and the sensors, watched and logged |
-//! | `observer`, `note` | what the caller learns |
+//! | `observer`, `note`, `error` | what the caller learns |
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests break files on purpose"))]
 
 mod child;
 mod equipment;
+mod error;
 mod folder;
 mod libtorch;
 mod note;
@@ -38,6 +39,7 @@ mod unfinished;
 
 pub use child::{SpawnError, describe, find_trainer};
 pub use equipment::{Equipment, default_threads};
+pub use error::SessionError;
 pub use note::Note;
 pub use observer::{Observer, Outline};
 pub use plan::{LocalOptions, Original, PriceChoice, ReferenceRuns, SessionPlan};

@@ -1,12 +1,12 @@
 //! Everything that can be checked before the first step of training.
 
 use crate::equipment::Equipment;
+use crate::error::SessionError;
 use crate::note::Note;
 use crate::observer::Observer;
 use crate::plan::{Original, ReferenceRuns, SessionPlan};
 use crate::pricing;
 use crate::unfinished::Unfinished;
-use hlb_core::hint::{Context as _, Result, bail};
 use hlb_core::rules::{DEFAULT_RUNS, MAX_EPOCHS};
 use hlb_machine::Machine;
 use hlb_machine::price::Price;
@@ -27,7 +27,7 @@ pub struct PreparedSession {
 }
 
 /// Verifies the data set, and finds trainer, libtorch and price.
-pub fn prepare(mut plan: SessionPlan, observer: &mut dyn Observer) -> Result<PreparedSession> {
+pub fn prepare(mut plan: SessionPlan, observer: &mut dyn Observer) -> Result<PreparedSession, SessionError> {
     let (variant, local) = (&plan.variant, &plan.local);
     let unfinished = local.resume.then(|| Unfinished::find(variant, &local.sessions)).transpose()?;
     let begun = unfinished.as_ref().map(|unfinished| &unfinished.log.start);
@@ -54,7 +54,7 @@ pub fn prepare(mut plan: SessionPlan, observer: &mut dyn Observer) -> Result<Pre
 }
 
 /// The track's reference, if it is trained in turn with the variant.
-fn reference(plan: &SessionPlan, runs: u32) -> Result<Option<Recipe>> {
+fn reference(plan: &SessionPlan, runs: u32) -> Result<Option<Recipe>, SessionError> {
     let task = &plan.variant.task;
     let recipe = task.reference();
     let can_be_ranked = runs >= task.track.runs_to_rank && task.manifest.is_published();
@@ -67,33 +67,26 @@ fn reference(plan: &SessionPlan, runs: u32) -> Result<Option<Recipe>> {
     if !wanted {
         return Ok(None);
     }
-    recipe
-        .check(task.terms())
-        .context("the track's reference does not fit this data set, so it cannot be paired; use --no-calibrate")?;
+    recipe.check(task.terms()).map_err(|source| SessionError::ReferenceUnfit { source: Box::new(source) })?;
     Ok(Some(recipe))
 }
 
-fn check_size(recipes: [Option<&Recipe>; 2], runs: u32) -> Result<()> {
+fn check_size(recipes: [Option<&Recipe>; 2], runs: u32) -> Result<(), SessionError> {
     // The last part of an epoch is logged as one.
     let logged = |recipe: &&Recipe| recipe.length(u32::MAX).epochs;
     let epochs: u32 = recipes.iter().flatten().map(logged).sum();
     if runs.saturating_mul(epochs) > MAX_EPOCHS {
-        bail!(
-            "{runs} runs of {epochs} epochs are more than the {MAX_EPOCHS} epochs of a run log; ask for fewer with --runs"
-        );
+        return Err(SessionError::TooLong { runs, epochs, most: MAX_EPOCHS });
     }
     Ok(())
 }
 
 /// Refuses a session on other data than the original's.
-fn check_data(original: &Original, equipment: &Equipment) -> Result<()> {
+fn check_data(original: &Original, equipment: &Equipment) -> Result<(), SessionError> {
     let (found, stated) = (equipment.data.content_sha256, original.content_sha256);
     if found == stated {
         return Ok(());
     }
-    bail!(
-        "the data set has content digest {found}, that of the entry has {stated}: the sessions would not be trained on \
-         the same data; is another decoder at work than `{}`?",
-        original.decoder.as_deref().unwrap_or("none")
-    );
+    let decoder = original.decoder.clone().unwrap_or_else(|| "none".to_owned());
+    Err(SessionError::OtherData { found, stated, decoder })
 }

@@ -1,10 +1,10 @@
 //! The price of this machine on the day of a session.
 
+use crate::error::SessionError;
 use crate::note::Note;
 use crate::observer::Observer;
 use crate::plan::{LocalOptions, PriceChoice};
 use hlb_core::clock;
-use hlb_core::hint::Result;
 use hlb_machine::Machine;
 use hlb_machine::price::{Price, Table};
 
@@ -12,7 +12,11 @@ use hlb_machine::price::{Price, Table};
 const ROWS_NAMED: usize = 4;
 
 /// The price that was asked for, else that of the instance that this machine says it is.
-pub(super) fn find(options: &LocalOptions, machine: &Machine, observer: &mut dyn Observer) -> Result<Option<Price>> {
+pub(super) fn find(
+    options: &LocalOptions,
+    machine: &Machine,
+    observer: &mut dyn Observer,
+) -> Result<Option<Price>, SessionError> {
     let table = match &options.prices {
         Some(path) => Table::with_file(path)?,
         None => Table::shipped(),
@@ -25,7 +29,12 @@ pub(super) fn find(options: &LocalOptions, machine: &Machine, observer: &mut dyn
     }
 }
 
-fn of_instance(table: &Table, machine: &Machine, today: &str, observer: &mut dyn Observer) -> Result<Option<Price>> {
+fn of_instance(
+    table: &Table,
+    machine: &Machine,
+    today: &str,
+    observer: &mut dyn Observer,
+) -> Result<Option<Price>, SessionError> {
     let Some(instance) = &machine.instance else { return Ok(None) };
     match &table.for_instance(&instance.provider, instance.instance_type.as_deref())[..] {
         [only] => {

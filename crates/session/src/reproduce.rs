@@ -1,9 +1,8 @@
 //! The plan of a session that repeats an entry, from the entry alone.
 
+use crate::error::SessionError;
 use crate::plan::{LocalOptions, Original, ReferenceRuns, SessionPlan};
 use crate::resolve::ResolvedVariant;
-use hlb_core::hint::{Result, bail};
-use hlb_core::text::show;
 use hlb_recipe::variant;
 use hlb_result::{Entry, MANIFEST_FILE, VARIANT_FILE};
 
@@ -11,13 +10,13 @@ use hlb_result::{Entry, MANIFEST_FILE, VARIANT_FILE};
 const FEWEST_RUNS: u32 = 2;
 
 /// Plans a session with the same recipe on the same data, paired with the same reference if there was one.
-pub fn plan_reproduction(entry: &Entry, local: LocalOptions) -> Result<SessionPlan> {
+pub fn plan_reproduction(entry: &Entry, local: LocalOptions) -> Result<SessionPlan, SessionError> {
     let result = &entry.result;
     let manifest = (!result.dataset.published).then(|| entry.folder.join(MANIFEST_FILE));
     let variant = ResolvedVariant::read(&entry.folder.join(VARIANT_FILE), manifest.as_deref())?;
     let (found, stated) = (variant::digest(&variant.recipe), result.variant.recipe_sha256);
     if found != stated {
-        bail!("the variant resolves to the recipe {found}, the entry was trained with {stated}");
+        return Err(SessionError::OtherRecipe { found, stated });
     }
     Ok(SessionPlan {
         variant,
@@ -36,22 +35,19 @@ pub fn plan_reproduction(entry: &Entry, local: LocalOptions) -> Result<SessionPl
 }
 
 /// Refuses an entry that no session can agree with.
-pub fn check_reproducible(entry: &Entry) -> Result<()> {
+pub fn check_reproducible(entry: &Entry) -> Result<(), SessionError> {
     let session = &entry.result.session;
     if entry.result.reproduces.is_some() {
-        bail!("this session repeats another entry; reproduce that one");
+        return Err(SessionError::IsReproduction);
     }
     if session.stop_at_target {
-        bail!(
-            "the entry's runs ended at their first crossing, so its final accuracies are unknown; there is nothing to \
-             agree with"
-        );
+        return Err(SessionError::StoppedAtTarget);
     }
     if !session.is_complete() {
-        bail!("the entry's session ended early: {}; there is nothing to agree with", show(&session.stop_reason));
+        return Err(SessionError::EndedEarly { reason: session.stop_reason.clone() });
     }
     if session.runs < FEWEST_RUNS {
-        bail!("the entry has a single run, which nothing can agree with; at least two are needed");
+        return Err(SessionError::SingleRun);
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use hlb_core::hint::Result;
+use crate::error::SessionError;
 use hlb_core::text::show_path;
 use hlb_core::yaml::{self, VARIANT_CAP};
 use hlb_data::task::Task;
@@ -26,13 +26,13 @@ pub struct ResolvedVariant {
 impl ResolvedVariant {
     /// Reads a variant file. With `manifest` it is trained on that data set of the user's own, else
     /// on the track's.
-    pub fn read(path: &Path, manifest: Option<&Path>) -> Result<Self> {
+    pub fn read(path: &Path, manifest: Option<&Path>) -> Result<Self, SessionError> {
         let bytes = yaml::read(path, VARIANT_CAP)?;
         Self::parse(bytes, &show_path(path), manifest)
     }
 
     /// The reference of a track, as a variant that changes nothing.
-    pub fn reference(track: &str, manifest: Option<&Path>) -> Result<Self> {
+    pub fn reference(track: &str, manifest: Option<&Path>) -> Result<Self, SessionError> {
         let text = format!(
             "name: reference\nauthors: [hlb-bench]\n\
              description: the reference of the track, unchanged\nextends: {}\n",
@@ -41,7 +41,7 @@ impl ResolvedVariant {
         Self::parse(text.into_bytes(), &format!("reference of {track}"), manifest)
     }
 
-    fn parse(bytes: Vec<u8>, shown_name: &str, manifest: Option<&Path>) -> Result<Self> {
+    fn parse(bytes: Vec<u8>, shown_name: &str, manifest: Option<&Path>) -> Result<Self, SessionError> {
         let variant = Variant::parse(&bytes, shown_name)?;
         let task = task(&variant.base()?.track, manifest)?;
         let recipe = variant.resolve(task.terms())?;
@@ -50,7 +50,7 @@ impl ResolvedVariant {
 }
 
 /// A track on its own data set, or on that of a user's manifest.
-pub fn task(track: &str, manifest: Option<&Path>) -> Result<Task> {
+pub fn task(track: &str, manifest: Option<&Path>) -> Result<Task, SessionError> {
     let track = track::by_id(track)?;
     Ok(match manifest {
         Some(path) => Task::own(track, Manifest::read(path)?)?,

@@ -1,11 +1,11 @@
 //! The result of a session: what its plan, machine and run log say, and what follows from them.
 
+use crate::error::SessionError;
 use crate::prepare::PreparedSession;
 use crate::resolve::ResolvedVariant;
 use hlb_core::artifact::sha256_hex;
-use hlb_core::hint::{Failure, Result};
 use hlb_core::rules::RULES_VERSION;
-use hlb_core::text::{SafeText, show};
+use hlb_core::text::SafeText;
 use hlb_protocol::run_log::RunLog;
 use hlb_recipe::variant;
 use hlb_result::{
@@ -14,11 +14,10 @@ use hlb_result::{
 };
 
 /// The result of the session that left this run log.
-pub(super) fn of(prepared: &PreparedSession, log: &RunLog, log_bytes: &[u8]) -> Result<ResultFile> {
+pub(super) fn of(prepared: &PreparedSession, log: &RunLog, log_bytes: &[u8]) -> Result<ResultFile, SessionError> {
     let Some(trainer) = &log.trainer else {
-        let reason = show(log.stop_reason.as_deref().unwrap_or("its run log ends there"));
-        return Err(Failure::new(format!("the trainer never began: {reason}"))
-            .with_hint("see whether `hlb-bench hardware` finds it in order; if not, rebuild with `make build`"));
+        let reason = log.stop_reason.clone().unwrap_or_else(|| "its run log ends there".to_owned());
+        return Err(SessionError::NeverBegan { reason });
     };
     let (variant, equipment) = (&prepared.plan.variant, &prepared.equipment);
     let track = &variant.task.track;
@@ -52,7 +51,7 @@ pub(super) fn of(prepared: &PreparedSession, log: &RunLog, log_bytes: &[u8]) -> 
     })
 }
 
-fn variant_facts(variant: &ResolvedVariant, log: &RunLog) -> Result<VariantFacts> {
+fn variant_facts(variant: &ResolvedVariant, log: &RunLog) -> Result<VariantFacts, SessionError> {
     let header = variant.variant.header.clone();
     Ok(VariantFacts {
         name: header.name,

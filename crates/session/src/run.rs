@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use crate::equipment::default_threads;
+use crate::error::SessionError;
 use crate::folder::{SessionFolder, take_over_finished};
 use crate::note::Note;
 use crate::observer::{Observer, Outline};
@@ -13,7 +14,6 @@ use crate::result;
 use crate::supervise::{Request, supervise};
 use hlb_core::artifact::write_atomic;
 use hlb_core::clock::MonotonicClock;
-use hlb_core::hint::{Context as _, Result};
 use hlb_core::{seed, yaml};
 use hlb_protocol::job::Job;
 use hlb_protocol::run_log::RunLog;
@@ -27,7 +27,7 @@ impl PreparedSession {
         clock: &MonotonicClock,
         observer: &mut dyn Observer,
         interrupted: &AtomicBool,
-    ) -> Result<FinishedSession> {
+    ) -> Result<FinishedSession, SessionError> {
         let manifest = &self.plan.variant.task.manifest;
         if !manifest.is_published() {
             observer.note(&Note::OwnDataSet { id: manifest.id.to_string() });
@@ -40,8 +40,8 @@ impl PreparedSession {
             }
             None => self.train(SessionFolder::create(self, clock)?, clock, observer, interrupted)?,
         };
-        let log_bytes = fs::read(folder.join(LOG_FILE)).context("the run log cannot be read back")?;
-        let log = RunLog::parse(&log_bytes).context("the run log does not add up")?;
+        let log_bytes = fs::read(folder.join(LOG_FILE)).map_err(|source| SessionError::ReadBack { source })?;
+        let log = RunLog::parse(&log_bytes).map_err(|source| SessionError::BrokenLog { source: Box::new(source) })?;
         let result = result::of(self, &log, &log_bytes)?;
         let result_text = yaml::emit(&result)?;
         write_atomic(&folder.join(RESULT_FILE), result_text.as_bytes())?;
@@ -55,7 +55,7 @@ impl PreparedSession {
         clock: &MonotonicClock,
         observer: &mut dyn Observer,
         interrupted: &AtomicBool,
-    ) -> Result<PathBuf> {
+    ) -> Result<PathBuf, SessionError> {
         observer.begin(&Outline {
             task: &self.plan.variant.task,
             recipe: &self.plan.variant.recipe,

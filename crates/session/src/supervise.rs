@@ -6,13 +6,15 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use crate::child::{Message, Trainer};
+use crate::error::SessionError;
 use crate::observer::Observer;
 use crate::telemetry::Telemetry;
 use hlb_core::clock::{Clock as _, MonotonicClock, PhaseSeconds};
-use hlb_core::hint::Result;
 use hlb_data::arrays::Arrays;
 use hlb_protocol::job::Job;
-use hlb_protocol::run_log::{Event, LogLine, LogWriter, Outcome, RunStop, SessionResume, SessionStart, TrainerStart};
+use hlb_protocol::run_log::{
+    Event, LogError, LogLine, LogWriter, Outcome, RunStop, SessionResume, SessionStart, TrainerStart,
+};
 
 /// How often the wait for an event is interrupted to check for Ctrl-C.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -59,7 +61,7 @@ pub enum Opening {
 }
 
 /// Runs a session to its end and returns why it ended: `completed`, or what went wrong.
-pub fn supervise(request: Request, clock: MonotonicClock, observer: &mut dyn Observer) -> Result<String> {
+pub fn supervise(request: Request, clock: MonotonicClock, observer: &mut dyn Observer) -> Result<String, SessionError> {
     let mut recorder = Recorder::open(request.opening, clock, observer)?;
     let runs = request.job.runs.len();
     if runs == 0 {
@@ -116,7 +118,7 @@ struct OpenRun {
 }
 
 impl<'a> Recorder<'a> {
-    fn open(opening: Opening, clock: MonotonicClock, observer: &'a mut dyn Observer) -> Result<Self> {
+    fn open(opening: Opening, clock: MonotonicClock, observer: &'a mut dyn Observer) -> Result<Self, LogError> {
         let (log, trainer, before, event) = match opening {
             Opening::Start { start, path } => {
                 (Some(LogWriter::create(&path)?), None, 0.0, Some(Event::SessionStart(*start)))
@@ -139,7 +141,7 @@ impl<'a> Recorder<'a> {
         messages: &Receiver<Message>,
         hang_after: Duration,
         interrupted: &AtomicBool,
-    ) -> Result<Option<String>> {
+    ) -> Result<Option<String>, LogError> {
         let mut heard = self.clock.now();
         loop {
             if interrupted.load(Ordering::Relaxed) {
@@ -181,11 +183,11 @@ impl<'a> Recorder<'a> {
         Some(format!("the session began on {} and cannot go on with {}", words(first), words(now)))
     }
 
-    fn record_now(&mut self, event: Event) -> Result<()> {
+    fn record_now(&mut self, event: Event) -> Result<(), LogError> {
         self.record(self.clock.now(), event)
     }
 
-    fn record(&mut self, now: Duration, event: Event) -> Result<()> {
+    fn record(&mut self, now: Duration, event: Event) -> Result<(), LogError> {
         self.note(&event, now);
         // Two threads stamp events, so an event can arrive after a later one; times in the log never decrease.
         self.last = self.last.max(self.before + now.saturating_sub(self.began).as_secs_f64());
@@ -220,7 +222,7 @@ impl<'a> Recorder<'a> {
 
     /// Ends the current run as interrupted, and the session. Once every run has ended by itself nothing that
     /// happens to the trainer matters; a trainer that ended well but early did not complete.
-    fn close(&mut self, problem: Option<String>, runs: usize) -> Result<String> {
+    fn close(&mut self, problem: Option<String>, runs: usize) -> Result<String, LogError> {
         let early = || format!("the trainer ended after {} of {runs} runs", self.finished);
         let reason = if self.finished >= runs { "completed".to_owned() } else { problem.unwrap_or_else(early) };
         if let Some(OpenRun { run, began, phases }) = self.open_run.take() {
@@ -233,7 +235,7 @@ impl<'a> Recorder<'a> {
     }
 
     /// Closes the log and waits until the disk has it.
-    fn end(mut self, problem: Option<String>, runs: usize) -> Result<String> {
+    fn end(mut self, problem: Option<String>, runs: usize) -> Result<String, SessionError> {
         let reason = self.close(problem, runs)?;
         self.log.map_or(Ok(()), LogWriter::finish)?;
         Ok(reason)

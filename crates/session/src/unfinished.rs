@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::error::SessionError;
 use crate::resolve::ResolvedVariant;
 use hlb_core::artifact::DRAFT_PREFIX;
-use hlb_core::hint::{Context as _, Result, bail};
 use hlb_protocol::run_log::{LogWriter, RunLog, whole_lines};
 use hlb_result::{LOG_FILE, RESULT_FILE, VARIANT_FILE};
 
@@ -21,15 +21,15 @@ pub(super) struct Unfinished {
 
 impl Unfinished {
     /// The newest one of this variant under `sessions`.
-    pub(super) fn find(variant: &ResolvedVariant, sessions: &Path) -> Result<Self> {
+    pub(super) fn find(variant: &ResolvedVariant, sessions: &Path) -> Result<Self, SessionError> {
         let track = sessions.join(&variant.task.track.id);
         let folders = fs::read_dir(&track).into_iter().flatten().filter_map(|item| Some(item.ok()?.path()));
         let same = |folder: &PathBuf| fs::read(folder.join(VARIANT_FILE)).is_ok_and(|bytes| bytes == variant.bytes);
         let ended = |found: &Self| found.lacks_only_its_result() && found.folder.join(RESULT_FILE).exists();
         let found = folders.filter(same).filter_map(Self::read).filter(|found| !ended(found));
-        found.max_by(|a, b| a.log.start.started_at.cmp(&b.log.start.started_at)).with_context(|| {
-            format!("there is no unfinished session of this variant in {}; leave out --resume", track.display())
-        })
+        found
+            .max_by(|a, b| a.log.start.started_at.cmp(&b.log.start.started_at))
+            .ok_or(SessionError::NothingToResume { folder: track })
     }
 
     fn read(folder: PathBuf) -> Option<Self> {
@@ -46,14 +46,14 @@ impl Unfinished {
 
     /// The run log, which from now on only this process writes. What the last process left half
     /// done, and a result that is about to be out of date, are removed.
-    pub(super) fn take_over(&self) -> Result<LogWriter> {
+    pub(super) fn take_over(&self) -> Result<LogWriter, SessionError> {
         let writer = LogWriter::resume(&self.folder.join(LOG_FILE))?;
         // The data set was verified after the log was read, and another process may have finished
         // the session meanwhile.
         if writer.length() != self.length {
-            bail!("the session in {} went on in another process meanwhile; try again", self.folder.display());
+            return Err(SessionError::TakenOver { folder: self.folder.clone() });
         }
-        self.clean().with_context(|| format!("the session in {} cannot be resumed", self.folder.display()))?;
+        self.clean().map_err(|source| SessionError::Clean { folder: self.folder.clone(), source })?;
         Ok(writer)
     }
 

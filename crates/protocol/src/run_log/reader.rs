@@ -8,7 +8,6 @@ use crate::run_log::event::{
 };
 use crate::run_log::line::{LOG_SCHEMA, LogLine, read_line, whole_lines};
 use crate::run_log::log::{LoggedRun, Repeat, RunLog, Segment, TimedSample, slack};
-use hlb_core::hint::Hint;
 use hlb_core::rules::{BOOKED_TOLERANCE_SECONDS, BOOKED_TOLERANCE_SHARE};
 use hlb_core::seed;
 use hlb_core::units::Accuracy;
@@ -22,8 +21,6 @@ pub struct RunLogError {
     /// What is wrong with it.
     pub problem: String,
 }
-
-impl Hint for RunLogError {}
 
 impl RunLog {
     /// Reads a run log and checks that steps, epochs, seeds and times add up.

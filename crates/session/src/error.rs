@@ -1,0 +1,124 @@
+//! Why a session cannot be prepared, run or recorded.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::child::SpawnError;
+use hlb_core::artifact::{ArtifactError, Sha256Hex};
+use hlb_core::hint::Hint;
+use hlb_core::text::show;
+use hlb_core::yaml::{ReadError, YamlError};
+use hlb_data::track::UnknownTrack;
+use hlb_data::{DatasetError, ManifestError};
+use hlb_machine::price::PriceError;
+use hlb_protocol::run_log::{LogError, RunLogError};
+use hlb_recipe::RecipeError;
+use hlb_recipe::variant::VariantError;
+
+/// A session that could not be run or recorded. A session that ended early is not an error: its run
+/// log says why.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
+pub enum SessionError {
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Yaml(#[from] YamlError),
+    #[error(transparent)]
+    Variant(#[from] VariantError),
+    #[error(transparent)]
+    Track(#[from] UnknownTrack),
+    /// The manifest of a data set of the user's own.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    #[error(transparent)]
+    Price(#[from] PriceError),
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+    #[error("the folder {} cannot be made; name another with --sessions", .folder.display())]
+    CreateFolder { folder: PathBuf, source: io::Error },
+    /// A file of an earlier process cannot be removed.
+    #[error("the session in {} cannot be resumed", .folder.display())]
+    Clean { folder: PathBuf, source: io::Error },
+    #[error("there is no unfinished session of this variant in {}; leave out --resume", .folder.display())]
+    NothingToResume { folder: PathBuf },
+    #[error("the session in {} went on in another process meanwhile; try again", .folder.display())]
+    TakenOver { folder: PathBuf },
+    /// Its remaining runs would not be comparable with the finished ones.
+    #[error(
+        "the session in {} cannot go on: {what} is no longer the same; begin a new one without --resume",
+        .folder.display()
+    )]
+    Changed { folder: PathBuf, what: &'static str },
+    /// The reference cannot be trained on this data set.
+    #[error("the track's reference does not fit this data set, so it cannot be paired; use --no-calibrate")]
+    ReferenceUnfit { source: Box<RecipeError> },
+    #[error("{runs} runs of {epochs} epochs are more than the {most} epochs of a run log; ask for fewer with --runs")]
+    TooLong { runs: u32, epochs: u32, most: u32 },
+    #[error(
+        "--device cuda cannot be used: {reason}; install the CUDA libraries with `make setup CUDA=1`, or use \
+         --device cpu"
+    )]
+    NoCuda { reason: String },
+    /// A number format that only GPUs are fast in.
+    #[error("`precision`: {precision} is unusably slow on the CPU; use `auto` or `fp32`, or train on a GPU")]
+    SlowPrecision { precision: &'static str },
+    /// The thread that asked the trainer about its libtorch panicked.
+    #[error("the digest of libtorch could not be taken")]
+    LibtorchDigest,
+    #[error("this program does not know its own file")]
+    OwnProgram { source: io::Error },
+    #[error("the run log cannot be read back")]
+    ReadBack { source: io::Error },
+    /// The trainer wrote what is not a run log.
+    #[error("the run log does not add up")]
+    BrokenLog { source: Box<RunLogError> },
+    #[error("the trainer never began: {}", show(.reason))]
+    NeverBegan { reason: String },
+    #[error("the variant resolves to the recipe {found}, the entry was trained with {stated}")]
+    OtherRecipe { found: Sha256Hex, stated: Sha256Hex },
+    /// The data set is not bit for bit the entry's.
+    #[error(
+        "the data set has content digest {found}, that of the entry has {stated}: the sessions would not be trained \
+         on the same data; is another decoder at work than `{decoder}`?"
+    )]
+    OtherData { found: Sha256Hex, stated: Sha256Hex, decoder: String },
+    #[error("this session repeats another entry; reproduce that one")]
+    IsReproduction,
+    #[error(
+        "the entry's runs ended at their first crossing, so its final accuracies are unknown; there is nothing to \
+         agree with"
+    )]
+    StoppedAtTarget,
+    #[error("the entry's session ended early: {}; there is nothing to agree with", show(.reason))]
+    EndedEarly { reason: String },
+    #[error("the entry has a single run, which nothing can agree with; at least two are needed")]
+    SingleRun,
+}
+
+impl Hint for SessionError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Log(error) => error.hint(),
+            Self::Spawn(error) => error.hint(),
+            Self::Read(error) => error.hint(),
+            Self::Yaml(error) => error.hint(),
+            Self::Variant(error) => error.hint(),
+            Self::Manifest(error) => error.hint(),
+            Self::Dataset(error) => error.hint(),
+            Self::Price(error) => error.hint(),
+            Self::Artifact(error) => error.hint(),
+            Self::NeverBegan { .. } => {
+                Some("see whether `hlb-bench hardware` finds it in order; if not, rebuild with `make build`".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
