@@ -76,7 +76,7 @@ pub fn human_interval(low: Option<f64>, high: Option<f64>, words: impl Fn(f64) -
         (Some(low), Some(high)) => format!("{} – {}", words(low), words(high)),
         (Some(low), None) => format!("{} or more", words(low)),
         (None, Some(high)) => format!("{} or less", words(high)),
-        (None, None) => "too uncertain for an interval".to_owned(),
+        (None, None) => "unbounded".to_owned(),
     }
 }
 
@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(shown(Some(0.9), Some(1.1)), "0.900 – 1.100");
         assert_eq!(shown(Some(0.9), None), "0.900 or more");
         assert_eq!(shown(None, Some(1.1)), "1.100 or less");
-        assert_eq!(shown(None, None), "too uncertain for an interval");
+        assert_eq!(shown(None, None), "unbounded");
     }
 
     #[test]
