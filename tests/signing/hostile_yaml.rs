@@ -277,20 +277,24 @@ fn corpus() -> Vec<Case> {
     [bombs(), nests(), signs(), structure(), values()].into_iter().flatten().collect()
 }
 
-/// The longest that one text may take: the promise in a release build; unoptimised code on a busy machine gets more.
+/// The longest that one text may take: the promise in a release build; unoptimized code on a busy machine gets more.
 fn longest() -> Duration {
     Duration::from_millis(if cfg!(debug_assertions) { 8_000 } else { 500 })
 }
 
 /// Reads one case; says what is wrong with how it went.
 fn complaint(case: &Case) -> Option<String> {
-    let start = Instant::now();
-    let typed = yaml::parse::<Variant>(&case.bytes, "v.yaml");
-    let untyped = yaml::parse::<Value>(&case.bytes, "v.yaml");
-    let spent = start.elapsed();
-    if spent > longest() {
-        return Some(format!("took {spent:?}"));
+    let read = || (yaml::parse::<Variant>(&case.bytes, "v.yaml"), yaml::parse::<Value>(&case.bytes, "v.yaml"));
+    let timed = || {
+        let start = Instant::now();
+        read();
+        start.elapsed()
+    };
+    // Other processes delay one reading, but not each of three.
+    if (0..3).all(|_| timed() > longest()) {
+        return Some(format!("took longer than {:?}, three times", longest()));
     }
+    let (typed, untyped) = read();
     match (&case.verdict, typed) {
         (Verdict::Read, Ok(_)) => untyped.err().map(|error| error.to_string()),
         (Verdict::Read, Err(error)) => Some(error.to_string()),
