@@ -31,6 +31,13 @@ pub const CLOCK_TOLERANCE_SHARE: f64 = 0.005;
 pub const BOOKED_TOLERANCE_SECONDS: f64 = 1.0;
 /// ... plus this share of those that passed. No clock error explains more.
 pub const BOOKED_TOLERANCE_SHARE: f64 = 0.05;
+/// Day of a session from which on its log has to hold the C library's clock next to the kernel's.
+pub const TWO_CLOCKS_SINCE: &str = "2026-12-01";
+/// Threads that a session can keep busy besides those of training ...
+pub const OTHER_THREADS: u32 = 2;
+/// ... and seconds of processor time over what all of them could have used, since samples and ticks are coarse. More is
+/// impossible.
+pub const CPU_TOLERANCE_SECONDS: f64 = 2.0;
 /// Relative difference up to which a figure counts as computed again: machines round logarithms differently.
 pub const FIGURE_TOLERANCE: f64 = 1e-11;
 

@@ -138,6 +138,9 @@ pub struct SessionStart {
     pub started_at: String,
     /// Seconds from process start to here: arguments, verifying and decoding the data set, machine record.
     pub dataset_seconds: f64,
+    /// Names of the environment variables that the trainer saw. Absent in older logs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Vec<String>>,
 }
 
 /// A recipe and the length of its schedule.
@@ -175,6 +178,9 @@ pub struct SessionResume {
     pub started_at: String,
     /// Seconds from the new process's start to here.
     pub dataset_seconds: f64,
+    /// Names of the environment variables that the trainer saw. Absent in older logs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Vec<String>>,
 }
 
 /// A run begins.
@@ -233,4 +239,7 @@ pub struct RunStop {
     pub phases: PhaseSeconds,
     /// Seconds from the start of the run to its end, by the trainer's clock.
     pub wall_seconds: f64,
+    /// Seconds since the session's start by the C library's clock in `hlb-bench`, which sets it. Absent in older logs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub library_clock_seconds: Option<f64>,
 }
