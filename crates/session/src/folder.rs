@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use crate::environment::passed_names;
 use crate::error::SessionError;
 use crate::note::Note;
 use crate::observer::Observer;
@@ -67,7 +68,7 @@ impl SessionFolder {
         let resume = SessionResume {
             started_at: clock::timestamp(),
             dataset_seconds: clock.now().as_secs_f64(),
-            environment: None,
+            environment: Some(passed_names()),
         };
         let (trainer, at_seconds) = (log.trainer.clone(), log.wall_seconds);
         let threads = trainer.as_ref().map(|trainer| trainer.threads);
@@ -116,7 +117,7 @@ fn start(prepared: &PreparedSession, nonce: &str, clock: &MonotonicClock) -> Ses
         reproduces: plan.reproduces.as_ref().map(|original| original.result_sha256),
         started_at: clock::timestamp(),
         dataset_seconds: clock.now().as_secs_f64(),
-        environment: None,
+        environment: Some(passed_names()),
     }
 }
 
