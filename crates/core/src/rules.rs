@@ -23,7 +23,8 @@ pub const REACHED_SHARE: f64 = 0.9;
 /// Days by which a session may start in the future: clocks may be wrong.
 pub const MAX_DAYS_AHEAD: i64 = 1;
 
-/// Seconds that the clocks of the two programs may differ by on any run, since a line can arrive late ...
+/// Seconds that the C library's clock may differ by from the kernel's, and the clocks of the two programs on any run, since
+/// a line can arrive late ...
 pub const CLOCK_TOLERANCE_SECONDS: f64 = 0.05;
 /// ... plus this share of the run, since clocks tick differently by a little.
 pub const CLOCK_TOLERANCE_SHARE: f64 = 0.005;
