@@ -229,7 +229,7 @@ fn a_clock_that_was_set_is_warned_of_and_changes_no_duration() {
 fn with_two_clocks(line: &mut LogLine) {
     let library = Some(line.at_seconds);
     match &mut line.event {
-        Event::SessionStart(start) => start.environment = Some(vec!["PATH".to_owned()]),
+        Event::SessionStart(start) => start.environment = Some(vec!["PATH".parse().unwrap()]),
         Event::Telemetry(sample) => {
             sample.host.library_clock_seconds = library;
             sample.host.own_cpu_milliseconds = Some(2 * sample.host.system_clock_milliseconds.unsigned_abs());

@@ -11,7 +11,7 @@ use rustix::fs::{Mode, OFlags, open, readlink};
 use rustix::io::Errno;
 
 use hlb_core::hint::Hint;
-use hlb_core::text::{show, show_path};
+use hlb_core::text::{SafeText, show, show_path};
 
 /// Something outside of the programs would change what a session measures.
 #[derive(Debug, thiserror::Error)]
@@ -225,8 +225,8 @@ pub(super) fn passed() -> BTreeMap<String, OsString> {
 }
 
 /// The names of a trainer's environment, for the record.
-pub(super) fn passed_names() -> Vec<String> {
-    passed().into_keys().collect()
+pub(super) fn passed_names() -> Vec<SafeText<64>> {
+    passed().into_keys().filter_map(|name| SafeText::try_from(name).ok()).collect()
 }
 
 #[cfg(test)]

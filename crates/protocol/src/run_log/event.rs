@@ -8,6 +8,7 @@ use crate::determinism::Divergence;
 use hlb_core::artifact::Sha256Hex;
 use hlb_core::clock::PhaseSeconds;
 use hlb_core::seed::Seed;
+use hlb_core::text::SafeText;
 use hlb_core::units::{Accuracy, Target};
 use hlb_machine::Sample;
 use hlb_recipe::Length;
@@ -140,7 +141,7 @@ pub struct SessionStart {
     pub dataset_seconds: f64,
     /// Names of the environment variables that the trainer saw. Absent in older logs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub environment: Option<Vec<String>>,
+    pub environment: Option<Vec<SafeText<64>>>,
 }
 
 /// A recipe and the length of its schedule.
@@ -180,7 +181,7 @@ pub struct SessionResume {
     pub dataset_seconds: f64,
     /// Names of the environment variables that the trainer saw. Absent in older logs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub environment: Option<Vec<String>>,
+    pub environment: Option<Vec<SafeText<64>>>,
 }
 
 /// A run begins.
