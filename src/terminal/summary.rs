@@ -33,8 +33,8 @@ pub(crate) fn print_summary(result: &ResultFile) {
     if !result.derived.phases.clocks_agree {
         let percent = 100.0 * CLOCK_TOLERANCE_SHARE;
         let line = format!(
-            "the clocks of the two programs differ by more than {percent} %; was the machine suspended? such a result \
-             cannot be ranked"
+            "the clocks of the two programs differ by more than {percent} %, or the C library's from the kernel's; was \
+             the machine suspended? such a result cannot be ranked"
         );
         labeled(Label::Warning, &line);
     }

@@ -6,6 +6,7 @@ mod dawnbench;
 mod export;
 mod nvml;
 mod power;
+mod preloaded;
 mod recipes;
 mod reproduce;
 mod resume;

@@ -24,10 +24,10 @@ fn two_runs_of_one_seed_are_bit_identical_where_that_is_asked_for() {
     assert!(ran.stdout.contains("  deterministic: true\n"), "{}", ran.stdout);
 }
 
-/// Passes the trainer through, and keeps all that it says on its standard error.
+/// Passes the trainer `@REAL@` through, and keeps all that it says on its standard error.
 const OVERHEARD: &str = r#"#!/bin/sh
-if [ "$1" = --describe ]; then exec "$REAL" "$1"; fi
-"$REAL" "$@" 2>overheard
+if [ "$1" = --describe ]; then exec '@REAL@' "$1"; fi
+'@REAL@' "$@" 2>overheard
 code=$?
 cat overheard >&2
 exit $code
@@ -39,13 +39,13 @@ fn memory_that_runs_out_is_answered_with_a_batch_that_fits() {
     let context = Context::new();
     let large = "batch_size: 4096\nblocks: {widths: [2048, 2048]}\naverage: null\nevaluate: {weights: trained}\n";
     context.write("v.yaml", format!("{VARIANT}{large}"));
-    let trainer = context.write("overhear", OVERHEARD);
+    let trainer = context.write("overhear", OVERHEARD.replace("@REAL@", real.to_str().unwrap()));
     std::fs::set_permissions(&trainer, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let program = env!("CARGO_BIN_EXE_hlb-bench");
     let line = format!("ulimit -v 12000000; exec {program} run v.yaml --runs 1 --threads 2");
     let mut command = std::process::Command::new("bash");
     command.args(["-c", &line]).current_dir(context.root()).env("HOME", context.path("home"));
-    command.env("RUST_BACKTRACE", "1").env("REAL", real);
+    command.env("RUST_BACKTRACE", "1");
     let ran = answer(&command.env("HLB_BENCH_TRAINER", &trainer).output().unwrap());
     assert_eq!(ran.code, Some(2), "{}", ran.stderr);
     let says = "out of memory: a batch of 4096 does not fit; try `batch_size: 2048`; libtorch: [enforce fail";

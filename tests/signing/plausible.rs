@@ -225,6 +225,91 @@ fn a_clock_that_was_set_is_warned_of_and_changes_no_duration() {
     assert_eq!(after.summary, before.summary);
 }
 
+/// A log whose program writes both clocks and processor time: two processors at work.
+fn with_two_clocks(line: &mut LogLine) {
+    let library = Some(line.at_seconds);
+    match &mut line.event {
+        Event::SessionStart(start) => start.environment = Some(vec!["PATH".parse().unwrap()]),
+        Event::Telemetry(sample) => {
+            sample.host.library_clock_seconds = library;
+            sample.host.own_cpu_milliseconds = Some(2 * sample.host.system_clock_milliseconds.unsigned_abs());
+        }
+        Event::RunStop(stop) => stop.library_clock_seconds = library,
+        _ => {}
+    }
+}
+
+/// What the board says of a log that was changed after it had both clocks.
+fn after_two_clocks(change: impl Fn(&mut LogLine)) -> (Vec<String>, Option<bool>) {
+    let fixture = Fixture::new();
+    let folder = fixture.file(&Spec::named("clocks"));
+    forge(&fixture, &folder, |line| {
+        with_two_clocks(line);
+        change(line);
+    })
+    .unwrap();
+    let board = fixture.board();
+    let row = board.tracks.iter().flat_map(|track| &track.rows).next();
+    (reasons(&fixture), row.map(|row| row.entry.result.derived.phases.clocks_agree))
+}
+
+#[test]
+fn a_log_with_both_clocks_and_processor_time_verifies() {
+    assert_eq!(after_two_clocks(|_| {}), (Vec::new(), Some(true)));
+}
+
+#[test]
+fn a_library_clock_that_does_not_tell_the_kernels_time_makes_a_row_ineligible() {
+    let slowed = |line: &mut LogLine| {
+        if let Event::RunStop(stop) = &mut line.event
+            && stop.run == 3
+        {
+            stop.library_clock_seconds = stop.library_clock_seconds.map(|seconds| seconds - 0.06);
+        }
+    };
+    assert_eq!(after_two_clocks(slowed), (Vec::new(), Some(false)));
+    let sample = |line: &mut LogLine| {
+        if let (true, Event::Telemetry(sample)) = (line.at_seconds > 60.0, &mut line.event) {
+            sample.host.library_clock_seconds = Some(line.at_seconds / 10.0);
+        }
+    };
+    assert_eq!(after_two_clocks(sample), (Vec::new(), Some(false)));
+}
+
+#[test]
+fn a_log_whose_program_has_both_clocks_may_not_lack_one() {
+    for last in [false, true] {
+        let lacking = move |line: &mut LogLine| match &mut line.event {
+            Event::Telemetry(sample) if !last && line.at_seconds > 60.0 => sample.host.library_clock_seconds = None,
+            Event::RunStop(stop) if last && stop.run == 10 => stop.library_clock_seconds = None,
+            _ => {}
+        };
+        let (reasons, _) = after_two_clocks(lacking);
+        assert!(reasons[0].contains("it lacks `library_clock_seconds`, which `hlb-bench` writes"), "{reasons:?}");
+    }
+    let fixture = Fixture::new();
+    let (day, folder) = ("2026-12-01T00:00:00Z".to_owned(), "2026-12-01-later".to_owned());
+    let folder = fixture.file(&Spec { started_at: day, folder, ..Spec::named("later") });
+    assert_eq!(reasons(&fixture), [""; 0]);
+    forge(&fixture, &folder, |line| match &mut line.event {
+        Event::Telemetry(sample) => sample.host.library_clock_seconds = None,
+        Event::RunStop(stop) => stop.library_clock_seconds = None,
+        _ => {}
+    })
+    .unwrap();
+    assert!(reasons(&fixture)[0].contains("it lacks `library_clock_seconds`"), "{:?}", reasons(&fixture));
+}
+
+#[test]
+fn processors_that_worked_longer_than_time_passed_are_impossible() {
+    let scaled = |line: &mut LogLine| {
+        faster(1.5)(line);
+        with_two_clocks(line);
+    };
+    let (reasons, _) = after_two_clocks(scaled);
+    assert!(reasons[0].contains("which is impossible: it kept at most 2 busy"), "{reasons:?}");
+}
+
 #[test]
 fn a_session_that_slows_down_is_warned_of() {
     let mut spec = Spec::named("tired");

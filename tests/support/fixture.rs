@@ -18,7 +18,7 @@ use chrono::{DateTime, Utc};
 use hlb_board::{Board, SIGNERS_FILE, Workers, read_signers};
 use hlb_core::artifact::{Sha256Hex, sha256_hex};
 use hlb_core::clock::PhaseSeconds;
-use hlb_core::rules::RULES_VERSION;
+use hlb_core::rules::{RULES_VERSION, TWO_CLOCKS_SINCE};
 use hlb_core::seed;
 use hlb_core::text::SafeText;
 use hlb_core::units::{Accuracy, Target};
@@ -170,6 +170,8 @@ pub(crate) fn sample() -> Sample {
         cpu_limited_microseconds: None,
         cpu_energy_microjoules: None,
         system_clock_milliseconds: 0,
+        own_cpu_milliseconds: None,
+        library_clock_seconds: None,
     };
     let why = ("host.cpu_energy_microjoules".to_owned(), "the processor counts no energy".to_owned());
     Sample { host, gpus: Vec::new(), unknown: BTreeMap::from([why]) }
@@ -491,11 +493,13 @@ fn start(spec: &Spec, track: &Track, recipe: &Recipe, train_images: u32) -> Sess
         reproduces: spec.reproduces,
         started_at: spec.started_at.clone(),
         dataset_seconds: 0.4,
+        environment: None,
     }
 }
 
 fn log_text(spec: &Spec, start: &SessionStart, evaluation: u32) -> String {
-    let mut log = LogText { at: 0.0, sampled: 0, sample: spec.sample.clone(), text: String::new() };
+    let two_clocks = spec.started_at.as_str() >= TWO_CLOCKS_SINCE;
+    let mut log = LogText { at: 0.0, sampled: 0, sample: spec.sample.clone(), text: String::new(), two_clocks };
     log.write(0.0, Event::SessionStart(start.clone()));
     let cuda = spec.device == "cuda";
     log.line(
@@ -537,6 +541,8 @@ struct LogText {
     sampled: u32,
     sample: Sample,
     text: String,
+    /// Whether the log is of a day from which on it has the C library's clock.
+    two_clocks: bool,
 }
 
 impl LogText {
@@ -548,7 +554,13 @@ impl LogText {
         self.write(self.at, event);
     }
 
-    fn write(&mut self, at_seconds: f64, event: Event) {
+    fn write(&mut self, at_seconds: f64, mut event: Event) {
+        let library = Some(at_seconds).filter(|_| self.two_clocks);
+        match &mut event {
+            Event::Telemetry(sample) => sample.host.library_clock_seconds = library,
+            Event::RunStop(stop) => stop.library_clock_seconds = library,
+            _ => {}
+        }
         let line = LogLine { at_seconds, event };
         self.text.push_str(&serde_json::to_string(&line).expect("plain"));
         self.text.push('\n');
@@ -605,7 +617,9 @@ impl LogText {
             None => Outcome::Missed,
         };
         let wall = SETUP + phases.train_seconds + phases.evaluate_seconds + 0.002;
-        self.line(0.002, Event::RunStop(RunStop { run: number, outcome, reason: None, phases, wall_seconds: wall }));
+        let (reason, library_clock_seconds) = (None, None);
+        let stop = RunStop { run: number, outcome, reason, phases, wall_seconds: wall, library_clock_seconds };
+        self.line(0.002, Event::RunStop(stop));
     }
 }
 

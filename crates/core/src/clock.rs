@@ -1,10 +1,14 @@
 //! Monotonic time, and the accounts that a run's seconds are booked to.
 //!
+//! Time comes from the kernel, not from the C library: what is loaded before a program can replace the library's clock,
+//! and make seconds shorter for every program that asks it. The library's is read too, to see whether somebody did.
+//!
 //! This is the only module that reads a clock. A closure is timed as a whole, so that no stop can be forgotten.
 
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, SubsecRound as _, Utc};
+use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
 /// A clock that never goes back.
@@ -13,28 +17,57 @@ pub trait Clock {
     fn now(&self) -> Duration;
 }
 
-/// The operating system's monotonic clock, counted from its creation.
+/// The kernel's monotonic clock, counted from its creation. It is read without the C library.
 #[derive(Debug, Clone, Copy)]
-pub struct MonotonicClock(Instant);
+pub struct MonotonicClock {
+    started: Duration,
+    /// The same moment by the C library.
+    library_started: Instant,
+}
 
 impl MonotonicClock {
     /// A clock that starts now.
     #[expect(clippy::disallowed_methods, reason = "this is the clock module")]
     pub fn start() -> Self {
-        Self(Instant::now())
+        Self { started: kernel_time(), library_started: Instant::now() }
     }
 
     /// The same clock, with `uncounted` left out of its time.
     #[must_use]
     pub fn without(self, uncounted: Duration) -> Self {
-        Self(self.0 + uncounted)
+        Self { started: self.started + uncounted, library_started: self.library_started + uncounted }
+    }
+
+    /// Seconds by which the C library's clock is ahead of this one since the start. Both tell the same time, so it is 0 but
+    /// for the moment between two readings, unless something replaced the library's.
+    #[expect(clippy::disallowed_methods, reason = "this is the clock module")]
+    pub fn library_ahead_seconds(&self) -> f64 {
+        // A process that was held up between the readings shows in the readings around them, and asks again.
+        const APART: Duration = Duration::from_millis(1);
+        let attempt = || {
+            let (before, library, after) = (self.now(), Instant::now(), self.now());
+            let library = library.saturating_duration_since(self.library_started).as_secs_f64();
+            (after.saturating_sub(before), library - before.as_secs_f64())
+        };
+        let (mut best, mut left) = (attempt(), 100);
+        while best.0 > APART && left > 0 {
+            left -= 1;
+            best = [best, attempt()].into_iter().min_by_key(|(apart, _)| *apart).unwrap_or(best);
+        }
+        best.1
     }
 }
 
 impl Clock for MonotonicClock {
     fn now(&self) -> Duration {
-        self.0.elapsed()
+        kernel_time().saturating_sub(self.started)
     }
+}
+
+/// Time since the machine started, by a call that goes to the kernel and through no library.
+#[expect(clippy::disallowed_methods, reason = "this is the clock module")]
+fn kernel_time() -> Duration {
+    clock_gettime(ClockId::Monotonic).try_into().expect("the kernel's clock does not begin before the machine")
 }
 
 /// The calendar time, to the second: for records, never for durations.
@@ -110,5 +143,21 @@ impl<'a> RunClock<'a> {
     pub fn seconds(&self) -> PhaseSeconds {
         let [setup, train, evaluate, log] = self.accounts.map(|account| account.as_secs_f64());
         PhaseSeconds { setup_seconds: setup, train_seconds: train, evaluate_seconds: evaluate, log_seconds: log }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clocks_of_kernel_and_library_tell_the_same_time() {
+        let clock = MonotonicClock::start();
+        std::thread::sleep(Duration::from_millis(20));
+        assert!(clock.now() >= Duration::from_millis(20));
+        assert!(clock.library_ahead_seconds().abs() < 0.01);
+        let later = clock.without(Duration::from_millis(10));
+        assert!(clock.now().saturating_sub(later.now()) < Duration::from_millis(15));
+        assert!(later.library_ahead_seconds().abs() < 0.01);
     }
 }

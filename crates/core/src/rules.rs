@@ -23,7 +23,8 @@ pub const REACHED_SHARE: f64 = 0.9;
 /// Days by which a session may start in the future: clocks may be wrong.
 pub const MAX_DAYS_AHEAD: i64 = 1;
 
-/// Seconds that the clocks of the two programs may differ by on any run, since a line can arrive late ...
+/// Seconds that the C library's clock may differ by from the kernel's, and the clocks of the two programs on any run, since
+/// a line can arrive late ...
 pub const CLOCK_TOLERANCE_SECONDS: f64 = 0.05;
 /// ... plus this share of the run, since clocks tick differently by a little.
 pub const CLOCK_TOLERANCE_SHARE: f64 = 0.005;
@@ -31,6 +32,13 @@ pub const CLOCK_TOLERANCE_SHARE: f64 = 0.005;
 pub const BOOKED_TOLERANCE_SECONDS: f64 = 1.0;
 /// ... plus this share of those that passed. No clock error explains more.
 pub const BOOKED_TOLERANCE_SHARE: f64 = 0.05;
+/// Day of a session from which on its log has to hold the C library's clock next to the kernel's.
+pub const TWO_CLOCKS_SINCE: &str = "2026-12-01";
+/// Threads that a session can keep busy besides those of training ...
+pub const OTHER_THREADS: u32 = 2;
+/// ... and seconds of processor time over what all of them could have used, since samples and ticks are coarse. More is
+/// impossible.
+pub const CPU_TOLERANCE_SECONDS: f64 = 2.0;
 /// Relative difference up to which a figure counts as computed again: machines round logarithms differently.
 pub const FIGURE_TOLERANCE: f64 = 1e-11;
 

@@ -4,6 +4,8 @@ use crate::kernel::Kernel;
 
 /// Fewest ticks of all processors for a share: a tick of 10 ms is counted for the process that runs at its end.
 const FEWEST_TICKS: u64 = 10;
+/// What proc(5) calls `USER_HZ`: 100 on every processor that this program is built for.
+const MILLISECONDS_OF_TICK: u64 = 10;
 
 /// Ticks of all processors since the machine started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +76,13 @@ impl Usage {
         self.last = Some(now);
         let other = self.own_since(kernel).map(|own| percent(busy.saturating_sub(own), total));
         Ok(Shares { busy: percent(busy, total), other })
+    }
+
+    /// Milliseconds of processors that this process, its ended children and those watched have used, as of the last sample
+    /// that had any. The kernel counts them, whatever a clock in this process says.
+    pub(super) fn own_milliseconds(&self) -> Result<u64, String> {
+        let ticks = self.last_own.ok_or("what this process used is not known")?;
+        Ok(ticks.saturating_mul(MILLISECONDS_OF_TICK))
     }
 
     /// Ticks that were ours since the last sample.
@@ -213,6 +222,7 @@ mod tests {
         made.set("proc/9/stat", &process(60, 0, 50));
         usage.watch(&made.kernel, 9);
         assert_eq!(shares(&made, &mut usage), (27.5, 7.5));
+        assert_eq!(usage.own_milliseconds(), Ok(800));
     }
 
     /// A machine at its start with a trainer, process 9, that is watched.
@@ -262,6 +272,7 @@ mod tests {
         made.set("proc/stat", &stat(50, 50, 0));
         let shares = usage.sample(&made.kernel).expect("known");
         assert_eq!((shares.busy, shares.other.is_err()), (50.0, true));
+        assert!(usage.own_milliseconds().is_err());
         made.set("proc/stat", "intr 1\n");
         assert!(usage.sample(&made.kernel).is_err());
     }

@@ -48,6 +48,14 @@ pub struct HostSample {
     pub cpu_energy_microjoules: Option<u64>,
     /// Calendar time in milliseconds since 1970: against the monotonic time of the log it shows when the clock was set.
     pub system_clock_milliseconds: i64,
+    /// Processor time that this process, its children that ended, and the watched one have used, in milliseconds, by the
+    /// kernel's ticks. Absent in older logs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_cpu_milliseconds: Option<u64>,
+    /// Seconds since the session's start by the C library's clock, which a preloaded library can replace; `at_seconds` is
+    /// the kernel's. Whoever keeps the log sets it. Absent in older logs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub library_clock_seconds: Option<f64>,
 }
 
 /// What one GPU says.

@@ -81,6 +81,8 @@ impl Sampler {
             cpu_limited_microseconds: unknown.note("host.cpu_limited_microseconds", self.groups.cpu_limited(kernel)),
             cpu_energy_microjoules: unknown.note("host.cpu_energy_microjoules", self.energy.sample(kernel)),
             system_clock_milliseconds: (self.calendar)(),
+            own_cpu_milliseconds: unknown.note("host.own_cpu_milliseconds", self.usage.own_milliseconds()),
+            library_clock_seconds: None,
         }
     }
 }
@@ -126,6 +128,7 @@ mod tests {
         let mut sampler = Sampler::open(|| 77);
         let sample = sampler.sample();
         assert_eq!(sample.host.system_clock_milliseconds, 77);
+        assert!(sample.host.own_cpu_milliseconds.is_some());
         assert!(sample.host.memory_available_bytes.is_some_and(|bytes| bytes > 1 << 20));
         let tree = hlb_core::tree::of(&sample);
         for (key, value) in tree["host"].as_object().expect("a mapping") {

@@ -53,7 +53,8 @@ pub fn run(
     })?;
     let outcome = train(start.run, plan, trainer, &mut accounts, emit)?;
     let wall_seconds = clock.now().saturating_sub(begin).as_secs_f64();
-    emit(Event::RunStop(RunStop { run: start.run, outcome, reason: None, phases: accounts.seconds(), wall_seconds }))
+    let (run, phases) = (start.run, accounts.seconds());
+    emit(Event::RunStop(RunStop { run, outcome, reason: None, phases, wall_seconds, library_clock_seconds: None }))
 }
 
 fn train(

@@ -232,6 +232,14 @@ pub enum Fault {
         "run {run}, epoch {epoch} trained in {seconds:.4} s, which is impossible: the device's peak rate allows no less than {floor:.4} s"
     )]
     Impossible { run: u32, epoch: u32, seconds: f64, floor: f64 },
+    #[error(
+        "`{LOG_FILE}`: after {at_seconds:.3} s it lacks `library_clock_seconds`, which `hlb-bench` writes; measure again with a current one"
+    )]
+    ClockMissing { at_seconds: f64 },
+    #[error(
+        "processors worked {seconds:.1} s for it while {passed:.1} s passed, which is impossible: it kept at most {most} busy"
+    )]
+    Overworked { seconds: f64, most: u32, passed: f64 },
     /// A session in the folder of reproductions that does not reproduce this entry.
     #[error("`{REPRODUCTIONS_FOLDER}/{}`: {problem}", show(.name))]
     Reproduction { name: String, problem: String },

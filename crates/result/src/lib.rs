@@ -6,6 +6,7 @@
 //! | `derive` | every figure that follows from a run log |
 //! | `entry` | a result with the files of its folder, and what can be wrong with it |
 //! | `verify` | the check of an entry |
+//! | `clocks` | whether a session's seconds can be those that passed |
 //! | `plausible` | times that no device can reach, and times that two entries share |
 //! | `agreement` | whether a session that repeats an entry agrees with it |
 //! | `comparison` | which of two entries is faster |
@@ -17,6 +18,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests break files on purpose"))]
 
 mod agreement;
+mod clocks;
 mod comparison;
 mod derive;
 mod entry;

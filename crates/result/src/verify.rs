@@ -7,6 +7,7 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 
 use crate::agreement;
+use crate::clocks;
 use crate::derive::derive;
 use crate::entry::{
     Entry, EntryError, Fault, LOG_FILE, MANIFEST_FILE, RECIPE_FILE, REPRODUCTIONS_FOLDER, RESULT_FILE, Reproduction,
@@ -90,6 +91,7 @@ fn read_entry(folder: &Path, bytes: &[u8], trust: Trust) -> Result<Entry, Fault>
     let recipe = check_recipe(folder, &result, &task)?;
     let log = RunLog::parse(&log_bytes)?;
     check_log(&result, &log)?;
+    clocks::check(&log, &result.machine)?;
     let reference = reference(&result, &task)?;
     check_schedule(&task, (&recipe, reference.as_ref()), &log)?;
     let (folder, result_sha256, reproductions) = (folder.to_owned(), sha256_hex(bytes), Vec::new());

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use crate::environment::passed;
 use hlb_core::clock::{Clock as _, MonotonicClock};
 use hlb_core::hint::Hint;
 use hlb_data::arrays::Arrays;
@@ -59,12 +60,19 @@ pub fn find_trainer() -> Result<PathBuf, SpawnError> {
 /// Asks the trainer program about its libtorch.
 pub fn describe(trainer: &Path) -> Result<TrainerInfo, SpawnError> {
     let start = |source| SpawnError::Start { path: trainer.to_owned(), source };
-    let output = Command::new(trainer).arg("--describe").stdin(Stdio::null()).output().map_err(start)?;
+    let output = command(trainer).arg("--describe").stdin(Stdio::null()).output().map_err(start)?;
     let broken = |problem: String| SpawnError::Broken { path: trainer.to_owned(), problem };
     if !output.status.success() {
         return Err(broken(last_words(&output.stderr, output.status)));
     }
     serde_json::from_slice(&output.stdout).map_err(|error| broken(error.to_string()))
+}
+
+/// A trainer that sees nothing of this program's environment but what the list allows.
+fn command(trainer: &Path) -> Command {
+    let mut command = Command::new(trainer);
+    command.env_clear().envs(passed());
+    command
 }
 
 /// How a process ended, and the last line of its standard error.
@@ -120,7 +128,7 @@ impl Trainer {
         sender: Sender<Message>,
     ) -> Result<Self, SpawnError> {
         let failed = |source| SpawnError::Start { path: path.to_owned(), source };
-        let mut command = Command::new(path);
+        let mut command = command(path);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         // CUDA then numbers GPUs as NVML does, so that the first one trained on is the first one recorded.
         command.env("CUDA_DEVICE_ORDER", "PCI_BUS_ID");

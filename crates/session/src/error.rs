@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::child::SpawnError;
+use crate::environment::EnvironmentError;
 use hlb_core::artifact::{ArtifactError, Sha256Hex};
 use hlb_core::hint::Hint;
 use hlb_core::text::show;
@@ -23,6 +24,8 @@ use hlb_recipe::variant::VariantError;
 pub enum SessionError {
     #[error(transparent)]
     Log(#[from] LogError),
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
     #[error(transparent)]
     Spawn(#[from] SpawnError),
     #[error(transparent)]
@@ -107,6 +110,7 @@ impl Hint for SessionError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Log(error) => error.hint(),
+            Self::Environment(error) => error.hint(),
             Self::Spawn(error) => error.hint(),
             Self::Read(error) => error.hint(),
             Self::Yaml(error) => error.hint(),

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use crate::environment::passed_names;
 use crate::error::SessionError;
 use crate::note::Note;
 use crate::observer::Observer;
@@ -64,7 +65,11 @@ impl SessionFolder {
         let runs: Vec<RunStart> = all.iter().copied().filter(|run| !ended(run)).collect();
         let (finished, planned) = (all.len() - runs.len(), all.len());
         observer.note(&Note::Resumed { finished, planned, folder: folder.clone() });
-        let resume = SessionResume { started_at: clock::timestamp(), dataset_seconds: clock.now().as_secs_f64() };
+        let resume = SessionResume {
+            started_at: clock::timestamp(),
+            dataset_seconds: clock.now().as_secs_f64(),
+            environment: Some(passed_names()),
+        };
         let (trainer, at_seconds) = (log.trainer.clone(), log.wall_seconds);
         let threads = trainer.as_ref().map(|trainer| trainer.threads);
         let opening = Opening::Resume { resume, log: writer, trainer, at_seconds };
@@ -112,6 +117,7 @@ fn start(prepared: &PreparedSession, nonce: &str, clock: &MonotonicClock) -> Ses
         reproduces: plan.reproduces.as_ref().map(|original| original.result_sha256),
         started_at: clock::timestamp(),
         dataset_seconds: clock.now().as_secs_f64(),
+        environment: Some(passed_names()),
     }
 }
 
@@ -175,6 +181,7 @@ mod tests {
             reproduces: None,
             started_at: "2026-01-01T00:00:00Z".to_owned(),
             dataset_seconds: 0.0,
+            environment: None,
         }
     }
 

@@ -11,6 +11,7 @@
 //! | `plan`, `resolve` | what a session is to do, and what it trains |
 //! | `reproduce` | the plan of a session that repeats an entry |
 //! | `prepare` | what is known before the first step of training |
+//! | `environment` | what may be set or loaded around a session, and what the trainer sees of it |
 //! | `equipment`, `libtorch`, `pricing` | data, trainer, libtorch; the price of the machine |
 //! | `unfinished`, `folder` | a session that ended early; the folder and log of a session |
 //! | `run`, `result` | the session itself, and its result |
@@ -20,6 +21,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests break files on purpose"))]
 
 mod child;
+mod environment;
 mod equipment;
 mod error;
 mod folder;
@@ -38,6 +40,7 @@ mod telemetry;
 mod unfinished;
 
 pub use child::{SpawnError, describe, find_trainer};
+pub use environment::{EnvironmentError, check_environment};
 pub use equipment::{Equipment, default_threads};
 pub use error::SessionError;
 pub use note::Note;

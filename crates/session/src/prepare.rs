@@ -1,5 +1,6 @@
 //! Everything that can be checked before the first step of training.
 
+use crate::environment::check_environment;
 use crate::equipment::Equipment;
 use crate::error::SessionError;
 use crate::note::Note;
@@ -28,6 +29,7 @@ pub struct PreparedSession {
 
 /// Verifies the data set, and finds trainer, libtorch and price.
 pub fn prepare(mut plan: SessionPlan, observer: &mut dyn Observer) -> Result<PreparedSession, SessionError> {
+    check_environment()?;
     let (variant, local) = (&plan.variant, &plan.local);
     let unfinished = local.resume.then(|| Unfinished::find(variant, &local.sessions)).transpose()?;
     let begun = unfinished.as_ref().map(|unfinished| &unfinished.log.start);

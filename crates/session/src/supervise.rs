@@ -103,6 +103,8 @@ struct Recorder<'a> {
     before: f64,
     last: f64,
     clock: MonotonicClock,
+    /// Seconds that the C library's clock was ahead of it when the session began.
+    library_ahead: f64,
     observer: &'a mut dyn Observer,
     /// What earlier processes of the session trained on.
     trainer: Option<TrainerStart>,
@@ -129,8 +131,10 @@ impl<'a> Recorder<'a> {
             }
         };
         let began = clock.now();
+        let library_ahead = clock.library_ahead_seconds();
+        let (last, open_run, finished) = (before, None, 0);
         let mut recorder =
-            Self { log, began, before, last: before, clock, observer, trainer, open_run: None, finished: 0 };
+            Self { log, began, before, last, clock, library_ahead, observer, trainer, open_run, finished };
         event.map_or(Ok(()), |event| recorder.record_now(event))?;
         Ok(recorder)
     }
@@ -187,10 +191,16 @@ impl<'a> Recorder<'a> {
         self.record(self.clock.now(), event)
     }
 
-    fn record(&mut self, now: Duration, event: Event) -> Result<(), LogError> {
+    fn record(&mut self, now: Duration, mut event: Event) -> Result<(), LogError> {
         self.note(&event, now);
         // Two threads stamp events, so an event can arrive after a later one; times in the log never decrease.
         self.last = self.last.max(self.before + now.saturating_sub(self.began).as_secs_f64());
+        let library_clock = || Some(self.last + self.clock.library_ahead_seconds() - self.library_ahead);
+        match &mut event {
+            Event::Telemetry(sample) => sample.host.library_clock_seconds = library_clock(),
+            Event::RunStop(stop) => stop.library_clock_seconds = library_clock(),
+            _ => {}
+        }
         let line = LogLine { at_seconds: self.last, event };
         if let Some(log) = &mut self.log
             && !matches!(line.event, Event::Progress { .. })
@@ -228,7 +238,8 @@ impl<'a> Recorder<'a> {
         if let Some(OpenRun { run, began, phases }) = self.open_run.take() {
             let wall_seconds = self.clock.now().saturating_sub(began).as_secs_f64();
             let (outcome, reason) = (Outcome::Interrupted, Some(reason.clone()));
-            self.record_now(Event::RunStop(RunStop { run, outcome, reason, phases, wall_seconds }))?;
+            let stop = RunStop { run, outcome, reason, phases, wall_seconds, library_clock_seconds: None };
+            self.record_now(Event::RunStop(stop))?;
         }
         self.record_now(Event::SessionStop { reason: reason.clone() })?;
         Ok(reason)

@@ -39,6 +39,7 @@ impl<'a> RunObserver<'a> {
             reason: Some(reason),
             phases: PhaseSeconds::default(),
             wall_seconds: 0.0,
+            library_clock_seconds: None,
         };
         (self.epochs, self.stop.unwrap_or_else(lost))
     }

@@ -15,7 +15,7 @@ use hlb_core::text::show_path;
 use hlb_machine::Machine;
 use hlb_protocol::job::{DeviceChoice, Job};
 use hlb_protocol::run_log::{Arm, LogWriter, RunStart};
-use hlb_session::{Equipment, Opening, Request, default_threads, supervise};
+use hlb_session::{Equipment, Opening, Request, check_environment, default_threads, supervise};
 
 /// How this machine runs a study.
 #[derive(Debug, Clone)]
@@ -50,6 +50,7 @@ pub fn prepare<'a>(
     options: &StudyOptions,
     observer: &mut dyn StudyObserver,
 ) -> Result<PreparedStudy<'a>> {
+    check_environment()?;
     // A folder of another study is refused before a data set is prepared for it.
     folder.read(plan)?;
     let machine = Machine::read();

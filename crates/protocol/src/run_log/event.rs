@@ -8,6 +8,7 @@ use crate::determinism::Divergence;
 use hlb_core::artifact::Sha256Hex;
 use hlb_core::clock::PhaseSeconds;
 use hlb_core::seed::Seed;
+use hlb_core::text::SafeText;
 use hlb_core::units::{Accuracy, Target};
 use hlb_machine::Sample;
 use hlb_recipe::Length;
@@ -138,6 +139,9 @@ pub struct SessionStart {
     pub started_at: String,
     /// Seconds from process start to here: arguments, verifying and decoding the data set, machine record.
     pub dataset_seconds: f64,
+    /// Names of the environment variables that the trainer saw. Absent in older logs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Vec<SafeText<64>>>,
 }
 
 /// A recipe and the length of its schedule.
@@ -175,6 +179,9 @@ pub struct SessionResume {
     pub started_at: String,
     /// Seconds from the new process's start to here.
     pub dataset_seconds: f64,
+    /// Names of the environment variables that the trainer saw. Absent in older logs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Vec<SafeText<64>>>,
 }
 
 /// A run begins.
@@ -233,4 +240,7 @@ pub struct RunStop {
     pub phases: PhaseSeconds,
     /// Seconds from the start of the run to its end, by the trainer's clock.
     pub wall_seconds: f64,
+    /// Seconds since the session's start by the C library's clock in `hlb-bench`, which sets it. Absent in older logs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub library_clock_seconds: Option<f64>,
 }

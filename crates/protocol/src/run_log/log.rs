@@ -106,9 +106,23 @@ impl RunLog {
         all
     }
 
-    /// Whether both programs saw every run last equally long.
+    /// Whether both programs saw every run last equally long, and the C library's clock told the kernel's time wherever the
+    /// log has both.
     pub fn clocks_agree(&self) -> bool {
-        self.runs.iter().chain(&self.reference).all(LoggedRun::clocks_agree)
+        let agree = |(at, library): (f64, Option<f64>)| {
+            library.is_none_or(|library| (library - at).abs() <= CLOCK_TOLERANCE_SECONDS)
+        };
+        self.runs.iter().chain(&self.reference).all(LoggedRun::clocks_agree) && self.library_clock().all(agree)
+    }
+
+    /// The session's seconds by the kernel's clock and by the C library's, at each sample and at the end of each run.
+    pub fn library_clock(&self) -> impl Iterator<Item = (f64, Option<f64>)> {
+        let runs = self.runs.iter().chain(&self.reference).chain(&self.abandoned);
+        let stops = runs.filter_map(|run| {
+            Some((run.began_at_seconds + run.supervised_seconds, run.stop.as_ref()?.library_clock_seconds))
+        });
+        let samples = self.samples.iter().map(|timed| (timed.at_seconds, timed.sample.host.library_clock_seconds));
+        stops.chain(samples)
     }
 }
 
