@@ -37,7 +37,7 @@ pub use duplicates::{Duplicates, count_duplicates};
 pub use error::{DatasetError, DatasetProblem};
 pub use fetch::{Fetch, FetchError, Place, prune_downloads};
 pub use idx::decode as decode_idx;
-pub use image::{DecodedImage, ImageError, MOST_PIXELS, decode as decode_image};
+pub use image::{DecodedImage, ImageError, MOST_PIXELS, MOST_SIDE, decode as decode_image};
 pub use manifest::{Archive, IdxFile, Manifest, ManifestError, Source, UnknownDataset, all, by_id, is_shipped};
 pub use prepare::{prepare, verify};
 pub use resize::{Resize, Resizer};
