@@ -14,6 +14,7 @@ mod recipe;
 mod reproduce;
 mod run;
 mod session_arguments;
+mod sign;
 mod study;
 mod submit;
 mod verify;
@@ -54,6 +55,7 @@ fn run(command: Command, clock: &MonotonicClock) -> Result<ExitCode> {
         Command::Keygen(arguments) => keygen::keygen(&arguments)?,
         Command::Recipe(command) => recipe::recipe(&command)?,
         Command::Export(arguments) => export::export(&arguments)?,
+        Command::SignForParent(arguments) => sign::sign(&arguments)?,
     }
     Ok(ExitCode::SUCCESS)
 }

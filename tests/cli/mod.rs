@@ -15,3 +15,4 @@ mod study;
 mod submit;
 mod telemetry;
 mod trainer;
+mod unfiled;

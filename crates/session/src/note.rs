@@ -34,6 +34,10 @@ pub enum Note {
     OnlyResultMissing {
         folder: PathBuf,
     },
+    /// Nothing is trained: the result is there, and is only to be filed.
+    OnlyFilingMissing {
+        folder: PathBuf,
+    },
 }
 
 impl Note {
@@ -69,6 +73,9 @@ impl fmt::Display for Note {
             }
             Self::OnlyResultMissing { folder } => {
                 write!(f, "all runs are finished, only the result was missing; {}", folder.display())
+            }
+            Self::OnlyFilingMissing { folder } => {
+                write!(f, "the session is complete, so that nothing is trained again; {}", folder.display())
             }
         }
     }
