@@ -70,6 +70,9 @@ pub(crate) enum Command {
     /// Sign what is on standard input; `submit` and `reproduce` start it
     #[command(hide = true)]
     SignForParent(SignForParent),
+    /// Decode the images that standard input names; whatever prepares a data set starts it
+    #[command(hide = true)]
+    DecodeForParent,
 }
 
 /// Arguments of `sign-for-parent`.

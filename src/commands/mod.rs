@@ -19,6 +19,8 @@ mod study;
 mod submit;
 mod verify;
 
+use std::io::{stdin, stdout};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -28,8 +30,12 @@ use crate::terminal::print_failure;
 use hlb_core::clock::MonotonicClock;
 use hlb_core::hint::Result;
 
+/// This program, even if its file was replaced since it started.
+const THIS_PROGRAM: &str = "/proc/self/exe";
+
 /// Runs the program. `clock` started with the process.
 pub(crate) fn main(clock: &MonotonicClock) -> ExitCode {
+    hlb_data::decode_apart(Path::new(THIS_PROGRAM));
     match run(Arguments::parse().command, clock) {
         Ok(exit) => exit,
         Err(failure) => {
@@ -56,6 +62,7 @@ fn run(command: Command, clock: &MonotonicClock) -> Result<ExitCode> {
         Command::Recipe(command) => recipe::recipe(&command)?,
         Command::Export(arguments) => export::export(&arguments)?,
         Command::SignForParent(arguments) => sign::sign(&arguments)?,
+        Command::DecodeForParent => hlb_data::decode_for_parent(stdin().lock(), stdout())?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -5,14 +5,13 @@ use std::io;
 use std::path::Path;
 
 use crate::args::SignForParent;
+use crate::commands::THIS_PROGRAM;
 use hlb_core::hint::{Context as _, Result};
-use hlb_result::signing::{ChildError, KeyChoice, ProvenKey, SignError, Zeroizing, sign_for_parent};
+use hlb_result::signing::{KeyChoice, ProvenKey, SignError, Zeroizing, sign_for_parent};
 
 /// The key that is to sign, once it has shown that it can.
 pub(super) fn prove(key: &KeyChoice) -> Result<ProvenKey, SignError> {
-    let program = std::env::current_exe()
-        .map_err(|source| ChildError::Start { program: Path::new("hlb-bench").to_owned(), source })?;
-    ProvenKey::prove(&program, key)
+    ProvenKey::prove(Path::new(THIS_PROGRAM), key)
 }
 
 /// Runs the command.

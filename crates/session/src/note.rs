@@ -16,6 +16,10 @@ pub enum Note {
         provider: String,
         rows: Vec<String>,
     },
+    /// Images were decoded without something that keeps a decoder from the rest of the machine.
+    DecodedWithout {
+        guards: String,
+    },
     GpuUnused {
         reason: String,
     },
@@ -43,7 +47,8 @@ pub enum Note {
 impl Note {
     /// Whether it limits what the result is good for.
     pub fn is_warning(&self) -> bool {
-        matches!(self, Self::GpuUnused { .. } | Self::OwnDataSet { .. } | Self::OtherHardware { .. })
+        use Note::{DecodedWithout, GpuUnused, OtherHardware, OwnDataSet};
+        matches!(self, DecodedWithout { .. } | GpuUnused { .. } | OwnDataSet { .. } | OtherHardware { .. })
     }
 }
 
@@ -58,6 +63,11 @@ impl fmt::Display for Note {
                 f,
                 "this machine is rented from {provider}; for its cost say which row with --price, such as {}",
                 rows.join(", ")
+            ),
+            Self::DecodedWithout { guards } => write!(
+                f,
+                "the images were decoded without {guards}, which this system does not have: a file made to break the \
+                 decoder could do what you can do; use data that you trust"
             ),
             Self::GpuUnused { reason } => write!(f, "there is a GPU, but training runs on the CPU: {reason}"),
             Self::OwnDataSet { id } => {
