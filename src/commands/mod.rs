@@ -19,14 +19,14 @@ mod study;
 mod submit;
 mod verify;
 
-use std::io::{stdin, stdout};
+use std::io::stdin;
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
 use crate::args::{Arguments, Command};
-use crate::terminal::print_failure;
+use crate::terminal::{print_failure, to_parent};
 use hlb_core::clock::MonotonicClock;
 use hlb_core::hint::Result;
 
@@ -62,7 +62,7 @@ fn run(command: Command, clock: &MonotonicClock) -> Result<ExitCode> {
         Command::Recipe(command) => recipe::recipe(&command)?,
         Command::Export(arguments) => export::export(&arguments)?,
         Command::SignForParent(arguments) => sign::sign(&arguments)?,
-        Command::DecodeForParent => hlb_data::decode_for_parent(stdin().lock(), stdout())?,
+        Command::DecodeForParent => hlb_data::decode_for_parent(stdin().lock(), to_parent())?,
     }
     Ok(ExitCode::SUCCESS)
 }

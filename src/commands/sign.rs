@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::args::SignForParent;
 use crate::commands::THIS_PROGRAM;
+use crate::terminal::to_parent;
 use hlb_core::hint::{Context as _, Result};
 use hlb_result::signing::{KeyChoice, ProvenKey, SignError, Zeroizing, sign_for_parent};
 
@@ -17,7 +18,7 @@ pub(super) fn prove(key: &KeyChoice) -> Result<ProvenKey, SignError> {
 /// Runs the command.
 pub(super) fn sign(arguments: &SignForParent) -> Result<()> {
     let key = arguments.key.clone().map_or(KeyChoice::GitDefault, KeyChoice::File);
-    let pipes = (io::stdin().lock(), io::stdout().lock());
+    let pipes = (io::stdin().lock(), to_parent());
     sign_for_parent(&key, &arguments.namespace, pipes, &mut ask_passphrase).context("the signature was not handed on")
 }
 

@@ -172,7 +172,7 @@ fn the_board_and_the_pure_crates_start_no_program() {
         "crates/session",
         "crates/trainer",
         "crates/result/src/signing",
-        "crates/data/src/apart",
+        "crates/data/src/apart.rs",
     ];
     let paths = TREE.paths();
     assert_eq!(strangers(&paths, "std::process::Command", &places), [""; 0]);

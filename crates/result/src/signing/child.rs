@@ -6,7 +6,6 @@
 //!
 //! This file must never let a private key into its answer, or a passphrase into a command line.
 
-use std::error::Error;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -19,6 +18,7 @@ use zeroize::Zeroizing;
 use crate::signing::allowed_line::{LineProblem, line_for};
 use crate::signing::key_type::fingerprint;
 use crate::signing::signer::{AskPassphrase, KeyChoice, SignError, Signer};
+use crate::signing::told::{ChildError, Told};
 use crate::signing::verify::verify_any_signer;
 use hlb_core::hint::Hint;
 
@@ -38,39 +38,6 @@ enum Answer {
     Signed(String),
     /// Why it did not sign.
     Refused(Told),
-}
-
-/// An error of another process: its words, its causes, and what to do next.
-#[derive(Debug, thiserror::Error, Serialize, Deserialize)]
-#[error("{message}")]
-pub struct Told {
-    message: String,
-    hint: Option<String>,
-    #[source]
-    cause: Option<Box<Self>>,
-}
-
-impl Told {
-    fn new(error: &dyn Error, hint: Option<String>) -> Self {
-        let cause = error.source().map(|cause| Box::new(Self::new(cause, None)));
-        Self { message: error.to_string(), hint, cause }
-    }
-}
-
-impl Hint for Told {
-    fn hint(&self) -> Option<String> {
-        self.hint.clone()
-    }
-}
-
-/// Why the process gave no answer.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say what the fields are")]
-pub enum ChildError {
-    #[error("cannot start `{}` once more to sign", program.display())]
-    Start { program: PathBuf, source: io::Error },
-    #[error("the process that signs ended without an answer ({status})")]
-    NoAnswer { status: ExitStatus },
 }
 
 /// A key that has shown that it can sign. Its private half is opened anew for each signature, in a

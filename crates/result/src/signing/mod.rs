@@ -20,7 +20,7 @@
 //! | `verify` | the verdict on message, signature and signers |
 //! | `key_file`, `tools`, `git` | where a key lies, and the programs that reach it |
 //! | `signer` | a key that is ready to sign |
-//! | `child` | the process in which a session's key is opened, and which ends |
+//! | `child`, `told` | the process in which a session's key is opened, and which ends; what it says |
 //! | `keygen` | a new key |
 
 mod allowed_line;
@@ -33,19 +33,21 @@ mod key_type;
 mod keygen;
 mod namespace;
 mod signer;
+mod told;
 mod tools;
 mod verify;
 
 pub use allowed_line::{LineProblem, WhyNot};
 pub use allowed_signers::{AllowedSigners, AllowedSignersError};
 pub use armor::ArmorError;
-pub use child::{ChildError, ProvenKey, SIGN_COMMAND, Told, sign_for_parent};
+pub use child::{ProvenKey, SIGN_COMMAND, sign_for_parent};
 pub use git::GitError;
 pub use key_type::{UnsupportedKey, fingerprint, is_security_key};
 pub use keygen::{KeygenError, keygen};
 pub use namespace::{RERUN_NAMESPACE, RESULT_NAMESPACE};
 pub use signer::{KeyChoice, SignError, Signer};
 pub use ssh_key::{Algorithm, PublicKey};
+pub use told::{ChildError, Told};
 pub use tools::{ToolError, Tools};
 pub use verify::{SignatureError, Verified, verify, verify_any_signer};
 pub use zeroize::Zeroizing;

@@ -17,10 +17,10 @@ use zeroize::Zeroizing;
 
 use crate::signing::allowed_line::{LineProblem, line_for};
 use crate::signing::armor::{self, ArmorError};
-use crate::signing::child::{ChildError, Told};
 use crate::signing::git::{self, GitError, GitKey};
 use crate::signing::key_file::{self, KeyFile};
 use crate::signing::key_type::{UnsupportedKey, check_key_type, fingerprint, is_security_key};
+use crate::signing::told::{ChildError, Told};
 use crate::signing::tools::{ToolError, Tools};
 use crate::signing::verify::{SignatureError, verify_any_signer};
 use hlb_core::hint::Hint;
