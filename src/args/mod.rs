@@ -67,6 +67,23 @@ pub(crate) enum Command {
     /// Write an entry or a local session in another program's format; an export can no longer be
     /// verified
     Export(Export),
+    /// Sign what is on standard input; `submit` and `reproduce` start it
+    #[command(hide = true)]
+    SignForParent(SignForParent),
+    /// Decode the images that standard input names; whatever prepares a data set starts it
+    #[command(hide = true)]
+    DecodeForParent,
+}
+
+/// Arguments of `sign-for-parent`.
+#[derive(Debug, Args)]
+pub(crate) struct SignForParent {
+    /// What the signature is for
+    #[arg(long)]
+    pub(crate) namespace: String,
+    /// Key file, where it is not the one that git signs with
+    #[arg(long)]
+    pub(crate) key: Option<PathBuf>,
 }
 
 /// Arguments of `hardware`.

@@ -8,10 +8,12 @@ use indicatif::HumanBytes;
 use crate::args::{Data, DatasetChoice, Fetch};
 use crate::commands::exit;
 use crate::terminal::{
-    DatasetProgress, Listed, answer, describe_own, describe_prepared, describe_verified, note, print_wrong_bytes,
+    DatasetProgress, Label, Listed, answer, describe_own, describe_prepared, describe_verified, labeled, note,
+    print_wrong_bytes,
 };
 use hlb_core::hint::{Context as _, Result, bail};
-use hlb_data::{Manifest, Source};
+use hlb_data::{Guard, Manifest, Source};
+use hlb_session::Note;
 
 /// Runs the command.
 pub(super) fn data(command: &Data) -> Result<ExitCode> {
@@ -81,7 +83,11 @@ fn prepare(track: &str, manifest: Option<&Path>, folder: Option<&Path>) -> Resul
     let progress = DatasetProgress::begin();
     let prepared = hlb_data::prepare(&task.manifest, task.track.resize, folder, &progress);
     progress.end();
-    answer(&describe_prepared(&prepared?));
+    let prepared = prepared?;
+    if let Some(guards) = Guard::list(&prepared.decoded_without) {
+        labeled(Label::Warning, &Note::DecodedWithout { guards }.to_string());
+    }
+    answer(&describe_prepared(&prepared));
     Ok(())
 }
 

@@ -14,21 +14,28 @@ mod recipe;
 mod reproduce;
 mod run;
 mod session_arguments;
+mod sign;
 mod study;
 mod submit;
 mod verify;
 
+use std::io::stdin;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
 use crate::args::{Arguments, Command};
-use crate::terminal::print_failure;
+use crate::terminal::{print_failure, to_parent};
 use hlb_core::clock::MonotonicClock;
 use hlb_core::hint::Result;
 
+/// This program, even if its file was replaced since it started.
+const THIS_PROGRAM: &str = "/proc/self/exe";
+
 /// Runs the program. `clock` started with the process.
 pub(crate) fn main(clock: &MonotonicClock) -> ExitCode {
+    hlb_data::decode_apart(Path::new(THIS_PROGRAM));
     match run(Arguments::parse().command, clock) {
         Ok(exit) => exit,
         Err(failure) => {
@@ -54,6 +61,8 @@ fn run(command: Command, clock: &MonotonicClock) -> Result<ExitCode> {
         Command::Keygen(arguments) => keygen::keygen(&arguments)?,
         Command::Recipe(command) => recipe::recipe(&command)?,
         Command::Export(arguments) => export::export(&arguments)?,
+        Command::SignForParent(arguments) => sign::sign(&arguments)?,
+        Command::DecodeForParent => hlb_data::decode_for_parent(stdin().lock(), to_parent())?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use crate::args::Reproduce;
-use crate::commands::submit::{ask_passphrase, say_enrolled};
-use crate::commands::{exit, session_arguments};
+use crate::commands::submit::say_enrolled;
+use crate::commands::{exit, session_arguments, sign};
 use crate::terminal::{answer, note, print_proposal, print_summary};
 use hlb_board::{SIGNERS_FILE, signers_for};
 use hlb_core::clock::{self, Clock as _, MonotonicClock};
@@ -27,7 +27,7 @@ pub(super) fn reproduce(arguments: &Reproduce, process: &MonotonicClock) -> Resu
     // The time it takes to type a passphrase is not measured.
     let clock = &process.without(process.now().saturating_sub(asked));
     let plan = hlb_session::plan_reproduction(&entry, session_arguments::of_reproduce(arguments)?)?;
-    let finished = session_arguments::run(plan, clock)?;
+    let finished = session_arguments::run_to_file(plan, clock)?;
     print_summary(&finished.result);
     if !finished.is_complete() {
         return exit::of_session(&finished);
@@ -37,7 +37,10 @@ pub(super) fn reproduce(arguments: &Reproduce, process: &MonotonicClock) -> Resu
     // The verdict must not be lost with the file.
     let filed = filed.with_context(|| {
         let (verdict, folder) = (agreement.verdict.as_str(), finished.folder.display());
-        format!("the verdict is: {verdict}; yet the session in {folder} could not be filed")
+        format!(
+            "the verdict is: {verdict}; yet the session in {folder} could not be filed; `reproduce --resume` files it \
+             without training again"
+        )
     })?;
     report(arguments.json, &finished.folder, &agreement, filed.as_ref());
     if let Some((folder, _)) = &filed {
@@ -49,7 +52,7 @@ pub(super) fn reproduce(arguments: &Reproduce, process: &MonotonicClock) -> Resu
 fn open_signer(key: &Path, arguments: &Reproduce, entry: &Entry) -> Result<BoardSigner> {
     let (key, list) = (KeyChoice::File(key.to_owned()), board_of(&entry.folder)?.join(SIGNERS_FILE));
     let principal = arguments.principal.as_deref();
-    let signer = BoardSigner::open_independent((&key, &mut ask_passphrase), &list, principal, entry)?;
+    let signer = BoardSigner::independent(|| sign::prove(&key), &list, principal, entry)?;
     say_enrolled(&signer, &list);
     Ok(signer)
 }

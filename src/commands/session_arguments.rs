@@ -2,12 +2,12 @@
 
 use crate::args::{HostOptions, Reproduce, Run, SessionOptions, Submit};
 use crate::commands::interrupt;
-use crate::terminal::SessionProgress;
+use crate::terminal::{SessionProgress, note};
 use hlb_core::clock::MonotonicClock;
 use hlb_core::hint::{Context as _, Result};
 use hlb_core::text::SafeText;
 use hlb_result::FinishedSession;
-use hlb_session::{LocalOptions, PriceChoice, ReferenceRuns, ResolvedVariant, SessionPlan};
+use hlb_session::{LocalOptions, Note, PriceChoice, ReferenceRuns, ResolvedVariant, SessionPlan};
 
 /// The session that `submit` asks for. The reference is run wherever the row could be ranked.
 pub(super) fn of_submit(arguments: &Submit) -> Result<SessionPlan> {
@@ -25,6 +25,13 @@ pub(super) fn of_run(arguments: &Run) -> Result<SessionPlan> {
     };
     let plan = plan(variant, &arguments.session, ReferenceRuns::None)?;
     Ok(SessionPlan { stop_at_target: arguments.stop_at_target, ..plan })
+}
+
+/// Runs a session that is to be filed. One that is complete and was only not filed is not run again.
+pub(super) fn run_to_file(plan: SessionPlan, clock: &MonotonicClock) -> Result<FinishedSession> {
+    let Some(kept) = hlb_session::find_complete(&plan)? else { return run(plan, clock) };
+    note(&Note::OnlyFilingMissing { folder: kept.folder.clone() }.to_string());
+    Ok(kept)
 }
 
 /// Runs a session, and shows how far it is.

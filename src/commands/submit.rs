@@ -1,16 +1,15 @@
 //! `hlb-bench submit`: the main job from end to end.
 
-use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
 use crate::args::Submit;
-use crate::commands::{exit, session_arguments};
+use crate::commands::{exit, session_arguments, sign};
 use crate::terminal::{answer, note, print_proposal, print_summary};
 use hlb_board::{Build, SIGNERS_FILE, STUDIES_FOLDER, SiteOptions, Workers};
 use hlb_core::clock::{self, Clock as _, MonotonicClock};
-use hlb_core::hint::Result;
-use hlb_result::signing::{KeyChoice, RERUN_NAMESPACE, RESULT_NAMESPACE, Zeroizing};
+use hlb_core::hint::{Context as _, Result};
+use hlb_result::signing::{KeyChoice, RERUN_NAMESPACE, RESULT_NAMESPACE};
 use hlb_result::{BoardSigner, file_entry};
 
 /// Runs the command. Whatever can be refused is refused before the first step of training.
@@ -20,15 +19,21 @@ pub(super) fn submit(arguments: &Submit, process: &MonotonicClock) -> Result<Exi
     let signer = open_signer(arguments)?;
     // The time it takes to type a passphrase is not measured.
     let clock = &process.without(process.now().saturating_sub(asked));
-    let finished = session_arguments::run(plan, clock)?;
+    let finished = session_arguments::run_to_file(plan, clock)?;
     print_summary(&finished.result);
     if !finished.is_complete() {
         return exit::of_session(&finished);
     }
-    let checked = signer.sign(&finished)?;
-    let entry = file_entry(&finished, &arguments.submissions)?;
+    let kept = || {
+        let folder = finished.folder.display();
+        format!("the session in {folder} is complete, but not filed; `submit --resume` files it without training again")
+    };
+    let checked = signer.sign(&finished).with_context(kept)?;
+    let entry = file_entry(&finished, &arguments.submissions).with_context(kept)?;
     note(&format!("verified: {}, signed with {}", checked.trust, signer.fingerprint()));
-    rebuild(arguments)?;
+    rebuild(arguments).with_context(|| {
+        format!("the entry is filed in {}, but its page is not made; `hlb-bench leaderboard` makes it", entry.display())
+    })?;
     answer(&format!("entry {}", entry.display()));
     answer(&format!("page {}", arguments.site.join("index.html").display()));
     print_proposal(&arguments.submissions, &entry);
@@ -40,7 +45,7 @@ fn open_signer(arguments: &Submit) -> Result<BoardSigner> {
     let list = arguments.submissions.join(SIGNERS_FILE);
     let namespace = if arguments.as_runner { RERUN_NAMESPACE } else { RESULT_NAMESPACE };
     let principal = arguments.principal.as_deref();
-    let signer = BoardSigner::open((&key, &mut ask_passphrase), &list, principal, namespace)?;
+    let signer = BoardSigner::enroll(sign::prove(&key)?, &list, principal, namespace)?;
     say_enrolled(&signer, &list);
     Ok(signer)
 }
@@ -50,11 +55,6 @@ pub(super) fn say_enrolled(signer: &BoardSigner, list: &Path) {
     if signer.is_new {
         note(&format!("added your key to {}", list.display()));
     }
-}
-
-/// Asks the user for the passphrase of a key.
-pub(super) fn ask_passphrase(path: &Path) -> io::Result<Zeroizing<String>> {
-    rpassword::prompt_password(format!("passphrase of {}: ", path.display())).map(Zeroizing::new)
 }
 
 fn rebuild(arguments: &Submit) -> Result<()> {

@@ -6,6 +6,11 @@ use std::path::Path;
 
 use hlb_core::artifact::{ArtifactError, write_atomic};
 
+/// Standard output as it is, for a process that was started by another one of this program.
+pub(crate) fn to_parent() -> impl std::io::Write + Send {
+    std::io::stdout()
+}
+
 /// Writes a line that was asked for. It is not an error if the reader has gone.
 pub(crate) fn answer(line: &str) {
     let _ = writeln!(anstream::stdout(), "{line}");

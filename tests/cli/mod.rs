@@ -16,3 +16,4 @@ mod study;
 mod submit;
 mod telemetry;
 mod trainer;
+mod unfiled;

@@ -10,7 +10,7 @@ use crate::support::simulated::Stage;
 
 /// Runs a shell script in which `$0` is the program, `small` is a file system of its own that holds 1 MB, and sessions are
 /// kept in it; `None`, said aloud, where the system does not let us have one.
-fn on_a_small_disk(stage: &Stage, test: &str, script: &str) -> Option<Answer> {
+pub(super) fn on_a_small_disk(stage: &Stage, test: &str, script: &str) -> Option<Answer> {
     fs::create_dir(stage.context.path("small")).unwrap();
     let script = format!("mount -t tmpfs -o size=1m none small || exit 99\n{script}");
     let mut command = std::process::Command::new("unshare");

@@ -433,6 +433,7 @@ impl Made {
                 manifest_sha256: manifest.digest(),
                 resize: None,
                 decoder: None,
+                decoded_without: Vec::new(),
                 content_sha256: content(&manifest),
                 duplicates: manifest.content(None).map(|known| known.duplicates).unwrap_or_default(),
             },

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::arrays::{ArrayShapes, Arrays};
+use crate::confine::Guard;
 use crate::duplicates::Duplicates;
 use crate::error::failed;
 use crate::resize::Resize;
@@ -45,6 +46,8 @@ pub struct CachedArrays {
     decoder: String,
     content_sha256: Sha256Hex,
     duplicates: Duplicates,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    decoded_without: Vec<Guard>,
     /// Length in bytes.
     pub bytes: u64,
 }
@@ -60,6 +63,8 @@ pub struct Prepared {
     pub duplicates: Duplicates,
     /// Decoder and resizer of the images; `None` without either.
     pub decoder: Option<&'static str>,
+    /// What did not stand between the decoder of its images and the rest of the machine.
+    pub decoded_without: Vec<Guard>,
 }
 
 /// The cache folder: `$HLB_BENCH_CACHE`, else `hlb-bench/prepared` in the user's cache folder.
@@ -95,8 +100,8 @@ impl CacheKey<'_> {
         if label.key != self.digest() || content_sha256 != stored {
             return Err(damaged(&format_args!("they have SHA-256 {content_sha256}, {stored} was stored")));
         }
-        let (duplicates, decoder) = (label.duplicates, Some(self.decoder));
-        Ok(Some(Prepared { arrays, content_sha256, duplicates, decoder }))
+        let (duplicates, decoder, decoded_without) = (label.duplicates, Some(self.decoder), label.decoded_without);
+        Ok(Some(Prepared { arrays, content_sha256, duplicates, decoder, decoded_without }))
     }
 
     /// Stores arrays under this key. The label is written last, so that a label always has its arrays.
@@ -111,6 +116,7 @@ impl CacheKey<'_> {
             decoder: self.decoder.to_owned(),
             content_sha256: prepared.content_sha256,
             duplicates: prepared.duplicates,
+            decoded_without: prepared.decoded_without.clone(),
             bytes: prepared.arrays.bytes().len() as u64,
         };
         write_atomic(&label_path, serde_json::to_string(&label).expect("strings and numbers are JSON").as_bytes())?;
@@ -205,7 +211,8 @@ mod tests {
     fn prepared(byte: u8) -> Prepared {
         let arrays = Arrays::new(vec![byte; 65], SHAPES).expect("they fit");
         let duplicates = Duplicates { train: 2, evaluation: 1, overlap: 2 };
-        Prepared { content_sha256: sha256_hex(arrays.bytes()), arrays, duplicates, decoder: Some("d") }
+        let (content_sha256, decoded_without) = (sha256_hex(arrays.bytes()), vec![Guard::Landlock]);
+        Prepared { arrays, content_sha256, duplicates, decoder: Some("d"), decoded_without }
     }
 
     #[test]
@@ -217,6 +224,7 @@ mod tests {
         let opened = key("d 1").open(&cache).expect("undamaged").expect("it is there");
         assert_eq!((opened.arrays.bytes(), opened.content_sha256), (&[7; 65][..], prepared(7).content_sha256));
         assert_eq!(opened.duplicates, prepared(7).duplicates);
+        assert_eq!(opened.decoded_without, [Guard::Landlock]);
         assert!(matches!(key("d 2").open(&cache), Ok(None)));
     }
 

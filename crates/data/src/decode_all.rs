@@ -5,11 +5,44 @@
 
 use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use super::image::{self, ImageError};
+use super::image::{self, ImageError, MOST_PIXELS};
 use super::resize::{Resize, Resizer};
+
+/// Most bytes of an image's memory that a thread keeps for the next one.
+const KEPT: usize = 16 << 20;
+
+/// Pixels that may be decoded at once, by all threads together: as many as one image may have. With the most that libjpeg
+/// adds to it for images in many scans, the decoders of a process hold less than 800 MiB.
+struct Budget {
+    free: Mutex<u64>,
+    returned: Condvar,
+}
+
+impl Budget {
+    /// Waits until an image of so many pixels may be decoded; it may be until the answer is dropped.
+    fn spend(&self, pixels: u64) -> Spent<'_> {
+        let pixels = pixels.min(MOST_PIXELS);
+        let wait = |free: &mut u64| *free < pixels;
+        *self.returned.wait_while(locked(&self.free), wait).unwrap_or_else(PoisonError::into_inner) -= pixels;
+        Spent { budget: self, pixels }
+    }
+}
+
+/// A part of the budget. It is returned even by a panic, for which other threads would wait else.
+struct Spent<'a> {
+    budget: &'a Budget,
+    pixels: u64,
+}
+
+impl Drop for Spent<'_> {
+    fn drop(&mut self) {
+        *locked(&self.budget.free) += self.pixels;
+        self.budget.returned.notify_all();
+    }
+}
 
 /// The images of all items, one after the other in the order of the items, [`Resize::bytes`] each.
 ///
@@ -29,10 +62,14 @@ pub fn decode_all<T: Sync, E: Send>(
     let jobs = Mutex::new(items.iter().zip(pixels.chunks_exact_mut(resize.bytes().max(1))).enumerate());
     let (done, first_error) = (AtomicUsize::new(0), Mutex::new(None::<(usize, E)>));
     let next = || if locked(&first_error).is_some() { None } else { locked(&jobs).next() };
+    let budget = Budget { free: Mutex::new(MOST_PIXELS), returned: Condvar::new() };
     let decode = |item: &T, out: &mut [u8], resizer: &mut Resizer, spare: &mut Vec<u8>| {
-        let image = image::decode_with(&read(item)?, mem::take(spare)).map_err(|error| refused(item, error))?;
+        let bytes = read(item)?;
+        let pixels = image::pixels(&bytes).map_err(|error| refused(item, error))?;
+        let _spent = budget.spend(pixels);
+        let image = image::decode_with(&bytes, mem::take(spare)).map_err(|error| refused(item, error))?;
         resizer.apply(&image, resize, out);
-        *spare = image.pixels;
+        *spare = if image.pixels.capacity() > KEPT { Vec::new() } else { image.pixels };
         Ok(())
     };
     // Items are given out in order. So when one fails, all before it have been given out and will be finished, and the
@@ -134,6 +171,26 @@ mod tests {
         assert_eq!(decode_all(&items, read, |item, _| *item, RESIZE, 1, &|_| ()), Err(3));
         assert_eq!(begun.load(Ordering::Relaxed), 4);
         assert_eq!(decoded(&items, 4, &[90, 40, 200]), Err(40));
+    }
+
+    #[test]
+    fn no_more_pixels_are_decoded_at_once_than_one_image_may_have() {
+        let budget = Budget { free: Mutex::new(MOST_PIXELS), returned: Condvar::new() };
+        let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let work = &|pixels: u64| {
+            let _spent = budget.spend(pixels);
+            let pixels = usize::try_from(pixels).unwrap();
+            most.fetch_max(now.fetch_add(pixels, Ordering::Relaxed) + pixels, Ordering::Relaxed);
+            thread::yield_now();
+            now.fetch_sub(pixels, Ordering::Relaxed);
+        };
+        thread::scope(|scope| {
+            for share in 1..9 {
+                scope.spawn(move || (0..20).for_each(|_| work(MOST_PIXELS / share)));
+            }
+        });
+        assert!(most.into_inner() as u64 <= MOST_PIXELS);
+        assert_eq!(*budget.free.lock().unwrap(), MOST_PIXELS);
     }
 
     #[test]

@@ -51,6 +51,9 @@ pub enum DatasetProblem {
     /// Wrong arrays: a defect of this program, or a decoder that gives other pixels.
     #[error(": the decoded arrays have SHA-256 {found}, expected {expected}")]
     Content { found: Sha256Hex, expected: Sha256Hex },
+    /// The process that decodes images did not do its part.
+    #[error(": the process that decodes its images ended early ({why})")]
+    Decoder { why: String },
     /// Images of many sizes on a track that does not resize, or images of one size on a track that does.
     #[error(" does not fit the track: it {0}")]
     Unfit(String),
@@ -74,9 +77,9 @@ const DAMAGE: [io::ErrorKind; 3] =
 impl DatasetError {
     /// Whether the files were read and are not the right ones, as against not being there.
     pub fn is_about_bytes(&self) -> bool {
-        use DatasetProblem::{Missing, NoFile, NoList, Read, Unfit};
+        use DatasetProblem::{Decoder, Missing, NoFile, NoList, Read, Unfit};
         match &self.problem {
-            Missing { .. } | NoFile { .. } | NoList { .. } | Unfit(_) => false,
+            Missing { .. } | NoFile { .. } | NoList { .. } | Decoder { .. } | Unfit(_) => false,
             Read { source, .. } => DAMAGE.contains(&source.kind()),
             _ => true,
         }
@@ -92,7 +95,7 @@ impl DatasetProblem {
 
 impl Hint for DatasetError {
     fn hint(&self) -> Option<String> {
-        use DatasetProblem::{Content, Differs, Digest, Format, List, Missing, NoFile, NoList, Read, Unfit};
+        use DatasetProblem::{Content, Decoder, Differs, Digest, Format, List, Missing, NoFile, NoList, Read, Unfit};
         let what = if manifest::is_shipped(&self.id) { &self.id } else { "--manifest FILE" };
         let fetch = format!("`hlb-bench data fetch {what}`");
         Some(match &self.problem {
@@ -105,6 +108,7 @@ impl Hint for DatasetError {
                 "give the archive that it was unpacked from to {fetch} with --from ARCHIVE; the list is made from it"
             ),
             Content { .. } => "please report this with the version of hlb-bench and the machine".to_owned(),
+            Decoder { .. } => "free some memory and try again; if it ends so again, please report it".to_owned(),
             Unfit(_) => "use a manifest of the kind that the track's own data set has".to_owned(),
             Read { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 "allow this user to read it".to_owned()

@@ -17,6 +17,9 @@ pub(crate) const DECODER: &str = "mozjpeg-sys 2.2.3, png 1, fast_image_resize 6.
 /// Most pixels of an image, since a file of a few bytes may state any size.
 pub const MOST_PIXELS: u64 = 64_000_000;
 
+/// Longest side of an image, which is libjpeg's limit, too: resizing a longer one costs far more than its pixels.
+pub const MOST_SIDE: u32 = 65_500;
+
 /// Bytes of a pixel of a [`DecodedImage`].
 const PIXEL: usize = 4;
 
@@ -85,8 +88,12 @@ pub enum ImageError {
     /// The decoder failed.
     #[error("cannot be decoded: {message}")]
     Damaged { message: String },
-    /// More pixels than [`MOST_PIXELS`].
-    #[error("says it is {width} x {height} pixels large; at most {most} pixels are decoded", most = MOST_PIXELS)]
+    /// More pixels than [`MOST_PIXELS`], or more than [`MOST_SIDE`] a side.
+    #[error(
+        "says it is {width} x {height} pixels large; at most {most} pixels are decoded, {side} a side",
+        most = MOST_PIXELS,
+        side = MOST_SIDE
+    )]
     TooLarge { width: u32, height: u32 },
 }
 
@@ -107,6 +114,16 @@ pub(crate) fn decode_with(bytes: &[u8], spare: Vec<u8>) -> Result<DecodedImage, 
     }
 }
 
+/// How many pixels [`decode`] will hold, by the header alone.
+pub(crate) fn pixels(bytes: &[u8]) -> Result<u64, ImageError> {
+    let (width, height) = match bytes {
+        [0xff, 0xd8, 0xff, ..] => jpeg::size(bytes)?,
+        [0x89, b'P', b'N', b'G', ..] => png::size(bytes)?,
+        _ => (0, 0),
+    };
+    Ok(u64::from(width) * u64::from(height))
+}
+
 /// The name of a format that Pillow would read and we do not.
 fn other_format(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
@@ -123,7 +140,7 @@ fn other_format(bytes: &[u8]) -> Option<&'static str> {
 /// Bytes of a [`DecodedImage`]'s pixels; an error for too many or none.
 fn room(width: u32, height: u32) -> Result<usize, ImageError> {
     let pixels = u64::from(width) * u64::from(height);
-    if pixels > MOST_PIXELS {
+    if pixels > MOST_PIXELS || width.max(height) > MOST_SIDE {
         return Err(ImageError::TooLarge { width, height });
     }
     match usize::try_from(pixels * PIXEL as u64) {
@@ -153,6 +170,10 @@ mod tests {
         assert_eq!(room(8000, 8000), Ok(256_000_000));
         assert_eq!(room(8001, 8000), Err(ImageError::TooLarge { width: 8001, height: 8000 }));
         assert!(room(u32::MAX, u32::MAX).is_err());
+        assert_eq!(room(MOST_SIDE, 977), Ok(4 * 65_500 * 977));
+        for (width, height) in [(1, 64_000_000), (64_000_000, 1), (65_501, 1), (1, 65_501)] {
+            assert_eq!(room(width, height), Err(ImageError::TooLarge { width, height }));
+        }
         assert!(room(0, 5).is_err());
     }
 

@@ -2,18 +2,17 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
-use std::num::NonZero;
 use std::path::Path;
-use std::thread;
 
 use flate2::read::MultiGzDecoder;
 
+use crate::apart;
 use crate::arrays::{ArrayShapes, Arrays};
 use crate::cache::{self, CacheKey, Prepared};
-use crate::decode_all::decode_all;
+use crate::confine::Guard;
 use crate::duplicates::count_duplicates;
 use crate::error::{DatasetError, DatasetProblem, unreadable};
-use crate::file_list::{FileList, ListedFile, Split, list_name};
+use crate::file_list::{FileList, Split, list_name};
 use crate::image::DECODER;
 use crate::manifest::{CifarFile, CifarSource, IdxFile, ImageSource, Manifest, Source};
 use crate::resize::Resize;
@@ -54,7 +53,7 @@ fn of_arrays(manifest: &Manifest, resize: Option<Resize>, arrays: Arrays) -> Pre
     let content_sha256 = sha256_hex(arrays.bytes());
     let known = manifest.content(resize).filter(|known| known.sha256 == content_sha256 && manifest.is_published());
     let duplicates = known.map_or_else(|| count_duplicates(&arrays), |known| known.duplicates);
-    Prepared { arrays, content_sha256, duplicates, decoder: resize.map(|_| DECODER) }
+    Prepared { arrays, content_sha256, duplicates, decoder: resize.map(|_| DECODER), decoded_without: Vec::new() }
 }
 
 /// Reads images that are arrays already.
@@ -192,36 +191,37 @@ fn of_images(
     }
     let Folder::At(folder) = store::find(manifest, given)? else { unreachable!("images are never built in") };
     let list = list_of(manifest, source, &folder);
-    let arrays = list.and_then(|list| decode(&list, shapes, resize, &folder, watch));
-    let prepared = of_arrays(manifest, Some(resize), arrays.map_err(|problem| problem.of(manifest))?);
+    let decoded = list.and_then(|list| decode(&list, shapes, resize, &folder, watch));
+    let (arrays, decoded_without) = decoded.map_err(|problem| problem.of(manifest))?;
+    let prepared = Prepared { decoded_without, ..of_arrays(manifest, Some(resize), arrays) };
     if let Err(error) = key.store(&cache, &prepared) {
         watch.note(&format!("the preprocessed arrays are not kept: {error}; the next session has to decode again"));
     }
     Ok(prepared)
 }
 
-/// Reads, verifies, decodes and resizes every image on the list.
+/// Reads, verifies, decodes and resizes every image on the list; also the guards that their decoder went without.
 fn decode(
     list: &FileList,
     shapes: ArrayShapes,
     resize: Resize,
     folder: &Path,
     watch: &dyn Watch,
-) -> Result<Arrays, DatasetProblem> {
-    let path_of = |file: &ListedFile| folder.join(&file.path);
-    let read = |file: &ListedFile| {
-        let path = path_of(file);
-        let bytes = plain(&path, file.bytes).map_err(unreadable(&path))?;
-        same(sha256_hex(&bytes), file.sha256, &path)?;
+) -> Result<(Arrays, Vec<Guard>), DatasetProblem> {
+    let progress = |done: usize| watch.progress("images", done as u64, list.files().len() as u64);
+    let labels = |split| list.files().iter().filter(move |file| file.split == split).map(|file| file.label);
+    // The images of a split are followed by its labels.
+    let collect = |images: &mut dyn io::Read| {
+        let [train, _, evaluation, _] = shapes.byte_counts();
+        let mut bytes = Vec::with_capacity(shapes.byte_counts().iter().sum());
+        for (length, split) in [(train, Split::Train), (evaluation, Split::Evaluation)] {
+            if (&mut *images).take(length as u64).read_to_end(&mut bytes)? != length {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            bytes.extend(labels(split));
+        }
         Ok(bytes)
     };
-    let refused = |file: &ListedFile, problem| malformed(&path_of(file), &problem);
-    let threads = thread::available_parallelism().map_or(1, NonZero::get);
-    let progress = |done: usize| watch.progress("images", done as u64, list.files().len() as u64);
-    let images = decode_all(list.files(), read, refused, resize, threads, &progress)?;
-    let labels = |split| list.files().iter().filter(move |file| file.split == split).map(|file| file.label).collect();
-    let (train, evaluation) = images.split_at(shapes.train as usize * shapes.image_bytes());
-    let labels: [Vec<u8>; 2] = [Split::Train, Split::Evaluation].map(labels);
-    let bytes = [train, &labels[0], evaluation, &labels[1]].concat();
-    Ok(Arrays::new(bytes, shapes).expect("the list was checked against the manifest"))
+    let (bytes, without) = apart::decode(list.files(), folder, resize, &progress, collect)?;
+    Ok((Arrays::new(bytes, shapes).expect("the list was checked against the manifest"), without))
 }

@@ -6,7 +6,7 @@ use crate::derive::{Derived, times};
 use hlb_core::artifact::Sha256Hex;
 use hlb_core::text::{Id, SafeText};
 use hlb_core::units::{Accuracy, Target};
-use hlb_data::{Duplicates, Resize};
+use hlb_data::{Duplicates, Guard, Resize};
 use hlb_machine::Machine;
 use hlb_machine::price::Price;
 use hlb_protocol::run_log::{RunLog, TrainerStart};
@@ -179,6 +179,9 @@ pub struct DatasetFacts {
     pub resize: Option<Resize>,
     /// What decoded and resized its images; `null` where nothing had to.
     pub decoder: Option<SafeText<200>>,
+    /// What did not stand between the decoder of its images and the rest of the machine.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub decoded_without: Vec<Guard>,
     /// SHA-256 over the arrays that were trained on: training images and labels, evaluation images and labels.
     pub content_sha256: Sha256Hex,
     /// Images that occur more than once.

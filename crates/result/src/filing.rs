@@ -12,11 +12,11 @@ use crate::entry::{
 use crate::file::{ResultFile, entry_name};
 use crate::signers::{board_above, signers_text};
 use crate::signing::{
-    AllowedSigners, AllowedSignersError, AskPassphrase, KeyChoice, LineProblem, RERUN_NAMESPACE, RESULT_NAMESPACE,
-    SignError, Signer,
+    AllowedSigners, AllowedSignersError, LineProblem, ProvenKey, PublicKey, RERUN_NAMESPACE, RESULT_NAMESPACE,
+    SignError,
 };
 use crate::verify::check_entry;
-use hlb_core::artifact::{ArtifactError, publish_dir, write_atomic};
+use hlb_core::artifact::{ArtifactError, publish_dir, sha256_file, write_atomic};
 use hlb_core::clock;
 use hlb_core::hint::Hint;
 
@@ -96,7 +96,7 @@ fn failed<'a>(step: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> F
 /// A key that may sign for a board.
 #[derive(Debug)]
 pub struct BoardSigner {
-    signer: Signer,
+    key: ProvenKey,
     signers: AllowedSigners,
     namespace: &'static str,
     /// Whether the key was added to the board's signers just now.
@@ -104,41 +104,31 @@ pub struct BoardSigner {
 }
 
 impl BoardSigner {
-    /// Opens a key for the board whose signers are in the file `list`. A key that is not there yet
-    /// is added for `principal`.
-    pub fn open(
-        (key, ask): (&KeyChoice, &mut AskPassphrase<'_>),
-        list: &Path,
-        principal: Option<&str>,
-        namespace: &'static str,
-    ) -> Result<Self, FilingError> {
-        let signer = Signer::open(key, ask)?;
-        Self::enroll(signer, list, principal, namespace)
-    }
-
-    /// Opens a key to sign a reproduction of an entry; refuses one that is not independent.
-    pub fn open_independent(
-        (key, ask): (&KeyChoice, &mut AskPassphrase<'_>),
+    /// A key to sign a reproduction of an entry; refuses one that is not independent.
+    pub fn independent(
+        prove: impl FnOnce() -> Result<ProvenKey, SignError>,
         list: &Path,
         principal: Option<&str>,
         entry: &Entry,
     ) -> Result<Self, FilingError> {
         let theirs = entry.trust.signer().ok_or(FilingError::Unsigned)?;
-        let signer = Signer::open(key, ask)?;
-        if signer.fingerprint() == theirs.fingerprint {
+        let key = prove()?;
+        if key.fingerprint() == theirs.fingerprint {
             return Err(FilingError::SameKey);
         }
         let (_, signers) = read_signers(list)?;
-        let (namespace, known_as) = standing(&signers, &signer);
+        let (namespace, known_as) = standing(&signers, key.public_key());
         if known_as.or(principal) == Some(&theirs.principal) {
             return Err(FilingError::SamePerson { principal: theirs.principal.clone() });
         }
         check_writable(&entry.folder)?;
-        Self::enroll(signer, list, principal, namespace)
+        Self::enroll(key, list, principal, namespace)
     }
 
-    fn enroll(
-        signer: Signer,
+    /// A key for the board whose signers are in the file `list`. One that is not there yet is added
+    /// for `principal`.
+    pub fn enroll(
+        key: ProvenKey,
         list: &Path,
         principal: Option<&str>,
         namespace: &'static str,
@@ -146,26 +136,26 @@ impl BoardSigner {
         let folder = list.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder).map_err(|source| FilingError::Board { folder: folder.to_owned(), source })?;
         let (text, signers) = read_signers(list)?;
-        if signers.find(signer.public_key(), namespace, clock::calendar()).is_ok() {
+        if signers.find(key.public_key(), namespace, clock::calendar()).is_ok() {
             // Writing it again shows before the training that the folder can be written to.
             write_atomic(list, text.as_bytes())?;
-            return Ok(Self { signer, signers, namespace, is_new: false });
+            return Ok(Self { key, signers, namespace, is_new: false });
         }
         let Some(principal) = principal else {
             let list = list.display().to_string();
-            return Err(FilingError::UnknownKey { fingerprint: signer.fingerprint(), list });
+            return Err(FilingError::UnknownKey { fingerprint: key.fingerprint(), list });
         };
-        let line = signer.public_line(principal, &[namespace])?;
+        let line = key.public_line(principal, &[namespace])?;
         let text = if text.is_empty() || text.ends_with('\n') { text } else { text + "\n" };
         let extended = format!("{text}{line}\n");
         let signers = AllowedSigners::parse(&extended, &list.display().to_string())?;
         write_atomic(list, extended.as_bytes())?;
-        Ok(Self { signer, signers, namespace, is_new: true })
+        Ok(Self { key, signers, namespace, is_new: true })
     }
 
     /// The key's fingerprint.
     pub fn fingerprint(&self) -> String {
-        self.signer.fingerprint()
+        self.key.fingerprint()
     }
 
     /// The signers of the board, this key among them.
@@ -175,7 +165,7 @@ impl BoardSigner {
 
     /// Signs a finished session in its folder, and verifies it as a board will.
     pub fn sign(&self, session: &FinishedSession) -> Result<Entry, FilingError> {
-        let signature = self.signer.sign(self.namespace, session.result_text.as_bytes())?;
+        let signature = self.key.sign(self.namespace, session.result_text.as_bytes())?;
         write_atomic(&session.folder.join(SIGNATURE_FILE), signature.as_bytes())?;
         Ok(check_entry(&session.folder, &self.signers, clock::calendar())?)
     }
@@ -190,8 +180,8 @@ fn read_signers(list: &Path) -> Result<(String, AllowedSigners), FilingError> {
 
 /// In which namespace a key may sign here, and for whom; one that is not listed will be, as a
 /// submitter's.
-fn standing<'a>(listed: &'a AllowedSigners, signer: &Signer) -> (&'static str, Option<&'a str>) {
-    let of = |namespace| listed.find(signer.public_key(), namespace, clock::calendar()).ok();
+fn standing<'a>(listed: &'a AllowedSigners, key: &PublicKey) -> (&'static str, Option<&'a str>) {
+    let of = |namespace| listed.find(key, namespace, clock::calendar()).ok();
     let found = [RESULT_NAMESPACE, RERUN_NAMESPACE].into_iter().find_map(|namespace| Some((namespace, of(namespace)?)));
     found.map_or((RESULT_NAMESPACE, None), |(namespace, name)| (namespace, Some(name)))
 }
@@ -204,9 +194,16 @@ pub fn file_entry(session: &FinishedSession, submissions: &Path) -> Result<PathB
     let name = entry_name(&session.result);
     let numbered = (2..).map(|number| format!("{name}-{number}"));
     let mut names = std::iter::once(name.clone()).chain(numbered).map(|name| track.join(name));
-    let target = names.find(|target| !target.exists()).expect("the names never end");
+    let free = |target: &PathBuf| !target.exists() || is_filed(session, target);
+    let target = names.find(free).expect("the names never end");
     publish(session, &track, &target)?;
     Ok(target)
+}
+
+/// Whether this very session is in that folder already: a process may end between filing a session
+/// and removing it.
+fn is_filed(session: &FinishedSession, target: &Path) -> bool {
+    sha256_file(&target.join(LOG_FILE)).is_ok_and(|sha256| sha256 == session.result.log.sha256)
 }
 
 /// Files a signed session with the entry that it repeats; the session's new folder.
@@ -223,6 +220,15 @@ pub fn file_reproduction(session: &FinishedSession, entry: &Entry) -> Result<Pat
 /// Moves the session's files to `target`, complete or not at all, by way of a hidden folder in
 /// `staging_in`.
 fn publish(session: &FinishedSession, staging_in: &Path, target: &Path) -> Result<(), FilingError> {
+    if !is_filed(session, target) {
+        copy_to(session, staging_in, target)?;
+    }
+    // Without its log it is no session any more, and is filed once. A folder that stays does no harm.
+    let _ = fs::remove_file(session.folder.join(LOG_FILE)).and_then(|()| fs::remove_dir_all(&session.folder));
+    Ok(())
+}
+
+fn copy_to(session: &FinishedSession, staging_in: &Path, target: &Path) -> Result<(), FilingError> {
     let staging = staging(staging_in)?;
     for name in [VARIANT_FILE, RECIPE_FILE, MANIFEST_FILE, LOG_FILE, RESULT_FILE, SIGNATURE_FILE] {
         if name == MANIFEST_FILE && session.result.dataset.published {
@@ -233,7 +239,7 @@ fn publish(session: &FinishedSession, staging_in: &Path, target: &Path) -> Resul
     }
     publish_dir(staging.path(), target)?;
     let _moved = staging.keep();
-    fs::remove_dir_all(&session.folder).map_err(failed("remove", &session.folder))
+    Ok(())
 }
 
 fn staging(folder: &Path) -> Result<tempfile::TempDir, FilingError> {

@@ -50,6 +50,16 @@ pub enum SessionError {
     /// A file of an earlier process cannot be removed.
     #[error("the session in {} cannot be resumed", .folder.display())]
     Clean { folder: PathBuf, source: io::Error },
+    /// The disk did not take the first line of its log; there was nothing to go on with.
+    #[error("the session could not begin, and its folder {} was removed", .folder.display())]
+    NotBegun { folder: PathBuf, source: LogError },
+    /// The runs are in its log, but it has no result.
+    #[error(
+        "the runs of the session in {} are kept, but not its result; the same command with `--resume` writes it, and \
+         trains no run again that ended",
+        .folder.display()
+    )]
+    Unrecorded { folder: PathBuf, source: Box<Self> },
     #[error("there is no unfinished session of this variant in {}; leave out --resume", .folder.display())]
     NothingToResume { folder: PathBuf },
     #[error("the session in {} went on in another process meanwhile; try again", .folder.display())]
@@ -119,6 +129,11 @@ impl Hint for SessionError {
             Self::Dataset(error) => error.hint(),
             Self::Price(error) => error.hint(),
             Self::Artifact(error) => error.hint(),
+            Self::Unrecorded { source, .. } => source.hint(),
+            Self::NotBegun { .. } => Some("make room for it on the disk, then begin it again".to_owned()),
+            Self::NothingToResume { .. } => Some(
+                "a session that was filed is among the submissions: `hlb-bench leaderboard` makes its page".to_owned(),
+            ),
             Self::NeverBegan { .. } => {
                 Some("see whether `hlb-bench hardware` finds it in order; if not, rebuild with `make build`".to_owned())
             }

@@ -1,20 +1,23 @@
 //! The folder and run log of a new session, or of one that ended early and is resumed.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::environment::passed_names;
 use crate::error::SessionError;
 use crate::note::Note;
 use crate::observer::Observer;
 use crate::prepare::PreparedSession;
+use crate::resolve::ResolvedVariant;
 use crate::supervise::Opening;
 use crate::unfinished::Unfinished;
-use hlb_core::artifact::write_atomic;
+use hlb_core::artifact::{ArtifactError, write_atomic};
 use hlb_core::clock::{self, Clock as _, MonotonicClock};
 use hlb_core::rules::RULES_VERSION;
-use hlb_core::seed;
-use hlb_protocol::run_log::{Arm, LOG_SCHEMA, RunStart, SessionResume, SessionStart, TrainingLength};
+use hlb_core::{seed, yaml};
+use hlb_protocol::run_log::{
+    Arm, LOG_CAP, LOG_SCHEMA, LogError, RunStart, SessionResume, SessionStart, TrainingLength, whole_lines,
+};
 use hlb_recipe::{Recipe, variant};
 use hlb_result::{LOG_FILE, MANIFEST_FILE, RECIPE_FILE, VARIANT_FILE};
 
@@ -37,13 +40,7 @@ impl SessionFolder {
         let nonce = seed::fresh_nonce();
         let path = new_path(prepared, &nonce);
         fs::create_dir_all(&path).map_err(|source| SessionError::CreateFolder { folder: path.clone(), source })?;
-        let variant = &prepared.plan.variant;
-        write_atomic(&path.join(VARIANT_FILE), &variant.bytes)?;
-        write_atomic(&path.join(RECIPE_FILE), variant::canonical(&variant.recipe).as_bytes())?;
-        let manifest = &variant.task.manifest;
-        if !manifest.is_published() {
-            write_atomic(&path.join(MANIFEST_FILE), manifest.text().as_bytes())?;
-        }
+        write_inputs(&prepared.plan.variant, &path).inspect_err(|_| remove_unbegun(&path))?;
         let start = start(prepared, &nonce, clock);
         let runs = order(&start);
         let opening = Opening::Start { start: Box::new(start.clone()), path: path.join(LOG_FILE) };
@@ -74,6 +71,37 @@ impl SessionFolder {
         let threads = trainer.as_ref().map(|trainer| trainer.threads);
         let opening = Opening::Resume { resume, log: writer, trainer, at_seconds };
         Ok(Self { path: folder.clone(), start: log.start.clone(), opening, runs, threads })
+    }
+}
+
+/// Writes what is trained, on which data.
+fn write_inputs(variant: &ResolvedVariant, folder: &Path) -> Result<(), ArtifactError> {
+    write_atomic(&folder.join(VARIANT_FILE), &variant.bytes)?;
+    write_atomic(&folder.join(RECIPE_FILE), variant::canonical(&variant.recipe).as_bytes())?;
+    let manifest = &variant.task.manifest;
+    if !manifest.is_published() {
+        write_atomic(&folder.join(MANIFEST_FILE), manifest.text().as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Removes the folder of a session without a run log, which nothing could go on with.
+fn remove_unbegun(folder: &Path) {
+    // What cannot be removed holds no session, and is in nobody's way.
+    let _ = fs::remove_dir_all(folder);
+}
+
+/// The error of a session that ended before it had a result. If the disk did not even take the
+/// first line of its log, there is no session, and its folder is removed.
+pub(super) fn unbegun(folder: &Path, error: SessionError) -> SessionError {
+    let log = folder.join(LOG_FILE);
+    let begun = yaml::read(&log, LOG_CAP).map_or_else(|_| log.exists(), |bytes| !whole_lines(&bytes).is_empty());
+    match error {
+        SessionError::Log(source @ LogError::Write { .. }) if !begun => {
+            remove_unbegun(folder);
+            SessionError::NotBegun { folder: folder.to_owned(), source }
+        }
+        other => other,
     }
 }
 

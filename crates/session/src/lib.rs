@@ -13,7 +13,7 @@
 //! | `prepare` | what is known before the first step of training |
 //! | `environment` | what may be set or loaded around a session, and what the trainer sees of it |
 //! | `equipment`, `libtorch`, `pricing` | data, trainer, libtorch; the price of the machine |
-//! | `unfinished`, `folder` | a session that ended early; the folder and log of a session |
+//! | `unfinished`, `folder` | a session that ended early or was not filed; the folder and log of a session |
 //! | `run`, `result` | the session itself, and its result |
 //! | `supervise`, `child`, `telemetry` | the trainer process and the sensors, watched and logged |
 //! | `observer`, `note`, `error` | what the caller learns |
@@ -50,3 +50,4 @@ pub use prepare::{PreparedSession, prepare};
 pub use reproduce::{check_reproducible, plan_reproduction};
 pub use resolve::{ResolvedVariant, task};
 pub use supervise::{Opening, Request, supervise};
+pub use unfinished::find_complete;

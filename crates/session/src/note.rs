@@ -16,6 +16,10 @@ pub enum Note {
         provider: String,
         rows: Vec<String>,
     },
+    /// Images were decoded without something that keeps a decoder from the rest of the machine.
+    DecodedWithout {
+        guards: String,
+    },
     GpuUnused {
         reason: String,
     },
@@ -34,12 +38,17 @@ pub enum Note {
     OnlyResultMissing {
         folder: PathBuf,
     },
+    /// Nothing is trained: the result is there, and is only to be filed.
+    OnlyFilingMissing {
+        folder: PathBuf,
+    },
 }
 
 impl Note {
     /// Whether it limits what the result is good for.
     pub fn is_warning(&self) -> bool {
-        matches!(self, Self::GpuUnused { .. } | Self::OwnDataSet { .. } | Self::OtherHardware { .. })
+        use Note::{DecodedWithout, GpuUnused, OtherHardware, OwnDataSet};
+        matches!(self, DecodedWithout { .. } | GpuUnused { .. } | OwnDataSet { .. } | OtherHardware { .. })
     }
 }
 
@@ -55,6 +64,11 @@ impl fmt::Display for Note {
                 "this machine is rented from {provider}; for its cost say which row with --price, such as {}",
                 rows.join(", ")
             ),
+            Self::DecodedWithout { guards } => write!(
+                f,
+                "the images were decoded without {guards}, which this system does not have: a file made to break the \
+                 decoder could do what you can do; use data that you trust"
+            ),
             Self::GpuUnused { reason } => write!(f, "there is a GPU, but training runs on the CPU: {reason}"),
             Self::OwnDataSet { id } => {
                 write!(f, "`{}` is not the track's published data set; this session is never ranked", show(id))
@@ -69,6 +83,9 @@ impl fmt::Display for Note {
             }
             Self::OnlyResultMissing { folder } => {
                 write!(f, "all runs are finished, only the result was missing; {}", folder.display())
+            }
+            Self::OnlyFilingMissing { folder } => {
+                write!(f, "the session is complete, so that nothing is trained again; {}", folder.display())
             }
         }
     }

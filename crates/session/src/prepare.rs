@@ -9,6 +9,7 @@ use crate::plan::{Original, ReferenceRuns, SessionPlan};
 use crate::pricing;
 use crate::unfinished::Unfinished;
 use hlb_core::rules::{DEFAULT_RUNS, MAX_EPOCHS};
+use hlb_data::Guard;
 use hlb_machine::Machine;
 use hlb_machine::price::Price;
 use hlb_recipe::Recipe;
@@ -43,6 +44,9 @@ pub fn prepare(mut plan: SessionPlan, observer: &mut dyn Observer) -> Result<Pre
     let price = pricing::find(&plan.local, &machine, observer)?;
     let (task, local) = (&plan.variant.task, &plan.local);
     let equipment = Equipment::find(task, local.data.as_deref(), local.commit, observer.data_set())?;
+    if let Some(guards) = Guard::list(&equipment.data.decoded_without) {
+        observer.note(&Note::DecodedWithout { guards });
+    }
     equipment.check_device([&plan.variant.recipe], local.device, observer)?;
     if let Some(original) = &plan.reproduces {
         check_data(original, &equipment)?;

@@ -72,6 +72,7 @@ fn dataset_facts(prepared: &PreparedSession) -> DatasetFacts {
         manifest_sha256: task.manifest.digest(),
         resize: task.track.resize,
         decoder: data.decoder.and_then(SafeText::cleaned),
+        decoded_without: data.decoded_without.clone(),
         content_sha256: data.content_sha256,
         duplicates: data.duplicates,
     }

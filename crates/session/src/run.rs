@@ -1,12 +1,12 @@
 //! Runs a prepared session to its end and writes its result.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use crate::equipment::default_threads;
 use crate::error::SessionError;
-use crate::folder::{SessionFolder, take_over_finished};
+use crate::folder::{SessionFolder, take_over_finished, unbegun};
 use crate::note::Note;
 use crate::observer::{Observer, Outline};
 use crate::prepare::PreparedSession;
@@ -38,14 +38,26 @@ impl PreparedSession {
                 let folder = SessionFolder::resume(self, unfinished, (clock, observer))?;
                 self.train(folder, clock, observer, interrupted)?
             }
-            None => self.train(SessionFolder::create(self, clock)?, clock, observer, interrupted)?,
+            None => {
+                let folder = SessionFolder::create(self, clock)?;
+                let path = folder.path.clone();
+                self.train(folder, clock, observer, interrupted).map_err(|error| unbegun(&path, error))?
+            }
         };
+        self.record(&folder).map_err(|error| match error {
+            SessionError::NeverBegan { .. } | SessionError::BrokenLog { .. } => error,
+            source => SessionError::Unrecorded { folder, source: Box::new(source) },
+        })
+    }
+
+    /// Writes the result of a session whose run log has ended.
+    fn record(&self, folder: &Path) -> Result<FinishedSession, SessionError> {
         let log_bytes = fs::read(folder.join(LOG_FILE)).map_err(|source| SessionError::ReadBack { source })?;
         let log = RunLog::parse(&log_bytes).map_err(|source| SessionError::BrokenLog { source: Box::new(source) })?;
         let result = result::of(self, &log, &log_bytes)?;
         let result_text = yaml::emit(&result)?;
         write_atomic(&folder.join(RESULT_FILE), result_text.as_bytes())?;
-        Ok(FinishedSession { folder, result, result_text })
+        Ok(FinishedSession { folder: folder.to_owned(), result, result_text })
     }
 
     /// Trains the runs that are missing; the session's folder.

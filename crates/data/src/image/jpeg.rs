@@ -13,16 +13,33 @@ struct Frame {
 
 /// The image in the bytes of a JPEG file, in the memory of `spare`.
 pub(super) fn decode(bytes: &[u8], spare: Vec<u8>) -> Result<DecodedImage, ImageError> {
-    // The last of the three bytes by which a JPEG is known begins the first marker.
-    let frame = Walk { bytes, place: 2, frame: None, profile: None }.frame()?;
-    room(frame.width, frame.height)?;
+    let frame = frame(bytes)?;
     let mut pixels = libjpeg::decode(bytes, (frame.width, frame.height), frame.layers, spare)?;
     match frame.layers {
-        1 => pixels = pixels.iter().flat_map(|&gray| [gray, gray, gray, u8::MAX]).collect(),
+        1 => pixels = wide(&pixels),
         3 => {}
         _ => pixels.as_chunks_mut().0.iter_mut().for_each(|pixel| *pixel = from_cmyk(*pixel)),
     }
     Ok(DecodedImage::from_pixels(frame.width, frame.height, pixels))
+}
+
+/// Width and height of an image that may be decoded.
+pub(super) fn size(bytes: &[u8]) -> Result<(u32, u32), ImageError> {
+    frame(bytes).map(|frame| (frame.width, frame.height))
+}
+
+fn frame(bytes: &[u8]) -> Result<Frame, ImageError> {
+    // The last of the three bytes by which a JPEG is known begins the first marker.
+    let frame = Walk { bytes, place: 2, frame: None, profile: None }.frame()?;
+    room(frame.width, frame.height)?;
+    Ok(frame)
+}
+
+/// Pixels of four bytes, in no more memory than they need.
+fn wide(gray: &[u8]) -> Vec<u8> {
+    let mut pixels = Vec::with_capacity(gray.len() * super::PIXEL);
+    pixels.extend(gray.iter().flat_map(|&gray| [gray, gray, gray, u8::MAX]));
+    pixels
 }
 
 /// Red, green and blue of the four inks, as Pillow mixes them. It treats the inks of every file as inverted,
@@ -208,6 +225,22 @@ mod tests {
         let frame = bytes.windows(2).position(|pair| pair == b"\xff\xc0").unwrap();
         bytes[frame + 5..frame + 9].copy_from_slice(&[0xff; 4]);
         assert_eq!(decode(&bytes), Err(ImageError::TooLarge { width: 65535, height: 65535 }));
+    }
+
+    /// The progressive image made this wide and high.
+    fn sized(mut bytes: Vec<u8>, side: u16) -> Vec<u8> {
+        let frame = bytes.windows(2).position(|pair| pair == b"\xff\xc2").unwrap();
+        bytes[frame + 5..frame + 7].copy_from_slice(&side.to_be_bytes());
+        bytes[frame + 7..frame + 9].copy_from_slice(&side.to_be_bytes());
+        bytes
+    }
+
+    #[test]
+    fn scans_of_a_large_picture_are_fewer() {
+        assert!(decode(&sized(progressive(30), 4000)).is_ok());
+        assert!(decode(&sized(progressive(480), 2000)).is_ok());
+        let message = decode(&sized(progressive(480), 4000)).unwrap_err().to_string();
+        assert_eq!(message, "cannot be decoded: its scans are more than 2000000000 pixels");
     }
 
     /// The gray image as a progressive one, of that many scans of the mean values.

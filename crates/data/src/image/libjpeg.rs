@@ -31,6 +31,9 @@ const MOST_BYTES: c_long = 256 << 20;
 /// Most scans: each costs a pass over the whole image, however few bytes it has itself.
 const MOST_SCANS: c_int = 500;
 
+/// Most pixels of all scans of an image: 31 scans of the largest one, and most progressive images have ten.
+const MOST_SCANNED: u64 = 2_000_000_000;
+
 /// What libjpeg said, on its way from a callback to [`decode`].
 struct GaveUp(String);
 
@@ -266,6 +269,11 @@ unsafe extern "C-unwind" fn count_scans(info: &mut jpeg_common_struct) {
     let info = unsafe { &*ptr::from_mut(info).cast::<jpeg_decompress_struct>() };
     if info.input_scan_number > MOST_SCANS {
         resume_unwind(Box::new(GaveUp(format!("it has more than {MOST_SCANS} scans"))));
+    }
+    let scans = u64::try_from(info.input_scan_number).unwrap_or(0);
+    // Neither side is over 65,535, so this does not overflow.
+    if scans * u64::from(info.image_width) * u64::from(info.image_height) > MOST_SCANNED {
+        resume_unwind(Box::new(GaveUp(format!("its scans are more than {MOST_SCANNED} pixels"))));
     }
 }
 

@@ -10,9 +10,8 @@ use png::{BitDepth, ColorType, DecodeOptions, Decoder, DecodingError, InterlaceI
 use super::{DecodedImage, ImageError, PIXEL, room};
 use hlb_core::text;
 
-/// Most bytes that the crate may reserve: for a row of the widest image, of `MOST_PIXELS` pixels of 8 bytes, and for
-/// metadata.
-const LIMIT: usize = 512 << 20;
+/// Most bytes that the crate may reserve: for a row of the widest image, `MOST_SIDE` pixels of 8 bytes, and for metadata.
+const LIMIT: usize = 64 << 20;
 
 /// The image in the bytes of a PNG file, the signature of which has been seen.
 pub(super) fn decode(bytes: &[u8]) -> Result<DecodedImage, ImageError> {
@@ -29,6 +28,15 @@ pub(super) fn decode(bytes: &[u8]) -> Result<DecodedImage, ImageError> {
     let mut pixels = vec![u8::MAX; room];
     place(&mut reader, &mut pixels).map_err(refused)?;
     Ok(DecodedImage::from_pixels(width, height, pixels))
+}
+
+/// Width and height of an image that may be decoded.
+pub(super) fn size(bytes: &[u8]) -> Result<(u32, u32), ImageError> {
+    let header =
+        decoder(bytes, false).read_header_info().map(png::Info::size).map_err(|error| refusal(error, bytes.len()));
+    let (width, height) = header?;
+    room(width, height)?;
+    Ok((width, height))
 }
 
 fn decoder(bytes: &[u8], ignores_checksums: bool) -> Decoder<Cursor<&[u8]>> {

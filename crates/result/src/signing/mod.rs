@@ -20,30 +20,34 @@
 //! | `verify` | the verdict on message, signature and signers |
 //! | `key_file`, `tools`, `git` | where a key lies, and the programs that reach it |
 //! | `signer` | a key that is ready to sign |
+//! | `child`, `told` | the process in which a session's key is opened, and which ends; what it says |
 //! | `keygen` | a new key |
 
 mod allowed_line;
 mod allowed_signers;
 pub mod armor;
+mod child;
 mod git;
 mod key_file;
 mod key_type;
 mod keygen;
 mod namespace;
 mod signer;
+mod told;
 mod tools;
 mod verify;
 
 pub use allowed_line::{LineProblem, WhyNot};
 pub use allowed_signers::{AllowedSigners, AllowedSignersError};
 pub use armor::ArmorError;
+pub use child::{ProvenKey, SIGN_COMMAND, sign_for_parent};
 pub use git::GitError;
 pub use key_type::{UnsupportedKey, fingerprint, is_security_key};
 pub use keygen::{KeygenError, keygen};
 pub use namespace::{RERUN_NAMESPACE, RESULT_NAMESPACE};
-pub(crate) use signer::AskPassphrase;
 pub use signer::{KeyChoice, SignError, Signer};
 pub use ssh_key::{Algorithm, PublicKey};
+pub use told::{ChildError, Told};
 pub use tools::{ToolError, Tools};
 pub use verify::{SignatureError, Verified, verify, verify_any_signer};
 pub use zeroize::Zeroizing;

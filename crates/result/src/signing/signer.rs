@@ -20,6 +20,7 @@ use crate::signing::armor::{self, ArmorError};
 use crate::signing::git::{self, GitError, GitKey};
 use crate::signing::key_file::{self, KeyFile};
 use crate::signing::key_type::{UnsupportedKey, check_key_type, fingerprint, is_security_key};
+use crate::signing::told::{ChildError, Told};
 use crate::signing::tools::{ToolError, Tools};
 use crate::signing::verify::{SignatureError, verify_any_signer};
 use hlb_core::hint::Hint;
@@ -74,6 +75,12 @@ pub enum SignError {
     WrongPassphrase { path: PathBuf },
     #[error("no key from git")]
     Git(#[from] GitError),
+    /// The process that signs, see [`crate::signing::ProvenKey`].
+    #[error(transparent)]
+    Child(#[from] ChildError),
+    /// What that process said.
+    #[error(transparent)]
+    Told(#[from] Told),
     /// A public key could not be written down for the signing program.
     #[error("cannot write the public key to a temporary file")]
     Temporary(#[source] io::Error),
@@ -101,6 +108,7 @@ impl Hint for SignError {
             Self::KeyType { source, .. } => source.hint(),
             Self::Git(error) => error.hint(),
             Self::Tool(error) => error.hint(),
+            Self::Told(told) => told.hint(),
             Self::Unverified(error) => error.hint(),
             Self::NotAKey { .. } => Some(
                 "pass the private key file in OpenSSH format, or its `.pub` file if an agent \

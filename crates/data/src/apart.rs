@@ -1,0 +1,228 @@
+//! Images decoded in a process of its own, which has no key, no environment, no network, and may read nothing but them.
+//!
+//! `hlb-bench` starts itself with [`DECODE_COMMAND`], sends a line of JSON, and reads lines of JSON until the images come, one
+//! after the other in the order of the files. Whatever that process says is a stranger's word: the arrays have a digest.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, BufRead as _, BufReader, BufWriter, Read, Write};
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread;
+
+use serde::{Deserialize, Serialize};
+
+use crate::confine::{Guard, confine};
+use crate::decode_all::decode_all;
+use crate::error::DatasetProblem;
+use crate::file_list::ListedFile;
+use crate::resize::Resize;
+use hlb_core::artifact::{Sha256Hex, sha256_hex};
+use hlb_core::text::show;
+
+/// Command of `hlb-bench` that decodes images for its parent.
+pub const DECODE_COMMAND: &str = "decode-for-parent";
+
+/// Longest line that is read from the other process, in bytes.
+const LINE_CAP: u64 = 64 * 1024;
+
+/// Switches of libjpeg that are handed on: which instructions it uses does not change a byte.
+const HANDED_ON: &str = "JSIMD_FORCENONE";
+
+static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+
+/// From now on images are decoded by this program, which is `hlb-bench`; else in this process.
+pub fn decode_apart(program: &Path) {
+    PROGRAM.get_or_init(|| program.to_owned());
+}
+
+/// What is to be decoded.
+#[derive(Serialize, Deserialize)]
+struct Job {
+    files: Vec<ListedFile>,
+    /// Folders that hold them.
+    folders: Vec<OsString>,
+    resize: Resize,
+    threads: usize,
+}
+
+/// What the other process says.
+#[derive(Serialize, Deserialize)]
+enum Message {
+    /// It has given up what it can, which does not include these.
+    Without(Vec<Guard>),
+    /// So many images are decoded.
+    Done(usize),
+    /// The file of this number is not an image of the data set.
+    Refused(usize, Refusal),
+    /// All are decoded; their bytes follow.
+    Images,
+}
+
+/// What is wrong with a file.
+#[derive(Serialize, Deserialize)]
+enum Refusal {
+    /// It cannot be read: the system's number of the error, if it has one, and its text.
+    Read(Option<i32>, String),
+    /// It has another digest.
+    Digest(Sha256Hex),
+    /// It is not an image.
+    Image(String),
+}
+
+impl Refusal {
+    fn read(error: &io::Error) -> Self {
+        Self::Read(error.raw_os_error(), error.to_string())
+    }
+
+    fn of(self, file: &ListedFile, folder: &Path) -> DatasetProblem {
+        let path = folder.join(&file.path);
+        match self {
+            Self::Read(Some(code), _) => DatasetProblem::Read { path, source: io::Error::from_raw_os_error(code) },
+            Self::Read(None, text) => DatasetProblem::Read { path, source: io::Error::other(show(&text)) },
+            Self::Digest(found) => DatasetProblem::Digest { path, found, expected: file.sha256 },
+            Self::Image(problem) => DatasetProblem::Format { path, problem: show(&problem) },
+        }
+    }
+}
+
+/// Reads, verifies, decodes and resizes files in a folder; what `collect` makes of the images, and the guards that their
+/// decoder went without.
+pub(crate) fn decode<T>(
+    files: &[ListedFile],
+    folder: &Path,
+    resize: Resize,
+    progress: &(dyn Fn(usize) + Sync),
+    collect: impl FnOnce(&mut dyn Read) -> io::Result<T>,
+) -> Result<(T, Vec<Guard>), DatasetProblem> {
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let Some(program) = PROGRAM.get() else {
+        let images = decode_files(files, folder, resize, threads, progress)
+            .map_err(|(file, refusal)| refusal.of(&files[file], folder))?;
+        let collected = collect(&mut &images[..]).map_err(|error| ended(&error))?;
+        return Ok((collected, vec![Guard::OwnProcess, Guard::Landlock, Guard::Seccomp]));
+    };
+    let job = Job { files: files.to_vec(), folders: folders(files, folder), resize, threads };
+    let mut decoder = Decoder::start(program, &job, folder).map_err(|error| ended(&error))?;
+    let mut without = Vec::new();
+    loop {
+        match decoder.listen().map_err(|error| ended(&error))? {
+            Message::Without(guards) => without = guards,
+            Message::Done(done) => progress(done.min(files.len())),
+            Message::Refused(file, refusal) => {
+                let file = files.get(file).ok_or_else(|| ended(&"it named no file"))?;
+                return Err(refusal.of(file, folder));
+            }
+            Message::Images => break,
+        }
+    }
+    let collected = collect(&mut decoder.output).map_err(|error| ended(&error))?;
+    Ok((collected, without))
+}
+
+fn ended(why: &dyn std::fmt::Display) -> DatasetProblem {
+    DatasetProblem::Decoder { why: show(&why.to_string()) }
+}
+
+/// The folders that files lie in; those of files that are links, too.
+fn folders(files: &[ListedFile], folder: &Path) -> Vec<OsString> {
+    let place = |file: &ListedFile| {
+        let path = folder.join(&file.path);
+        let link = fs::symlink_metadata(&path).is_ok_and(|facts| facts.is_symlink());
+        let path = if link { fs::canonicalize(&path).unwrap_or(path) } else { path };
+        std::path::absolute(path.parent()?).ok().map(PathBuf::into_os_string)
+    };
+    files.iter().filter_map(place).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// The other process. It does not outlive this value.
+struct Decoder {
+    child: Child,
+    output: BufReader<ChildStdout>,
+}
+
+impl Decoder {
+    fn start(program: &Path, job: &Job, folder: &Path) -> io::Result<Self> {
+        let mut command = Command::new(program);
+        command.arg(DECODE_COMMAND).env_clear().current_dir(folder);
+        command.envs(std::env::var_os(HANDED_ON).map(|value| (HANDED_ON, value)));
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let pipe = |pipe: Option<_>| pipe.ok_or(io::ErrorKind::BrokenPipe);
+        let (input, output) = (child.stdin.take(), pipe(child.stdout.take())?);
+        let decoder = Self { child, output: BufReader::with_capacity(1 << 16, output) };
+        let mut input = BufWriter::new(input.ok_or(io::ErrorKind::BrokenPipe)?);
+        serde_json::to_writer(&mut input, job)?;
+        input.flush()?;
+        Ok(decoder)
+    }
+
+    /// Its next message; an error with its exit status if there is none.
+    fn listen(&mut self) -> io::Result<Message> {
+        let mut line = Vec::new();
+        self.output.by_ref().take(LINE_CAP).read_until(b'\n', &mut line)?;
+        if line.is_empty() {
+            return Err(io::Error::other(self.child.wait()?.to_string()));
+        }
+        Ok(serde_json::from_slice(&line)?)
+    }
+}
+
+impl Drop for Decoder {
+    fn drop(&mut self) {
+        // It has ended, or nobody wants its answer.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Decodes what `input` asks for in the working folder, and answers on `output`: the part of the other process.
+pub fn decode_for_parent(input: impl Read, output: impl Write + Send) -> io::Result<()> {
+    // Nobody would read its answer.
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+    let job: Job = serde_json::from_reader(BufReader::new(input))?;
+    let without = confine(&job.folders);
+    let output = Mutex::new(output);
+    let say = |message: &Message| {
+        let line = serde_json::to_string(message)? + "\n";
+        let mut output = output.lock().unwrap_or_else(PoisonError::into_inner);
+        output.write_all(line.as_bytes()).and_then(|()| output.flush())
+    };
+    say(&Message::Without(without))?;
+    let progress = |done| {
+        let _ = say(&Message::Done(done));
+    };
+    match decode_files(&job.files, Path::new(""), job.resize, job.threads, &progress) {
+        Ok(images) => {
+            say(&Message::Images)?;
+            let mut output = output.into_inner().unwrap_or_else(PoisonError::into_inner);
+            output.write_all(&images).and_then(|()| output.flush())
+        }
+        Err((file, refusal)) => say(&Message::Refused(file, refusal)),
+    }
+}
+
+fn decode_files(
+    files: &[ListedFile],
+    folder: &Path,
+    resize: Resize,
+    threads: usize,
+    progress: &(dyn Fn(usize) + Sync),
+) -> Result<Vec<u8>, (usize, Refusal)> {
+    let numbered: Vec<(usize, &ListedFile)> = files.iter().enumerate().collect();
+    let read = |(number, file): &(usize, &ListedFile)| {
+        let mut bytes = Vec::new();
+        // One byte more than expected tells that there are too many.
+        let opened = File::open(folder.join(&file.path));
+        let read = opened.and_then(|opened| opened.take(file.bytes.saturating_add(1)).read_to_end(&mut bytes));
+        read.map_err(|error| (*number, Refusal::read(&error)))?;
+        let found = sha256_hex(&bytes);
+        if found == file.sha256 { Ok(bytes) } else { Err((*number, Refusal::Digest(found))) }
+    };
+    let refused = |(number, _): &(usize, &ListedFile), problem: crate::image::ImageError| {
+        (*number, Refusal::Image(problem.to_string()))
+    };
+    decode_all(&numbered, read, refused, resize, threads, progress)
+}
