@@ -14,4 +14,5 @@ pub mod stats;
 pub mod text;
 pub mod tree;
 pub mod units;
+pub mod version;
 pub mod yaml;
