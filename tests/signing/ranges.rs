@@ -140,6 +140,23 @@ fn words_and_numbers_that_no_session_has_are_rejected() {
 }
 
 #[test]
+fn a_number_format_that_the_recipe_does_not_train_in_is_rejected() {
+    for (spec, honest, others) in
+        [(Spec::named("cpu"), "fp32", ["fp16", "bf16"]), (on_gpu("NVIDIA H200"), "fp16", ["fp32", "bf16"])]
+    {
+        for other in others {
+            let fixture = Fixture::new();
+            let folder = fixture.file(&spec);
+            assert_eq!(verdict(&fixture), "");
+            let [from, to] = [honest, other].map(|format| format!("\"precision\":\"{format}\""));
+            let stated = [honest, other].map(|format| format!("precision: \"{format}\""));
+            forge(&fixture, &folder, (&from, &to), (&stated[0], &stated[1]));
+            assert!(verdict(&fixture).contains("`session.precision`"), "{}", verdict(&fixture));
+        }
+    }
+}
+
+#[test]
 fn a_nonce_that_is_no_nonce_and_a_session_of_years_are_rejected() {
     let fixture = Fixture::new();
     let spec = Spec::named("honest");

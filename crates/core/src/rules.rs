@@ -31,6 +31,8 @@ pub const MAX_DATASET_SECONDS: f64 = 86_400.0;
 pub const MAX_RESUMES: usize = 100;
 /// Samples of the sensors that a run log may hold; those of 60 days in one process are fewer.
 pub const MAX_SAMPLES: usize = 50_000;
+/// Reasons for unknown readings that a run log may hold.
+pub const MAX_REASONS: usize = 20_000;
 
 /// p-value under which two rows, two mean accuracies, or a mean accuracy and the target are significantly different.
 pub const SIGNIFICANCE: f64 = 0.01;

@@ -92,6 +92,7 @@ fn read_entry(folder: &Path, bytes: &[u8], trust: Trust) -> Result<Entry, Fault>
     let recipe = check_recipe(folder, &result, &task)?;
     let log = RunLog::parse(&log_bytes)?;
     check_log(&result, &log)?;
+    check_number_format(&result, &recipe)?;
     check_losses(&log)?;
     let reference = reference(&result, &task)?;
     check_schedule(&task, (&recipe, reference.as_ref()), &log)?;
@@ -277,6 +278,13 @@ fn check_log(result: &ResultFile, log: &RunLog) -> Result<(), Fault> {
     logged.harness.trainer_sha256 = start.trainer_sha256;
     logged.libtorch.version.clone_from(&trainer.libtorch_version);
     check_equal(result, &logged, |stated, logged| stated == logged)
+}
+
+/// The number format follows from recipe and device.
+fn check_number_format(result: &ResultFile, recipe: &Recipe) -> Result<(), Fault> {
+    let (stated, device) = (result.session.precision, result.session.device);
+    let follows = recipe.precision.format_on(device) == Some(stated);
+    require(follows, "session.precision", &stated, "the recipe trains in another format on this device")
 }
 
 /// Refuses losses that are all the same: no training of two seeds, and of two epochs, ends at one number to the last digit.

@@ -13,7 +13,8 @@ use hlb_core::artifact::write_atomic;
 use hlb_core::clock::{self, Clock as _, MonotonicClock};
 use hlb_core::rules::{MAX_RESUMES, RULES_VERSION};
 use hlb_core::seed::{self, Nonce};
-use hlb_protocol::run_log::{Arm, LOG_SCHEMA, RunStart, SessionResume, SessionStart, TrainingLength, range};
+use hlb_protocol::run_log::range::{self, SensorCount};
+use hlb_protocol::run_log::{Arm, LOG_SCHEMA, RunStart, SessionResume, SessionStart, TrainingLength};
 use hlb_recipe::{Recipe, variant};
 use hlb_result::{LOG_FILE, MANIFEST_FILE, RECIPE_FILE, VARIANT_FILE};
 
@@ -72,8 +73,8 @@ impl SessionFolder {
         let resume = SessionResume { started_at: clock::timestamp(), dataset_seconds: clock.now().as_secs_f64() };
         let (trainer, at_seconds) = (log.trainer.clone(), log.wall_seconds);
         let threads = trainer.as_ref().map(|trainer| trainer.threads);
-        let samples = log.samples.len();
-        let opening = Opening::Resume { resume, log: writer, trainer, at_seconds, samples };
+        let sensors = SensorCount::of(&log.samples);
+        let opening = Opening::Resume { resume, log: writer, trainer, at_seconds, sensors };
         Ok(Self { path: folder.clone(), start: log.start.clone(), opening, runs, threads })
     }
 }

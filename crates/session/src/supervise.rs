@@ -10,9 +10,9 @@ use crate::error::SessionError;
 use crate::observer::Observer;
 use crate::telemetry::Telemetry;
 use hlb_core::clock::{Clock as _, MonotonicClock, PhaseSeconds};
-use hlb_core::rules::MAX_SAMPLES;
 use hlb_data::arrays::Arrays;
 use hlb_protocol::job::Job;
+use hlb_protocol::run_log::range::SensorCount;
 use hlb_protocol::run_log::{
     Event, LogError, LogLine, LogWriter, Outcome, RunStop, SessionResume, SessionStart, TrainerStart,
 };
@@ -58,8 +58,8 @@ pub enum Opening {
         trainer: Option<TrainerStart>,
         /// Seconds on the log's last line, which this process counts on from.
         at_seconds: f64,
-        /// Samples of the sensors that the log holds.
-        samples: usize,
+        /// What the log holds of the sensors.
+        sensors: SensorCount,
     },
 }
 
@@ -111,8 +111,8 @@ struct Recorder<'a> {
     trainer: Option<TrainerStart>,
     open_run: Option<OpenRun>,
     finished: usize,
-    /// Samples that the log holds.
-    samples: usize,
+    /// What the log holds of the sensors.
+    sensors: SensorCount,
 }
 
 /// The current run, which is recorded as interrupted if the trainer does not end it.
@@ -124,18 +124,18 @@ struct OpenRun {
 
 impl<'a> Recorder<'a> {
     fn open(opening: Opening, clock: MonotonicClock, observer: &'a mut dyn Observer) -> Result<Self, LogError> {
-        let (log, trainer, before, samples, event) = match opening {
+        let (log, trainer, before, sensors, event) = match opening {
             Opening::Start { start, path } => {
-                (Some(LogWriter::create(&path)?), None, 0.0, 0, Some(Event::SessionStart(*start)))
+                (Some(LogWriter::create(&path)?), None, 0.0, SensorCount::default(), Some(Event::SessionStart(*start)))
             }
-            Opening::Unlogged => (None, None, 0.0, 0, None),
-            Opening::Resume { resume, log, trainer, at_seconds, samples } => {
-                (Some(log), trainer, at_seconds, samples, Some(Event::SessionResume(resume)))
+            Opening::Unlogged => (None, None, 0.0, SensorCount::default(), None),
+            Opening::Resume { resume, log, trainer, at_seconds, sensors } => {
+                (Some(log), trainer, at_seconds, sensors, Some(Event::SessionResume(resume)))
             }
         };
         let began = clock.now();
         let mut recorder =
-            Self { log, began, before, last: before, clock, observer, trainer, open_run: None, finished: 0, samples };
+            Self { log, began, before, last: before, clock, observer, trainer, open_run: None, finished: 0, sensors };
         event.map_or(Ok(()), |event| recorder.record_now(event))?;
         Ok(recorder)
     }
@@ -210,11 +210,7 @@ impl<'a> Recorder<'a> {
     /// The event with no longer texts than a reader of the log accepts; `None` for a sample too many.
     fn bounded(&mut self, event: Event) -> Option<Event> {
         Some(match event {
-            Event::Telemetry(_) if self.samples >= MAX_SAMPLES => return None,
-            Event::Telemetry(sample) => {
-                self.samples += 1;
-                Event::Telemetry(sample.bounded())
-            }
+            Event::Telemetry(sample) => Event::Telemetry(self.sensors.fit(sample)?),
             Event::RunStop(stop) => {
                 let reason = stop.reason.map(|reason| hlb_core::text::show(&reason));
                 Event::RunStop(RunStop { reason, ..stop })

@@ -4,8 +4,12 @@ use std::fmt::Display;
 
 use crate::run_log::event::SessionStart;
 use crate::run_log::line::LOG_SCHEMA;
-use hlb_core::rules::{MAX_DATASET_SECONDS, MAX_EPOCHS, MAX_LOSS, MAX_RUNS, MAX_SESSION_DAYS};
+use crate::run_log::log::TimedSample;
+use hlb_core::rules::{
+    MAX_DATASET_SECONDS, MAX_EPOCHS, MAX_LOSS, MAX_REASONS, MAX_RUNS, MAX_SAMPLES, MAX_SESSION_DAYS,
+};
 use hlb_core::text::{SafeText, show};
+use hlb_machine::Sample;
 
 /// Most characters of a reason or name: as many as [`show`] lets through.
 const TEXT: usize = 240;
@@ -51,6 +55,39 @@ pub(super) fn text(name: &str, text: &str) -> Result<(), String> {
     read.map(drop).map_err(|error| format!("`{name}` is `{}`: {error}", show(text)))
 }
 
+/// What a run log holds of the sensors. Both are bounded, so that reading a log takes little more memory than its file.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SensorCount {
+    samples: usize,
+    reasons: usize,
+}
+
+impl SensorCount {
+    /// That of the samples in a log.
+    pub fn of(samples: &[TimedSample]) -> Self {
+        let reasons = samples.iter().map(|timed| timed.sample.unknown.len()).sum();
+        Self { samples: samples.len(), reasons }
+    }
+
+    /// Counts one more, if the log may hold it.
+    pub(super) fn add(&mut self, sample: &Sample) -> Result<(), String> {
+        sample.check().map_err(|error| error.to_string())?;
+        (self.samples, self.reasons) = (self.samples + 1, self.reasons + sample.unknown.len());
+        expect(self.samples <= MAX_SAMPLES, format_args!("more than {MAX_SAMPLES} samples"))?;
+        expect(self.reasons <= MAX_REASONS, format_args!("more than {MAX_REASONS} reasons for unknown readings"))
+    }
+
+    /// The sample as the log may hold it, which is counted; `None` if it holds enough of them.
+    pub fn fit(&mut self, sample: Sample) -> Option<Sample> {
+        let mut sample = sample.bounded();
+        if self.reasons + sample.unknown.len() > MAX_REASONS {
+            sample.unknown.clear();
+        }
+        let fits = self.samples < MAX_SAMPLES && self.add(&sample).is_ok();
+        fits.then_some(sample)
+    }
+}
+
 /// What a session sets out to do.
 pub fn start(start: &SessionStart) -> Result<(), String> {
     expect(start.schema == LOG_SCHEMA, format_args!("the schema is not `{LOG_SCHEMA}`"))?;
@@ -67,7 +104,10 @@ pub fn start(start: &SessionStart) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+    use hlb_machine::HostSample;
 
     #[test]
     fn a_loss_is_a_number_of_some_size() {
@@ -86,6 +126,23 @@ mod tests {
         for bad in [1e9, 86_400.5, -1.0, f64::NAN] {
             assert!(dataset_seconds(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_was_made_to_fit_is_what_a_reader_takes() {
+        let unknown = (0..10).map(|index| (format!("gpus[{index}]"), "lost".to_owned())).collect();
+        let sample = Sample { host: HostSample::default(), gpus: Vec::new(), unknown };
+        let without = Sample { unknown: BTreeMap::new(), ..sample.clone() };
+        let (mut writer, mut reader) = (SensorCount::default(), SensorCount::default());
+        let mut kept = 0;
+        for index in 0..MAX_SAMPLES + 10 {
+            let next = if index < MAX_REASONS / 10 + 10 { &sample } else { &without };
+            let fitted = writer.fit(next.clone());
+            kept += usize::from(fitted.is_some());
+            assert!(fitted.is_none_or(|fitted| reader.add(&fitted).is_ok()));
+        }
+        assert_eq!((kept, writer.reasons), (MAX_SAMPLES, MAX_REASONS));
+        assert!(reader.add(&without).is_err());
     }
 
     #[test]

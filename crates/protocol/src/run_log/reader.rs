@@ -7,8 +7,8 @@ use crate::run_log::event::{
 };
 use crate::run_log::line::{LogLine, read_line, whole_lines};
 use crate::run_log::log::{LoggedRun, Repeat, RunLog, Segment, TimedSample, slack};
-use crate::run_log::range::{self, expect, positive};
-use hlb_core::rules::{BOOKED_TOLERANCE_SECONDS, BOOKED_TOLERANCE_SHARE, MAX_RESUMES, MAX_SAMPLES};
+use crate::run_log::range::{self, SensorCount, expect, positive};
+use hlb_core::rules::{BOOKED_TOLERANCE_SECONDS, BOOKED_TOLERANCE_SHARE, MAX_RESUMES};
 use hlb_core::seed;
 use hlb_core::units::Accuracy;
 use hlb_machine::Sample;
@@ -51,6 +51,7 @@ struct Reader {
     open: Option<Arm>,
     /// Whether the current process has logged `trainer_start`.
     trainer_started: bool,
+    sensors: SensorCount,
 }
 
 impl Reader {
@@ -75,7 +76,7 @@ impl Reader {
             stop_reason: None,
             wall_seconds: line.at_seconds,
         };
-        Ok(Self { log, open: None, trainer_started: false })
+        Ok(Self { log, open: None, trainer_started: false, sensors: SensorCount::default() })
     }
 
     fn take(&mut self, line: &str) -> Result<(), String> {
@@ -107,8 +108,7 @@ impl Reader {
     }
 
     fn telemetry(&mut self, sample: Sample) -> Result<(), String> {
-        expect(self.log.samples.len() < MAX_SAMPLES, format_args!("more than {MAX_SAMPLES} samples"))?;
-        sample.check().map_err(|error| error.to_string())?;
+        self.sensors.add(&sample)?;
         self.log.samples.push(TimedSample { at_seconds: self.log.wall_seconds, sample });
         Ok(())
     }
