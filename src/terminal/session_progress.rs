@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::terminal::dataset_progress::DatasetProgress;
 use crate::terminal::printer::{self, Label, labeled, note};
-use hlb_core::units::{Target, human_seconds};
+use hlb_core::units::{DeviceKind, Target, human_seconds};
 use hlb_protocol::run_log::{Arm, Epoch, Event, LogLine, Outcome, RunStop, TrainerStart};
 use hlb_recipe::Recipe;
 use hlb_session::{Note, Observer, Outline};
@@ -56,7 +56,7 @@ pub(crate) fn print_note(note: &Note) {
 /// What the runs are trained on, in one line.
 pub(crate) fn trainer_line(trainer: &TrainerStart) -> String {
     let TrainerStart { device, threads, precision, libtorch_version } = trainer;
-    let threads = if device == "cpu" { format!(", {threads} threads") } else { String::new() };
+    let threads = if *device == DeviceKind::Cpu { format!(", {threads} threads") } else { String::new() };
     format!("libtorch {libtorch_version} on {device}{threads}, {precision}")
 }
 

@@ -27,7 +27,7 @@ pub(crate) fn print_summary(result: &ResultFile) {
         |cost| format!("{:.6} US dollars", cost.prorated_usd),
     );
     note(&format!("cost: {cost}"));
-    for warning in &result.derived.warnings {
+    for warning in result.warnings() {
         labeled(Label::Warning, &warning.to_string());
     }
     if !result.derived.phases.clocks_agree {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::DateTime;
 use hlb_board::{Board, Row, SiteOptions, Workers, records};
+use hlb_core::units::DeviceKind;
 use roxmltree::{Document, Node};
 use serde_json::Value;
 
@@ -88,7 +89,7 @@ fn progress() -> Fixture {
     fixture.file(&dated("first", "2026-03-01", 2.5));
     fixture.file(&dated("slower", "2026-04-01", 3.0));
     let mut gpu = dated("on-a-gpu", "2026-04-15", 0.2);
-    (gpu.machine, gpu.device) = (gpu_machine(), "cuda".to_owned());
+    (gpu.machine, gpu.device) = (gpu_machine(), DeviceKind::Cuda);
     fixture.file(&gpu);
     fixture
 }

@@ -3,6 +3,7 @@
 use std::fs;
 
 use hlb_core::text::SafeText;
+use hlb_core::units::DeviceKind;
 
 use crate::support::fixture::{Fixture, Spec, gpu_machine, price};
 
@@ -173,16 +174,22 @@ fn safe<const N: usize>(words: &str) -> SafeText<N> {
     cut(&on_a_line(words), N).parse().expect("admitted")
 }
 
+/// A name of a processor or a GPU takes the text's beginning, with one blank between its words.
+fn device_name(words: &str) -> String {
+    let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    cut(&words, 120).trim().to_owned()
+}
+
 /// An entry whose every free text is `words`, or begins like it.
 pub(crate) fn spec(name: &str, words: &str) -> Spec {
     let mut spec = Spec::named(name);
     (spec.authors, spec.description) = (vec![cut(&on_a_line(words), 80), "B".to_owned()], on_a_line(words));
     spec.machine = gpu_machine();
-    (spec.machine.host.cpu, spec.machine.host.kernel) = (Some(words.to_owned()), None);
-    spec.machine.host.operating_system = Some(words.to_owned());
-    spec.machine.host.unknown.insert("kernel".to_owned(), words.to_owned());
-    spec.machine.gpus[0].name = Some(words.to_owned());
-    words.clone_into(&mut spec.device);
+    (spec.machine.host.cpu, spec.machine.host.kernel) = (Some(device_name(words)), None);
+    spec.machine.host.operating_system = Some(on_a_line(words));
+    spec.machine.host.unknown.insert("kernel".to_owned(), on_a_line(words));
+    spec.machine.gpus[0].name = Some(device_name(words));
+    spec.device = DeviceKind::Cuda;
     let mut price = price(1.0);
     (price.provider, price.region, price.instance) = (safe(words), safe(words), safe(words));
     (price.source, price.date) = (safe(words), Some(safe(words)));

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use hlb_board::{SiteError, SiteOptions, Workers};
 use hlb_core::hint::Hint as _;
+use hlb_core::units::DeviceKind;
 use hlb_machine::GpuSample;
 use hlb_machine::price::Table;
 use html5gum::{HtmlString, Token, Tokenizer};
@@ -41,7 +42,7 @@ pub(crate) fn full() -> Fixture {
     fast.sample.host.other_cpu_percent = Some(12.0);
     fixture.file(&fast);
     let mut gpu = Spec { price: Table::shipped().find(RENTED, "2026-03-14").ok(), ..Spec::named("on-a-gpu") };
-    (gpu.machine, gpu.device) = (gpu_machine(), "cuda".to_owned());
+    (gpu.machine, gpu.device) = (gpu_machine(), DeviceKind::Cuda);
     gpu.machine.gpus[0].power_limit_milliwatts = Some(500_000);
     gpu.runs = Spec::runs(10, 0.21, 20);
     gpu.reference_epoch_seconds = Some(0.28);

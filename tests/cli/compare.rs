@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use hlb_core::units::DeviceKind;
 use serde_json::Value;
 
 use crate::support::context::{Answer, Context};
@@ -105,7 +106,7 @@ fn misses_count_as_slower_than_any_time() {
 #[test]
 fn across_hardware_only_the_reference_lets_times_compare() {
     let fixture = Fixture::new();
-    let gpu = |spec: Spec| Spec { machine: gpu_machine(), device: "cuda".to_owned(), ..spec };
+    let gpu = |spec: Spec| Spec { machine: gpu_machine(), device: DeviceKind::Cuda, ..spec };
     let (a, b) = (fixture.file(&spec("cpu", 2.0)), fixture.file(&gpu(spec("gpu", 0.3))));
     let found = json(&a, &b);
     assert_eq!((&found["verdict"], &found["verdict_from"]), (&"cannot_say".into(), &"neither".into()));

@@ -62,7 +62,7 @@ while read -r start; do
         nanos=$((each * epoch))
         trained=$(printf '%d.%09d' $((nanos / 1000000000)) $((nanos % 1000000000)))
         untimed=$(printf '%d.%09d' $((evaluated * epoch / 1000000000)) $((evaluated * epoch % 1000000000)))
-        echo '{"event":"epoch","run":'"$run"',"epoch":'"$epoch"',"step":'$((steps * epoch))',"loss":1.0,"accuracy":{"correct":'"$correct"',"total":'"$total"'},"train_seconds":'"$trained"',"evaluate_seconds":'"$untimed"'}'
+        echo '{"event":"epoch","run":'"$run"',"epoch":'"$epoch"',"step":'$((steps * epoch))',"loss":1.'"$run$epoch"',"accuracy":{"correct":'"$correct"',"total":'"$total"'},"train_seconds":'"$trained"',"evaluate_seconds":'"$untimed"'}'
     done
     wall=$(($(now) - began))
     logged=$(seconds $((wall - (each + evaluated) * epochs / 1000)))
@@ -307,12 +307,14 @@ fn copied(fixture: &Fixture, nonce: Option<&str>, reproduces: Option<Sha256Hex>)
     for name in ["variant.yaml", "recipe.yaml"] {
         fs::copy(entry.join(name), copy.join(name)).unwrap();
     }
-    let nonce = nonce.unwrap_or(&checked.log.start.nonce).to_owned();
+    let nonce = nonce.map_or_else(|| checked.log.start.nonce.clone(), |nonce| nonce.parse().unwrap());
     let rewrite = |line: &str| {
         let mut line: LogLine = serde_json::from_str(line).unwrap();
         match &mut line.event {
             Event::SessionStart(start) => (start.nonce, start.reproduces) = (nonce.clone(), reproduces),
-            Event::RunStart(run) => run.seed = seed::derive(checked.log.start.recipe.recipe_sha256, &nonce, run.run),
+            Event::RunStart(run) => {
+                run.seed = seed::derive(checked.log.start.recipe.recipe_sha256, nonce.as_str(), run.run)
+            }
             _ => {}
         }
         serde_json::to_string(&line).unwrap() + "\n"

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use hlb_core::artifact::{sha256_hex, write_atomic};
+use hlb_core::units::DeviceKind;
 use hlb_core::yaml;
 use hlb_machine::price::{Price, Table};
 use hlb_recipe::Recipe;
@@ -98,10 +99,10 @@ fn a_figure_that_does_not_follow_from_the_log_is_rejected_though_signed() {
         ("derived.runs[0].sustained", |r| r.derived.runs[0].sustained = Some(false)),
         ("derived.runs[9]", |r| drop(r.derived.runs.pop())),
         ("derived.phases.clocks_agree", |r| r.derived.phases.clocks_agree = false),
-        ("session.nonce", |r| r.session.nonce = "00".repeat(16)),
+        ("session.nonce", |r| r.session.nonce = "00".repeat(16).parse().unwrap()),
         ("session.runs", |r| r.session.runs = 9),
-        ("session.device", |r| r.session.device = "cuda".to_owned()),
-        ("libtorch.version", |r| r.libtorch.version = "3.0".to_owned()),
+        ("session.device", |r| r.session.device = DeviceKind::Cuda),
+        ("libtorch.version", |r| r.libtorch.version = "3.0".parse().unwrap()),
         ("target.correct", |r| r.target.correct -= 1),
         ("recipe in `extends`", |r| r.variant.base_recipe_sha256 = sha256_hex(b"another")),
         ("price.usd_per_hour", |r| r.price = Some(Price { usd_per_hour: -1.0, ..crate::support::fixture::price(1.0) })),

@@ -4,3 +4,4 @@ mod entry;
 mod hostile_yaml;
 mod openssh;
 mod plausible;
+mod ranges;

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use hlb_core::artifact::sha256_hex;
+use hlb_core::units::DeviceKind;
 use hlb_core::yaml;
 use hlb_machine::GpuSample;
 use hlb_protocol::run_log::{Event, LogLine, RunLog};
@@ -41,6 +42,7 @@ fn faster(by: f64) -> impl Fn(&mut LogLine) {
     move |line| {
         line.at_seconds /= by;
         match &mut line.event {
+            Event::WarmupRun { seconds, .. } => *seconds /= by,
             Event::Epoch(epoch) => {
                 epoch.train_seconds /= by;
                 epoch.evaluate_seconds /= by;
@@ -74,7 +76,7 @@ fn a_time_that_no_processor_reaches_is_rejected() {
 #[test]
 fn a_time_that_the_gpu_cannot_reach_is_rejected() {
     let fixture = Fixture::new();
-    let mut spec = Spec { device: "cuda".to_owned(), machine: gpu_machine(), ..Spec::named("fast") };
+    let mut spec = Spec { device: DeviceKind::Cuda, machine: gpu_machine(), ..Spec::named("fast") };
     spec.sample.gpus = vec![gpu_sample()];
     let folder = fixture.file(&spec);
     assert_eq!(reasons(&fixture), [""; 0]);
@@ -170,7 +172,7 @@ fn warnings(spec: &Spec) -> Vec<Warning> {
 #[test]
 fn a_quiet_machine_earns_no_warning() {
     assert_eq!(warnings(&Spec::named("quiet")), []);
-    let mut spec = Spec { device: "cuda".to_owned(), machine: gpu_machine(), ..Spec::named("quiet") };
+    let mut spec = Spec { device: DeviceKind::Cuda, machine: gpu_machine(), ..Spec::named("quiet") };
     spec.sample.gpus = vec![gpu_sample()];
     assert_eq!(warnings(&spec), []);
 }
@@ -181,7 +183,7 @@ fn what_the_sensors_saw_is_warned_of() {
     let mut machine = gpu_machine();
     machine.gpus[0].power_limit_milliwatts = Some(500_000);
     machine.gpus[0].mig_enabled = Some(true);
-    let mut spec = Spec { device: "cuda".to_owned(), machine, ..Spec::named("loud") };
+    let mut spec = Spec { device: DeviceKind::Cuda, machine, ..Spec::named("loud") };
     spec.sample.gpus = vec![GpuSample {
         throttle_reasons: Some(vec![ThrottleReason::GpuIdle, ThrottleReason::SwPowerCap]),
         other_processes: Some(2),
@@ -324,7 +326,7 @@ fn a_session_that_slows_down_is_warned_of() {
 #[test]
 fn energy_is_counted_from_the_start_of_a_run_until_the_target_is_met() {
     let fixture = Fixture::new();
-    let mut spec = Spec { device: "cuda".to_owned(), machine: gpu_machine(), ..Spec::named("counted") };
+    let mut spec = Spec { device: DeviceKind::Cuda, machine: gpu_machine(), ..Spec::named("counted") };
     spec.sample.gpus = vec![gpu_sample()];
     fixture.file(&spec);
     let result = fixture.board().tracks[0].rows[0].entry.result.clone();
@@ -343,7 +345,7 @@ fn energy_is_counted_from_the_start_of_a_run_until_the_target_is_met() {
 #[test]
 fn without_a_counter_power_is_integrated_and_without_power_nothing_is_known() {
     let fixture = Fixture::new();
-    let mut spec = Spec { device: "cuda".to_owned(), machine: gpu_machine(), ..Spec::named("powered") };
+    let mut spec = Spec { device: DeviceKind::Cuda, machine: gpu_machine(), ..Spec::named("powered") };
     spec.sample.gpus = vec![GpuSample { energy_millijoules: None, ..gpu_sample() }];
     fixture.file(&spec);
     let mut blind = Spec { sample: sample(), folder: "2026-03-14-blind".to_owned(), name: "blind".to_owned(), ..spec };
@@ -384,7 +386,7 @@ fn rows_are_ranked_within_their_hardware_class_and_compared_with_the_next() {
     fixture.file(&row("quick", 2.0));
     fixture.file(&row("slow", 2.5));
     fixture.file(&row("slow-too", 2.501));
-    let mut gpu = Spec { device: "cuda".to_owned(), machine: gpu_machine(), ..row("gpu", 0.5) };
+    let mut gpu = Spec { device: DeviceKind::Cuda, machine: gpu_machine(), ..row("gpu", 0.5) };
     gpu.sample.gpus = vec![gpu_sample()];
     fixture.file(&gpu);
     let board = fixture.board();

@@ -21,7 +21,7 @@ use hlb_core::clock::PhaseSeconds;
 use hlb_core::rules::{RULES_VERSION, TWO_CLOCKS_SINCE};
 use hlb_core::seed;
 use hlb_core::text::SafeText;
-use hlb_core::units::{Accuracy, Target};
+use hlb_core::units::{Accuracy, DeviceKind, NumberFormat, Target};
 use hlb_core::yaml;
 use hlb_data::Manifest;
 use hlb_data::task::Task;
@@ -79,7 +79,7 @@ pub(crate) struct Spec {
     pub(crate) sample: Sample,
     /// SHA-256 of the result that this session reproduces.
     pub(crate) reproduces: Option<Sha256Hex>,
-    pub(crate) device: String,
+    pub(crate) device: DeviceKind,
     pub(crate) hand: Hand,
     /// Name of the entry's folder below its track.
     pub(crate) folder: String,
@@ -101,7 +101,7 @@ impl Spec {
             reference_epoch_seconds: None,
             sample: sample(),
             reproduces: None,
-            device: "cpu".to_owned(),
+            device: DeviceKind::Cpu,
             hand: Hand::Submitter,
             folder: format!("2026-03-14-{name}"),
         }
@@ -129,7 +129,7 @@ impl Spec {
             spec.changes = format!("loss:\n  label_smoothing: 0.{:03}\n", 100 + index % 200);
         }
         if index.is_multiple_of(2) {
-            (spec.machine, spec.device) = (gpu_machine(), "cuda".to_owned());
+            (spec.machine, spec.device) = (gpu_machine(), DeviceKind::Cuda);
             spec.machine.gpus[0].name = Some(format!("NVIDIA Model {} 80GB", index / 2 % 5));
             spec.sample.gpus = vec![gpu_sample()];
             spec.runs = Self::runs(runs, 1.2 * own, 40);
@@ -438,7 +438,7 @@ impl Made {
                 duplicates: manifest.content(None).map(|known| known.duplicates).unwrap_or_default(),
             },
             harness: HarnessFacts {
-                version: "0.1.0".to_owned(),
+                version: "0.1.0".parse().expect("a version"),
                 commit: None,
                 program_sha256: sha256_hex(b"program"),
                 trainer_sha256: sha256_hex(b"trainer"),
@@ -487,7 +487,7 @@ fn start(spec: &Spec, track: &Track, recipe: &Recipe, train_images: u32) -> Sess
         content_sha256: content(&hlb_data::by_id(&track.dataset).expect("shipped")),
         program_sha256: sha256_hex(b"program"),
         trainer_sha256: sha256_hex(b"trainer"),
-        nonce: sha256_hex(spec.folder.as_bytes()).to_string()[..32].to_owned(),
+        nonce: sha256_hex(spec.folder.as_bytes()).to_string()[..32].parse().expect("a nonce"),
         runs: u32::try_from(spec.runs.len()).expect("few"),
         stop_at_target: false,
         deterministic: false,
@@ -502,14 +502,14 @@ fn log_text(spec: &Spec, start: &SessionStart, evaluation: u32) -> String {
     let two_clocks = spec.started_at.as_str() >= TWO_CLOCKS_SINCE;
     let mut log = LogText { at: 0.0, sampled: 0, sample: spec.sample.clone(), text: String::new(), two_clocks };
     log.write(0.0, Event::SessionStart(start.clone()));
-    let cuda = spec.device == "cuda";
+    let cuda = spec.device == DeviceKind::Cuda;
     log.line(
         1.2,
         Event::TrainerStart(TrainerStart {
-            device: spec.device.clone(),
+            device: spec.device,
             threads: 2,
-            precision: if cuda { "fp16" } else { "fp32" }.to_owned(),
-            libtorch_version: "2.11.0".to_owned(),
+            precision: if cuda { NumberFormat::Fp16 } else { NumberFormat::Fp32 },
+            libtorch_version: "2.11.0".parse().expect("a version"),
         }),
     );
     log.line(1.8, Event::WarmupRun { arm: Arm::Variant, seconds: 1.8 });
@@ -587,7 +587,7 @@ impl LogText {
         const SETUP: f64 = 0.05;
         const EVALUATE: f64 = 0.2;
         let length = if arm == Arm::Variant { start.recipe } else { start.reference.expect("calibrated") };
-        let seed = seed::derive(length.recipe_sha256, &start.nonce, number);
+        let seed = seed::derive(length.recipe_sha256, start.nonce.as_str(), number);
         self.line(0.01, Event::RunStart(RunStart { arm, run: number, seed }));
         self.at += SETUP;
         let epochs = run.diverges_after.unwrap_or(length.epochs);

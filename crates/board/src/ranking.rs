@@ -114,6 +114,9 @@ fn ineligible_because(entry: &Entry, track: &Track) -> Vec<String> {
         let p = summary.p_mean_over_target.map_or_else(|| "unknown".to_owned(), |p| format!("{p:.4}"));
         found.push(format!("the mean final accuracy is not above the target at p < {SIGNIFICANCE} (p = {p})"));
     }
+    if !entry.result.machine.knows(session.device) {
+        found.push("it is unknown which GPU trained".to_owned());
+    }
     if !entry.result.derived.phases.clocks_agree {
         let percent = 100.0 * CLOCK_TOLERANCE_SHARE;
         found.push(format!("the clocks of its two programs differ by more than {percent} %"));

@@ -156,7 +156,8 @@ pub fn publish_file(part: &Path, target: &Path) -> Result<(), ArtifactError> {
     sync_dir(parent(target))
 }
 
-/// A SHA-256 digest, written as 64 lower-case hexadecimal digits and read from nothing else.
+/// A SHA-256 digest, written as 64 lower-case hexadecimal digits and read from nothing else. Zeros stand for no digest
+/// elsewhere, and nothing has that digest.
 #[derive(Clone, Copy, Deserialize, Eq, Hash, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(inline, description = "", extend("pattern" = "^[0-9a-f]{64}$"))]
@@ -164,7 +165,7 @@ pub struct Sha256Hex([u8; 32]);
 
 /// A text that is not a [`Sha256Hex`]; it holds the text, made fit to be shown.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("`{0}` is not a SHA-256 digest: 64 digits from 0-9 and a-f are")]
+#[error("`{0}` is not a SHA-256 digest: 64 digits from 0-9 and a-f that are not all 0 are")]
 pub struct NotADigest(String);
 
 impl fmt::Display for Sha256Hex {
@@ -186,7 +187,7 @@ impl FromStr for Sha256Hex {
         let mut digest = [0; 32];
         let lower = !text.bytes().any(|byte| byte.is_ascii_uppercase());
         match hex::decode_to_slice(text, &mut digest) {
-            Ok(()) if lower => Ok(Self(digest)),
+            Ok(()) if lower && digest != [0; 32] => Ok(Self(digest)),
             _ => Err(NotADigest(text::show_capped(text, 80))),
         }
     }
@@ -337,8 +338,16 @@ mod tests {
     #[test]
     fn only_one_spelling_of_a_digest_is_read() {
         assert_eq!(ABC.parse::<Sha256Hex>().unwrap().to_string(), ABC);
-        let bad =
-            ["", "ba78", &ABC.to_uppercase(), &format!("{ABC}00"), &format!(" {}", &ABC[1..]), &ABC.replace('b', "g")];
+        let zeros = "0".repeat(64);
+        let bad = [
+            "",
+            "ba78",
+            &ABC.to_uppercase(),
+            &format!("{ABC}00"),
+            &format!(" {}", &ABC[1..]),
+            &ABC.replace('b', "g"),
+            &zeros,
+        ];
         for text in bad {
             assert!(text.parse::<Sha256Hex>().is_err(), "{text:?} was read");
         }

@@ -13,6 +13,27 @@ pub const MAX_STUDY_RUNS: u32 = 1000;
 /// Epochs that a session may have in all its runs, so that its run log can be read back.
 pub const MAX_EPOCHS: u32 = 60_000;
 
+/// Processors that a machine may state, and threads that training may have.
+pub const MAX_CPUS: u32 = 4096;
+/// GPUs that a machine may state.
+pub const MAX_GPUS: u32 = 64;
+/// Memory in bytes that a processor or a GPU has at least ...
+pub const MIN_MEMORY_BYTES: u64 = 67_108_864;
+/// ... and at most.
+pub const MAX_MEMORY_BYTES: u64 = 281_474_976_710_656;
+/// Mean loss of an epoch over which a run counts as diverged.
+pub const MAX_LOSS: f64 = 1e6;
+/// Days that a session may last, without the time between its processes.
+pub const MAX_SESSION_DAYS: u32 = 60;
+/// Seconds from the start of a process until it trains, at most.
+pub const MAX_DATASET_SECONDS: f64 = 86_400.0;
+/// Times that a session may be resumed.
+pub const MAX_RESUMES: usize = 100;
+/// Samples of the sensors that a run log may hold; those of 60 days in one process are fewer.
+pub const MAX_SAMPLES: usize = 50_000;
+/// Reasons for unknown readings that a run log may hold.
+pub const MAX_REASONS: usize = 20_000;
+
 /// p-value under which two rows, two mean accuracies, or a mean accuracy and the target are significantly different.
 pub const SIGNIFICANCE: f64 = 0.01;
 /// Statistical power that runs are planned for: the chance of finding a true gain significant.

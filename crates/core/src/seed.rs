@@ -6,6 +6,7 @@
 use std::fmt;
 
 use crate::artifact::Sha256Hex;
+use crate::text::{is_lower_hex, plain_text};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore as _, SeedableRng as _};
 use serde::{Deserialize, Serialize};
@@ -65,11 +66,23 @@ pub fn derive(recipe_sha256: Sha256Hex, nonce: &str, index: u32) -> Seed {
     Seed(u64::from_be_bytes(*digest.first_chunk().expect("a digest has 32 bytes")))
 }
 
-/// A fresh session nonce: 16 random bytes of the operating system, in hexadecimal.
-pub fn fresh_nonce() -> String {
-    let mut bytes = [0; 16];
-    rand_core::OsRng.fill_bytes(&mut bytes);
-    hex::encode(bytes)
+plain_text! {
+    /// The random text of a session that its seeds follow from: one that could be chosen would choose the seeds.
+    Nonce, "a nonce: 32 lower-case hexadecimal digits are", |text| is_lower_hex(text, 32)
+}
+
+impl Nonce {
+    /// 16 random bytes of the operating system, in hexadecimal.
+    pub fn fresh() -> Self {
+        let mut bytes = [0; 16];
+        rand_core::OsRng.fill_bytes(&mut bytes);
+        Self(hex::encode(bytes))
+    }
+
+    /// Its first 8 digits, for names of folders.
+    pub fn short(&self) -> &str {
+        &self.0[..8]
+    }
 }
 
 /// A portable stream of random numbers.
@@ -147,6 +160,25 @@ mod tests {
         assert_eq!(Seed::try_from("00000000000000ff".to_owned()), Ok(Seed(255)));
         assert_eq!(Seed::try_from("ff".to_owned()), Err(BadSeed));
         assert_eq!(Seed::try_from("00000000000000FF".to_owned()), Err(BadSeed));
+    }
+
+    #[test]
+    fn a_nonce_is_32_lower_case_hexadecimal_digits_and_nothing_else() {
+        let fresh = Nonce::fresh();
+        assert_eq!(fresh.as_str().parse(), Ok(fresh.clone()));
+        let good = "0123456789abcdef".repeat(2);
+        let bad = [
+            "",
+            "x",
+            "<script>alert(1)</script>",
+            &good[1..],
+            &good.to_uppercase(),
+            &format!("{good}\n"),
+            &format!("{good}0"),
+        ];
+        for text in bad {
+            assert!(text.parse::<Nonce>().is_err(), "{text:?}");
+        }
     }
 
     proptest! {

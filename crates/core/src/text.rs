@@ -80,7 +80,7 @@ pub fn show_capped(untrusted: &str, cap: usize) -> String {
     escaped
 }
 
-/// Why a string is neither a [`SafeText`] nor an [`Id`].
+/// Why a string is no [`SafeText`], no [`Id`] and no other text of one form.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum TextError {
@@ -96,6 +96,9 @@ pub enum TextError {
     /// Not an [`Id`]; `why` is the rule that it breaks.
     #[error("`{shown}` is not an id: {why}")]
     NotAnId { shown: String, why: &'static str },
+    /// Not of the form that its type has.
+    #[error("`{shown}` is not {form}")]
+    Form { shown: String, form: &'static str },
 }
 
 impl Hint for TextError {}
@@ -224,6 +227,57 @@ impl fmt::Display for Id {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(&self.0)
     }
+}
+
+/// A type for a text of one plain form: read from nothing else, shown and written as it is. `$holds` says whether a text has
+/// the form, `$form` what it is, in words.
+macro_rules! plain_text {
+    ($(#[$about:meta])* $name:ident, $form:literal, $holds:expr) => {
+        $(#[$about])*
+        #[derive(Clone, Debug, Eq, PartialEq, serde::Deserialize, serde::Serialize)]
+        #[serde(try_from = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = $crate::text::TextError;
+
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                let holds: fn(&str) -> bool = $holds;
+                if holds(&text) {
+                    return Ok(Self(text));
+                }
+                Err($crate::text::TextError::Form { shown: $crate::text::show_capped(&text, 80), form: $form })
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = $crate::text::TextError;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Self::try_from(text.to_owned())
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.pad(&self.0)
+            }
+        }
+    };
+}
+
+pub(crate) use plain_text;
+
+/// Whether a text is so many lower-case hexadecimal digits.
+pub(crate) fn is_lower_hex(text: &str, digits: usize) -> bool {
+    text.len() == digits && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 #[cfg(test)]

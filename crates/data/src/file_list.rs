@@ -13,6 +13,7 @@ use crate::error::{DatasetProblem, unreadable};
 use crate::manifest::{ImageSource, Manifest};
 use crate::unpack::Unpacked;
 use hlb_core::artifact::{ArtifactError, Sha256Hex, sha256_file, write_atomic};
+use hlb_core::json;
 use hlb_core::text::show;
 
 /// Format of the lists that this program writes and reads.
@@ -237,9 +238,9 @@ fn header(manifest: &Manifest, source: &ImageSource, files: &[ListedFile]) -> He
     }
 }
 
-fn parse(bytes: &[u8]) -> serde_json::Result<FileList> {
-    let mut lines = serde_json::Deserializer::from_slice(bytes);
-    let header = Header::deserialize(&mut lines)?;
-    let files = lines.into_iter().collect::<serde_json::Result<_>>()?;
+fn parse(bytes: &[u8]) -> Result<FileList, String> {
+    let mut lines = str::from_utf8(bytes).map_err(|error| error.to_string())?.lines();
+    let header = json::read_line(lines.next().unwrap_or_default()).map_err(|error| error.to_string())?;
+    let files = lines.map(json::read_line).collect::<Result<_, _>>().map_err(|error| error.to_string())?;
     Ok(FileList { header, files })
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernel::words;
 use crate::visible::Identity;
-use crate::{Unknown, nvml, salt};
+use crate::{Unknown, nvml, range, salt};
 
 /// One GPU. Every value may be `null`; `unknown` then says why.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,7 +116,7 @@ fn describe(device: &Device) -> Gpu {
     let memory = device.memory_info().map_err(nvml::reason);
     let capability = device.cuda_compute_capability().map(|found| format!("{}.{}", found.major, found.minor));
     let mut gpu = Gpu {
-        name: unknown.note_nvml("name", device.name()),
+        name: unknown.note_nvml("name", device.name().map(|name| range::one_line(&name))),
         device_tag: unknown.note("device_tag", tag(device)),
         compute_capability: unknown.note_nvml("compute_capability", capability),
         memory_bytes: unknown.note("memory_bytes", memory.as_ref().map(|memory| memory.total)),

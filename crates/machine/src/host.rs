@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
-use crate::Unknown;
 use crate::cgroup::ControlGroups;
 use crate::kernel::Kernel;
+use crate::{Unknown, range};
 
 /// Processor, memory and operating system.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,7 +19,7 @@ pub struct Host {
     pub architecture: String,
     /// Processors that this process may use.
     pub logical_cpus: u32,
-    /// Cores without their threads.
+    /// Cores without their threads, of the processors that this process may use at most.
     pub physical_cores: Option<u32>,
     /// Memory in bytes.
     pub memory_bytes: Option<u64>,
@@ -46,14 +46,15 @@ impl Host {
         let system = unknown.note("memory_bytes", System::new_with_specifics(kinds));
         let memory_bytes = system.as_ref().map(System::total_memory);
         let groups = ControlGroups::open(kernel);
+        let logical_cpus =
+            std::thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(1));
         Self {
             cpu: unknown.note("cpu", cpu_name(system.as_ref())),
             architecture: System::cpu_arch(),
-            logical_cpus: std::thread::available_parallelism()
-                .map_or(1, |count| u32::try_from(count.get()).unwrap_or(1)),
+            logical_cpus,
             physical_cores: unknown
                 .note("physical_cores", System::physical_core_count())
-                .and_then(|count| u32::try_from(count).ok()),
+                .map(|count| u32::try_from(count).map_or(logical_cpus, |count| count.min(logical_cpus))),
             memory_bytes,
             cpu_limit_millicpus: unknown.note("cpu_limit_millicpus", groups.cpu_limit(kernel)),
             memory_limit_bytes: unknown.note("memory_limit_bytes", memory_limit(memory_bytes, &groups, kernel)),
@@ -71,7 +72,7 @@ impl Host {
 }
 
 fn cpu_name(system: Option<&System>) -> Result<String, &'static str> {
-    let name = system.and_then(|system| system.cpus().first()).map(|cpu| cpu.brand().trim().to_owned());
+    let name = system.and_then(|system| system.cpus().first()).map(|cpu| range::one_line(cpu.brand()));
     name.filter(|name| !name.is_empty()).ok_or("the operating system names no processor")
 }
 

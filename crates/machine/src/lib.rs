@@ -14,6 +14,7 @@ mod kernel;
 mod nvml;
 pub mod peak;
 pub mod price;
+pub mod range;
 mod rapl;
 mod salt;
 mod sample;
@@ -33,6 +34,7 @@ use std::fmt::Display;
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::Kernel;
+use hlb_core::units::DeviceKind;
 
 /// What is recorded about a machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,19 +79,23 @@ impl Machine {
     }
 
     /// What trained, in a few words: `1x NVIDIA H100 80GB HBM3`, or the processor with its cores.
-    pub fn class(&self, device: &str) -> String {
-        if device == "cuda" {
-            return format!("1x {}", self.trained_name().unwrap_or("unknown GPU"));
+    pub fn class(&self, device: DeviceKind) -> String {
+        match device {
+            DeviceKind::Cpu => self.host.class(),
+            DeviceKind::Cuda => {
+                format!("1x {}", self.trained().and_then(|gpu| gpu.name.as_deref()).unwrap_or("unknown GPU"))
+            }
         }
-        self.host.class()
     }
 
-    /// Name of the GPU that trains; if that GPU is not known, the common name of all.
-    fn trained_name(&self) -> Option<&str> {
-        let trained = self.trained_gpu.and_then(|index| self.gpus.get(usize::try_from(index).ok()?));
-        let first = trained.or(self.gpus.first())?.name.as_deref();
-        let alike = self.gpus.iter().all(|gpu| gpu.name.as_deref() == first);
-        first.filter(|_| trained.is_some() || alike)
+    /// The GPU that a trainer on CUDA uses; `None` where it is not known.
+    pub fn trained(&self) -> Option<&Gpu> {
+        self.gpus.get(usize::try_from(self.trained_gpu?).ok()?)
+    }
+
+    /// Whether it is known what trains on `device`. Without, neither a class nor a lower bound of its times follows.
+    pub fn knows(&self, device: DeviceKind) -> bool {
+        device == DeviceKind::Cpu || self.trained().is_some_and(|gpu| gpu.name.is_some())
     }
 }
 
@@ -137,14 +143,18 @@ mod tests {
         let gpu = |name: Option<&str>| Gpu { name: name.map(str::to_owned), ..Gpu::unread("lost") };
         machine.gpus = vec![gpu(Some("A")), gpu(Some("B"))];
         machine.trained_gpu = Some(1);
-        assert_eq!(machine.class("cuda"), "1x B");
-        machine.trained_gpu = None;
-        assert_eq!(machine.class("cuda"), "1x unknown GPU");
-        machine.gpus[1] = gpu(Some("A"));
-        assert_eq!(machine.class("cuda"), "1x A");
-        machine.gpus.clear();
-        assert_eq!(machine.class("cuda"), "1x unknown GPU");
-        assert_eq!(machine.class("cpu"), machine.host.class());
+        assert_eq!((machine.class(DeviceKind::Cuda).as_str(), machine.knows(DeviceKind::Cuda)), ("1x B", true));
+        for (trained, gpus) in [
+            (None, vec![gpu(Some("A")), gpu(Some("A"))]),
+            (Some(2), vec![gpu(Some("A")), gpu(Some("A"))]),
+            (Some(0), vec![gpu(None)]),
+            (None, Vec::new()),
+        ] {
+            (machine.trained_gpu, machine.gpus) = (trained, gpus);
+            assert_eq!(machine.class(DeviceKind::Cuda), "1x unknown GPU");
+            assert!(!machine.knows(DeviceKind::Cuda) && machine.knows(DeviceKind::Cpu));
+        }
+        assert_eq!(machine.class(DeviceKind::Cpu), machine.host.class());
     }
 
     #[test]

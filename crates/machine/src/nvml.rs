@@ -8,6 +8,7 @@ use std::path::Path;
 use nvml_wrapper::Nvml;
 use nvml_wrapper::error::NvmlError;
 
+use hlb_core::rules::MAX_GPUS;
 use hlb_core::text;
 
 /// Environment variable with the path of NVML, for drivers in unusual places.
@@ -15,9 +16,6 @@ pub(super) const LIBRARY_VARIABLE: &str = "HLB_BENCH_NVML";
 
 /// The name under which the driver installs it.
 const LIBRARY: &str = "libnvidia-ml.so.1";
-
-/// Most GPUs that are read.
-const MOST_GPUS: u32 = 64;
 
 /// Opens NVML. The error is fit to be published.
 pub(super) fn open() -> Result<Nvml, String> {
@@ -29,7 +27,7 @@ pub(super) fn open() -> Result<Nvml, String> {
 
 /// How many GPUs there are.
 pub(super) fn count(nvml: &Nvml) -> Result<u32, String> {
-    nvml.device_count().map_err(reason).map(|count| count.min(MOST_GPUS))
+    nvml.device_count().map_err(reason).map(|count| count.min(MAX_GPUS))
 }
 
 /// An error in words, with NVML's own name for it.

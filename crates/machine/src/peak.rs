@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use hlb_core::rules::{CPU_FLOP_PER_CYCLE, CPU_HERTZ, GPU_MEMORY_PERCENT};
+use hlb_core::units::NumberFormat;
 use hlb_core::yaml;
 
 /// The peak of a GPU in one number format.
@@ -63,12 +64,12 @@ impl Row {
         memory_bytes.abs_diff(sold) <= sold / 100 * GPU_MEMORY_PERCENT
     }
 
-    fn tera(&self, precision: &str) -> Option<f64> {
-        match precision {
-            "fp16" | "bf16" => Some(self.fp16_tera.map_or(self.fp32_tera, |half| half.max(self.fp32_tera))),
-            "fp32" => Some(self.tf32_tera.map_or(self.fp32_tera, |rounded| rounded.max(self.fp32_tera))),
-            _ => None,
-        }
+    fn tera(&self, format: NumberFormat) -> f64 {
+        let short = match format {
+            NumberFormat::Fp16 | NumberFormat::Bf16 => self.fp16_tera,
+            NumberFormat::Fp32 => self.tf32_tera,
+        };
+        short.map_or(self.fp32_tera, |short| short.max(self.fp32_tera))
     }
 }
 
@@ -81,15 +82,17 @@ fn table() -> &'static [Row] {
     &TABLE.gpus
 }
 
-/// The peak of the GPU with this name in the driver (NVML), in `precision`, which is `fp16`, `bf16` or `fp32`.
+/// The peak of the GPU with this name in the driver (NVML); `None` for a name that is not in the table.
 ///
-/// `None` for a name that is not in the table, for another precision, and where the memory is that of another product. In
-/// `fp32` the larger of single precision and TF32 counts, since a program may switch TF32 on; in `fp16` never less than
-/// in plain single precision.
-pub fn peak(gpu_name: &str, memory_bytes: Option<u64>, precision: &str) -> Option<Peak> {
-    let named = |row: &Row| row.nvml_names.iter().any(|name| name == gpu_name);
-    let row = table().iter().find(|row| named(row) && memory_bytes.is_none_or(|bytes| row.fits(bytes)))?;
-    Some(Peak { flop_per_second: row.tera(precision)? * 1e12, name: row.name.clone(), source: row.source.clone() })
+/// Of several products with one name it is the one whose memory fits, else the fastest: a wrong statement of the memory never
+/// takes a GPU out of the table. In `fp32` the larger of single precision and TF32 counts, since a program may switch TF32 on;
+/// in the others never less than in plain single precision.
+pub fn peak(gpu_name: &str, memory_bytes: Option<u64>, format: NumberFormat) -> Option<Peak> {
+    let named = |row: &&Row| row.nvml_names.iter().any(|name| name.eq_ignore_ascii_case(gpu_name));
+    let fits = |row: &&Row| memory_bytes.is_some_and(|bytes| row.fits(bytes));
+    let fastest = || table().iter().filter(named).max_by(|a, b| a.tera(format).total_cmp(&b.tera(format)));
+    let row = table().iter().filter(named).find(fits).or_else(fastest)?;
+    Some(Peak { flop_per_second: row.tera(format) * 1e12, name: row.name.clone(), source: row.source.clone() })
 }
 
 /// Floating-point operations a second that no processor with this many logical CPUs reaches.
@@ -108,12 +111,13 @@ pub fn floor_seconds(least_flop: f64, flop_per_second: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hlb_core::units::NumberFormat::{Bf16, Fp16, Fp32};
     use proptest::prelude::*;
 
     const GIB: u64 = 1 << 30;
 
-    fn tera(name: &str, precision: &str) -> Option<f64> {
-        peak(name, None, precision).map(|peak| peak.flop_per_second / 1e12)
+    fn tera(name: &str, format: NumberFormat) -> Option<f64> {
+        peak(name, None, format).map(|peak| peak.flop_per_second / 1e12)
     }
 
     #[test]
@@ -151,31 +155,33 @@ mod tests {
             ("Tesla P100-SXM2-16GB", 21.2, 10.6),
         ];
         for (name, half, single) in published {
-            assert_eq!((tera(name, "fp16"), tera(name, "fp32")), (Some(half), Some(single)), "{name}");
+            assert_eq!((tera(name, Fp16), tera(name, Fp32)), (Some(half), Some(single)), "{name}");
         }
     }
 
     #[test]
     fn a_gpu_without_half_precision_has_its_single_precision() {
-        assert_eq!(tera("Tesla K80", "fp16"), tera("Tesla K80", "fp32"));
+        assert_eq!(tera("Tesla K80", Fp16), tera("Tesla K80", Fp32));
     }
 
     #[test]
     fn nothing_is_guessed() {
-        for unknown in
-            ["", "H100", "NVIDIA H100", "NVIDIA H100 80GB HBM3 ", "nvidia h100 80gb hbm3", "NVIDIA H100 80GB"]
-        {
-            assert_eq!(peak(unknown, None, "fp16"), None, "{unknown}");
+        for unknown in ["", "H100", "NVIDIA H100", "NVIDIA H100 80GB HBM3 ", "NVIDIA H100 80GB"] {
+            assert_eq!(peak(unknown, None, Fp16), None, "{unknown}");
         }
-        assert_eq!(peak("Tesla T4", None, "fp8"), None);
     }
 
     #[test]
-    fn a_name_with_the_memory_of_another_product_is_unknown() {
-        assert!(peak("NVIDIA H100 80GB HBM3", Some(85_520_809_984), "fp16").is_some());
-        assert!(peak("Tesla T4", Some(15 * GIB), "fp16").is_some());
-        assert!(peak("NVIDIA H200", Some(143_771 << 20), "fp16").is_some());
-        assert_eq!(peak("NVIDIA H100 80GB HBM3", Some(10 * GIB), "fp16"), None);
+    fn no_memory_and_no_spelling_takes_a_name_out_of_the_table() {
+        let fast = peak("NVIDIA H200", Some(143_771 << 20), Fp16);
+        assert!(fast.is_some());
+        for memory in [None, Some(0), Some(1), Some(10 * GIB), Some(u64::MAX)] {
+            assert_eq!(peak("NVIDIA H200", memory, Fp16), fast, "{memory:?}");
+        }
+        assert_eq!(peak("nvidia h200", None, Fp16), fast);
+        for format in [Fp32, Fp16, Bf16] {
+            assert!(peak("Tesla K80", Some(1), format).is_some(), "{format}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use hlb_core::artifact::{sha256_hex, write_atomic};
 use hlb_core::folders;
-use hlb_core::seed::fresh_nonce;
+use hlb_core::seed::Nonce;
 
 /// The first 16 digits of SHA-256 over salt and `uuid`.
 pub(super) fn tag(uuid: &str) -> io::Result<String> {
@@ -17,7 +17,7 @@ fn tag_with(folder: &Path, uuid: &str) -> io::Result<String> {
     let path = folder.join("device.salt");
     if !path.is_file() {
         std::fs::create_dir_all(folder)?;
-        write_atomic(&path, fresh_nonce().as_bytes()).map_err(io::Error::other)?;
+        write_atomic(&path, Nonce::fresh().as_str().as_bytes()).map_err(io::Error::other)?;
     }
     let salt = std::fs::read_to_string(&path)?;
     Ok(sha256_hex(format!("hlb-bench device tag v1\n{salt}\n{uuid}\n").as_bytes()).to_string()[..16].to_owned())

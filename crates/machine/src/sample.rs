@@ -58,27 +58,36 @@ pub struct HostSample {
     pub library_clock_seconds: Option<f64>,
 }
 
-/// What one GPU says.
+/// What one GPU says. No key may be left out, so that a short line is not the readings of many GPUs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GpuSample {
     /// Clock of the multiprocessors in MHz.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub sm_clock_mhz: Option<u32>,
     /// Clock of the memory in MHz.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub memory_clock_mhz: Option<u32>,
     /// Power in milliwatts; recent GPUs tell the mean of the last second.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub power_milliwatts: Option<u32>,
     /// Temperature in degrees Celsius.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub temperature_celsius: Option<u32>,
     /// Share of the driver's last sampling period in which anything ran, in percent.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub utilization_percent: Option<u32>,
     /// Memory in use in bytes.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub memory_used_bytes: Option<u64>,
     /// Energy since the driver was loaded, in millijoules.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub energy_millijoules: Option<u64>,
     /// What holds the clocks where they are, in the order of NVML's bits; empty where nothing does.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub throttle_reasons: Option<Vec<ThrottleReason>>,
     /// Processes that compute on the GPU and are neither this one nor the watched one.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub other_processes: Option<u32>,
 }
 

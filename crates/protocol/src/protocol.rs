@@ -2,7 +2,7 @@
 //!
 //! It owns the clock and no tensors. See `docs/reference/rules.md`.
 
-use crate::run_log::{Arm, Epoch, Event, Outcome, RunStart, RunStop};
+use crate::run_log::{Arm, Epoch, Event, Outcome, RunStart, RunStop, range};
 use crate::trainer::{TrainError, Trainer};
 use hlb_core::clock::{Clock, Phase, RunClock};
 use hlb_core::seed::Seed;
@@ -72,7 +72,7 @@ fn train(
             trainer.synchronize();
             Ok(loss)
         })?;
-        if !loss.is_finite() {
+        if range::loss(loss).is_err() {
             return Ok(Outcome::Diverged);
         }
         let accuracy = accounts.timed(Phase::Evaluate, || evaluate(trainer))?;

@@ -36,6 +36,7 @@ use serde::{Deserialize, Serialize};
 use crate::defaults::is_default;
 use crate::range::{Checked, above, refuse, refuse_if, whole, within};
 use crate::schedule::Schedule;
+use hlb_core::units::{DeviceKind, NumberFormat};
 
 /// Everything that shapes training, and nothing else: two variants that resolve to the same settings are the same recipe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -115,6 +116,16 @@ impl Precision {
             Self::Fp32 => "fp32",
             Self::Fp16 => "fp16",
             Self::Bf16 => "bf16",
+        }
+    }
+
+    /// The number format that it means on a device; `None` where it is refused.
+    pub fn format_on(self, device: DeviceKind) -> Option<NumberFormat> {
+        match (self, device) {
+            (Self::Fp32, _) | (Self::Auto, DeviceKind::Cpu) => Some(NumberFormat::Fp32),
+            (Self::Fp16 | Self::Auto, DeviceKind::Cuda) => Some(NumberFormat::Fp16),
+            (Self::Bf16, DeviceKind::Cuda) => Some(NumberFormat::Bf16),
+            (Self::Fp16 | Self::Bf16, DeviceKind::Cpu) => None,
         }
     }
 

@@ -15,6 +15,7 @@ use hlb_core::text::show;
 use hlb_core::yaml::{ReadError, YamlError};
 use hlb_data::task::Task;
 use hlb_data::{DatasetError, ManifestError};
+use hlb_machine::range::OutOfRange;
 use hlb_protocol::run_log::{RunLog, RunLogError};
 use hlb_recipe::variant::VariantError;
 use hlb_recipe::{Recipe, RecipeError};
@@ -226,6 +227,9 @@ pub enum Fault {
     /// A figure that does not follow from the run log.
     #[error("`{key}` is {stated}, the run log gives {recomputed}")]
     Figure { key: String, stated: String, recomputed: String },
+    /// A value that no machine has.
+    #[error(transparent)]
+    Machine(#[from] OutOfRange),
     #[error("`{LOG_FILE}`: {0}")]
     RunLog(#[from] RunLogError),
     #[error(

@@ -2,10 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::derive::{Derived, times};
+use crate::derive::{Derived, Warning, times};
 use hlb_core::artifact::Sha256Hex;
+use hlb_core::seed::Nonce;
 use hlb_core::text::{Id, SafeText};
-use hlb_core::units::{Accuracy, Target};
+use hlb_core::units::{Accuracy, DeviceKind, NumberFormat, Target};
+use hlb_core::version::{Commit, LibtorchVersion, ProgramVersion};
 use hlb_data::{Duplicates, Guard, Resize};
 use hlb_machine::Machine;
 use hlb_machine::price::Price;
@@ -53,7 +55,15 @@ pub struct ResultFile {
 impl ResultFile {
     /// Hardware class of the session, within which rows are ranked.
     pub fn class(&self) -> String {
-        self.machine.class(&self.session.device)
+        self.machine.class(self.session.device)
+    }
+
+    /// What a reader should know before trusting the row: what the run log warns of, and whether a lower bound of its times
+    /// is known at all.
+    pub fn warnings(&self) -> Vec<Warning> {
+        let on_gpu = self.session.device == DeviceKind::Cuda;
+        let unbounded = on_gpu && self.derived.effort.peak_flop_per_second.is_none();
+        self.derived.warnings.iter().cloned().chain(unbounded.then_some(Warning::NoLowerBound)).collect()
     }
 
     /// Time-to-accuracy of each run in seconds; `None` for a run that missed the target.
@@ -108,7 +118,7 @@ pub struct ReferenceFacts {
 #[serde(deny_unknown_fields)]
 pub struct SessionFacts {
     /// Random text that the seeds depend on.
-    pub nonce: String,
+    pub nonce: Nonce,
     /// Calendar time of the start, RFC 3339, UTC.
     pub started_at: String,
     /// Runs asked for of each recipe.
@@ -120,11 +130,11 @@ pub struct SessionFacts {
     /// libtorch was asked for deterministic algorithms.
     pub deterministic: bool,
     /// `cpu` or `cuda`.
-    pub device: String,
+    pub device: DeviceKind,
     /// Threads of libtorch on the CPU.
     pub threads: u32,
-    /// `fp32` or `fp16`.
-    pub precision: String,
+    /// `fp32`, `fp16` or `bf16`.
+    pub precision: NumberFormat,
 }
 
 impl SessionFacts {
@@ -138,9 +148,9 @@ impl SessionFacts {
             stop_at_target: start.stop_at_target,
             stop_reason: log.stop_reason.clone().unwrap_or_default(),
             deterministic: start.deterministic,
-            device: trainer.device.clone(),
+            device: trainer.device,
             threads: trainer.threads,
-            precision: trainer.precision.clone(),
+            precision: trainer.precision,
         }
     }
 
@@ -193,9 +203,9 @@ pub struct DatasetFacts {
 #[serde(deny_unknown_fields)]
 pub struct HarnessFacts {
     /// Version of `hlb-bench`.
-    pub version: String,
+    pub version: ProgramVersion,
     /// Commit of the sources, with `-dirty` if they differed from it; `null` outside a git checkout.
-    pub commit: Option<String>,
+    pub commit: Option<Commit>,
     /// SHA-256 of `hlb-bench`.
     pub program_sha256: Sha256Hex,
     /// SHA-256 of `hlb-bench-trainer`.
@@ -207,7 +217,7 @@ pub struct HarnessFacts {
 #[serde(deny_unknown_fields)]
 pub struct LibtorchFacts {
     /// Version with its build, such as `2.11.0+cu130`.
-    pub version: String,
+    pub version: LibtorchVersion,
     /// SHA-256 of the `libtorch_cpu.so` that was loaded; `null` where it could not be read.
     pub cpu_library_sha256: Option<Sha256Hex>,
 }

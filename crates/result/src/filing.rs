@@ -212,7 +212,7 @@ pub fn file_reproduction(session: &FinishedSession, entry: &Entry) -> Result<Pat
     let day = facts.day().unwrap_or("undated");
     let below = entry.folder.join(REPRODUCTIONS_FOLDER);
     fs::create_dir_all(&below).map_err(failed("create", &below))?;
-    let folder = below.join(format!("{day}-{}", facts.nonce.get(..8).unwrap_or(&facts.nonce)));
+    let folder = below.join(format!("{day}-{}", facts.nonce.short()));
     publish(session, &track_of(&entry.folder)?, &folder)?;
     Ok(folder)
 }

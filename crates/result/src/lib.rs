@@ -48,4 +48,4 @@ pub use filing::{BoardSigner, FilingError, FinishedSession, board_of, file_entry
 pub use plausible::{Claim, claims};
 pub use power::{Bill, GainForecast, PowerError, PowerReport, RunsForecast, TimesFacts, TimesSource};
 pub use signers::{SIGNERS_FILE, board_above, signers_text};
-pub use verify::check_entry;
+pub use verify::{check_entry, check_equipment};

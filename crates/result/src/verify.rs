@@ -13,7 +13,7 @@ use crate::entry::{
     Entry, EntryError, Fault, LOG_FILE, MANIFEST_FILE, RECIPE_FILE, REPRODUCTIONS_FOLDER, RESULT_FILE, Reproduction,
     SIGNATURE_FILE, Trust, VARIANT_FILE,
 };
-use crate::file::{RESULT_SCHEMA, ResultFile, SessionFacts};
+use crate::file::{HarnessFacts, RESULT_SCHEMA, ResultFile, SessionFacts};
 use crate::plausible::{self, Claim};
 use crate::signing::{AllowedSigners, RERUN_NAMESPACE, RESULT_NAMESPACE, verify};
 use hlb_core::artifact::{Sha256Hex, sha256_hex};
@@ -22,6 +22,7 @@ use hlb_core::tree::{self, Change};
 use hlb_core::yaml::{self, RESULT_CAP, VARIANT_CAP};
 use hlb_data::task::Task;
 use hlb_data::{Manifest, track};
+use hlb_machine::Machine;
 use hlb_machine::price::{Origin, Table};
 use hlb_protocol::run_log::{LOG_CAP, RunLog, TrainingLength};
 use hlb_recipe::variant::{self, Variant};
@@ -86,12 +87,15 @@ fn read_entry(folder: &Path, bytes: &[u8], trust: Trust) -> Result<Entry, Fault>
     let same_length = result.log.bytes == log_bytes.len() as u64;
     require(same_length, "log.bytes", &result.log.bytes, "the run log is longer or shorter")?;
     check_versions(&result)?;
+    check_equipment(&result.machine, &result.harness)?;
     check_price(&result)?;
     let task = check_task(folder, &result)?;
     let recipe = check_recipe(folder, &result, &task)?;
     let log = RunLog::parse(&log_bytes)?;
     check_log(&result, &log)?;
     clocks::check(&log, &result.machine)?;
+    check_number_format(&result, &recipe)?;
+    check_losses(&log)?;
     let reference = reference(&result, &task)?;
     check_schedule(&task, (&recipe, reference.as_ref()), &log)?;
     let (folder, result_sha256, reproductions) = (folder.to_owned(), sha256_hex(bytes), Vec::new());
@@ -194,6 +198,14 @@ fn check_versions(result: &ResultFile) -> Result<(), Fault> {
     require(result.rules_version == RULES_VERSION, "rules_version", &result.rules_version, &problem)
 }
 
+/// Refuses a machine and programs that are not possible. A session asks this before it trains.
+pub fn check_equipment(machine: &Machine, harness: &HarnessFacts) -> Result<(), Fault> {
+    machine.check()?;
+    let HarnessFacts { program_sha256, trainer_sha256, .. } = harness;
+    let problem = "that is the digest of `hlb-bench`, too, but they are two programs";
+    require(program_sha256 != trainer_sha256, "harness.trainer_sha256", trainer_sha256, problem)
+}
+
 /// Track, target and data set against what this program ships, or against the manifest in the entry.
 fn check_task(folder: &Path, result: &ResultFile) -> Result<Task, Fault> {
     let track = track::by_id(result.track.as_str())
@@ -268,6 +280,22 @@ fn check_log(result: &ResultFile, log: &RunLog) -> Result<(), Fault> {
     logged.harness.trainer_sha256 = start.trainer_sha256;
     logged.libtorch.version.clone_from(&trainer.libtorch_version);
     check_equal(result, &logged, |stated, logged| stated == logged)
+}
+
+/// The number format follows from recipe and device.
+fn check_number_format(result: &ResultFile, recipe: &Recipe) -> Result<(), Fault> {
+    let (stated, device) = (result.session.precision, result.session.device);
+    let follows = recipe.precision.format_on(device) == Some(stated);
+    require(follows, "session.precision", &stated, "the recipe trains in another format on this device")
+}
+
+/// Refuses losses that are all the same: no training of two seeds, and of two epochs, ends at one number to the last digit.
+fn check_losses(log: &RunLog) -> Result<(), Fault> {
+    let runs = log.runs.iter().chain(&log.reference);
+    let losses: Vec<u64> = runs.flat_map(|run| &run.epochs).map(|epoch| epoch.loss.to_bits()).collect();
+    let differ = losses.len() < 2 || losses.windows(2).any(|pair| pair[0] != pair[1]);
+    let constant = losses.first().map_or(0.0, |bits| f64::from_bits(*bits));
+    require(differ, "loss", &constant, "and the same in every epoch of every run")
 }
 
 /// Compares what a result states with what follows from its run log.

@@ -90,8 +90,8 @@ fn libtorch(trainer: &Path) -> Result<(TrainerInfo, Option<Sha256Hex>), SpawnErr
 fn harness(trainer: &Path, commit: Option<&str>) -> Result<HarnessFacts, SessionError> {
     let own = std::env::current_exe().map_err(|source| SessionError::OwnProgram { source })?;
     Ok(HarnessFacts {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        commit: commit.map(str::to_owned),
+        version: env!("CARGO_PKG_VERSION").parse()?,
+        commit: commit.map(str::parse).transpose()?,
         program_sha256: sha256_file(&own)?,
         trainer_sha256: sha256_file(trainer)?,
     })

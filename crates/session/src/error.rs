@@ -7,7 +7,7 @@ use crate::child::SpawnError;
 use crate::environment::EnvironmentError;
 use hlb_core::artifact::{ArtifactError, Sha256Hex};
 use hlb_core::hint::Hint;
-use hlb_core::text::show;
+use hlb_core::text::{TextError, show};
 use hlb_core::yaml::{ReadError, YamlError};
 use hlb_data::track::UnknownTrack;
 use hlb_data::{DatasetError, ManifestError};
@@ -15,6 +15,7 @@ use hlb_machine::price::PriceError;
 use hlb_protocol::run_log::{LogError, RunLogError};
 use hlb_recipe::RecipeError;
 use hlb_recipe::variant::VariantError;
+use hlb_result::Fault;
 
 /// A session that could not be run or recorded. A session that ended early is not an error: its run
 /// log says why.
@@ -43,6 +44,9 @@ pub enum SessionError {
     Dataset(#[from] DatasetError),
     #[error(transparent)]
     Price(#[from] PriceError),
+    /// The version or commit of this program is not of the form that a result states.
+    #[error(transparent)]
+    Text(#[from] TextError),
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
     #[error("the folder {} cannot be made; name another with --sessions", .folder.display())]
@@ -75,6 +79,14 @@ pub enum SessionError {
     ReferenceUnfit { source: Box<RecipeError> },
     #[error("{runs} runs of {epochs} epochs are more than the {most} epochs of a run log; ask for fewer with --runs")]
     TooLong { runs: u32, epochs: u32, most: u32 },
+    /// The verifier of its result would refuse the same.
+    #[error("a session that nobody could verify is not begun: {problem}")]
+    OutOfRange { problem: String },
+    /// The verifier of its result would refuse the machine or the programs.
+    #[error("a session that nobody could verify is not begun: {0}")]
+    Equipment(Box<Fault>),
+    #[error("the session in {} was resumed {most} times, which is the most; begin a new one", .folder.display())]
+    ResumedTooOften { folder: PathBuf, most: usize },
     #[error(
         "--device cuda cannot be used: {reason}; install the CUDA libraries with `make setup CUDA=1`, or use \
          --device cpu"

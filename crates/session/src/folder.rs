@@ -13,8 +13,10 @@ use crate::supervise::Opening;
 use crate::unfinished::Unfinished;
 use hlb_core::artifact::{ArtifactError, write_atomic};
 use hlb_core::clock::{self, Clock as _, MonotonicClock};
-use hlb_core::rules::RULES_VERSION;
-use hlb_core::{seed, yaml};
+use hlb_core::rules::{MAX_RESUMES, RULES_VERSION};
+use hlb_core::seed::{self, Nonce};
+use hlb_core::yaml;
+use hlb_protocol::run_log::range::{self, SensorCount};
 use hlb_protocol::run_log::{
     Arm, LOG_CAP, LOG_SCHEMA, LogError, RunStart, SessionResume, SessionStart, TrainingLength, whole_lines,
 };
@@ -37,11 +39,12 @@ pub(super) struct SessionFolder {
 impl SessionFolder {
     /// A new folder, with the variant and all that follows from it.
     pub(super) fn create(prepared: &PreparedSession, clock: &MonotonicClock) -> Result<Self, SessionError> {
-        let nonce = seed::fresh_nonce();
+        let nonce = Nonce::fresh();
+        let start = start(prepared, &nonce, clock);
+        check_range(&start)?;
         let path = new_path(prepared, &nonce);
         fs::create_dir_all(&path).map_err(|source| SessionError::CreateFolder { folder: path.clone(), source })?;
         write_inputs(&prepared.plan.variant, &path).inspect_err(|_| remove_unbegun(&path))?;
-        let start = start(prepared, &nonce, clock);
         let runs = order(&start);
         let opening = Opening::Start { start: Box::new(start.clone()), path: path.join(LOG_FILE) };
         Ok(Self { path, start, opening, runs, threads: None })
@@ -62,6 +65,10 @@ impl SessionFolder {
         let runs: Vec<RunStart> = all.iter().copied().filter(|run| !ended(run)).collect();
         let (finished, planned) = (all.len() - runs.len(), all.len());
         observer.note(&Note::Resumed { finished, planned, folder: folder.clone() });
+        let resumes = log.segments.len();
+        if resumes > MAX_RESUMES {
+            return Err(SessionError::ResumedTooOften { folder: folder.clone(), most: MAX_RESUMES });
+        }
         let resume = SessionResume {
             started_at: clock::timestamp(),
             dataset_seconds: clock.now().as_secs_f64(),
@@ -69,7 +76,8 @@ impl SessionFolder {
         };
         let (trainer, at_seconds) = (log.trainer.clone(), log.wall_seconds);
         let threads = trainer.as_ref().map(|trainer| trainer.threads);
-        let opening = Opening::Resume { resume, log: writer, trainer, at_seconds };
+        let sensors = SensorCount::of(&log.samples);
+        let opening = Opening::Resume { resume, log: writer, trainer, at_seconds, sensors };
         Ok(Self { path: folder.clone(), start: log.start.clone(), opening, runs, threads })
     }
 }
@@ -117,13 +125,13 @@ pub(super) fn take_over_finished(
     Ok(unfinished.folder.clone())
 }
 
-fn new_path(prepared: &PreparedSession, nonce: &str) -> PathBuf {
+fn new_path(prepared: &PreparedSession, nonce: &Nonce) -> PathBuf {
     let (variant, day) = (&prepared.plan.variant, clock::today());
-    let name = format!("{day}-{}-{}", variant.variant.header.name, &nonce[..8]);
+    let name = format!("{day}-{}-{}", variant.variant.header.name, nonce.short());
     prepared.plan.local.sessions.join(&variant.task.track.id).join(name)
 }
 
-fn start(prepared: &PreparedSession, nonce: &str, clock: &MonotonicClock) -> SessionStart {
+fn start(prepared: &PreparedSession, nonce: &Nonce, clock: &MonotonicClock) -> SessionStart {
     let PreparedSession { plan, equipment, .. } = prepared;
     let track = &plan.variant.task.track;
     let length =
@@ -138,7 +146,7 @@ fn start(prepared: &PreparedSession, nonce: &str, clock: &MonotonicClock) -> Ses
         content_sha256: equipment.data.content_sha256,
         program_sha256: equipment.harness.program_sha256,
         trainer_sha256: equipment.harness.trainer_sha256,
-        nonce: nonce.to_owned(),
+        nonce: nonce.clone(),
         runs: prepared.runs,
         stop_at_target: plan.stop_at_target,
         deterministic: plan.deterministic,
@@ -149,12 +157,22 @@ fn start(prepared: &PreparedSession, nonce: &str, clock: &MonotonicClock) -> Ses
     }
 }
 
+/// Refuses before training what would make the run log unreadable.
+fn check_range(start: &SessionStart) -> Result<(), SessionError> {
+    let checked = range::dataset_seconds(start.dataset_seconds).and_then(|()| range::start(start));
+    checked.map_err(|problem| SessionError::OutOfRange { problem })
+}
+
 /// All runs of a session: each run of the reference, if there are any, before that of the variant.
 fn order(start: &SessionStart) -> Vec<RunStart> {
     let arms = [(Arm::Reference, start.reference), (Arm::Variant, Some(start.recipe))];
     let round = |run: u32| {
         arms.into_iter().filter_map(move |(arm, length)| {
-            length.map(|length| RunStart { arm, run, seed: seed::derive(length.recipe_sha256, &start.nonce, run) })
+            length.map(|length| RunStart {
+                arm,
+                run,
+                seed: seed::derive(length.recipe_sha256, start.nonce.as_str(), run),
+            })
         })
     };
     (1..=start.runs).flat_map(round).collect()
@@ -202,7 +220,7 @@ mod tests {
             content_sha256: sha256_hex(b"data"),
             program_sha256: sha256_hex(b"program"),
             trainer_sha256: sha256_hex(b"trainer"),
-            nonce: "00".to_owned(),
+            nonce: Nonce::fresh(),
             runs: 2,
             stop_at_target: false,
             deterministic: false,

@@ -9,10 +9,14 @@ use crate::plan::{Original, ReferenceRuns, SessionPlan};
 use crate::pricing;
 use crate::unfinished::Unfinished;
 use hlb_core::rules::{DEFAULT_RUNS, MAX_EPOCHS};
+use hlb_core::units::DeviceKind;
+use hlb_core::version::LibtorchVersion;
 use hlb_data::Guard;
 use hlb_machine::Machine;
 use hlb_machine::price::Price;
+use hlb_protocol::run_log::range;
 use hlb_recipe::Recipe;
+use hlb_result::check_equipment;
 
 /// A session that is ready to run.
 pub struct PreparedSession {
@@ -47,16 +51,24 @@ pub fn prepare(mut plan: SessionPlan, observer: &mut dyn Observer) -> Result<Pre
     if let Some(guards) = Guard::list(&equipment.data.decoded_without) {
         observer.note(&Note::DecodedWithout { guards });
     }
+    equipment.trainer_info.libtorch_version.parse::<LibtorchVersion>()?;
+    check_equipment(&machine, &equipment.harness).map_err(|fault| SessionError::Equipment(Box::new(fault)))?;
+    check_threads(local.threads)?;
     equipment.check_device([&plan.variant.recipe], local.device, observer)?;
     if let Some(original) = &plan.reproduces {
         check_data(original, &equipment)?;
-        let ours = ["cpu", "cuda"].map(|device| machine.class(device));
+        let ours = [DeviceKind::Cpu, DeviceKind::Cuda].map(|device| machine.class(device));
         // Times on other hardware compare only through a reference: the user learns it before training.
         if reference.is_none() && !ours.contains(&original.hardware) {
             observer.note(&Note::OtherHardware { hardware: original.hardware.clone() });
         }
     }
     Ok(PreparedSession { plan, runs, unfinished, reference, equipment, price, machine })
+}
+
+/// Refuses a number of threads that the run log could not hold.
+fn check_threads(threads: Option<u32>) -> Result<(), SessionError> {
+    threads.map_or(Ok(()), range::threads).map_err(|problem| SessionError::OutOfRange { problem })
 }
 
 /// The track's reference, if it is trained in turn with the variant.

@@ -94,7 +94,7 @@ impl PreparedSession {
             reference: self.reference.clone(),
             target: start.target,
             runs: folder.runs.clone(),
-            warmup_seed: seed::derive(start.recipe.recipe_sha256, &start.nonce, 0),
+            warmup_seed: seed::derive(start.recipe.recipe_sha256, start.nonce.as_str(), 0),
             stop_at_target: start.stop_at_target,
             deterministic: start.deterministic,
             device: local.device,

@@ -12,6 +12,7 @@ use crate::telemetry::Telemetry;
 use hlb_core::clock::{Clock as _, MonotonicClock, PhaseSeconds};
 use hlb_data::arrays::Arrays;
 use hlb_protocol::job::Job;
+use hlb_protocol::run_log::range::SensorCount;
 use hlb_protocol::run_log::{
     Event, LogError, LogLine, LogWriter, Outcome, RunStop, SessionResume, SessionStart, TrainerStart,
 };
@@ -57,6 +58,8 @@ pub enum Opening {
         trainer: Option<TrainerStart>,
         /// Seconds on the log's last line, which this process counts on from.
         at_seconds: f64,
+        /// What the log holds of the sensors.
+        sensors: SensorCount,
     },
 }
 
@@ -110,6 +113,8 @@ struct Recorder<'a> {
     trainer: Option<TrainerStart>,
     open_run: Option<OpenRun>,
     finished: usize,
+    /// What the log holds of the sensors.
+    sensors: SensorCount,
 }
 
 /// The current run, which is recorded as interrupted if the trainer does not end it.
@@ -121,20 +126,20 @@ struct OpenRun {
 
 impl<'a> Recorder<'a> {
     fn open(opening: Opening, clock: MonotonicClock, observer: &'a mut dyn Observer) -> Result<Self, LogError> {
-        let (log, trainer, before, event) = match opening {
+        let (log, trainer, before, sensors, event) = match opening {
             Opening::Start { start, path } => {
-                (Some(LogWriter::create(&path)?), None, 0.0, Some(Event::SessionStart(*start)))
+                (Some(LogWriter::create(&path)?), None, 0.0, SensorCount::default(), Some(Event::SessionStart(*start)))
             }
-            Opening::Unlogged => (None, None, 0.0, None),
-            Opening::Resume { resume, log, trainer, at_seconds } => {
-                (Some(log), trainer, at_seconds, Some(Event::SessionResume(resume)))
+            Opening::Unlogged => (None, None, 0.0, SensorCount::default(), None),
+            Opening::Resume { resume, log, trainer, at_seconds, sensors } => {
+                (Some(log), trainer, at_seconds, sensors, Some(Event::SessionResume(resume)))
             }
         };
         let began = clock.now();
         let library_ahead = clock.library_ahead_seconds();
         let (last, open_run, finished) = (before, None, 0);
         let mut recorder =
-            Self { log, began, before, last, clock, library_ahead, observer, trainer, open_run, finished };
+            Self { log, began, before, last, clock, library_ahead, observer, trainer, open_run, finished, sensors };
         event.map_or(Ok(()), |event| recorder.record_now(event))?;
         Ok(recorder)
     }
@@ -191,7 +196,8 @@ impl<'a> Recorder<'a> {
         self.record(self.clock.now(), event)
     }
 
-    fn record(&mut self, now: Duration, mut event: Event) -> Result<(), LogError> {
+    fn record(&mut self, now: Duration, event: Event) -> Result<(), LogError> {
+        let Some(mut event) = self.bounded(event) else { return Ok(()) };
         self.note(&event, now);
         // Two threads stamp events, so an event can arrive after a later one; times in the log never decrease.
         self.last = self.last.max(self.before + now.saturating_sub(self.began).as_secs_f64());
@@ -209,6 +215,19 @@ impl<'a> Recorder<'a> {
         }
         self.observer.event(&line);
         Ok(())
+    }
+
+    /// The event with no longer texts than a reader of the log accepts; `None` for a sample too many.
+    fn bounded(&mut self, event: Event) -> Option<Event> {
+        Some(match event {
+            Event::Telemetry(sample) => Event::Telemetry(self.sensors.fit(sample)?),
+            Event::RunStop(stop) => {
+                let reason = stop.reason.map(|reason| hlb_core::text::show(&reason));
+                Event::RunStop(RunStop { reason, ..stop })
+            }
+            Event::SessionStop { reason } => Event::SessionStop { reason: hlb_core::text::show(&reason) },
+            other => other,
+        })
     }
 
     fn note(&mut self, event: &Event, now: Duration) {

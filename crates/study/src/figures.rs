@@ -143,7 +143,7 @@ pub(super) mod tests {
     pub(crate) fn start(plan: &StudyPlan) -> StudyStart {
         let machine = MachineFacts {
             hardware: "2x made processor".to_owned(),
-            device: "cpu".to_owned(),
+            device: hlb_core::units::DeviceKind::Cpu,
             threads: 2,
             libtorch_version: "2.11.0".to_owned(),
             program_sha256: sha256_hex(b"program"),

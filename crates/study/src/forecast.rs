@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::plan::{PlannedVariant, StudyPlan};
 use hlb_board::entry_folders;
+use hlb_core::units::DeviceKind;
 use hlb_core::yaml::{self, RESULT_CAP};
 use hlb_data::flops::Work;
 use hlb_machine::Machine;
@@ -17,7 +18,7 @@ const SUBMISSIONS: &str = "submissions";
 /// What will train.
 #[derive(Debug)]
 pub struct TrainingHardware {
-    device: &'static str,
+    device: DeviceKind,
     class: String,
     threads: u32,
 }
@@ -26,7 +27,7 @@ impl TrainingHardware {
     /// This machine, so far as it can be told without a trainer.
     pub fn new(machine: &Machine, device: DeviceChoice, threads: u32) -> Self {
         let on_cuda = device == DeviceChoice::Cuda || (device == DeviceChoice::Auto && !machine.gpus.is_empty());
-        let device = if on_cuda { "cuda" } else { "cpu" };
+        let device = if on_cuda { DeviceKind::Cuda } else { DeviceKind::Cpu };
         Self { device, class: machine.class(device), threads }
     }
 
@@ -34,7 +35,7 @@ impl TrainingHardware {
     fn trained(&self, result: &ResultFile) -> bool {
         let session = &result.session;
         session.device == self.device
-            && (self.device == "cuda" || session.threads == self.threads)
+            && (self.device == DeviceKind::Cuda || session.threads == self.threads)
             && result.class() == self.class
     }
 }
@@ -132,9 +133,9 @@ mod tests {
     fn only_the_same_hardware_and_threads_say_something() {
         let (result, _) = shipped();
         let like = |device, class: &str, threads| TrainingHardware { device, class: class.to_owned(), threads };
-        assert!(like("cpu", "2x AMD EPYC", 2).trained(&result));
-        assert!(!like("cpu", "2x AMD EPYC", 1).trained(&result));
-        assert!(!like("cpu", "4x AMD EPYC", 2).trained(&result));
-        assert!(!like("cuda", "2x AMD EPYC", 2).trained(&result));
+        assert!(like(DeviceKind::Cpu, "2x AMD EPYC", 2).trained(&result));
+        assert!(!like(DeviceKind::Cpu, "2x AMD EPYC", 1).trained(&result));
+        assert!(!like(DeviceKind::Cpu, "4x AMD EPYC", 2).trained(&result));
+        assert!(!like(DeviceKind::Cuda, "2x AMD EPYC", 2).trained(&result));
     }
 }

@@ -6,7 +6,7 @@ use crate::plan::StudyPlan;
 use hlb_core::artifact::Sha256Hex;
 use hlb_core::clock::PhaseSeconds;
 use hlb_core::seed::Seed;
-use hlb_core::units::{Accuracy, Target};
+use hlb_core::units::{Accuracy, DeviceKind, Target};
 use hlb_protocol::run_log::{Epoch, Outcome, TrainingLength};
 
 /// Format of the logs that this program writes and reads.
@@ -57,7 +57,7 @@ pub struct MachineFacts {
     /// What trains, in a few words.
     pub hardware: String,
     /// `cpu` or `cuda`.
-    pub device: String,
+    pub device: DeviceKind,
     /// Threads of libtorch on the CPU.
     pub threads: u32,
     /// Version of libtorch.

@@ -5,8 +5,12 @@ use std::path::{Path, PathBuf};
 use crate::plan::{PlannedRun, StudyPlan};
 use crate::record::{RunRecord, STUDY_SCHEMA, StudyStart};
 use hlb_core::hint::{Failure, Result};
+use hlb_core::json;
 use hlb_core::text::{show, show_path};
 use hlb_protocol::run_log::{Outcome, whole_lines};
+
+/// Longest line, in bytes: one of a run holds all its epochs.
+const LINE_CAP: usize = 16 * 1024 * 1024;
 
 /// The runs of a study that ended, as its log tells them.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,14 +38,15 @@ impl Records {
         let text = std::str::from_utf8(whole_lines(bytes)).map_err(|error| wrong(1, format!("not UTF-8: {error}")))?;
         let mut lines = text.lines();
         let Some(first) = lines.next() else { return Ok(None) };
-        let start: StudyStart =
-            serde_json::from_str(first).map_err(|error| wrong(1, format!("not the first line of a study: {error}")))?;
+        let start: StudyStart = json::read_line_up_to(LINE_CAP, first)
+            .map_err(|error| wrong(1, format!("not the first line of a study: {error}")))?;
         if start.schema != STUDY_SCHEMA {
             return Err(wrong(1, format!("format `{}`, this program reads `{STUDY_SCHEMA}`", show(&start.schema))));
         }
         let mut records = Self::new(path, start);
         for (index, line) in lines.enumerate() {
-            let run = serde_json::from_str(line).map_err(|error| wrong(index + 2, format!("not a run: {error}")))?;
+            let run = json::read_line_up_to(LINE_CAP, line)
+                .map_err(|error| wrong(index + 2, format!("not a run: {error}")))?;
             records.check(&run).map_err(|problem| wrong(index + 2, problem))?;
             records.runs.push(run);
         }

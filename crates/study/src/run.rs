@@ -12,6 +12,7 @@ use crate::records::Records;
 use hlb_core::clock::{self, Clock as _, MonotonicClock};
 use hlb_core::hint::{Result, bail};
 use hlb_core::text::show_path;
+use hlb_core::units::DeviceKind;
 use hlb_machine::Machine;
 use hlb_protocol::job::{DeviceChoice, Job};
 use hlb_protocol::run_log::{Arm, LogWriter, RunStart};
@@ -67,10 +68,10 @@ pub fn prepare<'a>(
 
 fn machine_facts(equipment: &Equipment, machine: &Machine, device: DeviceChoice, threads: u32) -> MachineFacts {
     let on_cuda = device != DeviceChoice::Cpu && equipment.trainer_info.cuda;
-    let device = if on_cuda { "cuda" } else { "cpu" };
+    let device = if on_cuda { DeviceKind::Cuda } else { DeviceKind::Cpu };
     MachineFacts {
         hardware: machine.class(device),
-        device: device.to_owned(),
+        device,
         threads,
         libtorch_version: equipment.trainer_info.libtorch_version.clone(),
         program_sha256: equipment.harness.program_sha256,

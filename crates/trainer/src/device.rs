@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tch::{Cuda, Device, Kind};
 
+use hlb_core::units::{DeviceKind, NumberFormat};
 use hlb_protocol::job::DeviceChoice;
 use hlb_recipe::{Norm, Precision};
 
@@ -65,17 +66,17 @@ impl Engine {
         Self { device: Device::Cpu, kind, norm_kind: kind }
     }
 
-    /// `cpu` or `cuda`.
-    pub fn device_name(self) -> &'static str {
-        if self.device.is_cuda() { "cuda" } else { "cpu" }
+    /// What trains, as the run log states it.
+    pub fn device_kind(self) -> DeviceKind {
+        if self.device.is_cuda() { DeviceKind::Cuda } else { DeviceKind::Cpu }
     }
 
-    /// `fp32`, `fp16` or `bf16`.
-    pub fn precision_name(self) -> &'static str {
+    /// Format of weights and activations, as the run log states it.
+    pub fn number_format(self) -> NumberFormat {
         match self.kind {
-            Kind::Half => "fp16",
-            Kind::BFloat16 => "bf16",
-            _ => "fp32",
+            Kind::Half => NumberFormat::Fp16,
+            Kind::BFloat16 => NumberFormat::Bf16,
+            _ => NumberFormat::Fp32,
         }
     }
 

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use hlb_core::clock::{Clock as _, MonotonicClock};
+use hlb_core::text::TextError;
 use hlb_data::arrays::Arrays;
 use hlb_protocol::determinism;
 use hlb_protocol::job::{Job, TrainerInfo};
@@ -86,10 +87,10 @@ fn train_job(job: &Job, arrays: Arrays) -> Result<(), TrainError> {
     drop(arrays);
     engine.synchronize();
     emit(Event::TrainerStart(TrainerStart {
-        device: engine.device_name().to_owned(),
+        device: engine.device_kind(),
         threads: job.threads,
-        precision: engine.precision_name().to_owned(),
-        libtorch_version: loaded_libtorch().1,
+        precision: engine.number_format(),
+        libtorch_version: loaded_libtorch().1.parse().map_err(|error: TextError| TrainError(error.to_string()))?,
     }))?;
     let finished = run_all(job, &mut workers, &heartbeat);
     if finished.is_err() {

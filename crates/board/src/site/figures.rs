@@ -6,7 +6,7 @@ use minijinja::value::Value;
 use crate::board::Row;
 use crate::site::figure::{Figure, dollars, foreign, human_interval, percentage, scaled};
 use hlb_core::stats::{Spread, rounded_up_p};
-use hlb_core::units::human_seconds;
+use hlb_core::units::{DeviceKind, human_seconds};
 use hlb_recipe::variant;
 use hlb_result::{Entry, Warning};
 
@@ -16,7 +16,7 @@ pub(crate) const MEDIAN_MISSED: &str = "the median run did not reach the target"
 /// Warnings, each as a short label and as a sentence.
 pub(super) fn warnings(entry: &Entry) -> Value {
     let view = |warning: &Warning| context! { word => warning.label(), sentence => foreign(&warning.to_string()) };
-    entry.result.derived.warnings.iter().map(view).collect()
+    entry.result.warnings().iter().map(view).collect()
 }
 
 /// That a row is tied with the one below it.
@@ -85,7 +85,7 @@ pub(super) fn energy_of(entry: &Entry) -> &'static str {
 
 /// Whether a GPU trained, not a processor.
 pub(super) fn trained_on_gpu(entry: &Entry) -> bool {
-    entry.result.session.device == "cuda"
+    entry.result.session.device == DeviceKind::Cuda
 }
 
 pub(crate) fn gpu_energy(entry: &Entry) -> Figure {

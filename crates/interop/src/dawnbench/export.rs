@@ -8,6 +8,7 @@ use crate::dawnbench::task::Task;
 use crate::file::ExportedFile;
 use hlb_core::hint::{Failure, Result};
 use hlb_core::units::Accuracy;
+use hlb_core::version::Commit;
 use hlb_protocol::run_log::LoggedRun;
 use hlb_result::{Entry, RunFigures};
 
@@ -83,7 +84,7 @@ fn facts<'a>(entry: &'a Entry, figures: &RunFigures) -> Facts<'a> {
         author_email: "",
         framework: format!("libtorch {}", result.libtorch.version),
         code_url: "",
-        commit_hash: result.harness.commit.as_deref().filter(is_commit),
+        commit_hash: result.harness.commit.as_ref().map(Commit::as_str).filter(is_commit),
         model: format!("{} on {}", result.variant.name, result.variant.extends),
         hardware: result.class(),
         cost_per_hour: result.price.as_ref().map(|price| price.usd_per_hour),
@@ -108,8 +109,8 @@ fn misc<'a>(entry: &'a Entry, figures: &RunFigures) -> Misc<'a> {
         runs: summary.runs,
         seed: figures.seed.to_string(),
         batch_size: entry.recipe.batch_size,
-        precision: &result.session.precision,
-        device: &result.session.device,
+        precision: result.session.precision.as_str(),
+        device: result.session.device.as_str(),
         rules_version: &result.rules_version,
         price_source: result.price.as_ref().map(|price| price.source.to_string()),
         recipe_sha256: result.variant.recipe_sha256.to_string(),

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::determinism::Divergence;
 use hlb_core::artifact::Sha256Hex;
 use hlb_core::clock::PhaseSeconds;
-use hlb_core::seed::Seed;
+use hlb_core::seed::{Nonce, Seed};
 use hlb_core::text::SafeText;
-use hlb_core::units::{Accuracy, Target};
+use hlb_core::units::{Accuracy, DeviceKind, NumberFormat, Target};
+use hlb_core::version::LibtorchVersion;
 use hlb_machine::Sample;
 use hlb_recipe::Length;
 
@@ -60,7 +61,7 @@ impl Outcome {
 
 /// What happens in a session, in the order it happens.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
+#[serde(tag = "event", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Event {
     /// First line of a run log. A log without a `session_stop` is that of a session that was killed.
     SessionStart(SessionStart),
@@ -106,6 +107,7 @@ pub enum Event {
 
 /// What a session set out to do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SessionStart {
     /// Format of this log.
     pub schema: String,
@@ -126,7 +128,7 @@ pub struct SessionStart {
     /// SHA-256 of `hlb-bench-trainer`.
     pub trainer_sha256: Sha256Hex,
     /// Random text that the seeds depend on.
-    pub nonce: String,
+    pub nonce: Nonce,
     /// Runs of each recipe.
     pub runs: u32,
     /// Runs end at their first crossing.
@@ -146,6 +148,7 @@ pub struct SessionStart {
 
 /// A recipe and the length of its schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TrainingLength {
     /// SHA-256 of the recipe.
     pub recipe_sha256: Sha256Hex,
@@ -174,6 +177,7 @@ impl TrainingLength {
 
 /// A session goes on: a new process finishes the runs that are missing. The time in between is not counted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SessionResume {
     /// Calendar time, RFC 3339, UTC.
     pub started_at: String,
@@ -186,6 +190,7 @@ pub struct SessionResume {
 
 /// A run begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RunStart {
     /// Whose recipe it trains.
     pub arm: Arm,
@@ -197,19 +202,21 @@ pub struct RunStart {
 
 /// What the trainer runs on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TrainerStart {
     /// `cpu` or `cuda`.
-    pub device: String,
+    pub device: DeviceKind,
     /// Threads of libtorch on the CPU.
     pub threads: u32,
     /// Number format of weights and activations: `fp32`, `fp16` or `bf16`.
-    pub precision: String,
+    pub precision: NumberFormat,
     /// Version of the loaded libtorch.
-    pub libtorch_version: String,
+    pub libtorch_version: LibtorchVersion,
 }
 
 /// One epoch of one run. Seconds count from the start of the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Epoch {
     /// Number of the run, from 1.
     pub run: u32,
@@ -229,6 +236,7 @@ pub struct Epoch {
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RunStop {
     /// Number of the run, from 1.
     pub run: u32,

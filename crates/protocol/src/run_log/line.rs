@@ -1,11 +1,14 @@
 //! A line of a run log, and the lines of a file. A log is JSON Lines: one event a line.
 
-use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::run_log::event::Event;
-use hlb_machine::{GpuSample, HostSample, Sample};
+use crate::run_log::event::{Arm, Event};
+use crate::run_log::log::Repeat;
+use hlb_core::json;
 
 /// Format of the run logs that this program writes and reads.
 pub const LOG_SCHEMA: &str = "hlb-bench/run-log/v1";
@@ -20,7 +23,7 @@ pub fn whole_lines(bytes: &[u8]) -> &[u8] {
 }
 
 /// A line of a run log: an event, stamped by `hlb-bench` when it arrived.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LogLine {
     /// Seconds since the session started, by the clock of `hlb-bench`.
     pub at_seconds: f64,
@@ -31,69 +34,162 @@ pub struct LogLine {
 
 /// Reads a line; the error says what is wrong with it.
 pub(super) fn read_line(line: &str) -> Result<LogLine, String> {
-    read_sample(line)
-        .map_or_else(|| serde_json::from_str(line), Ok)
-        .map_err(|error| format!("not a run log line: {error}"))
+    json::read_line(line).map_err(|error| format!("not a run log line: {error}"))
 }
 
-/// A line with sensor readings, as nine of ten lines are. Since its type is known before it is read, serde need not buffer it
-/// until the name of the event. Lines that do not fit are left to [`LogLine`].
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SampleLine {
-    at_seconds: f64,
-    #[serde(rename = "event")]
-    _event: SampleEvent,
-    host: HostSample,
-    gpus: Vec<GpuSample>,
-    #[serde(default)]
-    unknown: BTreeMap<String, String>,
+/// In two steps: time and name of the event, with which a line begins, then what the event's own type has, and no other key.
+/// So nothing is kept in memory before its type is known.
+impl<'de> Deserialize<'de> for LogLine {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(LineVisitor)
+    }
 }
 
+struct LineVisitor;
+
+impl<'de> Visitor<'de> for LineVisitor {
+    type Value = LogLine;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object that begins with `at_seconds` and `event`")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<LogLine, A::Error> {
+        let out_of_place = || de::Error::custom("it does not begin with `at_seconds` and `event`");
+        let Some((Key::AtSeconds, at_seconds)) = map.next_entry()? else { return Err(out_of_place()) };
+        let Some(Key::Event) = map.next_key()? else { return Err(out_of_place()) };
+        let name = map.next_value()?;
+        let event = read_event(name, MapAccessDeserializer::new(map))?;
+        Ok(LogLine { at_seconds, event })
+    }
+}
+
+/// The keys that a line begins with.
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum SampleEvent {
-    Telemetry,
+enum Key {
+    AtSeconds,
+    Event,
 }
 
-fn read_sample(line: &str) -> Option<LogLine> {
-    if !line.starts_with('{') || !line.contains("\"event\":\"telemetry\"") {
-        return None;
-    }
-    let SampleLine { at_seconds, host, gpus, unknown, .. } = serde_json::from_str(line).ok()?;
-    Some(LogLine { at_seconds, event: Event::Telemetry(Sample { host, gpus, unknown }) })
+/// The names of the events that a log may hold.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Name {
+    SessionStart,
+    TrainerStart,
+    WarmupRun,
+    Repeat,
+    RunStart,
+    Telemetry,
+    Epoch,
+    RunStop,
+    SessionResume,
+    SessionStop,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WarmupRun {
+    arm: Arm,
+    seconds: f64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SessionStop {
+    reason: String,
+}
+
+fn read_event<'de, D: Deserializer<'de>>(name: Name, rest: D) -> Result<Event, D::Error> {
+    Ok(match name {
+        Name::SessionStart => Event::SessionStart(Deserialize::deserialize(rest)?),
+        Name::TrainerStart => Event::TrainerStart(Deserialize::deserialize(rest)?),
+        Name::WarmupRun => {
+            let WarmupRun { arm, seconds } = Deserialize::deserialize(rest)?;
+            Event::WarmupRun { arm, seconds }
+        }
+        Name::Repeat => {
+            let Repeat { steps, parted } = Deserialize::deserialize(rest)?;
+            Event::Repeat { steps, parted }
+        }
+        Name::RunStart => Event::RunStart(Deserialize::deserialize(rest)?),
+        Name::Telemetry => Event::Telemetry(Deserialize::deserialize(rest)?),
+        Name::Epoch => Event::Epoch(Deserialize::deserialize(rest)?),
+        Name::RunStop => Event::RunStop(Deserialize::deserialize(rest)?),
+        Name::SessionResume => Event::SessionResume(Deserialize::deserialize(rest)?),
+        Name::SessionStop => Event::SessionStop { reason: SessionStop::deserialize(rest)?.reason },
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::collections::BTreeMap;
 
-    /// Samples as the program writes them, and texts that only look like one.
-    #[test]
-    fn a_sample_is_read_as_any_line_is() {
-        let mut host = HostSample { cpu_percent: Some(98.5), load_1m: Some(1.9), ..HostSample::default() };
-        host.system_clock_milliseconds = -5;
+    use super::*;
+    use crate::run_log::event::{Epoch, RunStart};
+    use hlb_core::seed::Seed;
+    use hlb_core::units::Accuracy;
+    use hlb_machine::{GpuSample, HostSample, Sample};
+
+    fn lines() -> Vec<String> {
         let unknown = BTreeMap::from([("gpus[0].power_milliwatts".to_owned(), "the driver refuses".to_owned())]);
-        let event = Event::Telemetry(Sample { host, gpus: Vec::new(), unknown });
-        let line = serde_json::to_string(&LogLine { at_seconds: 12.0625, event }).expect("plain");
-        assert!(read_sample(&line).is_some(), "{line}");
-        let odd = [
-            line.clone(),
-            line.replace("12.0625", "12"),
-            line.replace("12.0625", "1e400"),
-            line.replace("12.0625", "null"),
-            line.replace("\"gpus\"", "\"gpu\""),
-            line.replacen("\"at_seconds\"", "\"at_seconds\":1.0,\"at_seconds\"", 1),
-            line.replace("-5", "5.5"),
-            line.replace('}', ",\"more\":1}"),
-            line.replace("telemetry", "epoch"),
-            format!("{line} x"),
-            line[..line.len() - 1].to_owned(),
+        let gpus = vec![GpuSample { sm_clock_mhz: Some(1), ..GpuSample::default() }];
+        let accuracy = Accuracy { correct: 1, total: 2 };
+        let epoch = Epoch { run: 1, epoch: 1, step: 1, loss: 0.5, accuracy, train_seconds: 1.0, evaluate_seconds: 0.5 };
+        let events = [
+            Event::WarmupRun { arm: Arm::Variant, seconds: 1.0 },
+            Event::Repeat { steps: 3, parted: None },
+            Event::RunStart(RunStart { arm: Arm::Reference, run: 1, seed: Seed::from_number(1) }),
+            Event::Telemetry(Sample { host: HostSample::default(), gpus, unknown }),
+            Event::Epoch(epoch),
+            Event::SessionStop { reason: "completed".to_owned() },
         ];
-        for line in odd {
-            let whole: Result<LogLine, _> = serde_json::from_str(&line);
-            let expected = whole.map_err(|error| format!("not a run log line: {error}"));
-            assert_eq!(read_line(&line), expected, "{line}");
+        let text = |event| serde_json::to_string(&LogLine { at_seconds: 12.0625, event }).expect("plain");
+        events.map(text).into()
+    }
+
+    #[test]
+    fn a_line_that_was_written_is_read() {
+        for line in lines() {
+            let read = read_line(&line).expect("a good line");
+            assert_eq!(serde_json::to_string(&read).expect("plain"), line);
         }
+    }
+
+    #[test]
+    fn no_event_has_a_key_that_is_not_its_own() {
+        for line in lines() {
+            let name = line.split('"').nth(5).expect("a name");
+            let odd = [
+                line.replacen('}', ",\"more\":1}", 1),
+                format!("{},\"x\":[0,0]}}", &line[..line.len() - 1]),
+                format!("{},\"at_seconds\":1.0}}", &line[..line.len() - 1]),
+                format!("{},\"event\":\"{name}\"}}", &line[..line.len() - 1]),
+                line.replacen("\"at_seconds\"", "\"at_seconds\":1.0,\"at_seconds\"", 1),
+                line.replacen("\"at_seconds\":12.0625,", "", 1),
+                line.replacen(&format!("\"{name}\""), "\"another\"", 1),
+                line.replacen(&format!("\"{name}\""), "\"progress\"", 1),
+                line.replace("12.0625", "null"),
+                line.replace("12.0625", "1e400"),
+                format!("[{line}]"),
+                format!("{line} x"),
+                line[..line.len() - 1].to_owned(),
+            ];
+            for line in odd {
+                assert!(read_line(&line).is_err(), "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_readings_of_a_gpu_are_whole() {
+        let line = lines().remove(3);
+        assert!(line.contains("\"energy_millijoules\":null,"));
+        assert!(read_line(&line.replace("\"energy_millijoules\":null,", "")).is_err());
+        assert!(
+            read_line(r#"{"at_seconds":0,"event":"telemetry","host":{"system_clock_milliseconds":0},"gpus":[{}]}"#)
+                .is_err()
+        );
     }
 }

@@ -7,11 +7,13 @@
 //! | `line` | an event with its time, as a line of the log |
 //! | `writer` | a log that is being written |
 //! | `log` | a session as its log tells it |
+//! | `range` | what a number or text in it may be |
 //! | `reader` | from lines to that, refusing what does not add up |
 
 mod event;
 mod line;
 mod log;
+pub mod range;
 mod reader;
 mod writer;
 

@@ -1,16 +1,17 @@
 //! Reads a run log line by line and refuses what does not add up: order, seeds, steps, times and outcomes.
 
-use std::fmt::Display;
 use std::str;
 
 use crate::run_log::event::{
     Arm, Epoch, Event, Outcome, RunStart, RunStop, SessionResume, TrainerStart, TrainingLength,
 };
-use crate::run_log::line::{LOG_SCHEMA, LogLine, read_line, whole_lines};
+use crate::run_log::line::{LogLine, read_line, whole_lines};
 use crate::run_log::log::{LoggedRun, Repeat, RunLog, Segment, TimedSample, slack};
-use hlb_core::rules::{BOOKED_TOLERANCE_SECONDS, BOOKED_TOLERANCE_SHARE};
+use crate::run_log::range::{self, SensorCount, expect, positive};
+use hlb_core::rules::{BOOKED_TOLERANCE_SECONDS, BOOKED_TOLERANCE_SHARE, MAX_RESUMES};
 use hlb_core::seed;
 use hlb_core::units::Accuracy;
+use hlb_machine::Sample;
 
 /// A run log that is malformed or contradicts itself.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -50,6 +51,7 @@ struct Reader {
     open: Option<Arm>,
     /// Whether the current process has logged `trainer_start`.
     trainer_started: bool,
+    sensors: SensorCount,
 }
 
 impl Reader {
@@ -58,9 +60,9 @@ impl Reader {
         let Event::SessionStart(start) = line.event else {
             return Err("a run log begins with `session_start`".to_owned());
         };
-        positive("dataset_seconds", start.dataset_seconds)?;
-        positive("at_seconds", line.at_seconds)?;
-        expect(start.schema == LOG_SCHEMA, format_args!("the schema is not `{LOG_SCHEMA}`"))?;
+        range::dataset_seconds(start.dataset_seconds)?;
+        range::at_seconds(line.at_seconds)?;
+        range::start(&start)?;
         let segment = Segment { dataset_seconds: start.dataset_seconds, ..Segment::default() };
         let log = RunLog {
             start,
@@ -74,12 +76,12 @@ impl Reader {
             stop_reason: None,
             wall_seconds: line.at_seconds,
         };
-        Ok(Self { log, open: None, trainer_started: false })
+        Ok(Self { log, open: None, trainer_started: false, sensors: SensorCount::default() })
     }
 
     fn take(&mut self, line: &str) -> Result<(), String> {
         let LogLine { at_seconds, event } = read_line(line)?;
-        positive("at_seconds", at_seconds)?;
+        range::at_seconds(at_seconds)?;
         let goes_on = self.log.stop_reason.is_none() || matches!(event, Event::SessionResume(_));
         expect(goes_on, "there is a line after `session_stop`")?;
         let before = self.log.wall_seconds;
@@ -92,7 +94,7 @@ impl Reader {
             Event::Repeat { steps, parted } => self.repeat(Repeat { steps, parted })?,
             Event::RunStart(start) => self.run_start(start)?,
             Event::Progress { .. } => return Err("`progress` is shown, not logged".to_owned()),
-            Event::Telemetry(sample) => self.log.samples.push(TimedSample { at_seconds, sample }),
+            Event::Telemetry(sample) => self.telemetry(sample)?,
             Event::Epoch(epoch) => self.epoch(epoch)?,
             Event::RunStop(stop) => self.run_stop(stop)?,
             Event::SessionResume(resume) => self.session_resume(&resume)?,
@@ -105,7 +107,14 @@ impl Reader {
         self.log.segments.last_mut().expect("a log has a segment from its first line on")
     }
 
+    fn telemetry(&mut self, sample: Sample) -> Result<(), String> {
+        self.sensors.add(&sample)?;
+        self.log.samples.push(TimedSample { at_seconds: self.log.wall_seconds, sample });
+        Ok(())
+    }
+
     fn trainer_start(&mut self, trainer: TrainerStart) -> Result<(), String> {
+        range::threads(trainer.threads)?;
         expect(!self.trainer_started, "a second `trainer_start`")?;
         let same = self.log.trainer.as_ref().is_none_or(|first| *first == trainer);
         expect(same, "the resumed session trains on another device, libtorch or number format")?;
@@ -122,6 +131,8 @@ impl Reader {
         let in_turn = self.trainer_started && first && self.open.is_none();
         expect(in_turn, "the warmup run comes after `trainer_start` and before all runs")?;
         positive("seconds", seconds)?;
+        let began_at_seconds = self.segment().began_at_seconds;
+        check_booked(seconds, self.log.wall_seconds - began_at_seconds)?;
         match arm {
             Arm::Variant => self.segment().warmup_seconds = seconds,
             Arm::Reference => self.segment().reference_warmup_seconds = seconds,
@@ -131,6 +142,7 @@ impl Reader {
 
     fn repeat(&mut self, repeat: Repeat) -> Result<(), String> {
         let in_turn = self.log.start.deterministic && self.open.is_none();
+        repeat.parted.iter().try_for_each(|parted| range::text("tensor", &parted.tensor))?;
         expect(in_turn, "`repeat` comes before the runs of a session that asked for deterministic algorithms")?;
         self.log.repeat = Some(repeat);
         Ok(())
@@ -162,7 +174,7 @@ impl Reader {
         let turn = self.log.reference.len() == self.log.runs.len() + usize::from(arm == Arm::Variant);
         let turn = turn || self.log.start.reference.is_none();
         expect(turn, "the runs of reference and variant do not take turns")?;
-        let follows = seed == seed::derive(planned.recipe_sha256, &self.log.start.nonce, run);
+        let follows = seed == seed::derive(planned.recipe_sha256, self.log.start.nonce.as_str(), run);
         expect(follows, format_args!("the seed of run {run} does not follow from recipe and nonce"))?;
         let began = LoggedRun {
             arm,
@@ -204,6 +216,7 @@ impl Reader {
         let (step, steps_per_epoch) = (epoch.step, length.steps_per_epoch);
         let whole = step == length.steps_after(expected);
         expect(whole, format_args!("{step} steps are not {expected} epochs of {steps_per_epoch}"))?;
+        range::loss(epoch.loss)?;
         check_seconds(run, &epoch, at_seconds)?;
         let Accuracy { correct, total } = epoch.accuracy;
         let same_split = run.epochs.first().is_none_or(|first| first.accuracy.total == total);
@@ -230,7 +243,9 @@ impl Reader {
         };
         let word = stop.outcome.as_str();
         expect(right, format_args!("the outcome `{word}` does not follow from the epochs of run {}", run.run))?;
+        stop.reason.iter().try_for_each(|reason| range::text("reason", reason))?;
         check_phases(&stop, run.epochs.last())?;
+        check_booked(stop.wall_seconds, at_seconds - run.began_at_seconds)?;
         run.stop = Some(stop);
         run.supervised_seconds = at_seconds - run.began_at_seconds;
         let arm = run.arm;
@@ -241,7 +256,9 @@ impl Reader {
     fn session_resume(&mut self, resume: &SessionResume) -> Result<(), String> {
         let ended = self.log.stop_reason.as_deref() == Some("completed");
         expect(!ended, "a session that completed was resumed")?;
-        positive("dataset_seconds", resume.dataset_seconds)?;
+        let resumes = self.log.segments.len();
+        expect(resumes <= MAX_RESUMES, format_args!("it was resumed more than {MAX_RESUMES} times"))?;
+        range::dataset_seconds(resume.dataset_seconds)?;
         let (began_at_seconds, dataset_seconds) = (self.log.wall_seconds, resume.dataset_seconds);
         self.log.segments.push(Segment { began_at_seconds, dataset_seconds, ..Segment::default() });
         (self.open, self.trainer_started, self.log.stop_reason) = (None, false, None);
@@ -249,6 +266,7 @@ impl Reader {
     }
 
     fn session_stop(&mut self, reason: String) -> Result<(), String> {
+        range::text("reason", &reason)?;
         expect(self.open.is_none(), "the session stops inside a run")?;
         let runs = self.log.start.runs as usize;
         let wanted = if self.log.start.reference.is_some() { 2 * runs } else { runs };
@@ -258,15 +276,6 @@ impl Reader {
         self.log.stop_reason = Some(reason);
         Ok(())
     }
-}
-
-/// The problem is made into text only if there is one.
-fn expect(good: bool, problem: impl Display) -> Result<(), String> {
-    if good { Ok(()) } else { Err(problem.to_string()) }
-}
-
-fn positive(name: &str, value: f64) -> Result<(), String> {
-    expect(value.is_finite() && value >= 0.0, format_args!("`{name}` is {value}"))
 }
 
 /// Refuses a last run with the same nanoseconds as an earlier one, of which it is a copy.
@@ -286,10 +295,13 @@ fn check_seconds(run: &LoggedRun, epoch: &Epoch, at_seconds: f64) -> Result<(), 
     let (trained, evaluated) = run.epochs.last().map_or((0.0, 0.0), |last| (last.train_seconds, last.evaluate_seconds));
     let grow = epoch.train_seconds > trained && epoch.evaluate_seconds > evaluated;
     expect(grow, "the seconds of an epoch do not grow")?;
-    let elapsed = at_seconds - run.began_at_seconds;
+    check_booked(epoch.train_seconds + epoch.evaluate_seconds, at_seconds - run.began_at_seconds)
+}
+
+/// Seconds that the trainer states against those that passed for `hlb-bench` meanwhile.
+fn check_booked(seconds: f64, elapsed: f64) -> Result<(), String> {
     let most = (1.0 + BOOKED_TOLERANCE_SHARE) * elapsed + BOOKED_TOLERANCE_SECONDS;
-    let possible = epoch.train_seconds + epoch.evaluate_seconds <= most;
-    expect(possible, format_args!("more seconds are booked than the {elapsed:.3} that passed"))
+    expect(seconds <= most, format_args!("more seconds are booked than the {elapsed:.3} that passed"))
 }
 
 fn check_phases(stop: &RunStop, last: Option<&Epoch>) -> Result<(), String> {

@@ -1,5 +1,6 @@
 //! Everything that figures follow from.
 
+use hlb_core::units::DeviceKind;
 use hlb_data::arrays::ArrayShapes;
 use hlb_machine::Machine;
 use hlb_machine::price::Price;
@@ -24,6 +25,6 @@ pub struct Basis<'a> {
 impl Basis<'_> {
     /// Whether a GPU trained.
     pub(super) fn is_on_gpu(&self) -> bool {
-        self.log.trainer.as_ref().is_some_and(|trainer| trainer.device == "cuda")
+        self.log.trainer.as_ref().is_some_and(|trainer| trainer.device == DeviceKind::Cuda)
     }
 }

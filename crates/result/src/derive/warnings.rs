@@ -11,6 +11,7 @@ use crate::derive::telemetry::{in_runs, is_throttling, spread, throttled_share};
 use hlb_core::rules::{
     CLOCK_STEP_SECONDS, CPU_LIMITED_SHARE, FREQUENCY_DRIFT_SHARE, OTHER_CPU_PERCENT, THROTTLED_SHARE,
 };
+use hlb_core::units::DeviceKind;
 use hlb_machine::{Gpu, Sample, ThrottleReason};
 use hlb_protocol::run_log::{RunLog, TimedSample};
 
@@ -78,6 +79,9 @@ pub enum Warning {
         /// Largest step in seconds.
         seconds: f64,
     },
+    /// The GPU that trained is not in the table of peaks, so that no time of it is called impossible. This follows from
+    /// the result, and is not among the warnings in it.
+    NoLowerBound,
     /// The session ended early and was resumed.
     Resumed {
         /// How often.
@@ -102,6 +106,7 @@ impl Warning {
             Self::SpeedDrift { .. } => "speed drift",
             Self::SwapInUse { .. } => "swapping",
             Self::ClockStepped { .. } => "clock set",
+            Self::NoLowerBound => "no lower bound",
             Self::Resumed { .. } => "resumed",
         }
     }
@@ -140,6 +145,9 @@ impl fmt::Display for Warning {
             Self::ClockStepped { seconds } => write!(
                 f,
                 "the system's clock was set by {seconds:.1} s during the session; durations are not taken from it"
+            ),
+            Self::NoLowerBound => f.write_str(
+                "the table of peaks does not list the GPU that trained, so no time of it is called impossible",
             ),
             Self::Resumed { times, abandoned_runs } => f.write_str(&resumed_text(*times, *abandoned_runs)),
         }
@@ -209,7 +217,7 @@ fn host_under_load(samples: &[&TimedSample]) -> Option<Warning> {
 }
 
 fn fewer_cpus(basis: Basis) -> Option<Warning> {
-    let trainer = basis.log.trainer.as_ref().filter(|trainer| trainer.device == "cpu")?;
+    let trainer = basis.log.trainer.as_ref().filter(|trainer| trainer.device == DeviceKind::Cpu)?;
     let host = &basis.machine.host;
     let there = u64::from(host.logical_cpus) * 1000;
     let millicpus = host.cpu_limit_millicpus.map_or(there, |limit| limit.min(there));

@@ -13,7 +13,7 @@ use hlb_board::plot::LineDrawing;
 use hlb_board::{human_interval, percentage, ratio};
 use hlb_core::artifact::Sha256Hex;
 use hlb_core::stats::{Estimate, rounded_up_p};
-use hlb_core::units::{Accuracy, Target, human_seconds};
+use hlb_core::units::{Accuracy, DeviceKind, Target, human_seconds};
 
 /// Everything that page and text are told.
 #[derive(Serialize)]
@@ -94,7 +94,8 @@ impl<'a> View<'a> {
 
 fn facts(plan: &StudyPlan, records: &Records) -> [(&'static str, String); 11] {
     let (start, machine, manifest) = (&records.start, &records.start.machine, &plan.task.manifest);
-    let threads = if machine.device == "cpu" { format!(", {} threads", machine.threads) } else { String::new() };
+    let threads =
+        if machine.device == DeviceKind::Cpu { format!(", {} threads", machine.threads) } else { String::new() };
     let whose = if manifest.is_published() { "" } else { ", not the track's published one" };
     let short = |digest: Sha256Hex| digest.to_string()[..16].to_owned();
     [

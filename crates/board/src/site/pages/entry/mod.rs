@@ -12,6 +12,7 @@ use crate::site::charts::{runs, spread};
 use crate::site::figures::{cpu_energy, gpu_energy};
 use crate::site::pages::rows;
 use crate::site::pages::track::facts;
+use hlb_core::units::DeviceKind;
 use hlb_machine::price::Table;
 use hlb_recipe::variant;
 use hlb_result::{Entry, Phases, ResultFile, Trust};
@@ -40,10 +41,10 @@ fn phases(phases: &Phases) -> Value {
 
 /// Why the peak of the device is unknown, where it is.
 fn peak_unknown(result: &ResultFile) -> &'static str {
-    match (result.session.device.as_str(), result.machine.trained_gpu) {
-        ("cuda", Some(_)) => "the table of peaks does not list this GPU, or not for this precision",
-        ("cuda", None) => "it is unknown which GPU trained",
-        _ => "trained on the processor, and the table lists peaks of GPUs only",
+    match result.session.device {
+        DeviceKind::Cuda if result.machine.knows(DeviceKind::Cuda) => "the table of peaks does not list this GPU",
+        DeviceKind::Cuda => "it is unknown which GPU trained",
+        DeviceKind::Cpu => "trained on the processor, and the table lists peaks of GPUs only",
     }
 }
 
@@ -57,10 +58,9 @@ fn signature(trust: &Trust) -> Option<Value> {
 /// The command that runs the session again. It holds no text of a stranger: readers paste it into a shell.
 fn reproduce(entry: &Entry) -> String {
     let session = &entry.result.session;
-    let device = match session.device.as_str() {
-        "cuda" => " --device cuda".to_owned(),
-        "cpu" => format!(" --device cpu --threads {}", session.threads),
-        _ => String::new(),
+    let device = match session.device {
+        DeviceKind::Cuda => " --device cuda".to_owned(),
+        DeviceKind::Cpu => format!(" --device cpu --threads {}", session.threads),
     };
     let stop = if session.stop_at_target { " --stop-at-target" } else { "" };
     let paired = if entry.result.reference.is_some() { " --calibrate" } else { "" };
