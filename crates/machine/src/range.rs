@@ -2,6 +2,7 @@
 //! A session asks before it trains, and whoever verifies its result asks the same.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use serde_json::Value;
 
@@ -35,10 +36,10 @@ fn refuse(key: &str, stated: &str, problem: impl Into<String>) -> OutOfRange {
     OutOfRange { key: key.to_owned(), stated: show_capped(stated, 80), problem: problem.into() }
 }
 
-fn within<T: PartialOrd + ToString>(key: &str, value: Option<T>, least: T, most: T) -> Result<(), OutOfRange> {
+fn within<T: PartialOrd + Copy + Display>(key: &str, value: Option<T>, least: T, most: T) -> Result<(), OutOfRange> {
     match value {
         Some(value) if value < least || value > most => {
-            let problem = format!("{} to {} is possible", least.to_string(), most.to_string());
+            let problem = format!("{least} to {most} is possible");
             Err(refuse(key, &value.to_string(), problem))
         }
         _ => Ok(()),

@@ -73,7 +73,7 @@ enum Key {
 }
 
 /// The names of the events that a log may hold.
-#[derive(Deserialize)]
+#[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Name {
     SessionStart,
