@@ -10,10 +10,11 @@ use crate::entry::{
     VARIANT_FILE,
 };
 use crate::file::{ResultFile, entry_name};
+use crate::runners::{RunnersError, runners_beside};
 use crate::signers::{board_above, signers_text};
 use crate::signing::{
     AllowedSigners, AllowedSignersError, AskPassphrase, KeyChoice, LineProblem, RERUN_NAMESPACE, RESULT_NAMESPACE,
-    SignError, Signer,
+    SignError, Signer, WhyNot,
 };
 use crate::verify::check_entry;
 use hlb_core::artifact::{ArtifactError, publish_dir, write_atomic};
@@ -63,8 +64,12 @@ pub enum FilingError {
     /// A folder that does not lie on a board.
     #[error("an entry lies in the folder of its track, and that on its board; {} does not", .entry.display())]
     NoBoard { entry: PathBuf },
+    #[error("the key {fingerprint} may not sign for this board")]
+    MayNotSign { fingerprint: String, source: WhyNot },
     #[error(transparent)]
     Signers(#[from] AllowedSignersError),
+    #[error(transparent)]
+    Runners(#[from] RunnersError),
     /// The line that is to be added to it.
     #[error(transparent)]
     Line(#[from] LineProblem),
@@ -79,7 +84,9 @@ pub enum FilingError {
 impl Hint for FilingError {
     fn hint(&self) -> Option<String> {
         match self {
+            Self::MayNotSign { source, .. } => source.hint(),
             Self::Signers(error) => error.hint(),
+            Self::Runners(error) => error.hint(),
             Self::Line(error) => error.hint(),
             Self::Sign(error) => error.hint(),
             Self::Artifact(error) => error.hint(),
@@ -130,7 +137,7 @@ impl BoardSigner {
         }
         let (_, signers) = read_signers(list)?;
         let (namespace, known_as) = standing(&signers, &signer);
-        if known_as.or(principal) == Some(&theirs.principal) {
+        if known_as.as_deref().or(principal) == Some(&theirs.principal) {
             return Err(FilingError::SamePerson { principal: theirs.principal.clone() });
         }
         check_writable(&entry.folder)?;
@@ -146,10 +153,15 @@ impl BoardSigner {
         let folder = list.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder).map_err(|source| FilingError::Board { folder: folder.to_owned(), source })?;
         let (text, signers) = read_signers(list)?;
-        if signers.find(signer.public_key(), namespace, clock::calendar()).is_ok() {
-            // Writing it again shows before the training that the folder can be written to.
-            write_atomic(list, text.as_bytes())?;
-            return Ok(Self { signer, signers, namespace, is_new: false });
+        match may_sign(&signers, &signer, namespace) {
+            Ok(()) => {
+                // Writing it again shows before the training that the folder can be written to.
+                write_atomic(list, text.as_bytes())?;
+                return Ok(Self { signer, signers, namespace, is_new: false });
+            }
+            // No line that could be added makes a runner.
+            Err(error @ FilingError::MayNotSign { source: WhyNot::NotARunner { .. }, .. }) => return Err(error),
+            Err(_) => {}
         }
         let Some(principal) = principal else {
             let list = list.display().to_string();
@@ -158,7 +170,8 @@ impl BoardSigner {
         let line = signer.public_line(principal, &[namespace])?;
         let text = if text.is_empty() || text.ends_with('\n') { text } else { text + "\n" };
         let extended = format!("{text}{line}\n");
-        let signers = AllowedSigners::parse(&extended, &list.display().to_string())?;
+        let signers = parse_signers(&extended, list)?;
+        may_sign(&signers, &signer, namespace)?;
         write_atomic(list, extended.as_bytes())?;
         Ok(Self { signer, signers, namespace, is_new: true })
     }
@@ -184,14 +197,29 @@ impl BoardSigner {
 /// The text of a board's list of signers, and what it says; both are empty where there is none.
 fn read_signers(list: &Path) -> Result<(String, AllowedSigners), FilingError> {
     let text = signers_text(list).map_err(failed("read", list))?.unwrap_or_default();
-    let signers = AllowedSigners::parse(&text, &list.display().to_string())?;
+    let signers = parse_signers(&text, list)?;
     Ok((text, signers))
+}
+
+fn parse_signers(text: &str, list: &Path) -> Result<AllowedSigners, FilingError> {
+    Ok(AllowedSigners::parse(text, &list.display().to_string())?.with_runners(runners_beside(list)?))
+}
+
+/// Refuses, before hours of training, a key whose signature the board will refuse.
+fn may_sign(signers: &AllowedSigners, signer: &Signer, namespace: &str) -> Result<(), FilingError> {
+    let found = signers.find(signer.public_key(), namespace, clock::calendar());
+    found.map(drop).map_err(|source| FilingError::MayNotSign { fingerprint: signer.fingerprint(), source })
 }
 
 /// In which namespace a key may sign here, and for whom; one that is not listed will be, as a
 /// submitter's.
-fn standing<'a>(listed: &'a AllowedSigners, signer: &Signer) -> (&'static str, Option<&'a str>) {
-    let of = |namespace| listed.find(signer.public_key(), namespace, clock::calendar()).ok();
+fn standing(listed: &AllowedSigners, signer: &Signer) -> (&'static str, Option<String>) {
+    let of = |namespace| match listed.find(signer.public_key(), namespace, clock::calendar()) {
+        Ok(name) => Some(name.to_owned()),
+        // A key for reruns alone, which is refused as such.
+        Err(WhyNot::NotARunner { principal }) => Some(principal),
+        Err(_) => None,
+    };
     let found = [RESULT_NAMESPACE, RERUN_NAMESPACE].into_iter().find_map(|namespace| Some((namespace, of(namespace)?)));
     found.map_or((RESULT_NAMESPACE, None), |(namespace, name)| (namespace, Some(name)))
 }
