@@ -190,7 +190,7 @@ fn is_owned(owners: &str, path: &str) -> bool {
     };
     let lines = owners.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     let words = lines.map(|line| line.split_once(' ').unwrap_or((line, "")));
-    let decides = words.filter(|(pattern, _)| fits(pattern)).last();
+    let decides = words.filter(|(pattern, _)| fits(pattern)).next_back();
     decides.is_some_and(|(_, owner)| owner.starts_with('@'))
 }
 

@@ -1,8 +1,8 @@
 //! Ours against the stock tool, one changed byte at a time: whatever ours accepts, the stock tool accepts.
 //!
-//! Ours judges every change; the stock tool only those that ours accepts, some hundred for each list. Of Ed25519 every
-//! byte takes every other value, is left out, and has some put before it. Of the other kinds of key, whose arithmetic is
-//! slow in a test, every byte takes the eight values with one bit flipped.
+//! Ours judges every change; the stock tool only those that ours accepts, some hundred for each list. In a release build
+//! every byte of Ed25519 takes every other value, is left out, and has some put before it. Otherwise, and for other kinds
+//! of key, whose arithmetic is slow in a test, every byte takes the eight values with one bit flipped.
 
 use std::collections::BTreeSet;
 
@@ -32,6 +32,11 @@ fn cases(stock: &Stock) -> Vec<Case> {
         of_token("token-ed25519", forge::token_ed25519(RESULT_NAMESPACE, 1, MESSAGE)),
         of_token("token-p256", forge::token_p256(RESULT_NAMESPACE, 1, MESSAGE)),
     ]
+}
+
+/// Whether all changes of it are judged in less than a minute.
+fn is_cheap(kind: &str) -> bool {
+    kind == "ed25519" && !cfg!(debug_assertions)
 }
 
 /// The texts that one change of a byte makes of this one.
@@ -82,7 +87,7 @@ fn a_list_with_a_changed_byte_counts_only_where_the_stock_tool_reads_it_alike() 
         let good = list(&key);
         assert_eq!(ours(&good, signature.as_bytes()).as_deref(), Some("alice@github"), "{kind}");
         let mut accepted = 0;
-        for changed in changes(&good, kind == "ed25519") {
+        for changed in changes(&good, is_cheap(kind)) {
             let Ok(text) = String::from_utf8(changed) else { continue };
             let Some(principal) = ours(&text, signature.as_bytes()) else { continue };
             accepted += 1;
@@ -102,7 +107,7 @@ fn a_signature_with_a_changed_byte_is_nobody_s() {
     for Case { kind, key, signature } in cases(&stock) {
         let good = list(&key);
         assert!(theirs(&stock, "alice@github", &good, &signature), "{kind}");
-        for changed in changes(&signature, kind == "ed25519") {
+        for changed in changes(&signature, is_cheap(kind)) {
             assert_eq!(ours(&good, &changed), None, "{kind}: {}", String::from_utf8_lossy(&changed));
         }
     }
@@ -122,7 +127,7 @@ fn a_key_file_with_a_changed_byte_is_read_only_where_the_stock_tool_reads_it_ali
             stock.write("changed.pub", &changed);
             let Ok(signer) = open(&no_agent(), &path) else { continue };
             let text = String::from_utf8_lossy(&changed);
-            assert_eq!(Some(fingerprint(signer.public_key())), stock.fingerprint(&path), "{kind}: {text:?}");
+            assert_eq!(Some(fingerprint(signer.public_key())), stock::fingerprint(&path), "{kind}: {text:?}");
         }
     }
 }

@@ -67,14 +67,6 @@ impl Stock {
         run(&mut command, question.message).status.success()
     }
 
-    /// The fingerprint that the stock tool reads out of a public key file; `None` if it reads none.
-    pub(crate) fn fingerprint(&self, key: &Path) -> Option<String> {
-        let mut command = Command::new("ssh-keygen");
-        let output = run(command.arg("-lf").arg(key), b"");
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        said.split(' ').nth(1).filter(|_| output.status.success()).map(str::to_owned)
-    }
-
     /// Writes a program. A child does the writing: were the file open for writing here, another
     /// test's child could inherit it, and the system would refuse to start it.
     pub(crate) fn program(&self, name: &str, script: &str) -> PathBuf {
@@ -92,6 +84,14 @@ pub(crate) fn sign(key: &Path, namespace: &str, message: &[u8]) -> String {
     command.args(["-Y", "sign", "-n", namespace, "-f"]).arg(key);
     let output = good(&mut command, message);
     String::from_utf8(output.stdout).expect("text")
+}
+
+/// The fingerprint that the stock tool reads out of a public key file; `None` if it reads none.
+pub(crate) fn fingerprint(key: &Path) -> Option<String> {
+    let mut command = Command::new("ssh-keygen");
+    let output = run(command.arg("-lf").arg(key), b"");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    said.split(' ').nth(1).filter(|_| output.status.success()).map(str::to_owned)
 }
 
 /// A signature to be judged by the stock tool.
