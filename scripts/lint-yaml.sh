@@ -37,3 +37,4 @@ ours dataset datasets/*.yaml
 ours prices prices.yaml
 ours peaks peaks.yaml
 ours withdrawn submissions/withdrawn.yaml
+ours runners submissions/runners.yaml

@@ -11,6 +11,7 @@ use hlb_data::track::Track;
 use hlb_machine::peak;
 use hlb_machine::price;
 use hlb_recipe::Recipe;
+use hlb_result::runners_schema;
 use hlb_study::StudyFile;
 
 /// Kind of file.
@@ -35,6 +36,8 @@ pub(crate) enum Subject {
     Peaks,
     /// The list of retracted entries
     Withdrawn,
+    /// The list of a board's runners
+    Runners,
 }
 
 /// The schema's text.
@@ -49,6 +52,7 @@ pub(crate) fn text(subject: Subject) -> String {
         Subject::Prices => price::schema(),
         Subject::Peaks => peak::schema(),
         Subject::Withdrawn => retractions_schema(),
+        Subject::Runners => runners_schema(),
     };
     serde_json::to_string_pretty(&schema).expect("a schema holds only strings as keys") + "\n"
 }

@@ -24,6 +24,14 @@ pub(crate) struct Verify {
     /// Print a table in Markdown, for a job's summary or a comment
     #[arg(long, conflicts_with = "json")]
     pub(crate) markdown: bool,
+    /// Folder of submissions before a pull request: say, too, what it does to signers and to the
+    /// entries of others
+    #[arg(long, value_name = "DIR", requires_all = ["author", "markdown"], conflicts_with = "signers")]
+    pub(crate) base: Option<PathBuf>,
+    /// Account that opened the pull request, as GitHub names it; a key that is added is for
+    /// LOGIN@github
+    #[arg(long, value_name = "LOGIN", requires = "base")]
+    pub(crate) author: Option<String>,
 }
 
 /// Arguments of `compare`.

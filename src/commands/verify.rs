@@ -5,15 +5,15 @@ use std::process::ExitCode;
 
 use crate::args::Verify;
 use crate::commands::exit;
-use crate::terminal::{CheckedEntry, answer};
-use hlb_board::{entry_folders, signers_for};
+use crate::terminal::{CheckedEntry, answer, print_pull_request};
+use hlb_board::{PullRequest, Workers, entry_folders, signers_for};
 use hlb_core::clock;
-use hlb_core::hint::{Context as _, Result};
+use hlb_core::hint::{Context as _, Result, bail};
 use hlb_result::{LOG_FILE, RESULT_FILE, check_entry};
 
 /// Runs the command.
 pub(super) fn verify(arguments: &Verify) -> Result<ExitCode> {
-    let mut good = true;
+    let mut good = judge(arguments)?;
     if arguments.markdown {
         answer(&CheckedEntry::markdown_head());
     }
@@ -27,6 +27,17 @@ pub(super) fn verify(arguments: &Verify) -> Result<ExitCode> {
         }
     }
     Ok(exit::of_check(good))
+}
+
+/// Whether a pull request changes nothing that only a maintainer may change.
+fn judge(arguments: &Verify) -> Result<bool> {
+    let (Some(base), Some(author)) = (&arguments.base, &arguments.author) else { return Ok(true) };
+    let [proposed] = arguments.paths.as_slice() else {
+        bail!("with `--base`, one folder of submissions is checked, here {} are named", arguments.paths.len());
+    };
+    let found = PullRequest::read((base, proposed), author, clock::calendar(), Workers::all())?;
+    print_pull_request(&found);
+    Ok(found.problems.is_empty())
 }
 
 fn print(verdict: &CheckedEntry, arguments: &Verify) {

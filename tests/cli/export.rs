@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use hlb_board::external;
+use hlb_board::read_signers;
 use hlb_protocol::run_log::Arm;
 use hlb_result::signing::AllowedSigners;
 use hlb_result::{Entry, RunFigures, check_entry};
@@ -54,8 +55,7 @@ impl Made {
 }
 
 fn signers(fixture: &Fixture) -> AllowedSigners {
-    let path = fixture.submissions().join("allowed_signers");
-    AllowedSigners::parse(&std::fs::read_to_string(path).unwrap(), "allowed_signers").unwrap()
+    read_signers(&fixture.submissions().join("allowed_signers")).unwrap()
 }
 
 fn priced(name: &str) -> Spec {

@@ -7,6 +7,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use hlb_board::read_signers;
 use hlb_core::artifact::{Sha256Hex, sha256_hex};
 use hlb_core::seed;
 use hlb_core::yaml;
@@ -255,8 +256,7 @@ fn with_reproduction(fixture: &Fixture, change: impl FnOnce(&mut Spec)) -> PathB
 }
 
 fn signers(fixture: &Fixture) -> AllowedSigners {
-    let list = fs::read_to_string(fixture.submissions().join("allowed_signers")).unwrap();
-    AllowedSigners::parse(&list, "allowed_signers").unwrap()
+    read_signers(&fixture.submissions().join("allowed_signers")).unwrap()
 }
 
 fn checked(fixture: &Fixture, entry: &Path) -> Result<Trust, String> {

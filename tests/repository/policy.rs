@@ -56,16 +56,6 @@ fn one_new_entry_may_be_merged() {
 }
 
 #[test]
-fn a_new_key_is_shown_to_a_maintainer() {
-    let board = Board::new();
-    board.fixture.file(&Spec::named("second"));
-    board.add_signer(LINE);
-    let judged = board.judged();
-    assert_eq!(judged.code, Some(0), "{}", judged.stdout);
-    assert!(judged.stdout.contains("**for a maintainer:** `submissions/allowed_signers` changes"), "{}", judged.stdout);
-}
-
-#[test]
 fn one_new_reproduction_may_be_merged() {
     let board = Board::new();
     let original = board.path("shapes/2026-03-14-first");
@@ -88,7 +78,7 @@ fn code_is_for_people_to_review() {
 type Change = fn(&Board);
 
 /// Each change, on top of a new entry, with what is said of it.
-const AGAINST_THE_RULES: [(&str, Change); 13] = [
+const AGAINST_THE_RULES: [(&str, Change); 12] = [
     ("1 of the 6 files lie outside `submissions/`", |board| {
         fs::create_dir(board.root.join("src")).unwrap();
         fs::write(board.root.join("src/main.rs"), "").unwrap();
@@ -103,11 +93,8 @@ const AGAINST_THE_RULES: [(&str, Change); 13] = [
     ("first/dataset.yaml` would be added to a folder that exists already", |board| {
         fs::write(board.path("shapes/2026-03-14-first/dataset.yaml"), "").unwrap();
     }),
-    ("may gain one line and lose none; here it gains 1 and loses 2", |board| {
-        fs::write(board.path("allowed_signers"), LINE).unwrap();
-    }),
-    ("may gain one line and lose none; here it gains 2 and loses 0", |board| {
-        board.add_signer(&LINE.repeat(2));
+    ("submissions/runners.yaml` existed before", |board| {
+        fs::write(board.path("runners.yaml"), "runners: [bob@github]\n").unwrap();
     }),
     ("second/extra.yaml` is not a plain file (mode 120000)", |board| {
         symlink("/etc/passwd", board.path("shapes/2026-03-14-second/extra.yaml")).unwrap();
@@ -162,10 +149,10 @@ fn a_commit_that_is_not_there_is_an_error_and_no_verdict() {
     assert!(judged.stderr.contains("there is no commit `HEAD~7`"), "{}", judged.stderr);
 }
 
-/// The job summary of a pull request.
+/// The job summary of a pull request of the account `Bob`.
 fn summary(repository: &Path) -> Answer {
     let mut command = Command::new(project("scripts/verify-pull-request.sh"));
-    named(command.arg(env!("CARGO_BIN_EXE_hlb-bench")).arg(repository));
+    named(command.arg(env!("CARGO_BIN_EXE_hlb-bench")).arg(repository).arg("Bob"));
     answer(&command.output().unwrap())
 }
 
@@ -210,6 +197,113 @@ fn a_bad_pull_request_fails_and_says_all_that_is_wrong() {
     ] {
         assert!(summary.stdout.contains(said), "{said}: {}", summary.stdout);
     }
+}
+
+/// What the summary says is against the rules, after a change on top of a new entry.
+fn refused(change: impl FnOnce(&Board)) -> String {
+    let board = Board::new();
+    board.fixture.file(&Spec::named("second"));
+    change(&board);
+    merged(&board);
+    let summary = summary(&board.root);
+    assert_eq!(summary.code, Some(1), "{}{}", summary.stdout, summary.stderr);
+    assert!(!summary.stdout.contains("**for a maintainer:**"), "{}", summary.stdout);
+    summary.stdout.lines().filter(|line| line.starts_with("- **against the rules:**")).collect()
+}
+
+#[test]
+fn a_new_key_is_shown_to_a_maintainer() {
+    let board = Board::new();
+    board.fixture.file(&Spec::named("second"));
+    board.add_signer(LINE);
+    merged(&board);
+    let summary = summary(&board.root);
+    assert_eq!(summary.code, Some(0), "{}{}", summary.stdout, summary.stderr);
+    for said in [
+        "**for a maintainer:** a key of `bob@github` is added, fingerprint `SHA256:",
+        "may sign in `result.v1@hlb-bench` and nothing else",
+        "<https://api.github.com/users/bob/ssh_signing_keys>, have to list `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIF09",
+    ] {
+        assert!(summary.stdout.contains(said), "{said}: {}", summary.stdout);
+    }
+}
+
+#[test]
+fn a_stranger_lists_a_key_for_their_own_results_and_nothing_else() {
+    let rerun = LINE.replace("result.v1", "rerun.v1");
+    for (line, said) in [
+        (rerun, "allowed&#95;signers"),
+        (LINE.replacen("bob@github", "ada@example", 1), "ada&#64;example"),
+        (LINE.repeat(2), "something else changes"),
+    ] {
+        let against = refused(|board| board.add_signer(&line));
+        assert!(against.contains(said), "{line}: {against}");
+    }
+    let removed = refused(|board| fs::remove_file(board.path("allowed_signers")).unwrap());
+    assert!(removed.contains("something else changes"), "{removed}");
+}
+
+#[test]
+fn nobody_makes_a_runner_by_a_pull_request() {
+    let named = refused(|board| {
+        fs::write(board.path("runners.yaml"), "runners: [runner@example, bob@github]\n").unwrap();
+    });
+    assert!(named.contains("runners&#46;yaml") || named.contains("runners.yaml"), "{named}");
+    // A key that may sign reruns, of somebody who is no runner of the board, signs for nothing.
+    let board = Board::new();
+    fs::write(board.path("runners.yaml"), "runners: []\n").unwrap();
+    board.fixture.file(&Spec { hand: Hand::Runner, ..Spec::named("second") });
+    let judged = board.fixture.board();
+    assert_eq!((judged.entry_count(), judged.rejected.len()), (1, 1));
+    let said = "`runner@example` is not a runner that the board lists in `runners.yaml`";
+    assert!(judged.rejected[0].reason.ends_with(said), "{:?}", judged.rejected);
+}
+
+/// Files the session of the first entry once more.
+fn copy_first(board: &Board, name: &str) {
+    let folder = board.path(name);
+    fs::create_dir(&folder).unwrap();
+    let copied = board.path("shapes/2026-03-14-first");
+    for name in ["result.yaml", "session.jsonl", "variant.yaml", "recipe.yaml", "result.yaml.sig"] {
+        fs::copy(copied.join(name), folder.join(name)).unwrap();
+    }
+}
+
+#[test]
+fn a_copy_throws_nobody_off_the_board() {
+    let against = refused(|board| {
+        fs::remove_dir_all(board.path("shapes/2026-03-14-second")).unwrap();
+        copy_first(board, "shapes/2026-03-14-first-2");
+    });
+    let said =
+        "the entry &#96;shapes/2026-03-14-first&#96; of somebody else is ranked, self-reported, and would be rejected";
+    assert!(against.contains(said), "{against}");
+}
+
+#[test]
+fn an_earlier_date_takes_no_record_away() {
+    let against = refused(|board| {
+        let spec = Spec { runs: Spec::runs(10, 2.0, 16), ..Spec::named("older") };
+        fs::remove_dir_all(board.path("shapes/2026-03-14-second")).unwrap();
+        board.fixture.file(&Spec {
+            started_at: "2026-03-13T09:26:53Z".to_owned(),
+            folder: "2026-03-13-older".to_owned(),
+            ..spec
+        });
+    });
+    assert!(against.contains("was a record and would never have been one"), "{against}");
+}
+
+#[test]
+fn a_reproduction_may_raise_the_entry_that_it_repeats() {
+    let board = Board::new();
+    let original = board.path("shapes/2026-03-14-first");
+    let spec = Spec { hand: Hand::Runner, ..Spec::named("first") };
+    board.fixture.file_reproduction(&original, "2026-03-15-00ff00ff", &spec);
+    merged(&board);
+    let summary = summary(&board.root);
+    assert_eq!(summary.code, Some(0), "{}{}", summary.stdout, summary.stderr);
+    assert!(summary.stdout.contains("| reproduced |"), "{}", summary.stdout);
 }
 
 /// The last job of benchmark.yml, up to the push.

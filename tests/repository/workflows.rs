@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use hlb_core::yaml;
 use serde_json::{Map, Value, json};
 
+use crate::support::clone::git;
+
 const WORKFLOWS: [&str; 5] = ["advisories.yml", "benchmark.yml", "ci.yml", "pages.yml", "verify.yml"];
 /// Each more is a party to trust. None of them keeps a cache.
 const ACTIONS: [&str; 5] =
@@ -56,6 +58,10 @@ fn broken(name: &str, text: &str) -> Vec<&'static str> {
         ),
         ("guarded runner", is_runner_guarded(name, triggers, jobs)),
         ("no secrets", !text.contains("secrets") && (name == "benchmark.yml" || !text.contains("github.token"))),
+        (
+            "a key is the author's",
+            name != "verify.yml" || text.contains("AUTHOR: ${{ github.event.pull_request.user.login }}\n"),
+        ),
         ("a stranger's tree is data", name != "verify.yml" || jobs.values().flat_map(steps).all(treats_tree_as_data)),
     ];
     rules.into_iter().filter(|(_, holds)| !holds).map(|(rule, _)| rule).collect()
@@ -161,6 +167,7 @@ fn a_workflow_that_breaks_a_rule_is_caught() {
         ("guarded runner", "benchmark.yml", "needs: check", "needs: measure"),
         ("no secrets", "ci.yml", "github.ref }}", "github.token }}"),
         ("no secrets", "pages.yml", "vars.SITE_URL", "secrets.SITE_URL"),
+        ("a key is the author's", "verify.yml", "pull_request.user.login", "pull_request.head.user.login"),
         ("a stranger's tree is data", "verify.yml", "          path: pull-request\n", ""),
         ("a stranger's tree is data", "verify.yml", "base.sha", "head.sha"),
         ("a stranger's tree is data", "verify.yml", "        working-directory: base\n", ""),
@@ -174,34 +181,30 @@ fn a_workflow_that_breaks_a_rule_is_caught() {
     }
 }
 
-#[test]
-fn what_judges_has_owners() {
-    let text = fs::read_to_string(project(".github/CODEOWNERS")).unwrap();
-    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let owned: Vec<&str> = lines.map(|line| line.split_once(" @").expect("a pattern and its owner").0).collect();
-    for pattern in &owned {
-        let path = project(pattern.trim_start_matches('/'));
-        assert!(path.exists() && path.is_dir() == pattern.ends_with('/'), "{pattern}");
-    }
-    let is_owned = |path: &str| {
-        owned.iter().any(|pattern| path == *pattern || pattern.ends_with('/') && path.starts_with(pattern))
+/// Whether a file has an owner: the last pattern that fits it decides. `/name/*/` is every folder in that folder, `name` a
+/// file wherever it lies, `*` everything.
+fn is_owned(owners: &str, path: &str) -> bool {
+    let fits = |pattern: &str| match pattern.strip_suffix("/*/") {
+        Some(folder) => path.strip_prefix(folder).is_some_and(|below| below.matches('/').count() > 1),
+        None => pattern == "*" || path.rsplit('/').next() == Some(pattern),
     };
-    let judges = [
-        "/submissions/allowed_signers",
-        "/submissions/withdrawn.yaml",
-        "/leaderboard/templates/base.html",
-        "/studies/reports/ablation-shapes/index.html",
-        "/variants/reference-shapes.yaml",
-        "/Makefile",
-        "/.github/CODEOWNERS",
-        "/scripts/submission-policy.sh",
-        "/src/main.rs",
-        "/crates/result/src/verify.rs",
-        "/build/commit.rs",
-        "/Cargo.lock",
-    ];
-    for path in judges {
-        assert!(is_owned(path) && project(&path[1..]).exists(), "{path}");
+    let lines = owners.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let words = lines.map(|line| line.split_once(' ').unwrap_or((line, "")));
+    let decides = words.filter(|(pattern, _)| fits(pattern)).next_back();
+    decides.is_some_and(|(_, owner)| owner.starts_with('@'))
+}
+
+#[test]
+fn everything_but_entries_has_owners() {
+    let owners = fs::read_to_string(project(".github/CODEOWNERS")).unwrap();
+    let unowned = |path: &str| !is_owned(&owners, &format!("/{path}"));
+    let files = git(&project(""), &["ls-files"]);
+    let is_entry = |path: &str| path.starts_with("submissions/") && path.matches('/').count() > 1;
+    assert!(files.lines().any(is_entry));
+    for path in files.lines() {
+        assert_eq!(unowned(path), is_entry(path), "{path}");
     }
-    assert!(!is_owned("/submissions/shapes/2026-11-23-reference/result.yaml"), "entries are for every reviewer");
+    for path in ["submissions/runners.yaml", "submissions/.gitattributes", "submissions/shapes/.gitattributes", "new"] {
+        assert!(!unowned(path), "{path}");
+    }
 }

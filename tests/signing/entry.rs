@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use hlb_board::read_signers;
 use hlb_core::artifact::{sha256_hex, write_atomic};
 use hlb_core::units::DeviceKind;
 use hlb_core::yaml;
@@ -15,8 +16,7 @@ use crate::support::context::Context;
 use crate::support::fixture::{Fixture, Hand, Spec};
 
 fn signers(fixture: &Fixture) -> AllowedSigners {
-    let path = fixture.submissions().join("allowed_signers");
-    AllowedSigners::parse(&fs::read_to_string(path).unwrap(), "allowed_signers").unwrap()
+    read_signers(&fixture.submissions().join("allowed_signers")).unwrap()
 }
 
 fn problem(fixture: &Fixture, folder: &Path) -> String {
@@ -240,6 +240,44 @@ fn files_that_do_not_belong_are_rejected() {
 }
 
 #[test]
+fn a_link_is_no_entry_and_no_part_of_one() {
+    let fixture = Fixture::new();
+    let folder = fixture.file(&Spec::named("honest"));
+    let elsewhere = fixture.sibling("elsewhere");
+    let fails = || {
+        let board = fixture.board();
+        assert_eq!(board.entry_count(), 0);
+        let reasons: Vec<String> = board.rejected.into_iter().map(|rejected| rejected.reason).collect();
+        assert!(
+            !reasons.is_empty() && reasons.iter().all(|reason| reason.contains("links are not followed")),
+            "{reasons:?}"
+        );
+    };
+    let linked = |path: &Path| {
+        fs::rename(path, &elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, path).unwrap();
+        fails();
+        for spelled in [folder.clone(), folder.join(""), folder.join(".")] {
+            let verified = Context::new().run(["verify".as_ref(), spelled.as_os_str()]);
+            // Whoever names a way through a link means it; the entry itself and what is in it have to be there.
+            assert!(verified.code == Some(1) || !path.starts_with(&folder), "{spelled:?}: {}", verified.stdout);
+        }
+        fs::remove_file(path).unwrap();
+        fs::rename(&elsewhere, path).unwrap();
+        assert_eq!(fixture.board().entry_count(), 1);
+    };
+    linked(&folder);
+    linked(folder.parent().unwrap());
+    linked(&folder.join("result.yaml.sig"));
+    fixture.file_reproduction(&folder, "2026-03-15-00ff00ff", &Spec { hand: Hand::Runner, ..Spec::named("honest") });
+    linked(&folder.join("reproductions"));
+    linked(&folder.join("reproductions/2026-03-15-00ff00ff"));
+    linked(&folder.join("reproductions/2026-03-15-00ff00ff/recipe.yaml"));
+    std::os::unix::fs::symlink("nowhere", folder.join("recipe.yml")).unwrap();
+    fails();
+}
+
+#[test]
 fn a_result_that_is_not_canonical_is_rejected_though_signed() {
     let fixture = Fixture::new();
     let folder = fixture.file(&Spec::named("honest"));
@@ -261,8 +299,13 @@ fn a_session_entered_twice_is_a_copy() {
         fs::copy(&path, copy.join(path.file_name().unwrap())).unwrap();
     }
     let board = fixture.board();
-    assert_eq!((board.entry_count(), board.rejected.len()), (1, 1));
-    assert!(board.rejected[0].reason.contains("the nonce of its session is already that of"), "{:?}", board.rejected);
+    // Which of them was first is nothing that they can prove.
+    assert_eq!((board.entry_count(), board.rejected.len()), (0, 2));
+    let names = ["shapes/2026-03-14-honest-2", "shapes/2026-03-14-honest"];
+    for (rejected, other) in board.rejected.iter().zip(names) {
+        let expected = format!("the nonce of its session is also that of {other}, and only one can be genuine");
+        assert_eq!(rejected.reason, expected);
+    }
 }
 
 #[test]

@@ -121,7 +121,10 @@ fn a_log_under_another_nonce_is_still_a_copy() {
         }
     })
     .unwrap();
-    assert_eq!(reasons(&fixture), ["every time of run 3 of its session is already that of shapes/2026-03-14-honest"]);
+    let of = |other: &str| {
+        format!("every time of run 3 of its session is also that of shapes/{other}, and only one can be genuine")
+    };
+    assert_eq!(reasons(&fixture), [of("2026-03-14-honest-2"), of("2026-03-14-honest")]);
 }
 
 #[test]

@@ -37,8 +37,8 @@ use hlb_recipe::variant::{self, Variant};
 use hlb_result::signing::{self, KeyChoice, RERUN_NAMESPACE, RESULT_NAMESPACE, Signer};
 use hlb_result::{
     Basis, DatasetFacts, HarnessFacts, LOG_FILE, LibtorchFacts, LogFacts, RECIPE_FILE, REPRODUCTIONS_FOLDER,
-    RESULT_FILE, RESULT_SCHEMA, ReferenceFacts, ResultFile, SIGNATURE_FILE, SessionFacts, VARIANT_FILE, VariantFacts,
-    derive,
+    RESULT_FILE, RESULT_SCHEMA, RUNNERS_FILE, ReferenceFacts, ResultFile, SIGNATURE_FILE, SessionFacts, VARIANT_FILE,
+    VariantFacts, derive,
 };
 
 /// Whose signature an entry carries.
@@ -284,6 +284,7 @@ impl Fixture {
         let submissions = folder.join("submissions");
         fs::create_dir(&submissions).expect("a folder");
         fs::write(submissions.join(SIGNERS_FILE), lines.concat()).expect("writable");
+        fs::write(submissions.join(RUNNERS_FILE), "runners:\n- runner@example\n").expect("writable");
         Self { folder: folder.to_owned(), _temporary: None, submitter, runner }
     }
 

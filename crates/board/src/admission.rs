@@ -1,6 +1,6 @@
 //! Reads the submissions and verifies every entry. Rejected entries are listed with the reason.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
@@ -18,11 +18,11 @@ use hlb_result::signing::AllowedSigners;
 use hlb_result::{Claim, Entry, RESULT_FILE, Trust, check_entry, claims, entry_name};
 
 /// Folders of entries, at most two levels below `folder`, in the order of their names. Hidden ones are work in
-/// progress.
+/// progress. A link is among them and not followed, so that it is rejected in its place.
 pub fn entry_folders(folder: &Path) -> Result<Vec<PathBuf>, BoardError> {
     let mut found = Vec::new();
     for track in folders_in(folder)? {
-        let below = folders_in(&track)?;
+        let below = if track.is_symlink() { Vec::new() } else { folders_in(&track)? };
         if track.join(RESULT_FILE).exists() || below.is_empty() {
             found.push(track);
         } else {
@@ -38,7 +38,8 @@ fn folders_in(folder: &Path) -> Result<Vec<PathBuf>, BoardError> {
     for item in std::fs::read_dir(folder).map_err(failed)? {
         let item = item.map_err(failed)?;
         let hidden = item.file_name().to_string_lossy().starts_with('.');
-        if item.path().is_dir() && !hidden {
+        let kind = item.file_type().map_err(failed)?;
+        if (kind.is_dir() || kind.is_symlink()) && !hidden {
             found.push(item.path());
         }
     }
@@ -113,20 +114,28 @@ fn is_numbered(folder: &str, name: &str) -> bool {
     rest.is_empty() || rest.strip_prefix('-').is_some_and(|number| number.parse::<u32>().is_ok())
 }
 
-/// A session is an entry once: a second entry with its nonce, a seed of it or the times of one of its runs is a copy, whatever
-/// its name.
+/// A session is an entry once, whatever its name. Which of two is genuine cannot be told from their files, dates least of
+/// all, so both are rejected, each with the name of the other, until a maintainer removes one.
 fn without_copies(rows: Vec<Row>, rejected: &mut Vec<Rejected>) -> Vec<Row> {
-    let mut kept: Vec<Row> = Vec::with_capacity(rows.len());
-    let mut claimed: BTreeMap<String, String> = BTreeMap::new();
-    for row in rows {
-        let claims: Vec<Claim> = sessions(&row.entry).flat_map(claims).collect();
-        if let Some((claim, first)) = claims.iter().find_map(|claim| Some((claim, claimed.get(&claim.key)?))) {
-            let reason = format!("{} of its session is already that of {first}", claim.what);
-            rejected.push(Rejected { folder: row.path, reason });
-            continue;
+    let claimed: Vec<Vec<Claim>> = rows.iter().map(|row| sessions(&row.entry).flat_map(claims).collect()).collect();
+    let mut holders: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
+    for (index, claims) in claimed.iter().enumerate() {
+        for claim in claims {
+            holders.entry(&claim.key).or_default().insert(index);
         }
-        claimed.extend(claims.into_iter().map(|claim| (claim.key, row.path.clone())));
-        kept.push(row);
+    }
+    let other = |index: usize, claim: &Claim| holders[claim.key.as_str()].iter().copied().find(|held| *held != index);
+    let copied = |index: usize| {
+        let (claim, other) = claimed[index].iter().find_map(|claim| Some((claim, other(index, claim)?)))?;
+        Some(format!("{} of its session is also that of {}, and only one can be genuine", claim.what, rows[other].path))
+    };
+    let reasons: Vec<Option<String>> = (0..rows.len()).map(copied).collect();
+    let mut kept = Vec::with_capacity(rows.len());
+    for (row, reason) in rows.into_iter().zip(reasons) {
+        match reason {
+            Some(reason) => rejected.push(Rejected { folder: row.path, reason }),
+            None => kept.push(row),
+        }
     }
     kept
 }

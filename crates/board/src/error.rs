@@ -8,6 +8,7 @@ use crate::site::SiteError;
 use hlb_core::hint::Hint;
 use hlb_core::text::show;
 use hlb_core::yaml::{ReadError, YamlError};
+use hlb_result::RunnersError;
 use hlb_result::signing::AllowedSignersError;
 
 /// The submissions cannot be read, or the site cannot be built.
@@ -23,6 +24,8 @@ pub enum BoardError {
     File { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Signers(#[from] AllowedSignersError),
+    #[error(transparent)]
+    Runners(#[from] RunnersError),
     /// The list of retractions cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -47,6 +50,7 @@ impl Hint for BoardError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Signers(error) => error.hint(),
+            Self::Runners(error) => error.hint(),
             Self::Read(error) => error.hint(),
             Self::Yaml(error) => error.hint(),
             Self::Site(error) => error.hint(),

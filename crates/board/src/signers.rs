@@ -4,14 +4,14 @@ use std::path::Path;
 
 use crate::error::BoardError;
 use hlb_result::signing::AllowedSigners;
-use hlb_result::{board_above, signers_text};
+use hlb_result::{board_above, runners_beside, signers_text};
 
 pub use hlb_result::SIGNERS_FILE;
 
-/// Reads a list of signers; a missing file is an empty list.
+/// Reads a list of signers, and that of the runners next to it; a missing file is an empty list.
 pub fn read_signers(path: &Path) -> Result<AllowedSigners, BoardError> {
     let text = text_of(path)?.unwrap_or_default();
-    Ok(AllowedSigners::parse(&text, &path.display().to_string())?)
+    Ok(AllowedSigners::parse(&text, &path.display().to_string())?.with_runners(runners_beside(path)?))
 }
 
 /// The text of a file; `None` if there is none.

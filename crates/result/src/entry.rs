@@ -11,7 +11,7 @@ use crate::file::ResultFile;
 use crate::signing::{RERUN_NAMESPACE, RESULT_NAMESPACE, SignatureError, Verified};
 use hlb_core::artifact::Sha256Hex;
 use hlb_core::hint::Hint;
-use hlb_core::text::show;
+use hlb_core::text::{show, show_path};
 use hlb_core::yaml::{ReadError, YamlError};
 use hlb_data::task::Task;
 use hlb_data::{DatasetError, ManifestError};
@@ -201,12 +201,15 @@ pub enum Fault {
     /// A session that was killed, or ended without a result.
     #[error("the session did not end with a result: {0}")]
     Unfinished(String),
+    /// It, or something in it, is a link, a pipe or a device.
+    #[error("{} is neither a file nor a folder of its own; links are not followed", show_path(.0))]
+    Irregular(PathBuf),
     /// A file that does not belong to an entry.
     #[error("`{}` does not belong to an entry", show(.0))]
     Stranger(String),
     #[error(transparent)]
     Read(#[from] ReadError),
-    #[error("`{SIGNATURE_FILE}`: {0}")]
+    #[error("`{SIGNATURE_FILE}`: {refused}{why}", refused = .0, why = why(.0))]
     Signature(#[from] SignatureError),
     #[error(transparent)]
     Yaml(#[from] YamlError),
@@ -252,6 +255,11 @@ pub enum Fault {
     Contradiction { key: &'static str, stated: String, problem: String },
 }
 
+/// Why a good signature does not count, for places that show no causes.
+fn why(error: &SignatureError) -> String {
+    if let SignatureError::NotAllowed { why, .. } = error { format!(": {why}") } else { String::new() }
+}
+
 impl Hint for EntryError {
     fn hint(&self) -> Option<String> {
         match self.fault.as_ref() {
@@ -261,6 +269,7 @@ impl Hint for EntryError {
             }
             Fault::Unfinished(_) => Some("its run log shows what it did; measure again for a result".to_owned()),
             Fault::Stranger(_) => Some("remove it; an entry holds only what its session wrote".to_owned()),
+            Fault::Irregular(_) => Some("put what it leads to in its place".to_owned()),
             Fault::NoResult => Some("name the folder of an entry, or a folder of entries".to_owned()),
             _ => None,
         }

@@ -10,10 +10,11 @@ use crate::entry::{
     VARIANT_FILE,
 };
 use crate::file::{ResultFile, entry_name};
+use crate::runners::{RunnersError, runners_beside};
 use crate::signers::{board_above, signers_text};
 use crate::signing::{
     AllowedSigners, AllowedSignersError, LineProblem, ProvenKey, PublicKey, RERUN_NAMESPACE, RESULT_NAMESPACE,
-    SignError,
+    SignError, WhyNot,
 };
 use crate::verify::check_entry;
 use hlb_core::artifact::{ArtifactError, publish_dir, sha256_file, write_atomic};
@@ -63,8 +64,12 @@ pub enum FilingError {
     /// A folder that does not lie on a board.
     #[error("an entry lies in the folder of its track, and that on its board; {} does not", .entry.display())]
     NoBoard { entry: PathBuf },
+    #[error("the key {fingerprint} may not sign for this board")]
+    MayNotSign { fingerprint: String, source: WhyNot },
     #[error(transparent)]
     Signers(#[from] AllowedSignersError),
+    #[error(transparent)]
+    Runners(#[from] RunnersError),
     /// The line that is to be added to it.
     #[error(transparent)]
     Line(#[from] LineProblem),
@@ -79,7 +84,9 @@ pub enum FilingError {
 impl Hint for FilingError {
     fn hint(&self) -> Option<String> {
         match self {
+            Self::MayNotSign { source, .. } => source.hint(),
             Self::Signers(error) => error.hint(),
+            Self::Runners(error) => error.hint(),
             Self::Line(error) => error.hint(),
             Self::Sign(error) => error.hint(),
             Self::Artifact(error) => error.hint(),
@@ -118,7 +125,7 @@ impl BoardSigner {
         }
         let (_, signers) = read_signers(list)?;
         let (namespace, known_as) = standing(&signers, key.public_key());
-        if known_as.or(principal) == Some(&theirs.principal) {
+        if known_as.as_deref().or(principal) == Some(&theirs.principal) {
             return Err(FilingError::SamePerson { principal: theirs.principal.clone() });
         }
         check_writable(&entry.folder)?;
@@ -136,10 +143,15 @@ impl BoardSigner {
         let folder = list.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder).map_err(|source| FilingError::Board { folder: folder.to_owned(), source })?;
         let (text, signers) = read_signers(list)?;
-        if signers.find(key.public_key(), namespace, clock::calendar()).is_ok() {
-            // Writing it again shows before the training that the folder can be written to.
-            write_atomic(list, text.as_bytes())?;
-            return Ok(Self { key, signers, namespace, is_new: false });
+        match may_sign(&signers, &key, namespace) {
+            Ok(()) => {
+                // Writing it again shows before the training that the folder can be written to.
+                write_atomic(list, text.as_bytes())?;
+                return Ok(Self { key, signers, namespace, is_new: false });
+            }
+            // No line that could be added makes a runner.
+            Err(error @ FilingError::MayNotSign { source: WhyNot::NotARunner { .. }, .. }) => return Err(error),
+            Err(_) => {}
         }
         let Some(principal) = principal else {
             let list = list.display().to_string();
@@ -148,7 +160,8 @@ impl BoardSigner {
         let line = key.public_line(principal, &[namespace])?;
         let text = if text.is_empty() || text.ends_with('\n') { text } else { text + "\n" };
         let extended = format!("{text}{line}\n");
-        let signers = AllowedSigners::parse(&extended, &list.display().to_string())?;
+        let signers = parse_signers(&extended, list)?;
+        may_sign(&signers, &key, namespace)?;
         write_atomic(list, extended.as_bytes())?;
         Ok(Self { key, signers, namespace, is_new: true })
     }
@@ -174,14 +187,29 @@ impl BoardSigner {
 /// The text of a board's list of signers, and what it says; both are empty where there is none.
 fn read_signers(list: &Path) -> Result<(String, AllowedSigners), FilingError> {
     let text = signers_text(list).map_err(failed("read", list))?.unwrap_or_default();
-    let signers = AllowedSigners::parse(&text, &list.display().to_string())?;
+    let signers = parse_signers(&text, list)?;
     Ok((text, signers))
+}
+
+fn parse_signers(text: &str, list: &Path) -> Result<AllowedSigners, FilingError> {
+    Ok(AllowedSigners::parse(text, &list.display().to_string())?.with_runners(runners_beside(list)?))
+}
+
+/// Refuses, before hours of training, a key whose signature the board will refuse.
+fn may_sign(signers: &AllowedSigners, key: &ProvenKey, namespace: &str) -> Result<(), FilingError> {
+    let found = signers.find(key.public_key(), namespace, clock::calendar());
+    found.map(drop).map_err(|source| FilingError::MayNotSign { fingerprint: key.fingerprint(), source })
 }
 
 /// In which namespace a key may sign here, and for whom; one that is not listed will be, as a
 /// submitter's.
-fn standing<'a>(listed: &'a AllowedSigners, key: &PublicKey) -> (&'static str, Option<&'a str>) {
-    let of = |namespace| listed.find(key, namespace, clock::calendar()).ok();
+fn standing(listed: &AllowedSigners, key: &PublicKey) -> (&'static str, Option<String>) {
+    let of = |namespace| match listed.find(key, namespace, clock::calendar()) {
+        Ok(name) => Some(name.to_owned()),
+        // A key for reruns alone, which is refused as such.
+        Err(WhyNot::NotARunner { principal }) => Some(principal),
+        Err(_) => None,
+    };
     let found = [RESULT_NAMESPACE, RERUN_NAMESPACE].into_iter().find_map(|namespace| Some((namespace, of(namespace)?)));
     found.map_or((RESULT_NAMESPACE, None), |(namespace, name)| (namespace, Some(name)))
 }

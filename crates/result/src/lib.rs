@@ -12,7 +12,7 @@
 //! | `comparison` | which of two entries is faster |
 //! | `power` | the runs that it takes to show a gain |
 //! | `signing` | keys, signatures and lists of signers, as OpenSSH has them |
-//! | `signers` | the list of signers that counts for an entry |
+//! | `signers`, `runners` | the lists of signers and runners that count for an entry |
 //! | `filing` | a finished session, signed and filed as an entry |
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests break files on purpose"))]
@@ -26,6 +26,7 @@ mod file;
 mod filing;
 mod plausible;
 mod power;
+mod runners;
 mod signers;
 pub mod signing;
 mod verify;
@@ -47,5 +48,6 @@ pub use file::{
 pub use filing::{BoardSigner, FilingError, FinishedSession, board_of, file_entry, file_reproduction};
 pub use plausible::{Claim, claims};
 pub use power::{Bill, GainForecast, PowerError, PowerReport, RunsForecast, TimesFacts, TimesSource};
+pub use runners::{RUNNERS_FILE, RunnersError, runners_beside, runners_schema};
 pub use signers::{SIGNERS_FILE, board_above, signers_text};
 pub use verify::{check_entry, check_equipment};

@@ -15,7 +15,7 @@ use crate::entry::{
 };
 use crate::file::{HarnessFacts, RESULT_SCHEMA, ResultFile, SessionFacts};
 use crate::plausible::{self, Claim};
-use crate::signing::{AllowedSigners, RERUN_NAMESPACE, RESULT_NAMESPACE, verify};
+use crate::signing::{AllowedSigners, RERUN_NAMESPACE, RESULT_NAMESPACE, SignatureError, verify};
 use hlb_core::artifact::{Sha256Hex, sha256_hex};
 use hlb_core::rules::{FIGURE_TOLERANCE, RULES_VERSION};
 use hlb_core::tree::{self, Change};
@@ -43,7 +43,7 @@ pub fn check_entry(folder: &Path, signers: &AllowedSigners, now: DateTime<Utc>) 
 
 /// The bytes of the result file; refuses a folder with other files than those of an entry.
 fn result_bytes(folder: &Path) -> Result<Vec<u8>, Fault> {
-    let names = names_in(folder).map_err(Fault::Folder)?;
+    let names = names_in(folder)?;
     let known = [RESULT_FILE, SIGNATURE_FILE, VARIANT_FILE, RECIPE_FILE, MANIFEST_FILE, LOG_FILE, REPRODUCTIONS_FOLDER];
     if !names.contains(RESULT_FILE) {
         return Err(if names.contains(LOG_FILE) { unfinished(folder)? } else { Fault::NoResult });
@@ -54,8 +54,21 @@ fn result_bytes(folder: &Path) -> Result<Vec<u8>, Fault> {
     Ok(yaml::read(&folder.join(RESULT_FILE), RESULT_CAP)?)
 }
 
-fn names_in(folder: &Path) -> std::io::Result<BTreeSet<String>> {
-    fs::read_dir(folder)?.map(|item| Ok(item?.file_name().to_string_lossy().into_owned())).collect()
+/// The names in a folder, all of which, and itself, are files and folders. A link could lead to files that are not
+/// published, or that change with the machine.
+fn names_in(folder: &Path) -> Result<BTreeSet<String>, Fault> {
+    // Without a slash at its end, after which the system would follow it.
+    let folder = folder.components().as_path();
+    if fs::symlink_metadata(folder).map_err(Fault::Folder)?.is_symlink() {
+        return Err(Fault::Irregular(folder.to_owned()));
+    }
+    let name = |item: std::io::Result<fs::DirEntry>| {
+        let item = item.map_err(Fault::Folder)?;
+        let kind = item.file_type().map_err(Fault::Folder)?;
+        let name = item.file_name().to_string_lossy().into_owned();
+        if kind.is_file() || kind.is_dir() { Ok(name) } else { Err(Fault::Irregular(item.path())) }
+    };
+    fs::read_dir(folder).map_err(Fault::Folder)?.map(name).collect()
 }
 
 /// Why a session left a run log and no result.
@@ -76,8 +89,14 @@ fn signature(folder: &Path, bytes: &[u8], signers: &AllowedSigners, now: DateTim
     match (signer(RESULT_NAMESPACE), signer(RERUN_NAMESPACE)) {
         (Ok(submitter), _) => Ok(Trust::SelfReported(submitter)),
         (_, Ok(runner)) => Ok(Trust::RunByTheRunner(runner)),
+        // Of a runner's signature only the second says more than that it is no submitter's.
+        (Err(SignatureError::Namespace { .. }), Err(refused)) if !is_of_namespace(&refused) => Err(refused.into()),
         (Err(refused), _) => Err(refused.into()),
     }
+}
+
+fn is_of_namespace(refused: &SignatureError) -> bool {
+    matches!(refused, SignatureError::Namespace { .. })
 }
 
 /// Parses the result and checks it against the other files of the entry.
@@ -113,7 +132,7 @@ fn reproductions(entry: &mut Entry, signers: &AllowedSigners, now: DateTime<Utc>
     if !folder.exists() {
         return Ok(());
     }
-    for name in names_in(&folder).map_err(Fault::Folder)? {
+    for name in names_in(&folder)? {
         let found = reproduction(entry, &folder.join(&name), signers, now);
         entry.reproductions.push(found.map_err(|problem| Fault::Reproduction { name, problem })?);
     }

@@ -58,7 +58,7 @@ impl Stock {
         let signers = self.write("allowed_signers", question.signers);
         let signature = self.write("message.sig", question.signature);
         let mut command = Command::new("ssh-keygen");
-        command.args(["-Y", "verify", "-I", "alice@github"]);
+        command.args(["-Y", "verify", "-I", question.principal]);
         command.args(["-n", question.namespace]);
         if let Some(time) = question.time {
             command.arg(format!("-Overify-time={time}"));
@@ -86,8 +86,17 @@ pub(crate) fn sign(key: &Path, namespace: &str, message: &[u8]) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
-/// A signature to be judged by the stock tool, for `alice@github`.
+/// The fingerprint that the stock tool reads out of a public key file; `None` if it reads none.
+pub(crate) fn fingerprint(key: &Path) -> Option<String> {
+    let mut command = Command::new("ssh-keygen");
+    let output = run(command.arg("-lf").arg(key), b"");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    said.split(' ').nth(1).filter(|_| output.status.success()).map(str::to_owned)
+}
+
+/// A signature to be judged by the stock tool.
 pub(crate) struct Question<'a> {
+    pub(crate) principal: &'a str,
     pub(crate) signers: &'a str,
     pub(crate) signature: &'a str,
     pub(crate) namespace: &'a str,

@@ -5,22 +5,23 @@
 use std::fmt;
 use std::mem;
 
-use chrono::{DateTime, NaiveDateTime, Timelike as _, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDateTime, Timelike as _, Utc};
 use ssh_key::PublicKey;
 
-use crate::signing::key_type::{UnsupportedKey, check_key_type};
+use crate::signing::key_type::{KeyError, UnsupportedKey, read_key};
 use crate::signing::namespace::RESULT_NAMESPACE;
 use hlb_core::hint::Hint;
-use hlb_core::text::show;
+use hlb_core::text::{is_hidden, show};
 
 /// The longest user part of a principal, in characters; GitHub's limit for a handle.
 const MAX_USER: usize = 39;
 
+/// The longest line, in bytes: room for the longest key, name and options.
+const MAX_LINE: usize = 400;
+
 /// One line of the list.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
-    /// Its number in the file, from 1.
-    pub(super) number: usize,
     /// Whose key it is.
     pub(super) principal: String,
     rules: Options,
@@ -44,6 +45,8 @@ pub enum WhyNot {
     UnknownKey,
     #[error("the key of `{principal}` may not sign in namespace `{namespace}`")]
     OtherNamespace { principal: String, namespace: String },
+    #[error("`{principal}` is not a runner that the board lists in `runners.yaml`")]
+    NotARunner { principal: String },
     #[error("the key of `{principal}` was valid until {valid_before}")]
     Expired { principal: String, valid_before: DateTime<Utc> },
     #[error("the key of `{principal}` is not valid before {valid_after}")]
@@ -57,6 +60,9 @@ impl Hint for WhyNot {
             Self::OtherNamespace { .. } => {
                 Some("add the namespace to the key's line, or sign with the right key".to_owned())
             }
+            Self::NotARunner { principal } => Some(format!(
+                "a maintainer lists a runner as `- {principal}` in `runners.yaml` next to `allowed_signers`"
+            )),
             Self::Expired { .. } | Self::NotYetValid { .. } => None,
         }
     }
@@ -102,15 +108,27 @@ impl Hint for LineProblem {
 }
 
 impl Line {
+    /// Refuses what no editor shows, and what no line needs; a comment, too, is looked at by people.
+    pub(super) fn check_text(content: &str) -> Result<(), LineProblem> {
+        if content.len() > MAX_LINE {
+            return Err(LineProblem::new(format!("it has {} bytes, at most {MAX_LINE} are read", content.len())));
+        }
+        let hidden = |character: &char| is_hidden(*character) && *character != '\t';
+        match content.chars().find(hidden) {
+            Some(found) => Err(LineProblem::new(format!("it holds the hidden character U+{:04X}", u32::from(found)))),
+            None => Ok(()),
+        }
+    }
+
     /// Reads a line that is neither blank nor a comment.
-    pub(super) fn parse(number: usize, content: &str) -> Result<Self, LineProblem> {
+    pub(super) fn parse(content: &str) -> Result<Self, LineProblem> {
         let (principal, rest) = first_word(content);
         check_principal(principal)?;
         if starts_with_key_type(rest) || rest.is_empty() {
             return Err(LineProblem::no_namespaces());
         }
         let (rules, key) = Options::parse(rest)?;
-        Ok(Self { number, principal: principal.to_owned(), rules, key: parse_key(key)? })
+        Ok(Self { principal: principal.to_owned(), rules, key: parse_key(key)? })
     }
 
     /// Whether the key may sign in this namespace at this time. Whole seconds count, as in OpenSSH, and both ends are still within.
@@ -227,13 +245,13 @@ fn utc(digits: &str) -> Option<DateTime<Utc>> {
         return None;
     }
     let time = NaiveDateTime::parse_from_str(&format!("{digits:0<14}"), "%Y%m%d%H%M%S").ok()?;
-    // A leap second, 60, is read as a second of more than 10^9 nanoseconds.
-    (time.nanosecond() == 0).then(|| time.and_utc())
+    // A leap second, 60, is read as a second of more than 10^9 nanoseconds. OpenSSH counts seconds from 1970.
+    (time.nanosecond() == 0 && time.year() >= 1970).then(|| time.and_utc())
 }
 
 /// `user@place` in lower case: letters and digits, single hyphens inside; at most 39 characters
 /// before the `@`, as GitHub has them. No pattern sign of OpenSSH's can pass.
-fn check_principal(text: &str) -> Result<(), LineProblem> {
+pub(crate) fn check_principal(text: &str) -> Result<(), LineProblem> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let good = text.split_once('@').is_some_and(|(user, place)| {
         user.len() <= MAX_USER
@@ -267,8 +285,10 @@ fn parse_key(text: &str) -> Result<PublicKey, LineProblem> {
     if kind.is_empty() || base64.is_empty() {
         return Err(LineProblem::key(&"the line ends before it"));
     }
-    check_key_type(kind)?;
-    PublicKey::from_openssh(&format!("{kind} {base64}")).map_err(|error| LineProblem::key(&error))
+    read_key(kind, base64).map_err(|error| match error {
+        KeyError::Unsupported(key) => key.into(),
+        KeyError::Unreadable(reason) => LineProblem::key(&reason),
+    })
 }
 
 /// The line that lets `key` sign as `principal` in these namespaces, without a line feed.
@@ -279,6 +299,6 @@ pub(crate) fn line_for(key: &PublicKey, principal: &str, namespaces: &[&str]) ->
     let encoded = bare.to_openssh().map_err(|error| LineProblem::key(&error))?;
     let line = format!("{principal} namespaces=\"{}\" {}", namespaces.join(","), encoded.trim_end());
     check_principal(principal)?;
-    Line::parse(1, &line)?;
+    Line::parse(&line)?;
     Ok(line)
 }

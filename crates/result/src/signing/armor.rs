@@ -11,7 +11,7 @@
 use base64ct::{Base64, Encoding};
 use ssh_key::{Algorithm, LineEnding, SshSig};
 
-use crate::signing::key_type::{UnsupportedKey, check_key_type};
+use crate::signing::key_type::{UnsupportedKey, check_key, check_key_type};
 use hlb_core::hint::Hint;
 
 /// The largest signature file that is looked at, in bytes. Real ones have 295 to about 600.
@@ -124,7 +124,7 @@ fn fields(blob: &[u8], canonical: &str) -> Result<SshSig, ArmorError> {
         return Err(content(format!("has {found} bytes in its reserved field, which must be empty")));
     }
     let key_type = signature.public_key().algorithm();
-    check_key_type(key_type.as_str())?;
+    check_key(signature.public_key())?;
     if signature.algorithm() != key_type {
         return Err(undecodable("the signature in it is not of its key's kind"));
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use ssh_key::PublicKey;
 
+use crate::signing::key_type::key_in;
 use crate::signing::tools::{ToolError, Tools};
 use hlb_core::hint::Hint;
 use hlb_core::text::show;
@@ -57,9 +58,8 @@ fn key(named: &str) -> Result<GitKey, GitError> {
     let Some(line) = literal else {
         return Ok(GitKey::File(named.into()));
     };
-    PublicKey::from_openssh(line.trim())
-        .map(|key| GitKey::Agent(Box::new(key)))
-        .map_err(|_| GitError::BadKey { found: show(named) })
+    let key = key_in(line).ok_or_else(|| GitError::BadKey { found: show(named) })?;
+    Ok(GitKey::Agent(Box::new(key)))
 }
 
 #[cfg(test)]

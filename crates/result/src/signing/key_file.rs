@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use ssh_key::{PrivateKey, PublicKey};
 use zeroize::Zeroizing;
 
+use crate::signing::key_type::key_in;
+
 /// The largest key file that is read, in bytes.
 const MAX_BYTES: u64 = 64 * 1024;
 
@@ -41,7 +43,7 @@ pub(super) fn read(path: &Path) -> io::Result<KeyFile> {
     if let Ok(key) = PrivateKey::from_openssh(content.as_slice()).map(Box::new) {
         return Ok(KeyFile::Private { key, mode });
     }
-    let public = std::str::from_utf8(&content).ok().and_then(|text| PublicKey::from_openssh(text.trim()).ok());
+    let public = std::str::from_utf8(&content).ok().and_then(key_in);
     Ok(public.map_or(KeyFile::Other, KeyFile::Public))
 }
 

@@ -17,12 +17,14 @@
 //! | `namespace` | what a signature is for |
 //! | `key_type` | the four kinds of key that may sign |
 //! | `allowed_signers`, `allowed_line` | who may sign what, and when |
+//! | `added_signer` | the one change of it that a stranger may propose |
 //! | `verify` | the verdict on message, signature and signers |
 //! | `key_file`, `tools`, `git` | where a key lies, and the programs that reach it |
 //! | `signer` | a key that is ready to sign |
 //! | `child`, `told` | the process in which a session's key is opened, and which ends; what it says |
 //! | `keygen` | a new key |
 
+mod added_signer;
 mod allowed_line;
 mod allowed_signers;
 pub mod armor;
@@ -37,6 +39,8 @@ mod told;
 mod tools;
 mod verify;
 
+pub use added_signer::{AddedSigner, AddedSignerError, check_added};
+pub(crate) use allowed_line::check_principal;
 pub use allowed_line::{LineProblem, WhyNot};
 pub use allowed_signers::{AllowedSigners, AllowedSignersError};
 pub use armor::ArmorError;

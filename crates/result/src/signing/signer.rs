@@ -19,7 +19,7 @@ use crate::signing::allowed_line::{LineProblem, line_for};
 use crate::signing::armor::{self, ArmorError};
 use crate::signing::git::{self, GitError, GitKey};
 use crate::signing::key_file::{self, KeyFile};
-use crate::signing::key_type::{UnsupportedKey, check_key_type, fingerprint, is_security_key};
+use crate::signing::key_type::{UnsupportedKey, check_key, fingerprint, is_security_key};
 use crate::signing::told::{ChildError, Told};
 use crate::signing::tools::{ToolError, Tools};
 use crate::signing::verify::{SignatureError, verify_any_signer};
@@ -269,7 +269,7 @@ fn public_half(tools: &Tools, path: &Path) -> Result<PublicKey, SignError> {
 }
 
 fn check_type(path: &Path, key: &PublicKey) -> Result<(), SignError> {
-    check_key_type(key.algorithm().as_str()).map_err(|source| SignError::KeyType { path: path.into(), source })
+    check_key(key.key_data()).map_err(|source| SignError::KeyType { path: path.into(), source })
 }
 
 fn unlock(path: &Path, key: &PrivateKey, ask: &mut AskPassphrase<'_>) -> Result<Box<PrivateKey>, SignError> {
