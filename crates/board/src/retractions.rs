@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::RETRACTIONS_FILE;
 use crate::error::BoardError;
-use hlb_core::text::SafeText;
+use hlb_core::text::{SafeText, show_path};
 use hlb_core::yaml::{self, VARIANT_CAP};
 
 /// An entry that no longer counts.
@@ -71,6 +71,6 @@ pub(crate) fn read(submissions: &Path) -> Result<Vec<Retraction>, BoardError> {
         return Ok(Vec::new());
     }
     let bytes = yaml::read(&path, VARIANT_CAP)?;
-    let list: List = yaml::parse(&bytes, &path.display().to_string())?;
+    let list: List = yaml::parse(&bytes, &show_path(&path))?;
     Ok(list.withdrawn)
 }

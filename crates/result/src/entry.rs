@@ -11,7 +11,7 @@ use crate::file::ResultFile;
 use crate::signing::{RERUN_NAMESPACE, RESULT_NAMESPACE, SignatureError, Verified};
 use hlb_core::artifact::Sha256Hex;
 use hlb_core::hint::Hint;
-use hlb_core::text::show;
+use hlb_core::text::{show, show_path};
 use hlb_core::yaml::{ReadError, YamlError};
 use hlb_data::task::Task;
 use hlb_data::{DatasetError, ManifestError};
@@ -181,7 +181,7 @@ impl Entry {
 
 /// An entry that does not verify.
 #[derive(Debug, thiserror::Error)]
-#[error("{folder}: {fault}")]
+#[error("{}: {fault}", show_path(folder))]
 pub struct EntryError {
     /// Folder of the entry.
     pub folder: PathBuf,

@@ -17,8 +17,11 @@ use crate::signing::{
 };
 use crate::verify::check_entry;
 use hlb_core::artifact::{ArtifactError, publish_dir, write_atomic};
+use hlb_core::bounded;
 use hlb_core::clock;
 use hlb_core::hint::Hint;
+use hlb_core::text::show_path;
+use hlb_protocol::run_log::LOG_CAP;
 
 /// Names of folders that are being filed begin with this; boards pass over them.
 const STAGING_PREFIX: &str = ".filing-";
@@ -45,9 +48,9 @@ impl FinishedSession {
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum FilingError {
-    #[error("the folder {} cannot be made; name another with --submissions", .folder.display())]
+    #[error("the folder {} cannot be made; name another with --submissions", show_path(.folder))]
     Board { folder: PathBuf, source: io::Error },
-    #[error("cannot {step} {}", .path.display())]
+    #[error("cannot {step} {}", show_path(.path))]
     Io { step: &'static str, path: PathBuf, source: io::Error },
     #[error(
         "the key {fingerprint} may not sign for this board: it is not in {list}; say who you are with --principal, \
@@ -61,7 +64,7 @@ pub enum FilingError {
     #[error("the entry is signed by {principal}, too, so a reproduction would not be independent")]
     SamePerson { principal: String },
     /// A folder that does not lie on a board.
-    #[error("an entry lies in the folder of its track, and that on its board; {} does not", .entry.display())]
+    #[error("an entry lies in the folder of its track, and that on its board; {} does not", show_path(.entry))]
     NoBoard { entry: PathBuf },
     #[error(transparent)]
     Signers(#[from] AllowedSignersError),
@@ -152,13 +155,13 @@ impl BoardSigner {
             return Ok(Self { signer, signers, namespace, is_new: false });
         }
         let Some(principal) = principal else {
-            let list = list.display().to_string();
+            let list = show_path(list);
             return Err(FilingError::UnknownKey { fingerprint: signer.fingerprint(), list });
         };
         let line = signer.public_line(principal, &[namespace])?;
         let text = if text.is_empty() || text.ends_with('\n') { text } else { text + "\n" };
         let extended = format!("{text}{line}\n");
-        let signers = AllowedSigners::parse(&extended, &list.display().to_string())?;
+        let signers = AllowedSigners::parse(&extended, &show_path(list))?;
         write_atomic(list, extended.as_bytes())?;
         Ok(Self { signer, signers, namespace, is_new: true })
     }
@@ -184,7 +187,7 @@ impl BoardSigner {
 /// The text of a board's list of signers, and what it says; both are empty where there is none.
 fn read_signers(list: &Path) -> Result<(String, AllowedSigners), FilingError> {
     let text = signers_text(list).map_err(failed("read", list))?.unwrap_or_default();
-    let signers = AllowedSigners::parse(&text, &list.display().to_string())?;
+    let signers = AllowedSigners::parse(&text, &show_path(list))?;
     Ok((text, signers))
 }
 
@@ -229,7 +232,10 @@ fn publish(session: &FinishedSession, staging_in: &Path, target: &Path) -> Resul
             continue;
         }
         let path = session.folder.join(name);
-        write_atomic(&staging.path().join(name), &fs::read(&path).map_err(failed("read", &path))?)?;
+        write_atomic(
+            &staging.path().join(name),
+            &bounded::read(&path, LOG_CAP).map_err(|error| failed("read", &path)(error.into()))?,
+        )?;
     }
     publish_dir(staging.path(), target)?;
     let _moved = staging.keep();

@@ -45,5 +45,5 @@ pub use file::{
 pub use filing::{BoardSigner, FilingError, FinishedSession, board_of, file_entry, file_reproduction};
 pub use plausible::{Claim, claims};
 pub use power::{Bill, GainForecast, PowerError, PowerReport, RunsForecast, TimesFacts, TimesSource};
-pub use signers::{SIGNERS_FILE, board_above, signers_text};
+pub use signers::{SIGNERS_FILE, board_above, named_signers_text, signers_text};
 pub use verify::check_entry;

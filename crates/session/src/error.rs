@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::child::SpawnError;
 use hlb_core::artifact::{ArtifactError, Sha256Hex};
 use hlb_core::hint::Hint;
-use hlb_core::text::show;
+use hlb_core::text::{show, show_path};
 use hlb_core::yaml::{ReadError, YamlError};
 use hlb_data::track::UnknownTrack;
 use hlb_data::{DatasetError, ManifestError};
@@ -42,19 +42,19 @@ pub enum SessionError {
     Price(#[from] PriceError),
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
-    #[error("the folder {} cannot be made; name another with --sessions", .folder.display())]
+    #[error("the folder {} cannot be made; name another with --sessions", show_path(.folder))]
     CreateFolder { folder: PathBuf, source: io::Error },
     /// A file of an earlier process cannot be removed.
-    #[error("the session in {} cannot be resumed", .folder.display())]
+    #[error("the session in {} cannot be resumed", show_path(.folder))]
     Clean { folder: PathBuf, source: io::Error },
-    #[error("there is no unfinished session of this variant in {}; leave out --resume", .folder.display())]
+    #[error("there is no unfinished session of this variant in {}; leave out --resume", show_path(.folder))]
     NothingToResume { folder: PathBuf },
-    #[error("the session in {} went on in another process meanwhile; try again", .folder.display())]
+    #[error("the session in {} went on in another process meanwhile; try again", show_path(.folder))]
     TakenOver { folder: PathBuf },
     /// Its remaining runs would not be comparable with the finished ones.
     #[error(
         "the session in {} cannot go on: {what} is no longer the same; begin a new one without --resume",
-        .folder.display()
+        show_path(.folder)
     )]
     Changed { folder: PathBuf, what: &'static str },
     /// The reference cannot be trained on this data set.

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use crate::error::SessionError;
 use crate::resolve::ResolvedVariant;
 use hlb_core::artifact::DRAFT_PREFIX;
-use hlb_protocol::run_log::{LogWriter, RunLog, whole_lines};
+use hlb_core::bounded;
+use hlb_protocol::run_log::{LOG_CAP, LogWriter, RunLog, whole_lines};
 use hlb_result::{LOG_FILE, RESULT_FILE, VARIANT_FILE};
 
 /// A session that ended early.
@@ -24,7 +25,7 @@ impl Unfinished {
     pub(super) fn find(variant: &ResolvedVariant, sessions: &Path) -> Result<Self, SessionError> {
         let track = sessions.join(&variant.task.track.id);
         let folders = fs::read_dir(&track).into_iter().flatten().filter_map(|item| Some(item.ok()?.path()));
-        let same = |folder: &PathBuf| fs::read(folder.join(VARIANT_FILE)).is_ok_and(|bytes| bytes == variant.bytes);
+        let same = |folder: &PathBuf| bounded::holds(&folder.join(VARIANT_FILE), &variant.bytes).unwrap_or(false);
         let ended = |found: &Self| found.lacks_only_its_result() && found.folder.join(RESULT_FILE).exists();
         let found = folders.filter(same).filter_map(Self::read).filter(|found| !ended(found));
         found
@@ -33,7 +34,7 @@ impl Unfinished {
     }
 
     fn read(folder: PathBuf) -> Option<Self> {
-        let bytes = fs::read(folder.join(LOG_FILE)).ok()?;
+        let bytes = bounded::read(&folder.join(LOG_FILE), LOG_CAP).ok()?;
         let log = RunLog::parse_unfinished(&bytes).ok()?;
         Some(Self { folder, log, length: whole_lines(&bytes).len() as u64 })
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::site::MARKER;
 use hlb_core::artifact::ArtifactError;
 use hlb_core::hint::Hint;
-use hlb_core::text::show;
+use hlb_core::text::{show, show_path};
 use hlb_core::yaml::ReadError;
 
 /// The site cannot be written or compared.
@@ -14,9 +14,9 @@ use hlb_core::yaml::ReadError;
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum SiteError {
-    #[error("`{path}` is not empty and has no `{marker}`, so it is not a site that this program wrote", path = show(&path.to_string_lossy()), marker = MARKER)]
+    #[error("`{path}` is not empty and has no `{marker}`, so it is not a site that this program wrote", path = show_path(path), marker = MARKER)]
     Foreign { path: PathBuf },
-    #[error("cannot {step} `{path}`", path = show(&path.to_string_lossy()))]
+    #[error("cannot {step} `{path}`", path = show_path(path))]
     Folder { step: &'static str, path: PathBuf, source: io::Error },
     #[error(transparent)]
     Write(#[from] ArtifactError),
@@ -24,9 +24,9 @@ pub enum SiteError {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// A file of an entry is not the one that was verified.
-    #[error("`{path}` has changed since it was verified", path = show(&path.to_string_lossy()))]
+    #[error("`{path}` has changed since it was verified", path = show_path(path))]
     Changed { path: PathBuf },
-    #[error("`{path}` does not begin like the page of a study, so it may contain a script", path = show(&path.to_string_lossy()))]
+    #[error("`{path}` does not begin like the page of a study, so it may contain a script", path = show_path(path))]
     Study { path: PathBuf },
     /// A path that would lead out of the site.
     #[error("`{path}` cannot be a path inside the site", path = show(path))]
