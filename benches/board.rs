@@ -23,5 +23,5 @@ fn main() {
 fn make(folder: &Path, count: u32) {
     let fixture = Fixture::at(folder);
     fixture.file_many(count);
-    println!("{count} entries in {}", fixture.submissions().display());
+    println!("{count} entries in {}", show_path(fixture.submissions()));
 }

@@ -12,6 +12,7 @@ use crate::terminal::{answer, note, print_built, print_differences, print_reject
 use hlb_board::{Build, SIGNERS_FILE, SiteOptions, Workers, read_signers};
 use hlb_core::clock;
 use hlb_core::hint::{Failure, Result};
+use hlb_core::text::visible_path;
 
 /// Runs the command.
 pub(super) fn leaderboard(arguments: &Leaderboard) -> Result<ExitCode> {
@@ -36,7 +37,7 @@ pub(super) fn leaderboard(arguments: &Leaderboard) -> Result<ExitCode> {
     };
     print_built(&built);
     let page = arguments.out.join("index.html");
-    answer(&page.display().to_string());
+    answer(&visible_path(&page));
     if arguments.open {
         browser::open(&page)?;
     }

@@ -10,6 +10,7 @@ use crate::terminal::{answer, note, print_proposal, print_summary};
 use hlb_board::{Build, SIGNERS_FILE, STUDIES_FOLDER, SiteOptions, Workers};
 use hlb_core::clock::{self, Clock as _, MonotonicClock};
 use hlb_core::hint::Result;
+use hlb_core::text::visible_path;
 use hlb_result::signing::{KeyChoice, RERUN_NAMESPACE, RESULT_NAMESPACE, Zeroizing};
 use hlb_result::{BoardSigner, file_entry};
 
@@ -29,8 +30,8 @@ pub(super) fn submit(arguments: &Submit, process: &MonotonicClock) -> Result<Exi
     let entry = file_entry(&finished, &arguments.submissions)?;
     note(&format!("verified: {}, signed with {}", checked.trust, signer.fingerprint()));
     rebuild(arguments)?;
-    answer(&format!("entry {}", entry.display()));
-    answer(&format!("page {}", arguments.site.join("index.html").display()));
+    answer(&format!("entry {}", visible_path(&entry)));
+    answer(&format!("page {}", visible_path(&arguments.site.join("index.html"))));
     print_proposal(&arguments.submissions, &entry);
     exit::of_session(&finished)
 }
@@ -48,13 +49,13 @@ fn open_signer(arguments: &Submit) -> Result<BoardSigner> {
 /// Says that a key is now among the signers of a board.
 pub(super) fn say_enrolled(signer: &BoardSigner, list: &Path) {
     if signer.is_new {
-        note(&format!("added your key to {}", list.display()));
+        note(&format!("added your key to {}", visible_path(list)));
     }
 }
 
 /// Asks the user for the passphrase of a key.
 pub(super) fn ask_passphrase(path: &Path) -> io::Result<Zeroizing<String>> {
-    rpassword::prompt_password(format!("passphrase of {}: ", path.display())).map(Zeroizing::new)
+    rpassword::prompt_password(format!("passphrase of {}: ", visible_path(path))).map(Zeroizing::new)
 }
 
 fn rebuild(arguments: &Submit) -> Result<()> {
