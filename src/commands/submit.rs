@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use crate::args::Submit;
 use crate::commands::{exit, session_arguments};
 use crate::terminal::{answer, note, print_proposal, print_summary};
-use hlb_board::{Build, SIGNERS_FILE, STUDIES_FOLDER, SiteOptions, Workers};
+use hlb_board::{Build, SIGNERS_FILE, STUDIES_FOLDER, SiteOptions, Studies, Workers};
 use hlb_core::clock::{self, Clock as _, MonotonicClock};
 use hlb_core::hint::Result;
 use hlb_core::text::visible_path;
@@ -59,10 +59,11 @@ pub(super) fn ask_passphrase(path: &Path) -> io::Result<Zeroizing<String>> {
 }
 
 fn rebuild(arguments: &Submit) -> Result<()> {
+    let studies = Studies { folder: STUDIES_FOLDER.into(), remake: hlb_study::remake };
     let build = Build {
         submissions: arguments.submissions.clone(),
         out: arguments.site.clone(),
-        options: SiteOptions { studies: Some(STUDIES_FOLDER.into()), base_url: None },
+        options: SiteOptions { studies: Some(studies), base_url: None },
         workers: Workers::all(),
     };
     build.run(clock::calendar())?;

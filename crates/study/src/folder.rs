@@ -8,10 +8,9 @@ use crate::record::StudyStart;
 use crate::records::Records;
 use crate::report;
 use hlb_core::artifact::write_atomic;
-use hlb_core::bounded;
 use hlb_core::hint::{Context as _, Failure, Result};
 use hlb_core::text::show_path;
-use hlb_protocol::run_log::{LOG_CAP, LogError, LogWriter};
+use hlb_protocol::run_log::{LogError, LogWriter};
 
 /// The log of a study, in its folder.
 pub(crate) const RECORDS_FILE: &str = "runs.jsonl";
@@ -41,12 +40,7 @@ impl StudyFolder {
 
     /// The records, if there are any; they have to be those of the plan.
     pub fn read(&self, plan: &StudyPlan) -> Result<Option<Records>> {
-        let path = self.log();
-        let records = match bounded::read(&path, LOG_CAP) {
-            Ok(bytes) => Records::parse(&bytes, &path)?,
-            Err(error) if error.is_of_no_file() => None,
-            Err(error) => return Err(error.into()),
-        };
+        let records = Records::read(&self.log())?;
         records.iter().try_for_each(|records| records.check_plan(plan))?;
         Ok(records)
     }

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use crate::plan::{PlannedRun, StudyPlan};
 use crate::record::{RunRecord, STUDY_SCHEMA, StudyStart};
+use hlb_core::bounded;
 use hlb_core::hint::{Failure, Result};
 use hlb_core::text::{show, show_path};
-use hlb_protocol::run_log::{Outcome, whole_lines};
+use hlb_protocol::run_log::{LOG_CAP, Outcome, whole_lines};
 
 /// The runs of a study that ended, as its log tells them.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +26,15 @@ impl Records {
         Self { path: path.to_owned(), start, runs: Vec::new() }
     }
 
+    /// Reads the log at `path`; `None` if there is none.
+    pub(crate) fn read(path: &Path) -> Result<Option<Self>> {
+        match bounded::read(path, LOG_CAP) {
+            Ok(bytes) => Self::parse(&bytes, path),
+            Err(error) if error.is_of_no_file() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Reads a log up to its last full line; `None` if there is not even the first. `path` is its file, for messages.
     pub fn parse(bytes: &[u8], path: &Path) -> Result<Option<Self>> {
         let wrong = |line: usize, problem: String| {
@@ -34,14 +44,15 @@ impl Records {
         let text = std::str::from_utf8(whole_lines(bytes)).map_err(|error| wrong(1, format!("not UTF-8: {error}")))?;
         let mut lines = text.lines();
         let Some(first) = lines.next() else { return Ok(None) };
-        let start: StudyStart =
-            serde_json::from_str(first).map_err(|error| wrong(1, format!("not the first line of a study: {error}")))?;
+        let start: StudyStart = serde_json::from_str(first)
+            .map_err(|error| wrong(1, format!("not the first line of a study: {}", show(&error.to_string()))))?;
         if start.schema != STUDY_SCHEMA {
             return Err(wrong(1, format!("format `{}`, this program reads `{STUDY_SCHEMA}`", show(&start.schema))));
         }
         let mut records = Self::new(path, start);
         for (index, line) in lines.enumerate() {
-            let run = serde_json::from_str(line).map_err(|error| wrong(index + 2, format!("not a run: {error}")))?;
+            let run = serde_json::from_str(line)
+                .map_err(|error| wrong(index + 2, format!("not a run: {}", show(&error.to_string()))))?;
             records.check(&run).map_err(|problem| wrong(index + 2, problem))?;
             records.runs.push(run);
         }
@@ -58,7 +69,7 @@ impl Records {
             return Err("the recipe is not the variant's".to_owned());
         }
         if self.runs.iter().any(|ended| ended.variant == run.variant && ended.run == run.run) {
-            return Err(format!("run {} of `{}` is there twice", run.run, run.variant));
+            return Err(format!("run {} of `{}` is there twice", run.run, show(&run.variant)));
         }
         if run.is_whole() && run.epochs.len() != length.epochs as usize {
             return Err(format!("{} of {} epochs are there, yet the run ended well", run.epochs.len(), length.epochs));

@@ -36,7 +36,7 @@ impl Differences {
 /// leave it alone too.
 pub fn compare(board: &Board, site: &Path, options: &SiteOptions, workers: Workers) -> Result<Differences, SiteError> {
     let once = Once::new(board, options, workers)?;
-    let planned = paths(board, &once);
+    let planned = paths(board, &once)?;
     let before = if site.exists() { listed(site)? } else { BTreeSet::new() };
     let found = Mutex::new(Differences::default());
     let check = |path: &str, bytes: &[u8]| {
