@@ -120,7 +120,7 @@ pub fn loaded_libtorch() -> (Option<PathBuf>, String) {
 /// The version in the wheel's `version.py` or in the zip's `build-version`.
 fn version_next_to(library: &Path) -> Option<String> {
     let root = library.parent()?.parent()?;
-    let text = |name| String::from_utf8(bounded::read_named(&root.join(name), VARIANT_CAP).ok()?).ok();
+    let text = |name: &str| String::from_utf8(bounded::read_named(&root.join(name), VARIANT_CAP).ok()?).ok();
     if let Some(text) = text("build-version") {
         return Some(text.trim().to_owned());
     }

@@ -172,7 +172,7 @@ mod tests {
         std::os::unix::fs::symlink("/dev/zero", &path).expect("a link");
         assert!(matches!(LogWriter::resume(&path), Err(LogError::Write { .. })));
         std::fs::remove_file(&path).expect("removable");
-        std::fs::File::create(&path).expect("a file").set_len(LOG_CAP + 1).expect("grows");
+        File::create(&path).expect("a file").set_len(LOG_CAP + 1).expect("grows");
         assert!(matches!(LogWriter::resume(&path), Err(LogError::Write { .. })));
         assert_eq!(std::fs::metadata(&path).expect("there").len(), LOG_CAP + 1, "it is left as it was");
     }
