@@ -5,6 +5,7 @@ mod commit;
 
 use std::path::Path;
 
+#[expect(clippy::disallowed_methods, reason = "cargo takes a path as it is")]
 fn main() {
     let checkout = commit::Checkout(Path::new("."));
     println!("cargo:rerun-if-changed=build.rs");

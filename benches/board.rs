@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use fixture::Fixture;
+use hlb_core::text::show_path;
 
 #[path = "../tests/support/fixture.rs"]
 #[expect(dead_code, reason = "the tests use more of it")]
@@ -23,5 +24,5 @@ fn main() {
 fn make(folder: &Path, count: u32) {
     let fixture = Fixture::at(folder);
     fixture.file_many(count);
-    println!("{count} entries in {}", fixture.submissions().display());
+    println!("{count} entries in {}", show_path(&fixture.submissions()));
 }

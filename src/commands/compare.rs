@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::args::Compare;
-use crate::terminal::{Label, answer, describe_comparison, labeled};
+use crate::terminal::{Label, answer, answer_json, describe_comparison, labeled};
 use hlb_board::signers_for;
 use hlb_core::clock;
 use hlb_core::hint::Result;
@@ -19,9 +19,11 @@ pub(super) fn compare(arguments: &Compare) -> Result<()> {
         labeled(Label::Warning, remark);
     }
     if arguments.json {
-        answer(&serde_json::to_string(&comparison)?);
+        answer_json(&serde_json::to_string(&comparison)?);
     } else {
-        answer(&describe_comparison(&comparison));
+        for line in describe_comparison(&comparison) {
+            answer(&line);
+        }
     }
     Ok(())
 }

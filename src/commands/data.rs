@@ -8,10 +8,11 @@ use indicatif::HumanBytes;
 use crate::args::{Data, DatasetChoice, Fetch};
 use crate::commands::exit;
 use crate::terminal::{
-    DatasetProgress, Label, Listed, answer, describe_own, describe_prepared, describe_verified, labeled, note,
-    print_wrong_bytes,
+    DatasetProgress, Label, Listed, answer, answer_json, answer_text, describe_own, describe_prepared,
+    describe_verified, labeled, note, print_wrong_bytes,
 };
 use hlb_core::hint::{Context as _, Result, bail};
+use hlb_core::text::{show_path, visible_path};
 use hlb_data::{Guard, Manifest, Source};
 use hlb_session::Note;
 
@@ -39,7 +40,11 @@ fn list(json: bool) {
     let preprocessed = hlb_data::cached(&hlb_data::cache_folder());
     for manifest in hlb_data::all() {
         let listed = Listed::find(&manifest, &preprocessed);
-        answer(&if json { listed.json().to_string() } else { listed.line() });
+        if json {
+            answer_json(&listed.json().to_string());
+        } else {
+            answer(&listed.line());
+        }
     }
     for arrays in preprocessed.iter().filter(|arrays| !json && !hlb_data::is_shipped(&arrays.dataset)) {
         answer(&describe_own(arrays));
@@ -57,7 +62,7 @@ fn fetch(arguments: &Fetch) -> Result<()> {
     let into = &hlb_data::default_folder();
     let folder = hlb_data::Fetch { manifest: &manifest, places, accept_unconfirmed, into, watch: &progress }.run();
     progress.end();
-    answer(&format!("{}: verified, in {}", manifest.id, folder?.display()));
+    answer(&format!("{}: verified, in {}", manifest.id, visible_path(&folder?)));
     Ok(())
 }
 
@@ -87,15 +92,15 @@ fn prepare(track: &str, manifest: Option<&Path>, folder: Option<&Path>) -> Resul
     if let Some(guards) = Guard::list(&prepared.decoded_without) {
         labeled(Label::Warning, &Note::DecodedWithout { guards }.to_string());
     }
-    answer(&describe_prepared(&prepared));
+    answer_text(&describe_prepared(&prepared));
     Ok(())
 }
 
 fn prune(id: Option<&str>) -> Result<()> {
     let (cache, downloads) = (hlb_data::cache_folder(), hlb_data::default_folder());
-    let arrays = hlb_data::prune(&cache, id).with_context(|| format!("{} cannot be pruned", cache.display()))?;
+    let arrays = hlb_data::prune(&cache, id).with_context(|| format!("{} cannot be pruned", show_path(&cache)))?;
     let broken = hlb_data::prune_downloads(&downloads, id)
-        .with_context(|| format!("{} cannot be pruned", downloads.display()))?;
+        .with_context(|| format!("{} cannot be pruned", show_path(&downloads)))?;
     let (arrays, broken) = (HumanBytes(arrays), HumanBytes(broken));
     answer(&format!("removed {arrays} of preprocessed arrays and {broken} of broken downloads"));
     Ok(())

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use hlb_core::bail;
 use hlb_core::hint::Result;
+use hlb_core::text::visible_path;
 use hlb_result::FinishedSession;
 
 /// Exit code 0 if what was to be checked is so, else 1.
@@ -19,7 +20,7 @@ pub(super) fn of_session(finished: &FinishedSession) -> Result<ExitCode> {
             "the session ended early: {}; its record is in {}, and the same command with --resume runs the runs that \
              are missing",
             finished.result.session.stop_reason,
-            finished.folder.display()
+            visible_path(&finished.folder)
         );
     }
     Ok(of_check(finished.result.derived.summary.time_to_accuracy_seconds.median.is_some()))

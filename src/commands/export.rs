@@ -9,6 +9,7 @@ use hlb_board::signers_for;
 use hlb_core::artifact::write_atomic;
 use hlb_core::clock;
 use hlb_core::hint::{Context as _, Result, bail};
+use hlb_core::text::{show_path, visible_path};
 use hlb_interop::{ExportedFile, chosen, dawnbench, document, mllog, table, tensorboard};
 use hlb_result::{Entry, Trust, check_entry, entry_name};
 
@@ -56,9 +57,9 @@ fn default_of(entry: &Entry) -> PathBuf {
 fn put(out: &Path, file: &ExportedFile) -> Result<()> {
     let folder = out.join(&file.folder);
     fs::create_dir_all(&folder)
-        .with_context(|| format!("the folder {} cannot be made; name another with --out", folder.display()))?;
+        .with_context(|| format!("the folder {} cannot be made; name another with --out", show_path(&folder)))?;
     let path = folder.join(&file.name);
     write_atomic(&path, &file.bytes)?;
-    answer(&path.display().to_string());
+    answer(&visible_path(&path));
     Ok(())
 }

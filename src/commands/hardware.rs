@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::args::Hardware;
-use crate::terminal::{Label, answer, answer_text, print_as};
+use crate::terminal::{Label, answer, answer_json, answer_text, print_as};
 use hlb_core::hint::Result;
 use hlb_core::yaml;
 use hlb_machine::Machine;
@@ -28,7 +28,7 @@ pub(super) fn hardware(arguments: &Hardware) -> Result<()> {
     }
     let shown = show();
     if arguments.json {
-        answer(&serde_json::to_string(&shown)?);
+        answer_json(&serde_json::to_string(&shown)?);
     } else {
         answer_text(&yaml::emit(&shown)?);
     }

@@ -3,6 +3,7 @@
 use crate::args::Keygen;
 use crate::terminal::{answer, note};
 use hlb_core::hint::{Failure, Result, bail};
+use hlb_core::text::show_path;
 use hlb_result::signing;
 
 /// Runs the command.
@@ -12,7 +13,7 @@ pub(super) fn keygen(arguments: &Keygen) -> Result<()> {
     answer(&public.to_openssh().map_err(Failure::new)?);
     note(&format!(
         "the private key is in {0}, the public one in {0}.pub; keep the first to yourself",
-        arguments.path.display()
+        show_path(&arguments.path)
     ));
     Ok(())
 }

@@ -9,9 +9,10 @@ use crate::args::Leaderboard;
 use crate::commands::exit;
 use crate::commands::interrupt;
 use crate::terminal::{answer, note, print_built, print_differences, print_rejected};
-use hlb_board::{Build, SIGNERS_FILE, SiteOptions, Workers, read_signers};
+use hlb_board::{Build, SIGNERS_FILE, SiteOptions, Studies, Workers, read_signers};
 use hlb_core::clock;
 use hlb_core::hint::{Failure, Result};
+use hlb_core::text::visible_path;
 
 /// Runs the command.
 pub(super) fn leaderboard(arguments: &Leaderboard) -> Result<ExitCode> {
@@ -36,7 +37,7 @@ pub(super) fn leaderboard(arguments: &Leaderboard) -> Result<ExitCode> {
     };
     print_built(&built);
     let page = arguments.out.join("index.html");
-    answer(&page.display().to_string());
+    answer(&visible_path(&page));
     if arguments.open {
         browser::open(&page)?;
     }
@@ -48,7 +49,8 @@ pub(super) fn leaderboard(arguments: &Leaderboard) -> Result<ExitCode> {
 }
 
 fn options(arguments: &Leaderboard) -> SiteOptions {
-    SiteOptions { base_url: arguments.base_url.clone(), studies: Some(arguments.studies.clone()) }
+    let studies = Studies { folder: arguments.studies.clone(), remake: hlb_study::remake };
+    SiteOptions { base_url: arguments.base_url.clone(), studies: Some(studies) }
 }
 
 fn workers(arguments: &Leaderboard) -> Workers {

@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use crate::args::Power;
-use crate::terminal::{answer, describe_power};
+use crate::terminal::{answer, answer_json, describe_power};
 use hlb_board::{SIGNERS_FILE, Workers, read_signers, signers_for};
 use hlb_core::clock;
 use hlb_core::hint::{Context as _, Failure, Result, bail};
+use hlb_core::text::show_path;
 use hlb_data::track::{self, Track};
 use hlb_recipe::variant;
 use hlb_result::{Entry, PowerReport, TimesSource, check_entry};
@@ -21,9 +22,11 @@ pub(super) fn power(arguments: &Power) -> Result<()> {
     };
     let report = PowerReport::new(&track, source, arguments.gain, arguments.runs);
     if arguments.json {
-        answer(&serde_json::to_string(&report)?);
+        answer_json(&serde_json::to_string(&report)?);
     } else {
-        answer(&describe_power(&report));
+        for line in describe_power(&report) {
+            answer(&line);
+        }
     }
     Ok(())
 }
@@ -32,7 +35,7 @@ pub(super) fn power(arguments: &Power) -> Result<()> {
 fn named(folder: &Path, track: &Track) -> Result<Entry> {
     let entry = check_entry(folder, &signers_for(folder, None)?, clock::calendar())?;
     if entry.result.track.as_str() != track.id {
-        bail!("{} is for track `{}`, not for `{}`", folder.display(), entry.result.track, track.id);
+        bail!("{} is for track `{}`, not for `{}`", show_path(folder), entry.result.track, track.id);
     }
     Ok(entry)
 }
@@ -44,7 +47,7 @@ fn best(submissions: &Path, track: &Track) -> Result<Entry> {
         format!(
             "there is no entry of the reference of `{}` in {}; name another entry with --entry, a folder of entries with --submissions, or assume how much times vary, such as --noise 2%",
             track.id,
-            submissions.display()
+            show_path(submissions)
         )
     };
     if !submissions.is_dir() {

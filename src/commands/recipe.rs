@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::args::RecipeCommand;
 use crate::schema;
-use crate::terminal::{answer, answer_text, note};
+use crate::terminal::{answer, answer_json, answer_text, note};
 use hlb_core::hint::{Result, bail};
 use hlb_core::text;
 use hlb_core::tree::Change;
@@ -29,7 +29,7 @@ fn show(resolved: &Resolved, json: bool, origins: bool) -> Result<()> {
             answer(&format!("{path}: {value}  ({origin})"));
         }
     } else if json {
-        answer(&serde_json::to_string(recipe)?);
+        answer_json(&serde_json::to_string(recipe)?);
     } else {
         answer_text(&variant::canonical(recipe));
     }

@@ -9,10 +9,11 @@ use serde_json::json;
 use crate::args::Reproduce;
 use crate::commands::submit::say_enrolled;
 use crate::commands::{exit, session_arguments, sign};
-use crate::terminal::{answer, note, print_proposal, print_summary};
+use crate::terminal::{answer, answer_json, note, print_proposal, print_summary};
 use hlb_board::{SIGNERS_FILE, signers_for};
 use hlb_core::clock::{self, Clock as _, MonotonicClock};
 use hlb_core::hint::{Context as _, Result};
+use hlb_core::text::visible_path;
 use hlb_result::signing::KeyChoice;
 use hlb_result::{
     Agreement, BoardSigner, Entry, FinishedSession, Trust, between, board_of, check_entry, file_reproduction,
@@ -36,7 +37,7 @@ pub(super) fn reproduce(arguments: &Reproduce, process: &MonotonicClock) -> Resu
     let filed = signer.map(|signer| file(&signer, &entry, &finished)).transpose();
     // The verdict must not be lost with the file.
     let filed = filed.with_context(|| {
-        let (verdict, folder) = (agreement.verdict.as_str(), finished.folder.display());
+        let (verdict, folder) = (agreement.verdict.as_str(), visible_path(&finished.folder));
         format!(
             "the verdict is: {verdict}; yet the session in {folder} could not be filed; `reproduce --resume` files it \
              without training again"
@@ -70,17 +71,17 @@ fn file(signer: &BoardSigner, entry: &Entry, finished: &FinishedSession) -> Resu
 fn report(as_json: bool, kept: &Path, agreement: &Agreement, filed: Option<&(PathBuf, Trust)>) {
     let folder = filed.map_or(kept, |(folder, _)| folder);
     if as_json {
-        answer(&verdict(folder, agreement, filed.map(|(_, trust)| trust)).to_string());
+        answer_json(&verdict(folder, agreement, filed.map(|(_, trust)| trust)).to_string());
     } else {
         answer(agreement.verdict.as_str());
         agreement.reasons.iter().for_each(|reason| answer(&format!("  {reason}")));
     }
     match filed {
         Some((_, trust)) => {
-            note(&format!("filed, signed, in {}", folder.display()));
+            note(&format!("filed, signed, in {}", visible_path(folder)));
             note(&format!("the entry is now: {trust}; `hlb-bench leaderboard` shows it"));
         }
-        None => note(&format!("kept, unsigned, in {}", folder.display())),
+        None => note(&format!("kept, unsigned, in {}", visible_path(folder))),
     }
 }
 
@@ -91,7 +92,7 @@ fn verdict(folder: &Path, agreement: &Agreement, trust: Option<&Trust>) -> serde
         "p_same_accuracy": agreement.p_same_accuracy,
         "time_ratio": agreement.time_ratio,
         "calibrated": agreement.calibrated,
-        "session": folder.display().to_string(),
+        "session": visible_path(folder),
         "signed": trust.is_some(),
         "entry_trust": trust.map(Trust::as_str),
     })

@@ -8,6 +8,7 @@ use crate::args::SignForParent;
 use crate::commands::THIS_PROGRAM;
 use crate::terminal::to_parent;
 use hlb_core::hint::{Context as _, Result};
+use hlb_core::text::visible_path;
 use hlb_result::signing::{KeyChoice, ProvenKey, SignError, Zeroizing, sign_for_parent};
 
 /// The key that is to sign, once it has shown that it can.
@@ -23,5 +24,5 @@ pub(super) fn sign(arguments: &SignForParent) -> Result<()> {
 }
 
 fn ask_passphrase(path: &Path) -> io::Result<Zeroizing<String>> {
-    rpassword::prompt_password(format!("passphrase of {}: ", path.display())).map(Zeroizing::new)
+    rpassword::prompt_password(format!("passphrase of {}: ", visible_path(path))).map(Zeroizing::new)
 }

@@ -5,7 +5,7 @@ use crate::commands::interrupt;
 use crate::terminal::{StudyProgress, answer, answer_text, note};
 use hlb_core::clock::MonotonicClock;
 use hlb_core::hint::{Context as _, Result};
-use hlb_core::text::show_path;
+use hlb_core::text::{show_path, visible_path};
 use hlb_machine::Machine;
 use hlb_session::default_threads;
 use hlb_study::{Forecast, Records, StudyFile, StudyFolder, StudyOptions, StudyPlan, TrainingHardware};
@@ -33,7 +33,7 @@ pub(super) fn study(arguments: &Study, clock: &MonotonicClock) -> Result<()> {
         note(&format!("{interrupted} runs were interrupted and are left out of the figures"));
     }
     for path in reports {
-        answer(&format!("report {}", path.display()));
+        answer(&format!("report {}", visible_path(&path)));
     }
     Ok(())
 }

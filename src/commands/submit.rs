@@ -6,9 +6,10 @@ use std::process::ExitCode;
 use crate::args::Submit;
 use crate::commands::{exit, session_arguments, sign};
 use crate::terminal::{answer, note, print_proposal, print_summary};
-use hlb_board::{Build, SIGNERS_FILE, STUDIES_FOLDER, SiteOptions, Workers};
+use hlb_board::{Build, SIGNERS_FILE, STUDIES_FOLDER, SiteOptions, Studies, Workers};
 use hlb_core::clock::{self, Clock as _, MonotonicClock};
 use hlb_core::hint::{Context as _, Result};
+use hlb_core::text::visible_path;
 use hlb_result::signing::{KeyChoice, RERUN_NAMESPACE, RESULT_NAMESPACE};
 use hlb_result::{BoardSigner, file_entry};
 
@@ -25,17 +26,20 @@ pub(super) fn submit(arguments: &Submit, process: &MonotonicClock) -> Result<Exi
         return exit::of_session(&finished);
     }
     let kept = || {
-        let folder = finished.folder.display();
+        let folder = visible_path(&finished.folder);
         format!("the session in {folder} is complete, but not filed; `submit --resume` files it without training again")
     };
     let checked = signer.sign(&finished).with_context(kept)?;
     let entry = file_entry(&finished, &arguments.submissions).with_context(kept)?;
     note(&format!("verified: {}, signed with {}", checked.trust, signer.fingerprint()));
     rebuild(arguments).with_context(|| {
-        format!("the entry is filed in {}, but its page is not made; `hlb-bench leaderboard` makes it", entry.display())
+        format!(
+            "the entry is filed in {}, but its page is not made; `hlb-bench leaderboard` makes it",
+            visible_path(&entry)
+        )
     })?;
-    answer(&format!("entry {}", entry.display()));
-    answer(&format!("page {}", arguments.site.join("index.html").display()));
+    answer(&format!("entry {}", visible_path(&entry)));
+    answer(&format!("page {}", visible_path(&arguments.site.join("index.html"))));
     print_proposal(&arguments.submissions, &entry);
     exit::of_session(&finished)
 }
@@ -53,15 +57,16 @@ fn open_signer(arguments: &Submit) -> Result<BoardSigner> {
 /// Says that a key is now among the signers of a board.
 pub(super) fn say_enrolled(signer: &BoardSigner, list: &Path) {
     if signer.is_new {
-        note(&format!("added your key to {}", list.display()));
+        note(&format!("added your key to {}", visible_path(list)));
     }
 }
 
 fn rebuild(arguments: &Submit) -> Result<()> {
+    let studies = Studies { folder: STUDIES_FOLDER.into(), remake: hlb_study::remake };
     let build = Build {
         submissions: arguments.submissions.clone(),
         out: arguments.site.clone(),
-        options: SiteOptions { studies: Some(STUDIES_FOLDER.into()), base_url: None },
+        options: SiteOptions { studies: Some(studies), base_url: None },
         workers: Workers::all(),
     };
     build.run(clock::calendar())?;

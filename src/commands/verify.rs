@@ -5,17 +5,18 @@ use std::process::ExitCode;
 
 use crate::args::Verify;
 use crate::commands::exit;
-use crate::terminal::{CheckedEntry, answer, print_pull_request};
+use crate::terminal::{CheckedEntry, answer, answer_json, answer_text, print_pull_request};
 use hlb_board::{PullRequest, Workers, entry_folders, signers_for};
 use hlb_core::clock;
 use hlb_core::hint::{Context as _, Result, bail};
+use hlb_core::text::show_path;
 use hlb_result::{LOG_FILE, RESULT_FILE, check_entry};
 
 /// Runs the command.
 pub(super) fn verify(arguments: &Verify) -> Result<ExitCode> {
     let mut good = judge(arguments)?;
     if arguments.markdown {
-        answer(&CheckedEntry::markdown_head());
+        answer_text(&CheckedEntry::markdown_head());
     }
     for path in &arguments.paths {
         for folder in folders(path)? {
@@ -42,7 +43,7 @@ fn judge(arguments: &Verify) -> Result<bool> {
 
 fn print(verdict: &CheckedEntry, arguments: &Verify) {
     if arguments.json {
-        answer(&verdict.json().to_string());
+        answer_json(&verdict.json().to_string());
     } else if arguments.markdown {
         answer(&verdict.markdown_row());
     } else {
@@ -53,7 +54,7 @@ fn print(verdict: &CheckedEntry, arguments: &Verify) {
 /// The entry itself, or the entries below.
 fn folders(path: &Path) -> Result<Vec<PathBuf>> {
     let kind = std::fs::symlink_metadata(path)
-        .with_context(|| format!("`{}` cannot be read; name an entry, or a folder of entries", path.display()))?;
+        .with_context(|| format!("`{}` cannot be read; name an entry, or a folder of entries", show_path(path)))?;
     if kind.is_file() {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         return Ok(vec![parent.unwrap_or(Path::new(".")).to_owned()]);

@@ -7,7 +7,7 @@ use hlb_core::units::human_seconds;
 use hlb_result::{ComparedSession, Comparison, Conclusion, PairedReference, TimeRatio};
 
 /// The lines for people.
-pub(crate) fn describe_comparison(comparison: &Comparison) -> String {
+pub(crate) fn describe_comparison(comparison: &Comparison) -> Vec<String> {
     let sessions = [("A", &comparison.a), ("B", &comparison.b)];
     let mut lines = vec![comparison.sentence.clone()];
     lines.extend(sessions.map(|(label, session)| session_line(label, session)));
@@ -26,7 +26,7 @@ pub(crate) fn describe_comparison(comparison: &Comparison) -> String {
     }
     lines.push(accuracy_line(comparison.p_same_final_accuracy));
     lines.extend(recipe_lines(&comparison.recipe_differences));
-    lines.join("\n")
+    lines
 }
 
 fn session_line(label: &str, session: &ComparedSession) -> String {

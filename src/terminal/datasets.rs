@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::terminal::failure::print_hint;
 use crate::terminal::printer::{Label, answer, labeled};
 use hlb_core::hint::Hint as _;
-use hlb_core::text::show;
+use hlb_core::text::{show, show_path, visible_path};
 use hlb_data::{CachedArrays, DatasetError, DatasetProblem, Folder, Manifest, Prepared};
 
 /// A data set in the list.
@@ -21,7 +21,7 @@ impl<'a> Listed<'a> {
     pub(crate) fn find(manifest: &'a Manifest, preprocessed: &'a [CachedArrays]) -> Self {
         let place = hlb_data::find(manifest, None).ok().map(|folder| match folder {
             Folder::BuiltIn => "built in".to_owned(),
-            Folder::At(folder) => folder.display().to_string(),
+            Folder::At(folder) => visible_path(&folder),
         });
         let preprocessed = preprocessed.iter().filter(|arrays| arrays.dataset == manifest.id.as_str()).collect();
         Self { manifest, place, preprocessed }
@@ -66,7 +66,7 @@ pub(crate) fn describe_own(arrays: &CachedArrays) -> String {
 /// The line of a data set whose bytes are right.
 pub(crate) fn describe_verified(manifest: &Manifest, folder: &Folder) -> String {
     let place = match folder {
-        Folder::At(folder) => format!(" in {}", show(&folder.to_string_lossy())),
+        Folder::At(folder) => format!(" in {}", show_path(folder)),
         Folder::BuiltIn => ", built in".to_owned(),
     };
     let content = manifest.content(None).map_or_else(String::new, |known| format!(", content {}", known.sha256));
@@ -89,7 +89,7 @@ pub(crate) fn print_wrong_bytes(error: &DatasetError) {
 pub(crate) fn describe_prepared(prepared: &Prepared) -> String {
     let copies = prepared.duplicates;
     format!(
-        "content {}\ndecoder {}\ncopies {} evaluation images also trained on, {} within training, {} within evaluation",
+        "content {}\ndecoder {}\ncopies {} evaluation images also trained on, {} within training, {} within evaluation\n",
         prepared.content_sha256,
         prepared.decoder.unwrap_or("none needed"),
         copies.overlap,

@@ -11,7 +11,7 @@ const CELL_CAP: usize = 400;
 /// The head of a table: names of columns, which are ours.
 pub(super) fn head(columns: &[&str]) -> String {
     let rule = vec!["---"; columns.len()];
-    format!("{}\n{}", line(columns), line(&rule))
+    format!("{}\n{}\n", line(columns), line(&rule))
 }
 
 /// A row of cells that are Markdown already: [`foreign`], or our own words.
@@ -42,7 +42,7 @@ mod tests {
 
     #[test]
     fn a_table_has_a_head_and_rows() {
-        assert_eq!(head(&["entry", "trust"]), "| entry | trust |\n| --- | --- |");
+        assert_eq!(head(&["entry", "trust"]), "| entry | trust |\n| --- | --- |\n");
         assert_eq!(line(&["a", "b"]), "| a | b |");
     }
 

@@ -21,7 +21,7 @@ pub(crate) use dataset_progress::DatasetProgress;
 pub(crate) use datasets::{Listed, describe_own, describe_prepared, describe_verified, print_wrong_bytes};
 pub(crate) use failure::{print_as, print_failure};
 pub(crate) use power::describe_power;
-pub(crate) use printer::{Label, answer, answer_text, answer_text_to, labeled, note, to_parent};
+pub(crate) use printer::{Label, answer, answer_json, answer_text, answer_text_to, labeled, note, to_parent};
 pub(crate) use proposal::print_proposal;
 pub(crate) use pull_request::print_pull_request;
 pub(crate) use session_progress::SessionProgress;

@@ -5,7 +5,7 @@ use hlb_core::units::{human_percent, human_seconds};
 use hlb_result::{Bill, GainForecast, PowerReport, RunsForecast, TimesFacts};
 
 /// The lines for people.
-pub(crate) fn describe_power(report: &PowerReport) -> String {
+pub(crate) fn describe_power(report: &PowerReport) -> Vec<String> {
     let mut lines = vec![source_line(&report.source)];
     lines.push(format!(
         "to show a true gain at p < {SIGNIFICANCE} with a chance of {:.0} %, each of the two recipes needs",
@@ -14,7 +14,7 @@ pub(crate) fn describe_power(report: &PowerReport) -> String {
     lines.extend(report.gains.iter().map(|gain| gain_line(gain, report.with_runs.as_ref())));
     lines.extend(report.with_runs.as_ref().map(runs_line));
     lines.push(format!("a ranked row on `{}` needs at least {} runs", report.track, report.runs_to_rank));
-    lines.join("\n")
+    lines
 }
 
 fn source_line(facts: &TimesFacts) -> String {

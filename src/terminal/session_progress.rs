@@ -6,6 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::terminal::dataset_progress::DatasetProgress;
 use crate::terminal::printer::{self, Label, labeled, note};
+use hlb_core::text::visible;
 use hlb_core::units::{DeviceKind, Target, human_seconds};
 use hlb_protocol::run_log::{Arm, Epoch, Event, LogLine, Outcome, RunStop, TrainerStart};
 use hlb_recipe::Recipe;
@@ -117,7 +118,7 @@ impl Training {
 
     fn say(&self, line: &str) {
         match &self.bar {
-            Some(bar) => bar.println(line),
+            Some(bar) => bar.println(visible(line)),
             None => note(line),
         }
     }

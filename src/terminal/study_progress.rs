@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::terminal::dataset_progress::DatasetProgress;
 use crate::terminal::printer::note;
 use crate::terminal::session_progress::{print_note, trainer_line};
+use hlb_core::text::visible;
 use hlb_core::units::{Target, human_seconds};
 use hlb_protocol::run_log::{Epoch, Event, LogLine, TrainerStart};
 use hlb_session::{Note, Observer};
@@ -103,7 +104,7 @@ impl RunsProgress {
 
     fn say(&self, line: &str) {
         match &self.bar {
-            Some(bar) => bar.println(line),
+            Some(bar) => bar.println(visible(line)),
             None => note(line),
         }
     }

@@ -8,6 +8,7 @@ use crate::terminal::failure::print_hint;
 use crate::terminal::markdown;
 use crate::terminal::printer::answer;
 use hlb_core::hint::Hint as _;
+use hlb_core::text::visible_path;
 use hlb_core::units::human_seconds;
 use hlb_result::{Entry, EntryError, Trust};
 
@@ -48,7 +49,7 @@ impl<'a> CheckedEntry<'a> {
             .signer()
             .map_or_else(String::new, |signer| format!(" by {} ({})", signer.principal, signer.fingerprint));
         let word = if self.is_good() { "VERIFIED" } else { "UNSIGNED, otherwise in order:" };
-        format!("{word} {}: {}, {}{signer}", entry.folder.display(), time(entry), entry.trust)
+        format!("{word} {}: {}, {}{signer}", visible_path(&entry.folder), time(entry), entry.trust)
     }
 
     /// The head of a table in Markdown.
@@ -65,7 +66,7 @@ impl<'a> CheckedEntry<'a> {
         };
         let entry = self.entry();
         markdown::line(&[
-            markdown::foreign(&self.folder.to_string_lossy()),
+            markdown::foreign(&visible_path(self.folder)),
             word.to_owned(),
             entry.map_or_else(String::new, |entry| entry.trust.to_string()),
             markdown::foreign(self.principal().unwrap_or_default()),
@@ -78,7 +79,7 @@ impl<'a> CheckedEntry<'a> {
     pub(crate) fn json(&self) -> Value {
         let entry = self.entry();
         json!({
-            "entry": self.folder.display().to_string(),
+            "entry": visible_path(self.folder),
             "verified": self.is_good(),
             "trust": entry.map(|entry| entry.trust.as_str()),
             "principal": self.principal(),

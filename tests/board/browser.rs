@@ -13,7 +13,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use hlb_board::{SiteOptions, Workers};
+use hlb_board::{SiteOptions, Studies, Workers};
 use serde_json::{Value, json};
 
 use crate::board::site::full;
@@ -233,7 +233,8 @@ fn built() -> (Fixture, PathBuf) {
     let withdrawn = "withdrawn:\n- {entry: fashion-mnist/2026-04-01-second, verdict: refuted, date: 2026-06-01, reason: it trained on the evaluation split}\n";
     std::fs::write(fixture.submissions().join("withdrawn.yaml"), withdrawn).expect("written");
     let site = fixture.sibling("site");
-    let studies = Path::new(env!("CARGO_MANIFEST_DIR")).join("studies/reports");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("studies/reports");
+    let studies = Studies { folder, remake: hlb_study::remake };
     let options = SiteOptions { studies: Some(studies), ..SiteOptions::default() };
     hlb_board::write(&fixture.board(), &site, &options, Workers::all()).expect("written");
     let track = std::fs::read_to_string(site.join("tracks/fashion-mnist/index.html")).expect("a page");

@@ -262,14 +262,15 @@ fn a_build_that_fails_halfway_lists_nothing_without_a_page() {
     assert!(fs::read_to_string(stage.context.path("site/index.html")).unwrap().contains("2 entries"));
 }
 
-/// The folder of a study's report, with a page that says so.
+/// The folder of a study's report, two folders below its study file.
 fn study(stage: &Stage) -> PathBuf {
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("studies/reports/ablation-shapes");
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("studies");
     let folder = stage.context.path("studies/reports/mine");
     fs::create_dir_all(&folder).unwrap();
-    for file in ["index.html", "report.md", "runs.csv"] {
-        fs::copy(shipped.join(file), folder.join(file)).unwrap();
+    for file in ["index.html", "report.md", "runs.csv", "runs.jsonl"] {
+        fs::copy(shipped.join("reports/ablation-shapes").join(file), folder.join(file)).unwrap();
     }
+    fs::copy(shipped.join("ablation.yaml"), stage.context.path("studies/ablation.yaml")).unwrap();
     folder
 }
 
@@ -281,9 +282,22 @@ fn reports_of_studies_are_linked_and_lead_back() {
     assert_eq!(stage.build().code, Some(0));
     let read = |path: &str| fs::read_to_string(stage.context.path("site").join(path)).unwrap().replace("&#x2f;", "/");
     assert!(read("index.html").contains("href=\"studies/mine/index.html\""));
-    let (shipped, page) = (fs::read_to_string(folder.join("index.html")).unwrap(), read("studies/mine/index.html"));
-    assert!(page.contains("href=\"../../index.html\"") && !shipped.contains("../../index.html"));
-    assert_eq!(read("studies/mine/report.md"), fs::read_to_string(folder.join("report.md")).unwrap());
+    let again = stage.context.run([
+        "study",
+        "studies/ablation.yaml",
+        "--track",
+        "shapes",
+        "--out",
+        "studies/reports/mine",
+        "--report-only",
+    ]);
+    assert_eq!(again.code, Some(0), "{}", again.stderr);
+    let (own, page) = (fs::read_to_string(folder.join("index.html")).unwrap(), read("studies/mine/index.html"));
+    assert!(page.contains("href=\"../../index.html\"") && !own.contains("../../index.html"));
+    assert_eq!(
+        read("studies/mine/report.md"),
+        fs::read_to_string(folder.join("report.md")).unwrap().replace("&#x2f;", "/")
+    );
     assert!(read("studies/mine/runs.csv").starts_with("variant,"), "{}", read("studies/mine/runs.csv"));
     assert!(!stage.context.path("site/studies/mine/notes.txt").exists());
     assert_eq!(stage.context.run(["leaderboard", "--out", "site", "--check"]).code, Some(0));
@@ -293,21 +307,63 @@ fn reports_of_studies_are_linked_and_lead_back() {
 }
 
 #[test]
-fn a_page_that_might_hold_a_script_is_no_report() {
+fn nothing_that_lies_next_to_the_records_of_a_study_is_published() {
     let stage = Stage::of_two();
-    let page = study(&stage).join("index.html");
-    let text = fs::read_to_string(&page).unwrap();
-    for strange in [
-        "<script src=\"https://example.org/x.js\"></script>".to_owned(),
-        text.replace("default-src 'none'", "default-src *"),
-    ] {
-        fs::write(&page, &strange).unwrap();
+    let folder = study(&stage);
+    assert_eq!(stage.build().code, Some(0));
+    let honest = files(&stage.context.path("site/studies"));
+    let page = fs::read_to_string(folder.join("index.html")).unwrap();
+    let evil = "<meta http-equiv=\"refresh\" content=\"0;url=https://evil.example/\"><base href=\"https://evil.example/\">\
+                <script src=\"https://evil.example/x.js\"></script><a href=\"https://evil.example/\">log in</a>";
+    for strange in [evil.to_owned(), page.replacen("<title>", &format!("{evil}<title>"), 1), page.clone() + evil] {
+        fs::write(folder.join("index.html"), &strange).unwrap();
+        fs::write(folder.join("report.md"), evil).unwrap();
+        fs::write(folder.join("runs.csv"), evil).unwrap();
+        let built = stage.build();
+        assert_eq!(built.code, Some(0), "{}", built.stderr);
+        assert_eq!(files(&stage.context.path("site/studies")), honest);
+    }
+}
+
+#[test]
+fn what_a_stranger_says_in_records_is_text() {
+    let stage = Stage::of_two();
+    let records = study(&stage).join("runs.jsonl");
+    let text = fs::read_to_string(&records).unwrap();
+    let evil = "<base href='https://evil.example/'>[log in](https://evil.example/)\\u202e";
+    fs::write(&records, text.replacen("2x AMD EPYC", evil, 1)).unwrap();
+    let built = stage.build();
+    assert_eq!(built.code, Some(0), "{}", built.stderr);
+    for (name, bytes) in files(&stage.context.path("site/studies")) {
+        // In Markdown, a backslash takes the power of what follows.
+        let text = String::from_utf8(bytes).unwrap().replace("\\<base", "");
+        assert!(
+            !text.contains("<base") && !text.contains(" [log in]") && !text.contains('\u{202e}'),
+            "{}",
+            name.display()
+        );
+    }
+}
+
+#[test]
+fn a_report_without_its_records_or_its_study_is_refused() {
+    let stage = Stage::of_two();
+    let folder = study(&stage);
+    let refused = |words: &str| {
         let refused = stage.build();
         assert_eq!(refused.code, Some(2), "{}", refused.stderr);
-        let words = "studies/reports/mine/index.html` does not begin like the page of a study";
-        assert!(refused.stderr.contains(words) && refused.stderr.contains("--report-only"), "{}", refused.stderr);
-        assert!(!stage.context.path("site/studies").exists());
-    }
+        let named = refused.stderr.contains("the report in `studies/reports/mine` cannot be made again");
+        assert!(named && refused.stderr.contains(words) && refused.stderr.contains("hint: "), "{}", refused.stderr);
+    };
+    let records = fs::read(folder.join("runs.jsonl")).unwrap();
+    fs::write(folder.join("runs.jsonl"), String::from_utf8(records.clone()).unwrap().replace("\"run\":2", "\"run\":1"))
+        .unwrap();
+    refused("is there twice");
+    fs::remove_file(folder.join("runs.jsonl")).unwrap();
+    refused("there are no records");
+    fs::write(folder.join("runs.jsonl"), records).unwrap();
+    fs::remove_file(stage.context.path("studies/ablation.yaml")).unwrap();
+    refused("no study file");
 }
 
 #[test]

@@ -505,7 +505,14 @@ fn a_reproduction_whose_folder_has_a_strange_name_is_published_under_its_digest(
     let site = fixture.sibling("site/entries/shapes/2026-03-14-first/reproductions");
     let names: Vec<PathBuf> = files(&site).into_keys().collect();
     assert_eq!(names.len(), 5, "{names:?}");
-    assert!(names.iter().all(|name| name.starts_with(&digest[..16])), "{names:?}");
+    assert!(names.iter().all(|name| name.starts_with(&digest[..32])), "{names:?}");
+    // Somebody may name a folder as the address that another one gets.
+    fs::rename(folder.join("reproductions/a; touch pwned"), folder.join("reproductions").join(&digest[..32]))
+        .expect("renamed");
+    fixture.file_reproduction(&folder, "a; touch pwned", &Spec { hand: Hand::Runner, ..Spec::named("first") });
+    let error = hlb_board::write(&fixture.board(), &site.join("new"), &SiteOptions::default(), Workers::all());
+    let words = error.expect_err("one address").to_string();
+    assert!(words.contains("a; touch pwned") && words.contains(&format!("reproductions/{}", &digest[..32])), "{words}");
 }
 
 #[test]

@@ -44,3 +44,13 @@ fn a_retraction_of_what_is_not_there_is_an_error_not_a_shrug() {
     let (_fixture, board) = with_list("withdrawn:\n  - entry: x\n    why: none\n");
     assert!(board.expect_err("refused").to_string().contains("unknown field `why`"));
 }
+
+#[test]
+fn a_list_that_is_a_link_to_nowhere_is_not_an_empty_one() {
+    let fixture = Fixture::new();
+    fixture.file(&Spec::named("first"));
+    std::os::unix::fs::symlink("nowhere", fixture.submissions().join(RETRACTIONS_FILE)).expect("a link");
+    let signers = read_signers(&fixture.submissions().join("allowed_signers")).expect("signers");
+    let error = hlb_board::read(&fixture.submissions(), &signers, Utc::now(), Workers::all()).expect_err("refused");
+    assert!(error.to_string().contains("is a symbolic link"), "{error}");
+}

@@ -159,6 +159,57 @@ fn only_the_terminal_prints() {
     }
 }
 
+/// Types of errors whose message names a path as it is: `{path}` of `thiserror` writes hidden characters, too. `clippy.toml`
+/// forbids the other way, `Path::display`.
+fn raw_paths(text: &str) -> Vec<String> {
+    struct Found(Vec<String>);
+    impl Found {
+        fn look(&mut self, attributes: &[syn::Attribute], fields: &syn::Fields) {
+            let Some(error) = attributes.iter().find(|attribute| attribute.path().is_ident("error")) else { return };
+            let Ok(tokens) = error.parse_args::<proc_macro2::TokenStream>() else { return };
+            let words: Vec<String> = tokens.clone().into_iter().map(|token| token.to_string()).collect();
+            for (index, field) in fields.iter().enumerate() {
+                let name = field.ident.as_ref().map_or_else(|| index.to_string(), ToString::to_string);
+                let is_named_anew = words.windows(2).any(|pair| pair[0] == name && pair[1] == "=");
+                let path =
+                    matches!(&field.ty, syn::Type::Path(path) if path.path.segments.last().unwrap().ident == "PathBuf");
+                let is_quoted = [format!("{{{name}}}"), format!("{{{name}:")].iter().any(|raw| words[0].contains(raw));
+                if path && is_quoted && !is_named_anew {
+                    self.0.push(words[0].clone());
+                }
+            }
+        }
+    }
+    impl<'ast> syn::visit::Visit<'ast> for Found {
+        fn visit_item_struct(&mut self, item: &'ast syn::ItemStruct) {
+            self.look(&item.attrs, &item.fields);
+        }
+        fn visit_variant(&mut self, variant: &'ast syn::Variant) {
+            self.look(&variant.attrs, &variant.fields);
+        }
+    }
+    let mut found = Found(Vec::new());
+    syn::visit::Visit::visit_file(&mut found, &syn::parse_file(text).unwrap());
+    found.0
+}
+
+#[test]
+fn no_error_names_a_path_as_it_is() {
+    for file in TREE.files() {
+        assert_eq!(raw_paths(&fs::read_to_string(root().join(file)).unwrap()), [""; 0], "{file}: use `show_path`");
+    }
+    let error = |message: &str| format!("enum E {{ #[error({message})] A {{ path: PathBuf, other: String }} }}");
+    for raw in ["\"in {path}\"", "\"in {path:?}\""] {
+        assert_eq!(raw_paths(&error(raw)).len(), 1, "{raw}");
+    }
+    for shown in
+        ["\"in {path}\", path = show_path(path)", "\"in {}\", show_path(path)", "\"in {other}\"", "transparent"]
+    {
+        assert_eq!(raw_paths(&error(shown)), [""; 0], "{shown}");
+    }
+    assert_eq!(raw_paths("#[error(\"{0}\")] struct E(PathBuf);").len(), 1);
+}
+
 #[test]
 fn nothing_below_the_command_line_knows_clap() {
     assert_eq!(strangers(&TREE.paths(), "clap", &["/src"]), [""; 0]);

@@ -62,6 +62,10 @@ fn broken(name: &str, text: &str) -> Vec<&'static str> {
             "a key is the author's",
             name != "verify.yml" || text.contains("AUTHOR: ${{ github.event.pull_request.user.login }}\n"),
         ),
+        (
+            "downloads are checked",
+            jobs.values().flat_map(steps).filter_map(|step| step["run"].as_str()).all(checks_downloads),
+        ),
         ("a stranger's tree is data", name != "verify.yml" || jobs.values().flat_map(steps).all(treats_tree_as_data)),
     ];
     rules.into_iter().filter(|(_, holds)| !holds).map(|(rule, _)| rule).collect()
@@ -77,6 +81,23 @@ fn used(line: &str) -> Option<(&str, &str)> {
 fn has_version(pin: &str) -> bool {
     let numbers: Vec<&str> = pin.split_once(" # v").map_or("", |(_, version)| version).split('.').collect();
     numbers.len() == 3 && numbers.iter().all(|number| number.parse::<u16>().is_ok())
+}
+
+/// What a script runs from elsewhere is what was looked at once: nothing but our own text goes into a shell, a download has
+/// its digest checked, and a package is named with its hash or is the distribution's.
+fn checks_downloads(run: &str) -> bool {
+    let words: Vec<&str> = run.split_whitespace().collect();
+    let has = |wanted: &str| words.iter().any(|word| word.trim_matches('"').rsplit('/').next() == Some(wanted));
+    let into_shell = |pair: &[&str]| pair[0] == "|" && ["sh", "bash", "dash", "sudo", "python3"].contains(&pair[1]);
+    let piped = words.windows(2).any(into_shell)
+        || ["|sh", "|bash", "<(", "$(curl", "$(wget"].iter().any(|bad| run.contains(bad));
+    let fetches = has("curl") || has("wget");
+    let installs =
+        run.lines().filter(|line| line.contains("pip") && line.contains(" install ") && !line.contains("apt-get"));
+    !piped
+        && (!fetches || run.contains("sha256sum --check --strict") || !run.contains("://"))
+        && installs.clone().all(|line| line.contains("--require-hashes"))
+        && !["cargo install", "npx ", "npm install", "go install"].iter().any(|bad| run.contains(bad))
 }
 
 /// What a job may change.
@@ -165,6 +186,11 @@ fn a_workflow_that_breaks_a_rule_is_caught() {
         ("guarded runner", "benchmark.yml", "    environment: benchmark\n", ""),
         ("guarded runner", "benchmark.yml", "hlb-bench verify", "true"),
         ("guarded runner", "benchmark.yml", "needs: check", "needs: measure"),
+        ("downloads are checked", "ci.yml", "./rustup-init -y", "curl -sSf https://sh.rustup.rs | sh -s -- -y"),
+        ("downloads are checked", "ci.yml", "./rustup-init -y", "bash <(curl -sSf https://sh.rustup.rs) -y"),
+        ("downloads are checked", "ci.yml", " | sha256sum --check --strict", ""),
+        ("downloads are checked", "advisories.yml", "--require-hashes ", ""),
+        ("downloads are checked", "ci.yml", "bash .ci/run", "cargo install cargo-deny"),
         ("no secrets", "ci.yml", "github.ref }}", "github.token }}"),
         ("no secrets", "pages.yml", "vars.SITE_URL", "secrets.SITE_URL"),
         ("a key is the author's", "verify.yml", "pull_request.user.login", "pull_request.head.user.login"),

@@ -8,3 +8,4 @@ pub(crate) mod server;
 pub(crate) mod simulated;
 pub(crate) mod sources;
 pub(crate) mod trainer;
+pub(crate) mod traps;

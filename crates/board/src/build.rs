@@ -47,7 +47,7 @@ impl Build {
 
     /// The state of the files that the site is built from.
     pub fn file_state(&self) -> FileState {
-        let folders = [Some(&self.submissions), self.options.studies.as_ref()];
+        let folders = [Some(&self.submissions), self.options.studies.as_ref().map(|studies| &studies.folder)];
         FileState::read(folders.into_iter().flatten())
     }
 }

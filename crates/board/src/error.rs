@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::RETRACTIONS_FILE;
 use crate::site::SiteError;
 use hlb_core::hint::Hint;
-use hlb_core::text::show;
+use hlb_core::text::{show, show_path};
 use hlb_core::yaml::{ReadError, YamlError};
 use hlb_result::RunnersError;
 use hlb_result::signing::AllowedSignersError;
@@ -17,10 +17,10 @@ use hlb_result::signing::AllowedSignersError;
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum BoardError {
     /// The folder of entries, or one in it.
-    #[error("`{path}` cannot be read: {source}")]
+    #[error("`{path}` cannot be read: {source}", path = show_path(path))]
     Folder { path: PathBuf, source: io::Error },
     /// A list of signers, or the entry whose list is looked for.
-    #[error("`{path}` cannot be read: {source}")]
+    #[error("`{path}` cannot be read: {source}", path = show_path(path))]
     File { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Signers(#[from] AllowedSignersError),

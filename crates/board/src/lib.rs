@@ -26,7 +26,7 @@ pub use records::{Record, records};
 pub use retractions::{Retraction, retractions_schema};
 pub use sensors::{Reading, Sensor, Sensors};
 pub use signers::{SIGNERS_FILE, read_signers, signers_for};
-pub use site::{BaseUrl, BaseUrlError, Differences, SiteError, SiteOptions, compare, write};
+pub use site::{BaseUrl, BaseUrlError, Differences, SiteError, SiteOptions, Studies, StudyReport, compare, write};
 pub use site::{Pages, csv_table, human_interval, percentage, plot, ratio, scaled};
 pub use workers::Workers;
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::RETRACTIONS_FILE;
 use crate::error::BoardError;
-use hlb_core::text::SafeText;
+use hlb_core::text::{SafeText, show_path};
 use hlb_core::yaml::{self, VARIANT_CAP};
 
 /// An entry that no longer counts.
@@ -67,10 +67,11 @@ pub fn retractions_schema() -> Value {
 /// The list of a board; a missing file is an empty one.
 pub(crate) fn read(submissions: &Path) -> Result<Vec<Retraction>, BoardError> {
     let path = submissions.join(RETRACTIONS_FILE);
-    if !path.exists() {
-        return Ok(Vec::new());
-    }
-    let bytes = yaml::read(&path, VARIANT_CAP)?;
-    let list: List = yaml::parse(&bytes, &path.display().to_string())?;
+    let bytes = match yaml::read(&path, VARIANT_CAP) {
+        // Not so a link that leads nowhere: with it, what was retracted would count again.
+        Err(error) if error.is_of_no_file() => return Ok(Vec::new()),
+        read => read?,
+    };
+    let list: List = yaml::parse(&bytes, &show_path(&path))?;
     Ok(list.withdrawn)
 }

@@ -15,6 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::bounded::{self, ReadError};
 use crate::hint::Hint;
 use crate::text::{self, show_path};
 
@@ -74,6 +75,7 @@ fn parent(path: &Path) -> &Path {
 }
 
 /// Writes a folder's list of names to the disk.
+#[expect(clippy::disallowed_methods, reason = "nothing is read, and what is not a folder is not synced either")]
 fn sync_dir(folder: &Path) -> Result<(), ArtifactError> {
     File::open(folder).and_then(|opened| opened.sync_all()).map_err(failed("sync the folder", folder))
 }
@@ -214,14 +216,12 @@ pub fn sha256_hex(bytes: &[u8]) -> Sha256Hex {
 
 /// The digest of a regular file of any size.
 pub fn sha256_file(path: &Path) -> Result<Sha256Hex, ArtifactError> {
-    let kind = fs::metadata(path).map_err(failed("read", path))?;
-    if !kind.is_file() {
-        return Err(ArtifactError::NotAFile { path: path.to_owned() });
-    }
+    let file = bounded::open_named(path).map_err(|error| match error {
+        ReadError::NotAFile { path, .. } => ArtifactError::NotAFile { path },
+        error => failed("read", path)(error.into()),
+    })?;
     let mut hasher = Sha256::new();
-    File::open(path)
-        .and_then(|file| io::copy(&mut io::BufReader::with_capacity(1 << 16, file), &mut hasher))
-        .map_err(failed("read", path))?;
+    io::copy(&mut io::BufReader::with_capacity(1 << 16, file), &mut hasher).map_err(failed("read", path))?;
     Ok(Sha256Hex(hasher.finalize().into()))
 }
 

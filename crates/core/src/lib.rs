@@ -4,6 +4,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests break files on purpose"))]
 
 pub mod artifact;
+pub mod bounded;
 pub mod clock;
 pub mod folders;
 pub mod hint;

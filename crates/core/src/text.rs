@@ -4,7 +4,7 @@
 //! or name in a file is a [`SafeText`] or an [`Id`], so reading refuses strings that could move a cursor, change the
 //! direction of writing or hide characters.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::path::Path;
 use std::str::FromStr;
 
@@ -59,6 +59,32 @@ pub fn show(untrusted: &str) -> String {
 /// A path for a terminal or an error message, as [`show`] gives text.
 pub fn show_path(path: &Path) -> String {
     show(&path.to_string_lossy())
+}
+
+/// Untrusted text of any length as one visible line; [`show`] without its cap.
+pub fn visible(untrusted: &str) -> String {
+    show_capped(untrusted, usize::MAX)
+}
+
+/// A whole path on one visible line, for answers that a program may read.
+pub fn visible_path(path: &Path) -> String {
+    visible(&path.to_string_lossy())
+}
+
+/// Lines of any length whose hidden characters, but for line feeds and tabs, became the escapes of JSON: in JSON every
+/// reader has the same value as before.
+pub fn visible_lines(text: &str) -> String {
+    let mut visible = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_hidden(character) && !matches!(character, '\n' | '\t') {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                write!(visible, "\\u{unit:04x}").expect("a String takes all");
+            }
+        } else {
+            visible.push(character);
+        }
+    }
+    visible
 }
 
 /// [`show`] with another cap, in characters; a cap under three returns dots only.
@@ -300,6 +326,18 @@ mod tests {
         assert_eq!(show_capped("abcdefghi", 8), "abcde...");
         assert_eq!(show_capped("abc", 2), "..");
         assert_eq!(show(&"x".repeat(1_000_000)).chars().count(), SHOW_CAP);
+    }
+
+    #[test]
+    fn whole_texts_stay_visible_and_json_keeps_its_value() {
+        assert_eq!(visible(&"x\n".repeat(300)), "x\\n".repeat(300));
+        assert_eq!(visible_path(Path::new("a\u{3164}b")), "a\\u{3164}b");
+        let hidden = "a\u{202e}\u{9b}\u{7f}\u{200b}\u{e0001}\r\n\tb";
+        let json = serde_json::to_string(hidden).unwrap();
+        let shown = visible_lines(&json);
+        assert!(!shown.chars().any(is_hidden), "{shown}");
+        assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), hidden);
+        assert_eq!(visible_lines("one\n\ttwo\r\n"), "one\n\ttwo\\u000d\n");
     }
 
     #[test]

@@ -14,7 +14,9 @@ use crate::duplicates::Duplicates;
 use crate::error::failed;
 use crate::resize::Resize;
 use hlb_core::artifact::{ArtifactError, Sha256Hex, sha256_hex, write_atomic};
+use hlb_core::bounded::{self, VARIANT_CAP};
 use hlb_core::folders;
+use hlb_core::text::show_path;
 
 /// Format of the cache; part of every key.
 const CACHE_FORMAT: u32 = 1;
@@ -90,11 +92,14 @@ impl CacheKey<'_> {
     /// Opens the arrays stored under this key, if there are any; the error says how they are damaged.
     pub(crate) fn open(&self, folder: &Path) -> Result<Option<Prepared>, String> {
         let (label_path, path) = self.paths(folder);
-        let Ok(label) = fs::read(label_path) else { return Ok(None) };
+        let Ok(label) = bounded::read(&label_path, VARIANT_CAP) else { return Ok(None) };
         let damaged =
-            |problem: &dyn Display| format!("the preprocessed arrays in {} are damaged: {problem}", path.display());
+            |problem: &dyn Display| format!("the preprocessed arrays in {} are damaged: {problem}", show_path(&path));
         let label: CachedArrays = serde_json::from_slice(&label).map_err(|error| damaged(&error))?;
-        let mapped = File::open(&path).and_then(|file| map(&file)).map_err(|error| damaged(&error))?;
+        let mapped = bounded::open(&path)
+            .map_err(io::Error::from)
+            .and_then(|file| map(&file))
+            .map_err(|error| damaged(&error))?;
         let arrays = Arrays::new(mapped, self.shapes).map_err(|error| damaged(&error))?;
         let (content_sha256, stored) = (sha256_hex(arrays.bytes()), label.content_sha256);
         if label.key != self.digest() || content_sha256 != stored {
@@ -164,7 +169,7 @@ pub fn cached(folder: &Path) -> Vec<CachedArrays> {
 fn labels(folder: &Path) -> Vec<(PathBuf, CachedArrays)> {
     let label = |path: PathBuf| {
         let has_arrays = path.extension()? == "json" && path.with_extension("arrays").is_file();
-        let label = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
+        let label = serde_json::from_slice(&bounded::read(&path, VARIANT_CAP).ok()?).ok()?;
         has_arrays.then_some((path, label))
     };
     let items = fs::read_dir(folder).into_iter().flatten().flatten();
@@ -272,5 +277,22 @@ mod tests {
         assert!(matches!(key("1").open(folder.path()), Ok(Some(_))), "the one just stored stays");
         keep_within(folder.path(), 0, &newest);
         assert_eq!(cached(folder.path()).len(), 1);
+    }
+
+    #[test]
+    fn a_label_or_arrays_behind_a_link_are_no_part_of_the_cache() {
+        let folder = tempfile::tempdir().expect("a folder");
+        key("1").store(folder.path(), &prepared(7)).expect("writable");
+        let (label, arrays) = key("1").paths(folder.path());
+        fs::remove_file(&label).expect("removable");
+        std::os::unix::fs::symlink("/dev/zero", &label).expect("a link");
+        assert!(matches!(key("1").open(folder.path()), Ok(None)));
+        assert_eq!(cached(folder.path()).len(), 0);
+        fs::remove_file(&label).expect("removable");
+        key("1").store(folder.path(), &prepared(7)).expect("writable");
+        fs::remove_file(&arrays).expect("removable");
+        std::os::unix::fs::symlink("/dev/zero", &arrays).expect("a link");
+        let damaged = key("1").open(folder.path()).expect_err("they are no file");
+        assert!(damaged.contains("not a regular file"), "{damaged}");
     }
 }

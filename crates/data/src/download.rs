@@ -185,10 +185,14 @@ struct Part {
 
 impl Part {
     /// Opens and locks the part next to a target, and creates it if there is none.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it is created if need be, and what is not a regular file is refused"
+    )]
     fn open(target: &Path) -> Result<Self, DownloadError> {
         let path = target.with_added_extension("part");
-        // A link would lead out of the folder.
-        let flags = OFlags::NOFOLLOW.bits().cast_signed();
+        // A link would lead out of the folder, and a pipe would block.
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
         let opened = File::options().read(true).append(true).create(true).custom_flags(flags).open(&path);
         let file = opened.map_err(failed("open", &path))?;
         if !file.metadata().map_err(failed("read", &path))?.is_file() {

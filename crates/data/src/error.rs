@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::manifest::{self, Manifest};
 use hlb_core::artifact::{ArtifactError, Sha256Hex};
 use hlb_core::hint::Hint;
-use hlb_core::text::show_path;
+use hlb_core::text::{show, show_path};
 
 /// A data set that is missing or not the right bytes.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +28,7 @@ pub enum DatasetProblem {
     #[error(" is not on this machine; looked in {looked}")]
     Missing { looked: String, package: Option<String> },
     /// A file of it is missing.
-    #[error(": there is no `{name}` in {folder}")]
+    #[error(": there is no `{name}` in {}", show_path(folder))]
     NoFile { name: String, folder: PathBuf },
     /// A file cannot be read or decompressed.
     #[error(": {} cannot be read: {source}", show_path(path))]
@@ -40,13 +40,13 @@ pub enum DatasetProblem {
     #[error(": {} has SHA-256 {found}, expected {expected}", show_path(path))]
     Digest { path: PathBuf, found: Sha256Hex, expected: Sha256Hex },
     /// An unpacked folder without the list of its files.
-    #[error(": {folder} has no {list} next to it, so its files cannot be verified")]
+    #[error(": {} has no {list} next to it, so its files cannot be verified", show_path(folder))]
     NoList { folder: PathBuf, list: String },
     /// A list of files that this program did not write, or that was made from another archive.
-    #[error(": the list of files {path}: {problem}")]
+    #[error(": the list of files {}: {}", show_path(path), show(problem))]
     List { path: PathBuf, problem: String },
     /// Files that are not those of the list, each with what is wrong with it.
-    #[error(": {folder} is not what was unpacked from the archive: {}", first_few(.differences))]
+    #[error(": {} is not what was unpacked from the archive: {}", show_path(folder), first_few(.differences))]
     Differs { folder: PathBuf, differences: Vec<String> },
     /// Wrong arrays: a defect of this program, or a decoder that gives other pixels.
     #[error(": the decoded arrays have SHA-256 {found}, expected {expected}")]
@@ -122,8 +122,8 @@ impl Hint for DatasetError {
 }
 
 /// The error of a file that cannot be read.
-pub(crate) fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> DatasetProblem + use<'_> {
-    |source| DatasetProblem::Read { path: path.to_owned(), source }
+pub(crate) fn unreadable<E: Into<io::Error>>(path: &Path) -> impl FnOnce(E) -> DatasetProblem + use<'_, E> {
+    |error| DatasetProblem::Read { path: path.to_owned(), source: error.into() }
 }
 
 /// The error of a step that the system refused; `step` is a verb that the path follows.

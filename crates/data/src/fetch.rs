@@ -21,6 +21,7 @@ use crate::unpack::UnpackError;
 use crate::watch::Watch;
 use hlb_core::artifact::{ArtifactError, Sha256Hex, publish_dir};
 use hlb_core::hint::Hint;
+use hlb_core::text::show_path;
 
 pub use prune::prune_downloads;
 
@@ -44,7 +45,7 @@ impl fmt::Display for Place {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Address(url) => formatter.write_str(url),
-            Self::Path(path) => write!(formatter, "{}", path.display()),
+            Self::Path(path) => write!(formatter, "{}", show_path(path)),
         }
     }
 }
@@ -67,13 +68,13 @@ pub enum FetchError {
     #[error("{place} is not the archive of `{id}`: {is}")]
     Mistaken { place: String, id: String, is: String },
     /// Another, unknown archive.
-    #[error("{path} has SHA-256 {found}, the publisher's {file} has {expected}")]
+    #[error("{} has SHA-256 {found}, the publisher's {file} has {expected}", show_path(path))]
     Digest { path: PathBuf, file: String, found: Sha256Hex, expected: Sha256Hex },
     /// The archive holds what it should not.
-    #[error("{archive}: {source}")]
+    #[error("{}: {source}", show_path(archive))]
     Unpack { archive: PathBuf, source: UnpackError },
     /// The archive does not hold what it should.
-    #[error("{archive}: {problem}")]
+    #[error("{}: {problem}", show_path(archive))]
     Contents { archive: PathBuf, problem: String },
     /// What was brought is not the data set.
     #[error(transparent)]
@@ -202,7 +203,7 @@ impl Fetch<'_> {
         let mut names = (1_u64..).map(|number| self.into.join(format!("{}.damaged-{number}", self.manifest.id)));
         let aside = names.find(|name| fs::symlink_metadata(name).is_err()).expect("some number is free");
         publish_dir(target, &aside)?;
-        self.watch.note(&format!("{} was not the data set; it is now {}", target.display(), aside.display()));
+        self.watch.note(&format!("{} was not the data set; it is now {}", show_path(target), show_path(&aside)));
         Ok(())
     }
 }

@@ -2,8 +2,8 @@
 //! is unpacked and lies next to the unpacked folder, which can then be verified without the archive.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::fs;
+use std::io;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -13,8 +13,8 @@ use crate::error::{DatasetProblem, unreadable};
 use crate::manifest::{ImageSource, Manifest};
 use crate::unpack::Unpacked;
 use hlb_core::artifact::{ArtifactError, Sha256Hex, sha256_file, write_atomic};
-use hlb_core::json;
 use hlb_core::text::show;
+use hlb_core::{bounded, json};
 
 /// Format of the lists that this program writes and reads.
 const LIST_SCHEMA: &str = "hlb-bench/files/v1";
@@ -128,9 +128,7 @@ impl FileList {
 
     /// Reads the list and refuses one that was not made from the manifest's archive.
     pub(crate) fn read(path: &Path, manifest: &Manifest, source: &ImageSource) -> Result<Self, DatasetProblem> {
-        let mut bytes = Vec::new();
-        let read = File::open(path).and_then(|file| file.take(LIST_CAP).read_to_end(&mut bytes));
-        read.map_err(unreadable(path))?;
+        let bytes = bounded::read(path, LIST_CAP).map_err(unreadable(path))?;
         let list = parse(&bytes).map_err(|error| format!("it cannot be read: {error}"));
         let checked = list.and_then(|list| list.check(manifest, source).map(|()| list));
         checked.map_err(|problem| DatasetProblem::List { path: path.to_owned(), problem })

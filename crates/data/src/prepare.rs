@@ -1,6 +1,5 @@
 //! From verified files to the arrays that are trained on.
 
-use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::Path;
 
@@ -19,7 +18,8 @@ use crate::resize::Resize;
 use crate::store::{self, Folder};
 use crate::watch::Watch;
 use crate::{cifar, idx, shapes};
-use hlb_core::artifact::{Sha256Hex, sha256_hex};
+use hlb_core::artifact::{Sha256Hex, sha256_file, sha256_hex};
+use hlb_core::bounded;
 
 /// Prepares the arrays of a data set. Images come from the cache if possible; other formats are read, verified and
 /// decoded every time, which takes no longer. `given` is the user's folder for the files, if there is one.
@@ -93,7 +93,9 @@ fn read_idx_file(part: usize, file: &IdxFile, shapes: ArrayShapes, folder: &Path
     let body = idx::decode(&bytes, part, shapes).map_err(|problem| malformed(&path, &problem))?;
     let (found, expected) = match file.sha256 {
         Some(expected) => (sha256_hex(&bytes), expected),
-        None => (sha256_hex(&fs::read(&path).map_err(unreadable(&path))?), file.compressed_sha256),
+        None => {
+            (sha256_file(&path).map_err(|error| unreadable(&path)(io::Error::other(error)))?, file.compressed_sha256)
+        }
     };
     same(found, expected, &path)?;
     Ok(body)
@@ -110,11 +112,11 @@ fn same(found: Sha256Hex, expected: Sha256Hex, path: &Path) -> Result<(), Datase
 /// The file's bytes, decompressed.
 fn inflated(path: &Path, expected: u64) -> io::Result<Vec<u8>> {
     let compressed = path.extension().is_some_and(|extension| extension == "gz");
-    if compressed { capped(MultiGzDecoder::new(File::open(path)?), expected) } else { plain(path, expected) }
+    if compressed { capped(MultiGzDecoder::new(bounded::open_named(path)?), expected) } else { plain(path, expected) }
 }
 
 fn plain(path: &Path, expected: u64) -> io::Result<Vec<u8>> {
-    capped(File::open(path)?, expected)
+    capped(bounded::open_named(path)?, expected)
 }
 
 /// Reads at most one byte over `expected`, since a small compressed file may decompress to any size.

@@ -6,6 +6,7 @@ use crate::error::{DatasetError, DatasetProblem};
 use crate::file_list::list_name;
 use crate::manifest::{IdxFile, Manifest, Source};
 use hlb_core::folders;
+use hlb_core::text::show_path;
 
 /// Where a data set was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +40,7 @@ pub fn find(manifest: &Manifest, given: Option<&Path>) -> Result<Folder, Dataset
     if let Some(folder) = candidates.iter().find(|folder| holds(manifest, folder)) {
         return Ok(Folder::At(folder.clone()));
     }
-    let looked = candidates.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(" and ");
+    let looked = candidates.iter().map(|folder| show_path(folder)).collect::<Vec<_>>().join(" and ");
     Err(DatasetProblem::Missing { looked, package: package.map(|package| package.name.clone()) }.of(manifest))
 }
 

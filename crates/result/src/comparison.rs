@@ -10,6 +10,7 @@ use hlb_core::rules::{CLOCK_TOLERANCE_SHARE, MAX_RUNS, SIGNIFICANCE, WANTED_POWE
 use hlb_core::stats::{
     Estimate, Interval, mann_whitney, p_means_differ, ratio_of_medians, rounded_up_p, runs_needed, wilcoxon,
 };
+use hlb_core::text::visible_path;
 use hlb_core::tree::Change;
 use hlb_core::units::human_percent;
 use hlb_recipe::variant;
@@ -247,7 +248,7 @@ impl ComparedSession {
     fn new(entry: &Entry) -> Self {
         let (result, summary) = (&entry.result, &entry.result.derived.summary);
         Self {
-            folder: entry.folder.display().to_string(),
+            folder: visible_path(&entry.folder),
             name: result.variant.name.to_string(),
             trust: entry.trust.clone(),
             principal: entry.trust.signer().map(|signer| signer.principal.clone()),

@@ -182,7 +182,7 @@ impl Entry {
 
 /// An entry that does not verify.
 #[derive(Debug, thiserror::Error)]
-#[error("{folder}: {fault}")]
+#[error("{}: {fault}", show_path(folder))]
 pub struct EntryError {
     /// Folder of the entry.
     pub folder: PathBuf,

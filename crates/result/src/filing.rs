@@ -18,8 +18,11 @@ use crate::signing::{
 };
 use crate::verify::check_entry;
 use hlb_core::artifact::{ArtifactError, publish_dir, sha256_file, write_atomic};
+use hlb_core::bounded;
 use hlb_core::clock;
 use hlb_core::hint::Hint;
+use hlb_core::text::show_path;
+use hlb_protocol::run_log::LOG_CAP;
 
 /// Names of folders that are being filed begin with this; boards pass over them.
 const STAGING_PREFIX: &str = ".filing-";
@@ -46,9 +49,9 @@ impl FinishedSession {
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum FilingError {
-    #[error("the folder {} cannot be made; name another with --submissions", .folder.display())]
+    #[error("the folder {} cannot be made; name another with --submissions", show_path(.folder))]
     Board { folder: PathBuf, source: io::Error },
-    #[error("cannot {step} {}", .path.display())]
+    #[error("cannot {step} {}", show_path(.path))]
     Io { step: &'static str, path: PathBuf, source: io::Error },
     #[error(
         "the key {fingerprint} may not sign for this board: it is not in {list}; say who you are with --principal, \
@@ -62,7 +65,7 @@ pub enum FilingError {
     #[error("the entry is signed by {principal}, too, so a reproduction would not be independent")]
     SamePerson { principal: String },
     /// A folder that does not lie on a board.
-    #[error("an entry lies in the folder of its track, and that on its board; {} does not", .entry.display())]
+    #[error("an entry lies in the folder of its track, and that on its board; {} does not", show_path(.entry))]
     NoBoard { entry: PathBuf },
     #[error("the key {fingerprint} may not sign for this board")]
     MayNotSign { fingerprint: String, source: WhyNot },
@@ -154,8 +157,7 @@ impl BoardSigner {
             Err(_) => {}
         }
         let Some(principal) = principal else {
-            let list = list.display().to_string();
-            return Err(FilingError::UnknownKey { fingerprint: key.fingerprint(), list });
+            return Err(FilingError::UnknownKey { fingerprint: key.fingerprint(), list: show_path(list) });
         };
         let line = key.public_line(principal, &[namespace])?;
         let text = if text.is_empty() || text.ends_with('\n') { text } else { text + "\n" };
@@ -192,7 +194,7 @@ fn read_signers(list: &Path) -> Result<(String, AllowedSigners), FilingError> {
 }
 
 fn parse_signers(text: &str, list: &Path) -> Result<AllowedSigners, FilingError> {
-    Ok(AllowedSigners::parse(text, &list.display().to_string())?.with_runners(runners_beside(list)?))
+    Ok(AllowedSigners::parse(text, &show_path(list))?.with_runners(runners_beside(list)?))
 }
 
 /// Refuses, before hours of training, a key whose signature the board will refuse.
@@ -263,7 +265,10 @@ fn copy_to(session: &FinishedSession, staging_in: &Path, target: &Path) -> Resul
             continue;
         }
         let path = session.folder.join(name);
-        write_atomic(&staging.path().join(name), &fs::read(&path).map_err(failed("read", &path))?)?;
+        write_atomic(
+            &staging.path().join(name),
+            &bounded::read(&path, LOG_CAP).map_err(|error| failed("read", &path)(error.into()))?,
+        )?;
     }
     publish_dir(staging.path(), target)?;
     let _moved = staging.keep();

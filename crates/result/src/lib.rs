@@ -49,5 +49,5 @@ pub use filing::{BoardSigner, FilingError, FinishedSession, board_of, file_entry
 pub use plausible::{Claim, claims};
 pub use power::{Bill, GainForecast, PowerError, PowerReport, RunsForecast, TimesFacts, TimesSource};
 pub use runners::{RUNNERS_FILE, RunnersError, runners_beside, runners_schema};
-pub use signers::{SIGNERS_FILE, board_above, signers_text};
+pub use signers::{SIGNERS_FILE, board_above, named_signers_text, signers_text};
 pub use verify::{check_entry, check_equipment};

@@ -6,6 +6,7 @@ use crate::entry::Entry;
 use hlb_core::hint::Hint;
 use hlb_core::rules::{MAX_RUNS, SIGNIFICANCE, WANTED_POWER};
 use hlb_core::stats::{self, mean_and_deviation, runs_needed};
+use hlb_core::text::visible_path;
 use hlb_data::track::Track;
 use hlb_machine::price::{Price, cost};
 
@@ -122,7 +123,7 @@ impl TimesSource {
         let times = result.times();
         let logarithms: Vec<f64> = times.iter().flatten().map(|time| time.ln()).collect();
         let lasted: Vec<f64> = runs.iter().map(|run| run.train_seconds + run.evaluate_seconds).collect();
-        let folder = entry.folder.display().to_string();
+        let folder = visible_path(&entry.folder);
         let Some(noise) = mean_and_deviation(&logarithms).1 else { return Err(PowerError { entry: folder }) };
         let facts = TimesFacts {
             entry: Some(folder),

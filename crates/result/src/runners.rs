@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::signing::{LineProblem, check_principal};
 use hlb_core::hint::Hint;
+use hlb_core::text::show_path;
 use hlb_core::yaml::{self, ReadError, VARIANT_CAP, YamlError};
 
 /// Name of the list, in the folder of a board's entries.
@@ -68,7 +69,7 @@ pub fn runners_beside(signers: &Path) -> Result<Vec<String>, RunnersError> {
         Err(ReadError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         read => read?,
     };
-    let list: List = yaml::parse(&bytes, &path.display().to_string())?;
+    let list: List = yaml::parse(&bytes, &show_path(&path))?;
     Ok(list.runners.into_iter().map(|Principal(name)| name).collect())
 }
 

@@ -4,15 +4,29 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use hlb_core::bounded::{self, ReadError};
+
 /// Keys that may sign for a board, in OpenSSH's format, in the folder of its entries.
 pub const SIGNERS_FILE: &str = "allowed_signers";
 
-/// The text of a list of signers; `None` if there is none, so that nobody may sign.
+/// Most bytes of a list of signers.
+const SIGNERS_CAP: u64 = 2 * 1024 * 1024;
+
+/// The text of a board's list of signers, which may be a stranger's; `None` if there is none, so that nobody may sign.
 pub fn signers_text(list: &Path) -> io::Result<Option<String>> {
-    match fs::read_to_string(list) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
+    text(bounded::read(list, SIGNERS_CAP))
+}
+
+/// The text of a list of signers that the user named, which may be a link.
+pub fn named_signers_text(list: &Path) -> io::Result<Option<String>> {
+    text(bounded::read_named(list, SIGNERS_CAP))
+}
+
+fn text(read: Result<Vec<u8>, ReadError>) -> io::Result<Option<String>> {
+    match read {
+        Ok(bytes) => String::from_utf8(bytes).map(Some).map_err(io::Error::other),
+        Err(error) if error.is_of_no_file() => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 

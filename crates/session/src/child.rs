@@ -14,6 +14,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use crate::environment::passed;
 use hlb_core::clock::{Clock as _, MonotonicClock};
 use hlb_core::hint::Hint;
+use hlb_core::text::{show, show_path};
 use hlb_data::arrays::Arrays;
 use hlb_protocol::job::{Job, TrainerInfo};
 use hlb_protocol::run_log::Event;
@@ -23,12 +24,12 @@ use hlb_protocol::run_log::Event;
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum SpawnError {
-    #[error("training needs the program `hlb-bench-trainer`, which is not next to this one in {folder}")]
+    #[error("training needs the program `hlb-bench-trainer`, which is not next to this one in {}", show_path(folder))]
     Missing { folder: PathBuf },
-    #[error("{path} cannot be started: {source}")]
+    #[error("{path} cannot be started: {source}", path = show_path(path))]
     Start { path: PathBuf, source: io::Error },
     /// It starts and fails at once, most likely without its libtorch.
-    #[error("{path} does not work: {problem}")]
+    #[error("{path} does not work: {problem}", path = show_path(path), problem = show(problem))]
     Broken { path: PathBuf, problem: String },
 }
 
@@ -81,7 +82,7 @@ fn last_words(stderr: &[u8], status: ExitStatus) -> String {
     let telling =
         |line: &&str| !line.trim().is_empty() && !line.starts_with("note:") && !line.contains("stack backtrace");
     let last = text.lines().rfind(telling).unwrap_or("it said nothing");
-    format!("{} ({})", ending(status), hlb_core::text::show(last))
+    format!("{} ({})", ending(status), show(last))
 }
 
 /// How a process ended, in words.

@@ -7,7 +7,7 @@ use crate::child::SpawnError;
 use crate::environment::EnvironmentError;
 use hlb_core::artifact::{ArtifactError, Sha256Hex};
 use hlb_core::hint::Hint;
-use hlb_core::text::{TextError, show};
+use hlb_core::text::{TextError, show, show_path};
 use hlb_core::yaml::{ReadError, YamlError};
 use hlb_data::track::UnknownTrack;
 use hlb_data::{DatasetError, ManifestError};
@@ -49,29 +49,29 @@ pub enum SessionError {
     Text(#[from] TextError),
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
-    #[error("the folder {} cannot be made; name another with --sessions", .folder.display())]
+    #[error("the folder {} cannot be made; name another with --sessions", show_path(.folder))]
     CreateFolder { folder: PathBuf, source: io::Error },
     /// A file of an earlier process cannot be removed.
-    #[error("the session in {} cannot be resumed", .folder.display())]
+    #[error("the session in {} cannot be resumed", show_path(.folder))]
     Clean { folder: PathBuf, source: io::Error },
     /// The disk did not take the first line of its log; there was nothing to go on with.
-    #[error("the session could not begin, and its folder {} was removed", .folder.display())]
+    #[error("the session could not begin, and its folder {} was removed", show_path(.folder))]
     NotBegun { folder: PathBuf, source: LogError },
     /// The runs are in its log, but it has no result.
     #[error(
         "the runs of the session in {} are kept, but not its result; the same command with `--resume` writes it, and \
          trains no run again that ended",
-        .folder.display()
+        show_path(.folder)
     )]
     Unrecorded { folder: PathBuf, source: Box<Self> },
-    #[error("there is no unfinished session of this variant in {}; leave out --resume", .folder.display())]
+    #[error("there is no unfinished session of this variant in {}; leave out --resume", show_path(.folder))]
     NothingToResume { folder: PathBuf },
-    #[error("the session in {} went on in another process meanwhile; try again", .folder.display())]
+    #[error("the session in {} went on in another process meanwhile; try again", show_path(.folder))]
     TakenOver { folder: PathBuf },
     /// Its remaining runs would not be comparable with the finished ones.
     #[error(
         "the session in {} cannot go on: {what} is no longer the same; begin a new one without --resume",
-        .folder.display()
+        show_path(.folder)
     )]
     Changed { folder: PathBuf, what: &'static str },
     /// The reference cannot be trained on this data set.
@@ -85,7 +85,7 @@ pub enum SessionError {
     /// The verifier of its result would refuse the machine or the programs.
     #[error("a session that nobody could verify is not begun: {0}")]
     Equipment(Box<Fault>),
-    #[error("the session in {} was resumed {most} times, which is the most; begin a new one", .folder.display())]
+    #[error("the session in {} was resumed {most} times, which is the most; begin a new one", show_path(.folder))]
     ResumedTooOften { folder: PathBuf, most: usize },
     #[error(
         "--device cuda cannot be used: {reason}; install the CUDA libraries with `make setup CUDA=1`, or use \

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use hlb_core::text::show;
+use hlb_core::text::{show, show_path};
 use hlb_machine::price::Price;
 
 /// Something worth knowing that is not an error.
@@ -79,13 +79,13 @@ impl fmt::Display for Note {
                  this machine; its accuracy can be refuted"
             ),
             Self::Resumed { finished, planned, folder } => {
-                write!(f, "resumed: {finished} of {planned} runs are finished, the rest follows; {}", folder.display())
+                write!(f, "resumed: {finished} of {planned} runs are finished, the rest follows; {}", show_path(folder))
             }
             Self::OnlyResultMissing { folder } => {
-                write!(f, "all runs are finished, only the result was missing; {}", folder.display())
+                write!(f, "all runs are finished, only the result was missing; {}", show_path(folder))
             }
             Self::OnlyFilingMissing { folder } => {
-                write!(f, "the session is complete, so that nothing is trained again; {}", folder.display())
+                write!(f, "the session is complete, so that nothing is trained again; {}", show_path(folder))
             }
         }
     }

@@ -1,6 +1,5 @@
 //! Runs a prepared session to its end and writes its result.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -13,10 +12,11 @@ use crate::prepare::PreparedSession;
 use crate::result;
 use crate::supervise::{Request, supervise};
 use hlb_core::artifact::write_atomic;
+use hlb_core::bounded;
 use hlb_core::clock::MonotonicClock;
 use hlb_core::{seed, yaml};
 use hlb_protocol::job::Job;
-use hlb_protocol::run_log::RunLog;
+use hlb_protocol::run_log::{LOG_CAP, RunLog};
 use hlb_result::{FinishedSession, LOG_FILE, RESULT_FILE};
 
 impl PreparedSession {
@@ -52,7 +52,8 @@ impl PreparedSession {
 
     /// Writes the result of a session whose run log has ended.
     fn record(&self, folder: &Path) -> Result<FinishedSession, SessionError> {
-        let log_bytes = fs::read(folder.join(LOG_FILE)).map_err(|source| SessionError::ReadBack { source })?;
+        let log_bytes = bounded::read(&folder.join(LOG_FILE), LOG_CAP)
+            .map_err(|error| SessionError::ReadBack { source: error.into() })?;
         let log = RunLog::parse(&log_bytes).map_err(|source| SessionError::BrokenLog { source: Box::new(source) })?;
         let result = result::of(self, &log, &log_bytes)?;
         let result_text = yaml::emit(&result)?;

@@ -7,7 +7,8 @@ use crate::error::SessionError;
 use crate::plan::SessionPlan;
 use crate::resolve::ResolvedVariant;
 use hlb_core::artifact::{DRAFT_PREFIX, Sha256Hex, sha256_hex};
-use hlb_core::yaml::{self, RESULT_CAP, VARIANT_CAP};
+use hlb_core::bounded;
+use hlb_core::yaml::{self, RESULT_CAP};
 use hlb_protocol::run_log::{LOG_CAP, LogWriter, RunLog, whole_lines};
 use hlb_result::{FinishedSession, LOG_FILE, RESULT_FILE, ResultFile, VARIANT_FILE};
 
@@ -63,14 +64,12 @@ impl Unfinished {
     /// All sessions of a variant that are in the folder of its track and have a run log.
     fn all(variant: &ResolvedVariant, track: &Path) -> impl Iterator<Item = Self> {
         let folders = fs::read_dir(track).into_iter().flatten().filter_map(|item| Some(item.ok()?.path()));
-        let same = |folder: &PathBuf| {
-            yaml::read(&folder.join(VARIANT_FILE), VARIANT_CAP).is_ok_and(|bytes| bytes == variant.bytes)
-        };
+        let same = |folder: &PathBuf| bounded::holds(&folder.join(VARIANT_FILE), &variant.bytes).unwrap_or(false);
         folders.filter(same).filter_map(Self::read)
     }
 
     fn read(folder: PathBuf) -> Option<Self> {
-        let bytes = yaml::read(&folder.join(LOG_FILE), LOG_CAP).ok()?;
+        let bytes = bounded::read(&folder.join(LOG_FILE), LOG_CAP).ok()?;
         let log = RunLog::parse_unfinished(&bytes).ok()?;
         Some(Self { folder, log, length: whole_lines(&bytes).len() as u64, sha256: sha256_hex(&bytes) })
     }

@@ -1,7 +1,6 @@
 //! The folder of a study: its log, which only grows and has one writer, and its report.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::plan::StudyPlan;
@@ -41,12 +40,7 @@ impl StudyFolder {
 
     /// The records, if there are any; they have to be those of the plan.
     pub fn read(&self, plan: &StudyPlan) -> Result<Option<Records>> {
-        let path = self.log();
-        let records = match fs::read(&path) {
-            Ok(bytes) => Records::parse(&bytes, &path)?,
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
-            Err(error) => Err(error).with_context(|| format!("{} cannot be read", show_path(&path)))?,
-        };
+        let records = Records::read(&self.log())?;
         records.iter().try_for_each(|records| records.check_plan(plan))?;
         Ok(records)
     }

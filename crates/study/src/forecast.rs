@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::plan::{PlannedVariant, StudyPlan};
 use hlb_board::entry_folders;
+use hlb_core::text::visible_path;
 use hlb_core::units::DeviceKind;
 use hlb_core::yaml::{self, RESULT_CAP};
 use hlb_data::flops::Work;
@@ -93,7 +94,7 @@ impl Forecast {
 
     /// What it rests on, in words.
     pub fn source(&self) -> String {
-        format!("at the speed of {} on {}", self.entry.display(), self.class)
+        format!("at the speed of {} on {}", visible_path(&self.entry), self.class)
     }
 }
 

@@ -17,6 +17,7 @@
 //! | `figures` | what follows for each variant |
 //! | `published` | our figures next to published ones |
 //! | `report` | page, text and table of all that |
+//! | `remade` | the report of a folder, for a site |
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests break files on purpose"))]
 
@@ -31,6 +32,7 @@ mod plan;
 mod published;
 mod record;
 mod records;
+mod remade;
 mod report;
 mod run;
 
@@ -44,4 +46,5 @@ pub use outline::outline;
 pub use plan::{PlannedRun, PlannedVariant, StudyPlan};
 pub use record::{EpochRecord, MachineFacts, RunRecord, StudyStart};
 pub use records::Records;
+pub use remade::remake;
 pub use run::{PreparedStudy, StudyOptions, prepare};

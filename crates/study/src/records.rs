@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use crate::plan::{PlannedRun, StudyPlan};
 use crate::record::{RunRecord, STUDY_SCHEMA, StudyStart};
+use hlb_core::bounded;
 use hlb_core::hint::{Failure, Result};
 use hlb_core::json;
 use hlb_core::text::{show, show_path};
-use hlb_protocol::run_log::{Outcome, whole_lines};
+use hlb_protocol::run_log::{LOG_CAP, Outcome, whole_lines};
 
 /// Longest line, in bytes: one of a run holds all its epochs.
 const LINE_CAP: usize = 16 * 1024 * 1024;
@@ -27,6 +28,15 @@ impl Records {
     /// A log without runs.
     pub fn new(path: &Path, start: StudyStart) -> Self {
         Self { path: path.to_owned(), start, runs: Vec::new() }
+    }
+
+    /// Reads the log at `path`; `None` if there is none.
+    pub(crate) fn read(path: &Path) -> Result<Option<Self>> {
+        match bounded::read(path, LOG_CAP) {
+            Ok(bytes) => Self::parse(&bytes, path),
+            Err(error) if error.is_of_no_file() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Reads a log up to its last full line; `None` if there is not even the first. `path` is its file, for messages.
@@ -63,7 +73,7 @@ impl Records {
             return Err("the recipe is not the variant's".to_owned());
         }
         if self.runs.iter().any(|ended| ended.variant == run.variant && ended.run == run.run) {
-            return Err(format!("run {} of `{}` is there twice", run.run, run.variant));
+            return Err(format!("run {} of `{}` is there twice", run.run, show(&run.variant)));
         }
         if run.is_whole() && run.epochs.len() != length.epochs as usize {
             return Err(format!("{} of {} epochs are there, yet the run ended well", run.epochs.len(), length.epochs));

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tch::{Cuda, Device, Kind};
 
+use hlb_core::bounded::{self, VARIANT_CAP};
 use hlb_core::units::{DeviceKind, NumberFormat};
 use hlb_protocol::job::DeviceChoice;
 use hlb_recipe::{Norm, Precision};
@@ -104,9 +105,12 @@ pub fn load_cuda_if_there_is_a_gpu() -> Result<(), String> {
     library.map(std::mem::forget).map_err(|error| error.to_string())
 }
 
+/// Most bytes of the kernel's list of mapped files.
+const MAPS_CAP: u64 = 16 << 20;
+
 /// File of the libtorch that this process has mapped, and the version written next to it.
 pub fn loaded_libtorch() -> (Option<PathBuf>, String) {
-    let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    let maps = bounded::read_text(Path::new("/proc/self/maps"), MAPS_CAP).unwrap_or_default();
     let file =
         maps.lines().filter_map(|line| line.split_whitespace().last()).find(|path| path.ends_with("/libtorch_cpu.so"));
     let file = file.map(PathBuf::from);
@@ -117,10 +121,11 @@ pub fn loaded_libtorch() -> (Option<PathBuf>, String) {
 /// The version in the wheel's `version.py` or in the zip's `build-version`.
 fn version_next_to(library: &Path) -> Option<String> {
     let root = library.parent()?.parent()?;
-    if let Ok(text) = std::fs::read_to_string(root.join("build-version")) {
+    let text = |name: &str| String::from_utf8(bounded::read_named(&root.join(name), VARIANT_CAP).ok()?).ok();
+    if let Some(text) = text("build-version") {
         return Some(text.trim().to_owned());
     }
-    let text = std::fs::read_to_string(root.join("version.py")).ok()?;
+    let text = text("version.py")?;
     let line = text.lines().find(|line| line.starts_with("__version__"))?;
     line.split('\'').nth(1).map(str::to_owned)
 }

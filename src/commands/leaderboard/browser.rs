@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use hlb_core::hint::Hint;
-use hlb_core::text::show;
+use hlb_core::text::show_path;
 
 /// What opens a page where `$BROWSER` names nothing.
 const OPENER: &str = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
@@ -19,7 +19,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// No browser opens the page.
 #[derive(Debug, thiserror::Error)]
-#[error("no browser opens `{path}`; tried {tried}", path = show(&path.to_string_lossy()))]
+#[error("no browser opens `{path}`; tried {tried}", path = show_path(path))]
 pub(super) struct OpenError {
     path: PathBuf,
     tried: String,
@@ -38,7 +38,7 @@ pub(super) fn open(page: &Path) -> Result<(), OpenError> {
     if programs.iter().any(|program| opens(program, &path)) {
         return Ok(());
     }
-    let tried: Vec<String> = programs.iter().map(|program| format!("`{}`", show(&program.to_string_lossy()))).collect();
+    let tried: Vec<String> = programs.iter().map(|program| format!("`{}`", show_path(program.as_ref()))).collect();
     Err(OpenError { path, tried: tried.join(" and ") })
 }
 

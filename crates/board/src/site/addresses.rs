@@ -1,10 +1,18 @@
 //! Paths of files, from the site's root.
 
 use crate::board::Row;
-use hlb_core::artifact::sha256_hex;
+use hlb_core::artifact::{Sha256Hex, sha256_hex};
 
 /// Longest readable part of an address.
 const SLUG_CAP: usize = 40;
+
+/// Hexadecimal digits of a digest in an address: too many for anybody to find two names that share them.
+const DIGITS: usize = 32;
+
+/// The beginning of a digest that stands for a name in an address.
+pub(crate) fn digits(digest: Sha256Hex) -> String {
+    digest.to_string()[..DIGITS].to_owned()
+}
 
 /// Whether a name stands as it is in an address and in a command.
 pub(crate) fn is_plain(name: &str) -> bool {
@@ -32,7 +40,7 @@ pub(crate) fn author_page(name: &str) -> String {
     let words: Vec<&str> = plain.split('-').filter(|word| !word.is_empty()).collect();
     let mut slug = words.join("-");
     slug.truncate(SLUG_CAP);
-    format!("authors/{}-{}/index.html", slug.trim_end_matches('-'), &sha256_hex(name.as_bytes()).to_string()[..8])
+    format!("authors/{}-{}/index.html", slug.trim_end_matches('-'), digits(sha256_hex(name.as_bytes())))
         .replace("/-", "/")
 }
 
@@ -46,6 +54,8 @@ mod tests {
         let page = author_page("Grace Hopper");
         assert!(page.starts_with("authors/grace-hopper-") && page.ends_with("/index.html"), "{page}");
         assert_ne!(author_page("王小明"), author_page("李小红"));
+        // These two share the first eight digits of their digests.
+        assert_ne!(author_page("Ada.=]@}"), author_page("Ada.(%!("));
     }
 
     proptest! {
@@ -54,7 +64,7 @@ mod tests {
             let page = author_page(&name);
             let folder = page.strip_prefix("authors/").and_then(|rest| rest.strip_suffix("/index.html"));
             let folder = folder.expect("a folder and a page");
-            prop_assert!(is_plain(folder) && !folder.starts_with('-') && folder.len() >= 8, "{page}");
+            prop_assert!(is_plain(folder) && !folder.starts_with('-') && folder.len() >= DIGITS, "{page}");
         }
     }
 }

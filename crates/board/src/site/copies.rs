@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::board::Row;
-use crate::site::addresses::{entry_folder, is_plain};
+use crate::site::addresses::{digits, entry_folder, is_plain};
 use crate::site::error::SiteError;
 use hlb_core::artifact::{Sha256Hex, sha256_hex};
 use hlb_core::yaml;
@@ -14,7 +14,7 @@ use hlb_result::{Entry, REPRODUCTIONS_FOLDER, Reproduction};
 pub(super) struct EntryFile {
     /// Its path in the site.
     pub path: String,
-    from: PathBuf,
+    pub from: PathBuf,
     /// Digest of what was verified; `None` for a signature.
     sha256: Option<Sha256Hex>,
 }
@@ -56,5 +56,5 @@ pub(crate) fn reproduction_folder(again: &Reproduction) -> (String, bool) {
     if is_plain(&name) && !name.starts_with('-') {
         return (name.into_owned(), true);
     }
-    (again.entry.result_sha256.to_string()[..16].to_owned(), false)
+    (digits(again.entry.result_sha256), false)
 }

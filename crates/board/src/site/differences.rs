@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -13,6 +12,7 @@ use crate::site::error::SiteError;
 use crate::site::folder::{failed, listed, marker_text};
 use crate::site::options::SiteOptions;
 use crate::workers::Workers;
+use hlb_core::bounded;
 
 /// The files by which a site is not current, each by its path in it, in the order of their names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl Differences {
 /// leave it alone too.
 pub fn compare(board: &Board, site: &Path, options: &SiteOptions, workers: Workers) -> Result<Differences, SiteError> {
     let once = Once::new(board, options, workers)?;
-    let planned = paths(board, &once);
+    let planned = paths(board, &once)?;
     let before = if site.exists() { listed(site)? } else { BTreeSet::new() };
     let found = Mutex::new(Differences::default());
     let check = |path: &str, bytes: &[u8]| {
@@ -62,11 +62,9 @@ pub fn compare(board: &Board, site: &Path, options: &SiteOptions, workers: Worke
 
 /// Whether a regular file has this content; `None` if it does not exist.
 fn has_content(file: &Path, bytes: &[u8]) -> Result<Option<bool>, SiteError> {
-    match fs::symlink_metadata(file) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(failed("read", file)(error)),
-        Ok(facts) if !facts.is_file() => Ok(Some(false)),
-        Ok(_) => Ok(Some(fs::read(file).map_err(failed("read", file))? == bytes)),
+    match bounded::holds(file, bytes) {
+        Err(error) if error.is_of_no_file() => Ok(None),
+        held => Ok(Some(held?)),
     }
 }
 

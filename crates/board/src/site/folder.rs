@@ -11,8 +11,12 @@ use std::path::{Component, Path, PathBuf};
 use crate::site::MARKER;
 use crate::site::error::SiteError;
 use hlb_core::artifact::{write_atomic, write_unsynced};
+use hlb_core::bounded;
 
 const MARKER_HEAD: &str = "# Written by `hlb-bench leaderboard`, which may replace or remove the files listed here.\n";
+
+/// Most bytes of the list of files: that of 50,000 entries.
+const MARKER_CAP: u64 = 64 << 20;
 
 /// An open site.
 #[derive(Debug)]
@@ -48,7 +52,7 @@ impl SiteFolder {
     pub(super) fn put(&self, path: &str, bytes: &[u8]) -> Result<(), SiteError> {
         debug_assert!(self.planned.contains(path), "only planned files are remembered");
         let file = self.root.join(path);
-        if self.before.contains(path) && fs::read(&file).is_ok_and(|found| found == bytes) {
+        if self.before.contains(path) && bounded::holds(&file, bytes).unwrap_or(false) {
             return Ok(());
         }
         match write_unsynced(&file, bytes) {
@@ -75,7 +79,7 @@ impl SiteFolder {
 
     fn mark<'a>(&self, paths: impl Iterator<Item = &'a String>) -> Result<(), SiteError> {
         let (file, text) = (self.root.join(MARKER), marker_text(paths));
-        if fs::read(&file).is_ok_and(|found| found == text.as_bytes()) {
+        if bounded::holds(&file, text.as_bytes()).unwrap_or(false) {
             return Ok(());
         }
         Ok(write_atomic(&file, text.as_bytes())?)
@@ -95,17 +99,17 @@ pub(super) fn failed<'a>(step: &'static str, path: &'a Path) -> impl FnOnce(io::
 /// The files that the previous build wrote. A folder with files but without a marker is not ours.
 pub(super) fn listed(root: &Path) -> Result<BTreeSet<String>, SiteError> {
     let marker = root.join(MARKER);
-    match fs::read_to_string(&marker) {
+    match bounded::read_text(&marker, MARKER_CAP) {
         // A line that leads out of the site was not written by us.
         Ok(text) => Ok(text.lines().filter(|line| is_plain(line)).map(str::to_owned).collect()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        Err(error) if error.is_of_no_file() => {
             let mut items = fs::read_dir(root).map_err(failed("list", root))?;
             if items.next().is_some() {
                 return Err(SiteError::Foreign { path: root.to_owned() });
             }
             Ok(BTreeSet::new())
         }
-        Err(error) => Err(failed("read", &marker)(error)),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -47,6 +47,7 @@ pub use error::SiteError;
 pub use feeds::csv_table;
 pub use figure::{human_interval, percentage, ratio, scaled};
 pub use options::SiteOptions;
+pub use studies::{Studies, StudyReport};
 pub use templates::Pages;
 
 use contents::{Once, paths, put_all};
@@ -61,7 +62,7 @@ pub(crate) const MARKER: &str = ".hlb-bench-site";
 /// copied next to its page, and those of its reproductions, so that the links hold where only the site is published.
 pub fn write(board: &Board, out: &Path, options: &SiteOptions, workers: Workers) -> Result<(), SiteError> {
     let once = Once::new(board, options, workers)?;
-    let folder = SiteFolder::open(out, paths(board, &once))?;
+    let folder = SiteFolder::open(out, paths(board, &once)?)?;
     put_all(board, &once, workers, &|path, bytes| folder.put(path, bytes))?;
     folder.close()
 }

@@ -1,16 +1,15 @@
 //! Options of a site.
 
-use std::path::PathBuf;
-
 use crate::site::base_url::BaseUrl;
+use crate::site::studies::Studies;
 
 /// Options of a site, in addition to its board.
 #[derive(Debug, Clone, Default)]
 pub struct SiteOptions {
     /// Where it is published. Without it every address in its files is relative.
     pub base_url: Option<BaseUrl>,
-    /// Folder with reports of studies to publish; it may be missing.
-    pub studies: Option<PathBuf>,
+    /// Reports of studies to publish.
+    pub studies: Option<Studies>,
 }
 
 impl SiteOptions {

@@ -9,9 +9,9 @@ use std::collections::HashMap;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError};
 
+use crate::bounded::RESULT_CAP;
 use crate::text;
 use crate::yaml::position::Position;
-use crate::yaml::read::RESULT_CAP;
 
 /// Deepest nesting of mappings and sequences.
 const DEPTH_LIMIT: usize = 16;

@@ -1,6 +1,6 @@
 //! Reading and writing YAML. No other module uses the YAML crates.
 //!
-//! Reading: [`read`] takes a bounded number of bytes from a regular file. The guard refuses text that would cost more
+//! Reading: [`read`] (of [`bounded`](crate::bounded)) takes the bytes of a file. The guard refuses text that would cost more
 //! time or memory than its size, or that two readers would read differently. Then the YAML crate fills a type. Writing:
 //! [`emit`] gives one fixed text for a value, which [`parse`] and other readers (`PyYAML` is tested) read as that value.
 //!
@@ -13,15 +13,14 @@ mod outline;
 mod parse;
 mod plain;
 mod position;
-mod read;
 mod source;
 mod unfit;
 
+pub use crate::bounded::{RESULT_CAP, ReadError, VARIANT_CAP, read};
 pub use emit::{emit, emit_unread};
 pub use error::YamlError;
 pub use parse::{is_canonical, parse, parse_canonical};
 pub use position::Position;
-pub use read::{RESULT_CAP, ReadError, VARIANT_CAP, read};
 pub use source::Source;
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! from them: duplicate keys, wrong numbers and ambiguous texts all fail that comparison. Only text that is costly for the
 //! YAML crate has to be refused first, and that needs anchors, brackets or depth.
 
-use crate::yaml::read::RESULT_CAP;
+use crate::bounded::RESULT_CAP;
 
 /// Most bytes of a line before its quoted text: enough for all that we write, and an end to nesting.
 const BARE_LIMIT: usize = 100;

@@ -1,6 +1,7 @@
 //! Brings the files of a data set into a staging folder: downloads and archives, or a copy of what the user has.
 
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Fetch, FetchError, Place};
@@ -13,6 +14,8 @@ use crate::prepare::{list_of, verify};
 use crate::store::{self, Folder};
 use crate::unpack::{Limits, Unpacked, unpack};
 use hlb_core::artifact::{ArtifactError, Sha256Hex, sha256_file};
+use hlb_core::bounded;
+use hlb_core::text::show_path;
 
 impl Fetch<'_> {
     /// Puts the files into the staging folder.
@@ -135,7 +138,7 @@ impl Fetch<'_> {
         if found == expected {
             return Ok(());
         }
-        let known = self.mistaken(&path.display().to_string(), "", |_, sha256| sha256 == found);
+        let known = self.mistaken(&show_path(path), "", |_, sha256| sha256 == found);
         let file = archive.file.clone();
         Err(known.unwrap_or(FetchError::Digest { path: path.to_owned(), file, found, expected }))
     }
@@ -148,7 +151,7 @@ impl Fetch<'_> {
         wanted: &dyn Fn(&str) -> bool,
         needs: Limits,
     ) -> Result<Vec<Unpacked>, FetchError> {
-        let reader = File::open(archive).map_err(failed("open", archive))?;
+        let reader = bounded::open_named(archive).map_err(|error| failed("open", archive)(error.into()))?;
         let bytes_in_archive = reader.metadata().map_err(failed("read", archive))?.len();
         // Images do not compress, and arrays may compress to nothing. Twice the number of files leaves room for strays.
         let limits = Limits {
@@ -175,7 +178,8 @@ fn copy(from: &Path, to: &Path) -> Result<(), ArtifactError> {
     if let Some(folder) = to.parent() {
         fs::create_dir_all(folder).map_err(failed("create the folder", folder))?;
     }
-    fs::copy(from, to).map(drop).map_err(failed("copy", from))
+    let mut file = bounded::open_named(from).map_err(|error| failed("copy", from)(error.into()))?;
+    File::create_new(to).and_then(|mut to| io::copy(&mut file, &mut to)).map(drop).map_err(failed("copy", from))
 }
 
 /// Describes a wrong archive: one that is easily mistaken for this one, or another data set's.

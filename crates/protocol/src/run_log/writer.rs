@@ -1,6 +1,8 @@
 //! Writes the run log: a line an event, on disk before the next one is awaited. A log has one writer at a time.
 
+use hlb_core::bounded;
 use hlb_core::hint::Hint;
+use hlb_core::text::show_path;
 use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::MetadataExt as _;
@@ -8,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::run_log::line::whole_lines;
+use crate::run_log::line::{LOG_CAP, whole_lines};
 
 /// The run log cannot be written. The session ends, since a run that is not logged cannot be verified.
 #[derive(Debug, thiserror::Error)]
@@ -16,13 +18,13 @@ use crate::run_log::line::whole_lines;
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum LogError {
     /// The operating system refused.
-    #[error("the run log {path} cannot be written: {source}")]
+    #[error("the run log {path} cannot be written: {source}", path = show_path(path))]
     Write { path: PathBuf, source: io::Error },
     /// It was removed while it was written.
-    #[error("the run log {path} was removed while the session was running")]
+    #[error("the run log {path} was removed while the session was running", path = show_path(path))]
     Vanished { path: PathBuf },
     /// Another process is writing it.
-    #[error("another process is still writing {path}")]
+    #[error("another process is still writing {path}", path = show_path(path))]
     InUse { path: PathBuf },
 }
 
@@ -61,6 +63,7 @@ pub struct LogWriter {
 
 impl LogWriter {
     /// Creates a new run log and never overwrites an old one.
+    #[expect(clippy::disallowed_methods, reason = "a new file is opened, and nothing is read")]
     pub fn create(path: &Path) -> Result<Self, LogError> {
         let file = File::options().write(true).create_new(true).open(path).map_err(failed(path))?;
         Self { file, path: path.to_owned(), length: 0 }.alone()
@@ -68,7 +71,7 @@ impl LogWriter {
 
     /// Continues the log of a session that ended early, without a last line that was cut off.
     pub fn resume(path: &Path) -> Result<Self, LogError> {
-        let file = File::options().read(true).write(true).open(path).map_err(failed(path))?;
+        let file = bounded::open_to_extend(path, LOG_CAP).map_err(|error| failed(path)(error.into()))?;
         let mut writer = Self { file, path: path.to_owned(), length: 0 }.alone()?;
         let mut bytes = Vec::new();
         writer.file.read_to_end(&mut bytes).map_err(failed(path))?;
@@ -160,6 +163,18 @@ mod tests {
         writer.write(&line).expect("writable");
         std::fs::remove_file(&path).expect("removable");
         assert!(matches!(writer.write(&line), Err(LogError::Vanished { .. })));
+    }
+
+    #[test]
+    fn what_is_no_log_is_not_resumed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("session.jsonl");
+        std::os::unix::fs::symlink("/dev/zero", &path).expect("a link");
+        assert!(matches!(LogWriter::resume(&path), Err(LogError::Write { .. })));
+        std::fs::remove_file(&path).expect("removable");
+        File::create(&path).expect("a file").set_len(LOG_CAP + 1).expect("grows");
+        assert!(matches!(LogWriter::resume(&path), Err(LogError::Write { .. })));
+        assert_eq!(std::fs::metadata(&path).expect("there").len(), LOG_CAP + 1, "it is left as it was");
     }
 
     #[test]

@@ -3,7 +3,6 @@
 //! This file must never change a key file.
 
 use std::ffi::OsString;
-use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -12,6 +11,7 @@ use ssh_key::{PrivateKey, PublicKey};
 use zeroize::Zeroizing;
 
 use crate::signing::key_type::key_in;
+use hlb_core::bounded;
 
 /// The largest key file that is read, in bytes.
 const MAX_BYTES: u64 = 64 * 1024;
@@ -33,7 +33,7 @@ pub(super) enum KeyFile {
 
 /// Reads a key file.
 pub(super) fn read(path: &Path) -> io::Result<KeyFile> {
-    let file = File::open(path)?;
+    let file = bounded::open_named(path)?;
     let facts = file.metadata()?;
     let mode = facts.permissions().mode() & 0o777;
     // Room for the whole file at once: a buffer that grows leaves copies of the key behind.

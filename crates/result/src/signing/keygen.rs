@@ -12,7 +12,7 @@ use ssh_key::{Algorithm, LineEnding, PrivateKey, PublicKey};
 use zeroize::Zeroizing;
 
 use hlb_core::hint::Hint;
-use hlb_core::text::show;
+use hlb_core::text::{show, show_path};
 
 /// The longest comment, in bytes.
 const MAX_COMMENT: usize = 200;
@@ -22,9 +22,9 @@ const MAX_COMMENT: usize = 200;
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum KeygenError {
     /// There is something under one of the two names already.
-    #[error("`{}` is there already and is not written over", path.display())]
+    #[error("`{}` is there already and is not written over", show_path(path))]
     Exists { path: PathBuf },
-    #[error("cannot write `{}`", path.display())]
+    #[error("cannot write `{}`", show_path(path))]
     Write { path: PathBuf, source: io::Error },
     /// The comment would break the line that it stands in.
     #[error("`{comment}` cannot be the comment of a key")]
@@ -103,6 +103,7 @@ fn require_random() -> Result<(), KeygenError> {
 }
 
 /// Writes a file that must not be there, and takes it away again if writing fails.
+#[expect(clippy::disallowed_methods, reason = "a new file is opened, and nothing is read")]
 fn write_new(path: &Path, content: &[u8], mode: u32) -> Result<(), KeygenError> {
     let failed = |source: io::Error| {
         let path = path.to_owned();

@@ -24,6 +24,7 @@ use crate::signing::told::{ChildError, Told};
 use crate::signing::tools::{ToolError, Tools};
 use crate::signing::verify::{SignatureError, verify_any_signer};
 use hlb_core::hint::Hint;
+use hlb_core::text::show_path;
 
 /// How often a passphrase is asked for before giving up, as `ssh` does.
 const PASSPHRASE_ATTEMPTS: usize = 3;
@@ -59,19 +60,19 @@ enum Backend {
 #[derive(thiserror::Error, Debug)]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum SignError {
-    #[error("cannot read key `{}`", path.display())]
+    #[error("cannot read key `{}`", show_path(path))]
     Read { path: PathBuf, source: io::Error },
-    #[error("private key `{}` is open to others: its mode is {mode:04o}", path.display())]
+    #[error("private key `{}` is open to others: its mode is {mode:04o}", show_path(path))]
     OpenToOthers { path: PathBuf, mode: u32 },
-    #[error("`{}` is not an SSH key that could be read", path.display())]
+    #[error("`{}` is not an SSH key that could be read", show_path(path))]
     NotAKey { path: PathBuf, source: ToolError },
-    #[error("key `{}` may not sign here", path.display())]
+    #[error("key `{}` may not sign here", show_path(path))]
     KeyType { path: PathBuf, source: UnsupportedKey },
-    #[error("cannot ask for the passphrase of `{}`", path.display())]
+    #[error("cannot ask for the passphrase of `{}`", show_path(path))]
     Ask { path: PathBuf, source: io::Error },
-    #[error("no passphrase was given for `{}`", path.display())]
+    #[error("no passphrase was given for `{}`", show_path(path))]
     NoPassphrase { path: PathBuf },
-    #[error("passphrase does not open `{}`", path.display())]
+    #[error("passphrase does not open `{}`", show_path(path))]
     WrongPassphrase { path: PathBuf },
     #[error("no key from git")]
     Git(#[from] GitError),
@@ -104,7 +105,7 @@ impl Hint for SignError {
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Some("run `hlb-bench keygen` to make a key".to_owned())
             }
-            Self::OpenToOthers { path, .. } => Some(format!("run `chmod 600 {}`", path.display())),
+            Self::OpenToOthers { path, .. } => Some(format!("run `chmod 600 {}`", show_path(path))),
             Self::KeyType { source, .. } => source.hint(),
             Self::Git(error) => error.hint(),
             Self::Tool(error) => error.hint(),

@@ -8,6 +8,7 @@ use std::process::ExitStatus;
 use serde::{Deserialize, Serialize};
 
 use hlb_core::hint::Hint;
+use hlb_core::text::show_path;
 
 /// An error of another process: its words, its causes, and what to do next.
 #[derive(Debug, thiserror::Error, Serialize, Deserialize)]
@@ -36,7 +37,7 @@ impl Hint for Told {
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ChildError {
-    #[error("cannot start `{}` once more to sign", program.display())]
+    #[error("cannot start `{}` once more to sign", show_path(program))]
     Start { program: PathBuf, source: io::Error },
     #[error("the process that signs ended without an answer ({status})")]
     NoAnswer { status: ExitStatus },

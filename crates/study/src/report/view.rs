@@ -13,6 +13,7 @@ use hlb_board::plot::LineDrawing;
 use hlb_board::{human_interval, percentage, ratio};
 use hlb_core::artifact::Sha256Hex;
 use hlb_core::stats::{Estimate, rounded_up_p};
+use hlb_core::text::show;
 use hlb_core::units::{Accuracy, DeviceKind, Target, human_seconds};
 
 /// Everything that page and text are told.
@@ -103,9 +104,9 @@ fn facts(plan: &StudyPlan, records: &Records) -> [(&'static str, String); 11] {
         ("Data set", format!("{}{whose}", manifest.id)),
         ("Target", percentage(start.target.percent())),
         ("Runs of each variant", plan.runs.to_string()),
-        ("Hardware", format!("{}{threads}", machine.hardware)),
-        ("libtorch", machine.libtorch_version.clone()),
-        ("Begun", start.started_at.clone()),
+        ("Hardware", show(&format!("{}{threads}", machine.hardware))),
+        ("libtorch", show(&machine.libtorch_version)),
+        ("Begun", show(&start.started_at)),
         ("SHA-256 of the study", short(plan.file.digest)),
         ("SHA-256 of the data", short(start.content_sha256)),
         ("SHA-256 of hlb-bench", short(machine.program_sha256)),
