@@ -215,8 +215,8 @@ fn is_owned(owners: &str, path: &str) -> bool {
         None => pattern == "*" || path.rsplit('/').next() == Some(pattern),
     };
     let lines = owners.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let words = lines.map(|line| line.split_once(' ').unwrap_or((line, "")));
-    let decides = words.filter(|(pattern, _)| fits(pattern)).next_back();
+    let mut words = lines.map(|line| line.split_once(' ').unwrap_or((line, "")));
+    let decides = words.rfind(|(pattern, _)| fits(pattern));
     decides.is_some_and(|(_, owner)| owner.starts_with('@'))
 }
 
