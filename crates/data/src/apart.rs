@@ -178,8 +178,18 @@ impl Drop for Decoder {
     }
 }
 
+/// Closes what whoever started the parent left open: it may be a file to write to. Before Linux 5.9 it stays.
+fn close_inherited() {
+    #[expect(unsafe_code, reason = "there is no safe way to close what one did not open")]
+    // SAFETY: this process has just begun and has opened nothing but its three standard streams, which stay.
+    unsafe {
+        libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0);
+    }
+}
+
 /// Decodes what `input` asks for in the working folder, and answers on `output`: the part of the other process.
 pub fn decode_for_parent(input: impl Read, output: impl Write + Send) -> io::Result<()> {
+    close_inherited();
     // Nobody would read its answer.
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     let job: Job = serde_json::from_reader(BufReader::new(input))?;
