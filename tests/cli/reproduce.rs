@@ -313,7 +313,7 @@ fn copied(fixture: &Fixture, nonce: Option<&str>, reproduces: Option<Sha256Hex>)
         match &mut line.event {
             Event::SessionStart(start) => (start.nonce, start.reproduces) = (nonce.clone(), reproduces),
             Event::RunStart(run) => {
-                run.seed = seed::derive(checked.log.start.recipe.recipe_sha256, nonce.as_str(), run.run)
+                run.seed = seed::derive(checked.log.start.recipe.recipe_sha256, nonce.as_str(), run.run);
             }
             _ => {}
         }
