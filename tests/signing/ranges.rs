@@ -198,8 +198,7 @@ fn a_log_of_hostile_lines_is_refused_by_its_first_line_that_is_not_one() {
         format!("{{\"at_seconds\":0.0,\"event\":\"telemetry\",\"host\":{{\"system_clock_milliseconds\":0}},{inside}}}")
     };
     let many = |item: &str| item.repeat(SIZE / item.len());
-    let keys = (0..400_000).map(|number| format!("\"k{number}\":1")).collect::<Vec<_>>().join(",");
-    let keys = format!(",{keys}");
+    let keys: String = (0..400_000).map(|number| format!(",\"k{number}\":1")).collect::<Vec<_>>().concat();
     let lines = [
         format!("{{\"at_seconds\":0.0,\"event\":\"session_stop\",\"x\":[{}0],\"reason\":\"x\"}}", many("0,")),
         format!("{{\"at_seconds\":0.0,\"event\":\"unknown\",\"x\":[{}[]]}}", many("[],")),
