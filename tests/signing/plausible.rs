@@ -92,7 +92,7 @@ fn a_time_that_the_gpu_cannot_reach_is_rejected() {
 fn a_log_under_another_nonce_is_still_a_copy() {
     let fixture = Fixture::new();
     let first = fixture.file(&Spec::named("honest"));
-    let copy = fixture.file(&Spec { folder: "2026-03-14-honest-2".to_owned(), ..Spec::named("honest") });
+    let copy = fixture.file(&Spec { folder: "2027-03-14-honest-2".to_owned(), ..Spec::named("honest") });
     assert_eq!(reasons(&fixture), [""; 0], "two sessions of one variant");
     let times: Vec<LogLine> = fs::read_to_string(first.join(LOG_FILE))
         .unwrap()
@@ -119,7 +119,7 @@ fn a_log_under_another_nonce_is_still_a_copy() {
         }
     })
     .unwrap();
-    assert_eq!(reasons(&fixture), ["every time of run 3 of its session is already that of shapes/2026-03-14-honest"]);
+    assert_eq!(reasons(&fixture), ["every time of run 3 of its session is already that of shapes/2027-03-14-honest"]);
 }
 
 #[test]
@@ -261,7 +261,7 @@ fn without_a_counter_power_is_integrated_and_without_power_nothing_is_known() {
     let mut spec = Spec { device: "cuda".to_owned(), machine: gpu_machine(), ..Spec::named("powered") };
     spec.sample.gpus = vec![GpuSample { energy_millijoules: None, ..gpu_sample() }];
     fixture.file(&spec);
-    let mut blind = Spec { sample: sample(), folder: "2026-03-14-blind".to_owned(), name: "blind".to_owned(), ..spec };
+    let mut blind = Spec { sample: sample(), folder: "2027-03-14-blind".to_owned(), name: "blind".to_owned(), ..spec };
     blind.sample.gpus = vec![GpuSample { energy_millijoules: None, power_milliwatts: None, ..gpu_sample() }];
     blind.sample.unknown.insert("gpus[0].power_milliwatts".to_owned(), "NVML: not supported".to_owned());
     fixture.file(&blind);
