@@ -20,7 +20,7 @@ pub use admission::{entry_folders, read};
 pub use board::{Board, RankedTrack, Rejected, Row, TiedWith};
 pub use build::{Build, Built, FileState};
 pub use error::BoardError;
-pub use records::{Record, records};
+pub use records::{Record, RewrittenRecord, records, rewritten_records};
 pub use retractions::{Retraction, retractions_schema};
 pub use sensors::{Reading, Sensor, Sensors};
 pub use signers::{SIGNERS_FILE, read_signers, signers_for};

@@ -232,6 +232,10 @@ pub enum Fault {
         "run {run}, epoch {epoch} trained in {seconds:.4} s, which is impossible: the device's peak rate allows no less than {floor:.4} s"
     )]
     Impossible { run: u32, epoch: u32, seconds: f64, floor: f64 },
+    #[error(
+        "{first} and {second} have {what} in common, which no two runs do; each run of a session has to be trained"
+    )]
+    Repeated { first: String, second: String, what: &'static str },
     /// A session in the folder of reproductions that does not reproduce this entry.
     #[error("`{REPRODUCTIONS_FOLDER}/{}`: {problem}", show(.name))]
     Reproduction { name: String, problem: String },
