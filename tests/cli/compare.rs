@@ -83,7 +83,7 @@ fn close_entries_are_not_significantly_different_and_the_runs_needed_are_said() 
     let runs = found["runs_needed"].as_u64().unwrap();
     assert!((90..=160).contains(&runs), "{runs}");
     let said = compare(&a, &b, &[]).stdout;
-    assert!(said.contains(&format!("{runs} runs each would show the gain seen, 0.60 %")), "{said}");
+    assert!(said.contains(&format!("{runs} runs each would show the gain seen, {:.2} %", 100.0 * gain)), "{said}");
     assert!(
         said.starts_with("not significantly different: p = ") && said.contains("both trained the same recipe"),
         "{said}"

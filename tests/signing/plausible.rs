@@ -1,5 +1,7 @@
 //! Sessions that cannot have happened, or happened once already: well formed, signed, and refused.
 
+#![expect(clippy::cast_possible_truncation, reason = "milliseconds of a session of minutes")]
+
 use std::fs;
 use std::path::Path;
 
@@ -7,24 +9,29 @@ use hlb_core::artifact::sha256_hex;
 use hlb_core::units::DeviceKind;
 use hlb_core::yaml;
 use hlb_machine::GpuSample;
-use hlb_protocol::run_log::{Event, LogLine, RunLog};
-use hlb_result::{LOG_FILE, RESULT_FILE, ResultFile, Warning, derive};
+use hlb_protocol::run_log::{Epoch, Event, LogLine, RunLog, RunStart, SessionResume};
+use hlb_result::{Entry, LOG_FILE, RESULT_FILE, ResultFile, SessionFacts, Warning, derive};
 
 use crate::support::fixture::{Fixture, Hand, Spec, gpu_machine, gpu_sample, sample};
 
 /// Puts another log into an entry, with every figure that follows from it, and signs all of it again: what a forger can do.
 fn forge(fixture: &Fixture, folder: &Path, change: impl Fn(&mut LogLine)) -> Result<(), String> {
+    forge_lines(fixture, folder, |lines| lines.iter_mut().for_each(&change))
+}
+
+/// The same with lines added or left out.
+fn forge_lines(fixture: &Fixture, folder: &Path, change: impl FnOnce(&mut Vec<LogLine>)) -> Result<(), String> {
     let text = fs::read_to_string(folder.join(LOG_FILE)).unwrap();
-    let changed = |line: &str| {
-        let mut line: LogLine = serde_json::from_str(line).unwrap();
-        change(&mut line);
-        serde_json::to_string(&line).unwrap() + "\n"
-    };
-    let text: String = text.lines().map(changed).collect();
+    let mut lines: Vec<LogLine> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    change(&mut lines);
+    let text: String = lines.iter().map(|line| serde_json::to_string(line).unwrap() + "\n").collect();
     let log = RunLog::parse(text.as_bytes()).map_err(|error| error.to_string())?;
-    let entry = fixture.board().tracks.into_iter().flat_map(|track| track.rows).next().unwrap().entry;
+    let all = fixture.board().tracks.into_iter().flat_map(|track| track.rows).map(|row| row.entry);
+    let again = |entry: Entry| entry.reproductions.into_iter().map(|again| *again.entry).collect::<Vec<_>>();
+    let mut all = all.flat_map(|entry| std::iter::once(entry.clone()).chain(again(entry)));
+    let entry = all.find(|entry| entry.folder == folder).unwrap();
     let mut result: ResultFile = entry.result.clone();
-    result.session.nonce.clone_from(&log.start.nonce);
+    result.session = SessionFacts::new(&log, log.trainer.as_ref().unwrap());
     (result.log.sha256, result.log.bytes) = (sha256_hex(text.as_bytes()), text.len() as u64);
     result.derived = derive(hlb_result::Basis { log: &log, ..entry.basis() });
     fs::write(folder.join(LOG_FILE), text).unwrap();
@@ -94,7 +101,7 @@ fn a_time_that_the_gpu_cannot_reach_is_rejected() {
 fn a_log_under_another_nonce_is_still_a_copy() {
     let fixture = Fixture::new();
     let first = fixture.file(&Spec::named("honest"));
-    let copy = fixture.file(&Spec { folder: "2026-03-14-honest-2".to_owned(), ..Spec::named("honest") });
+    let copy = fixture.file(&Spec { folder: "2027-03-14-honest-2".to_owned(), ..Spec::named("honest") });
     assert_eq!(reasons(&fixture), [""; 0], "two sessions of one variant");
     let times: Vec<LogLine> = fs::read_to_string(first.join(LOG_FILE))
         .unwrap()
@@ -124,7 +131,7 @@ fn a_log_under_another_nonce_is_still_a_copy() {
     let of = |other: &str| {
         format!("every time of run 3 of its session is also that of shapes/{other}, and only one can be genuine")
     };
-    assert_eq!(reasons(&fixture), [of("2026-03-14-honest-2"), of("2026-03-14-honest")]);
+    assert_eq!(reasons(&fixture), [of("2027-03-14-honest-2"), of("2027-03-14-honest")]);
 }
 
 #[test]
@@ -337,8 +344,7 @@ fn energy_is_counted_from_the_start_of_a_run_until_the_target_is_met() {
     assert_eq!(energy.gpu_method, Some(hlb_result::EnergyMethod::Counter));
     // 412 W over training and evaluation, the start of the model included.
     let run = &result.derived.runs[3];
-    let epochs = f64::from(run.first_reached_epoch.unwrap());
-    let seconds = run.time_to_accuracy_seconds.unwrap() + epochs * 0.2 + 0.05;
+    let seconds = run.time_to_accuracy_seconds.unwrap() * 1.08 + 0.05;
     let joules = run.gpu_energy_joules.unwrap();
     assert!((joules / (412.0 * seconds) - 1.0).abs() < 0.001, "{joules} J in {seconds} s");
     assert!(energy.gpu_joules.is_some_and(|median| (median / joules - 1.0).abs() < 0.05), "{energy:?}");
@@ -351,7 +357,7 @@ fn without_a_counter_power_is_integrated_and_without_power_nothing_is_known() {
     let mut spec = Spec { device: DeviceKind::Cuda, machine: gpu_machine(), ..Spec::named("powered") };
     spec.sample.gpus = vec![GpuSample { energy_millijoules: None, ..gpu_sample() }];
     fixture.file(&spec);
-    let mut blind = Spec { sample: sample(), folder: "2026-03-14-blind".to_owned(), name: "blind".to_owned(), ..spec };
+    let mut blind = Spec { sample: sample(), folder: "2027-03-14-blind".to_owned(), name: "blind".to_owned(), ..spec };
     blind.sample.gpus = vec![GpuSample { energy_millijoules: None, power_milliwatts: None, ..gpu_sample() }];
     blind.sample.unknown.insert("gpus[0].power_milliwatts".to_owned(), "NVML: not supported".to_owned());
     fixture.file(&blind);
@@ -398,4 +404,390 @@ fn rows_are_ranked_within_their_hardware_class_and_compared_with_the_next() {
     assert_eq!(shown, [("gpu", Some(1)), ("quick", Some(1)), ("slow", Some(2)), ("slow-too", Some(3))]);
     let level: Vec<_> = rows.iter().map(|row| row.tied_with_next.as_ref().map(|level| level.name.as_str())).collect();
     assert_eq!(level, [None, None, Some("slow-too"), None]);
+}
+
+/// The epochs of a log, as a forger would take them.
+fn epochs(folder: &Path) -> Vec<Epoch> {
+    let log = RunLog::parse(&fs::read(folder.join(LOG_FILE)).unwrap()).unwrap();
+    log.runs.into_iter().flat_map(|run| run.epochs).collect()
+}
+
+/// Has the runs of a session show what others did, changed a little.
+fn copying(from: Vec<Epoch>, change: impl Fn(&Epoch, &mut Epoch)) -> impl Fn(&mut LogLine) {
+    let find =
+        move |run: u32, epoch: u32| from.iter().find(|one| (one.run, one.epoch) == (run, epoch)).cloned().unwrap();
+    move |line| match &mut line.event {
+        Event::Epoch(epoch) => change(&find(epoch.run, epoch.epoch), epoch),
+        Event::RunStop(stop) => {
+            let mut last = find(stop.run, 7);
+            last.train_seconds = stop.phases.train_seconds;
+            change(&find(stop.run, 7), &mut last);
+            stop.wall_seconds += last.train_seconds - stop.phases.train_seconds;
+            stop.phases.train_seconds = last.train_seconds;
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn a_copied_session_is_refused_whatever_was_done_to_its_times() {
+    type Change = fn(&Epoch, &mut Epoch);
+    let cases: [(&str, Change); 5] = [
+        ("the losses", |from, to| to.loss = from.loss),
+        ("the losses", |from, to| to.loss = if from.epoch == 4 { 1.1 * from.loss } else { from.loss }),
+        ("the accuracies and losses", |from, to| {
+            (to.loss, to.accuracy) = (from.loss * (1.0 + 1e-7), from.accuracy);
+        }),
+        ("the ratios of the times", |from, to| to.train_seconds = 0.999 * from.train_seconds),
+        ("the ratios of the times", |from, to| to.train_seconds = from.train_seconds + 1e-9 * f64::from(from.run)),
+    ];
+    for (what, change) in cases {
+        let fixture = Fixture::new();
+        let first = fixture.file(&Spec::named("honest"));
+        let copy = fixture.file(&Spec { folder: "2027-03-14-honest-2".to_owned(), ..Spec::named("honest") });
+        forge(&fixture, &copy, copying(epochs(&first), change)).unwrap();
+        let found = reasons(&fixture);
+        let expected = format!("{what} of run 1 of its session is already that of shapes/2027-03-14-honest");
+        assert_eq!(found, [expected]);
+    }
+}
+
+#[test]
+fn a_reproduction_that_copies_its_entry_makes_both_invalid() {
+    let fixture = Fixture::new();
+    let first = fixture.file(&Spec::named("honest"));
+    let again = Spec { hand: Hand::Runner, ..Spec::named("honest") };
+    let again = fixture.file_reproduction(&first, "2027-03-15-honest", &again);
+    assert_eq!(reasons(&fixture), [""; 0]);
+    let copied = copying(epochs(&first), |from, to| to.train_seconds = 1.0004 * from.train_seconds);
+    forge(&fixture, &again, copied).unwrap();
+    let found = reasons(&fixture);
+    assert!(found[0].contains("the ratios of the times of run 1 is that of the entry"), "{found:?}");
+}
+
+#[test]
+fn a_reproduction_that_copies_another_or_is_older_than_its_entry_is_refused() {
+    let fixture = Fixture::new();
+    let first = fixture.file(&Spec::named("honest"));
+    let again = Spec { hand: Hand::Runner, ..Spec::named("honest") };
+    let one = fixture.file_reproduction(&first, "2027-03-15-honest", &again);
+    let other = fixture.file_reproduction(&first, "2027-03-16-honest", &again);
+    forge(&fixture, &other, copying(epochs(&one), |from, to| to.loss = from.loss)).unwrap();
+    let found = reasons(&fixture);
+    assert!(found[0].contains("the losses of run 1 is that of another reproduction"), "{found:?}");
+    fs::remove_dir_all(&other).unwrap();
+    let older = Spec { started_at: "2027-03-12T09:26:53Z".to_owned(), ..again };
+    fixture.file_reproduction(&first, "2027-03-12-honest", &older);
+    let found = reasons(&fixture);
+    assert!(found[0].contains("it began before the session that it reproduces"), "{found:?}");
+}
+
+#[test]
+fn a_reproduction_whose_runs_were_chosen_says_nothing() {
+    let fixture = Fixture::new();
+    let first = fixture.file(&Spec::named("honest"));
+    let again = Spec { hand: Hand::Runner, ..Spec::named("honest") };
+    let again = fixture.file_reproduction(&first, "2027-03-15-honest", &again);
+    let trust = || fixture.board().tracks[0].rows[0].entry.trust.level();
+    assert_eq!(trust(), 3);
+    forge_lines(&fixture, &again, |lines| cut_off(lines, 3, &[4, 1], LATER)).unwrap();
+    fixture.sign(&again, Hand::Runner);
+    assert_eq!((reasons(&fixture), trust()), (Vec::new(), 1));
+}
+
+#[test]
+fn a_run_that_was_copied_within_its_session_is_refused() {
+    let fixture = Fixture::new();
+    let folder = fixture.file(&Spec::named("honest"));
+    let own = epochs(&folder);
+    let first = own.iter().filter(|epoch| epoch.run == 1);
+    let tenfold = (1..=10).flat_map(|run| first.clone().map(move |epoch| Epoch { run, ..epoch.clone() })).collect();
+    forge(&fixture, &folder, copying(tenfold, |from, to| to.loss = from.loss)).unwrap();
+    assert_eq!(
+        reasons(&fixture),
+        ["run 1 and run 2 have the losses in common, which no two runs do; each run of a session has to be trained"]
+    );
+}
+
+/// The session as if it had begun at another time, its sensors too.
+fn unranked(started_at: &str) -> Vec<String> {
+    let fixture = Fixture::new();
+    let day = &started_at[..10];
+    let spec = Spec { started_at: started_at.to_owned(), folder: format!("{day}-old"), ..Spec::named("old") };
+    fixture.file(&spec);
+    let board = fixture.board();
+    assert_eq!(board.rejected, []);
+    board.tracks[0].rows[0].unranked_because.clone()
+}
+
+#[test]
+fn a_session_from_before_the_rules_is_not_ranked() {
+    assert_eq!(unranked("2026-11-22T00:00:00Z"), [""; 0]);
+    for day in ["2026-11-21", "2025-11-23", "2015-01-01", "1970-01-02", "0001-01-01"] {
+        let expected = format!("its session starts on {day}, which is before the day of the rules, 2026-11-22");
+        assert_eq!(unranked(&format!("{day}T23:59:59Z")), [expected]);
+    }
+    for odd in ["2027-03-14T09:26:53+00:00", "2027-03-14t09:26:53Z", "2027-03-14T09:26:60Z", "2027-03-14T09:26:53.5Z"] {
+        assert_eq!(unranked(odd), ["its session states no calendar time"]);
+    }
+}
+
+#[test]
+fn a_calendar_that_contradicts_the_session_unranks_it() {
+    let fixture = Fixture::new();
+    let folder = fixture.file(&Spec::named("honest"));
+    let shift = |milliseconds: i64| {
+        move |line: &mut LogLine| {
+            if let Event::Telemetry(sample) = &mut line.event {
+                sample.host.system_clock_milliseconds += milliseconds;
+            }
+        }
+    };
+    let found = || fixture.board().tracks[0].rows[0].unranked_because.clone();
+    forge(&fixture, &folder, shift(59_000)).unwrap();
+    assert_eq!(found(), [""; 0]);
+    forge(&fixture, &folder, shift(2_000)).unwrap();
+    let expected = "the calendar of its sensors differs by more than 60 s from the time that the session states";
+    assert_eq!(found(), [expected]);
+}
+
+#[test]
+fn a_key_does_not_speak_for_sessions_from_before_it_was_valid() {
+    let fixture = Fixture::new();
+    fixture.file(&Spec::named("honest"));
+    let list = fixture.submissions().join(hlb_board::SIGNERS_FILE);
+    let text = fs::read_to_string(&list).unwrap();
+    let valid_after = |day: &str| {
+        fs::write(&list, text.replace("namespaces=", &format!("valid-after=\"{day}Z\",namespaces="))).unwrap();
+        reasons(&fixture)
+    };
+    assert_eq!(valid_after("20270314"), [""; 0]);
+    let found = valid_after("20270315");
+    assert!(found.len() == 1 && found[0].contains("may not sign"), "{found:?}");
+}
+
+/// Ends the process at each of these lines of a run, counted from 0, and starts the run again in a new one.
+fn cut_off(lines: &mut Vec<LogLine>, run: u32, after: &[usize], resumed_at: &str) {
+    let begins = |line: &LogLine| matches!(&line.event, Event::RunStart(start) if start.run == run);
+    let begin = lines.iter().position(begins).unwrap();
+    let is_of_run = |line: &&LogLine| !matches!(line.event, Event::Telemetry(_));
+    let whole: Vec<LogLine> = lines[begin..].iter().filter(is_of_run).take(9).cloned().collect();
+    let trainer = lines.iter().find(|line| matches!(line.event, Event::TrainerStart(_))).unwrap().clone();
+    let mut before = Vec::new();
+    let mut at_seconds = whole[0].at_seconds;
+    for count in after {
+        before.extend(whole[..*count].iter().map(|line| {
+            let mut line = line.clone();
+            line.at_seconds += at_seconds - whole[0].at_seconds;
+            line
+        }));
+        at_seconds = before.last().unwrap().at_seconds;
+        let resume = SessionResume { started_at: resumed_at.to_owned(), dataset_seconds: 0.1, environment: None };
+        before.push(LogLine { at_seconds, event: Event::SessionResume(resume) });
+        before.push(LogLine { at_seconds, ..trainer.clone() });
+    }
+    let by = at_seconds - whole[0].at_seconds;
+    for line in &mut lines[begin..] {
+        line.at_seconds += by;
+    }
+    let calendar = hlb_core::clock::parse(resumed_at).map(|time| time.timestamp_millis());
+    let own = lines[begin..].iter_mut().take_while(|line| !matches!(line.event, Event::SessionResume(_)));
+    for line in own {
+        let passed = (1000.0 * (line.at_seconds - at_seconds)) as i64;
+        if let (Event::Telemetry(sample), Some(calendar)) = (&mut line.event, calendar) {
+            sample.host.system_clock_milliseconds = calendar + passed;
+        }
+    }
+    lines.splice(begin..begin, before);
+}
+
+fn unranked_after(change: impl Fn(&mut Vec<LogLine>)) -> Vec<String> {
+    let fixture = Fixture::new();
+    let folder = fixture.file(&Spec::named("honest"));
+    forge_lines(&fixture, &folder, change).unwrap();
+    let board = fixture.board();
+    assert_eq!(board.rejected, []);
+    board.tracks[0].rows[0].unranked_because.clone()
+}
+
+/// When a process of the entry may have gone on.
+const LATER: &str = "2027-03-14T10:00:00Z";
+
+#[test]
+fn runs_that_were_started_again_are_counted() {
+    assert_eq!(unranked_after(|lines| cut_off(lines, 3, &[4], LATER)), [""; 0]);
+    assert_eq!(
+        unranked_after(|lines| cut_off(lines, 3, &[4, 1], LATER)),
+        ["run 3 was cut off 2 times, in a ranked row once at most"]
+    );
+    let both = |lines: &mut Vec<LogLine>| {
+        cut_off(lines, 7, &[2], "2027-03-14T11:00:00Z");
+        cut_off(lines, 3, &[4], LATER);
+    };
+    assert_eq!(unranked_after(both), ["2 of 10 runs were cut off, in a ranked row 1 of 10 at most"]);
+}
+
+#[test]
+fn a_session_goes_on_after_it_ended() {
+    let found = unranked_after(|lines| cut_off(lines, 3, &[4], "1999-01-01T00:00:00Z"));
+    assert_eq!(found, ["it was resumed before it ended, by the calendar"]);
+    let found = unranked_after(|lines| cut_off(lines, 3, &[4], "someday"));
+    assert_eq!(found, ["it was resumed at a time that is not written as YYYY-MM-DDTHH:MM:SSZ"]);
+}
+
+#[test]
+fn a_run_whose_last_epoch_is_known_is_not_run_again() {
+    let fixture = Fixture::new();
+    let folder = fixture.file(&Spec::named("honest"));
+    let refused = forge_lines(&fixture, &folder, |lines| cut_off(lines, 3, &[8], LATER)).unwrap_err();
+    assert!(refused.contains("run 3 is out of order"), "{refused}");
+    let without_its_end = |lines: &mut Vec<LogLine>| {
+        cut_off(lines, 3, &[8], LATER);
+        let again = |line: &LogLine| matches!(&line.event, Event::RunStart(RunStart { run: 3, .. }));
+        let begin = lines.iter().rposition(again).unwrap();
+        let end = begin + lines[begin..].iter().position(|line| matches!(line.event, Event::RunStop(_))).unwrap();
+        let first = lines[begin].at_seconds;
+        let by = lines[end].at_seconds - first;
+        lines.drain(begin..=end);
+        lines[begin..].iter_mut().for_each(|line| line.at_seconds -= by);
+    };
+    forge_lines(&fixture, &folder, without_its_end).unwrap();
+    let row = fixture.board().tracks[0].rows[0].clone();
+    assert_eq!((row.unranked_because.clone(), row.rank), (Vec::new(), Some(1)));
+    let run = &row.entry.result.derived.runs[2];
+    assert_eq!(run.reason.as_deref(), Some("its process ended after the last epoch"));
+    assert!(run.time_to_accuracy_seconds.is_some() && row.entry.log.abandoned.is_empty());
+}
+
+fn warnings_after(change: impl Fn(&mut LogLine)) -> Vec<&'static str> {
+    let fixture = Fixture::new();
+    let folder = fixture.file(&Spec::named("honest"));
+    forge(&fixture, &folder, change).unwrap();
+    fixture.board().tracks[0].rows[0].warnings.iter().map(Warning::label).collect()
+}
+
+#[test]
+fn figures_that_do_not_fit_each_other_are_warned_of() {
+    let sampled = |change: fn(f64, &mut hlb_machine::HostSample)| {
+        move |line: &mut LogLine| {
+            let at = line.at_seconds;
+            if let Event::Telemetry(sample) = &mut line.event {
+                change(at, &mut sample.host);
+            }
+        }
+    };
+    assert_eq!(warnings_after(sampled(|_, host| host.cpu_percent = Some(10_000.0))), ["impossible CPU share"]);
+    assert_eq!(warnings_after(sampled(|_, host| host.cpu_percent = Some(0.0))), ["impossible CPU share"]);
+    let still = sampled(|_, host| host.system_clock_milliseconds = 1_805_016_413_000);
+    assert_eq!(warnings_after(still), ["clock set"]);
+    let slow = sampled(|at, host| host.system_clock_milliseconds -= (300.0 * at) as i64);
+    assert_eq!(warnings_after(slow), ["calendar drift"]);
+    let always_right = |line: &mut LogLine| {
+        if let Event::Epoch(epoch) = &mut line.event {
+            epoch.accuracy.correct = epoch.accuracy.total;
+        }
+    };
+    assert_eq!(warnings_after(always_right), ["never wrong"]);
+    let alike = |line: &mut LogLine| {
+        if let Event::Epoch(epoch) = &mut line.event {
+            epoch.accuracy.correct = [300, 600, 1000, 1400, 1700, 1880, 1910][epoch.epoch as usize - 1];
+        }
+    };
+    assert_eq!(warnings_after(alike), ["equal accuracies"]);
+    let no_evaluation = |line: &mut LogLine| match &mut line.event {
+        Event::Epoch(epoch) => epoch.evaluate_seconds *= 1e-9,
+        Event::RunStop(stop) => {
+            stop.phases.setup_seconds += stop.phases.evaluate_seconds;
+            stop.phases.evaluate_seconds = 1e-9;
+        }
+        _ => {}
+    };
+    assert_eq!(warnings_after(no_evaluation), ["evaluation out of proportion"]);
+}
+
+#[test]
+fn sensors_that_say_nothing_are_warned_of() {
+    for run in [None, Some(3)] {
+        let fixture = Fixture::new();
+        let folder = fixture.file(&Spec::named("honest"));
+        let log = fixture.board().tracks[0].rows[0].entry.log.clone();
+        let silent = |at: f64| {
+            let of_run = |number: u32| {
+                let run = &log.runs[number as usize - 1];
+                (run.began_at_seconds..=run.began_at_seconds + run.supervised_seconds).contains(&at)
+            };
+            run.is_none_or(of_run)
+        };
+        let change = |lines: &mut Vec<LogLine>| {
+            lines.retain(|line| !matches!(line.event, Event::Telemetry(_)) || !silent(line.at_seconds));
+        };
+        forge_lines(&fixture, &folder, change).unwrap();
+        let found: Vec<_> = fixture.board().tracks[0].rows[0].warnings.iter().map(Warning::label).collect();
+        assert_eq!(found, ["no sensors"], "{run:?}");
+    }
+}
+
+#[test]
+fn a_price_of_another_machine_is_warned_of() {
+    let table = hlb_machine::price::Table::shipped();
+    let price = |name: &str| table.find(name, "2026-11-22").ok();
+    let on_a_gpu = || {
+        let mut spec = Spec { device: DeviceKind::Cuda, machine: gpu_machine(), ..Spec::named("priced") };
+        spec.sample.gpus = vec![gpu_sample()];
+        spec
+    };
+    let labels = |spec: Spec| warnings(&spec).iter().map(Warning::label).collect::<Vec<_>>();
+    assert_eq!(labels(Spec { price: price("aws/p5.4xlarge"), ..on_a_gpu() }), [""; 0]);
+    for other in ["aws/p5.48xlarge", "aws/p3.2xlarge"] {
+        assert!(price(other).is_some(), "{other}");
+        assert_eq!(labels(Spec { price: price(other), ..on_a_gpu() }), ["price of another machine"], "{other}");
+    }
+    assert_eq!(labels(Spec { price: price("aws/p3.2xlarge"), ..Spec::named("priced") }), ["price of another machine"]);
+}
+
+#[test]
+fn a_session_far_over_its_class_is_warned_of_and_stays_ranked() {
+    let fixture = Fixture::new();
+    let row = |name: &str, seconds: f64| Spec { runs: Spec::runs(10, seconds, 16), ..Spec::named(name) };
+    fixture.file(&row("slow", 2.5));
+    fixture.file(&row("twice", 1.25));
+    let found = || {
+        let rows = fixture.board().tracks[0].rows.clone();
+        rows.iter().map(|row| (row.rank, row.warnings.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(found(), [(Some(1), vec![]), (Some(2), vec![])]);
+    fixture.file(&row("forged", 0.3));
+    let found = found();
+    let [Warning::OverClass { times }] = found[0].1[..] else { panic!("{found:?}") };
+    assert!((times - 1.25 / 0.3).abs() < 0.01 && found[0].0 == Some(1) && found[1].1.is_empty(), "{found:?}");
+}
+
+#[test]
+fn an_entry_that_rewrites_the_history_of_records_is_named() {
+    let fixture = Fixture::new();
+    let dated = |name: &str, day: &str, seconds: f64| Spec {
+        started_at: format!("{day}T09:26:53Z"),
+        folder: format!("{day}-{name}"),
+        runs: Spec::runs(10, seconds, 16),
+        ..Spec::named(name)
+    };
+    fixture.file(&dated("first", "2027-03-01", 2.5));
+    fixture.file(&dated("second", "2027-04-01", 2.0));
+    let base = fixture.board();
+    let of_today = fixture.file(&dated("third", "2027-05-01", 1.5));
+    let rewritten = || {
+        let found = hlb_board::rewritten_records(&base, &fixture.board());
+        found.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(rewritten(), [""; 0]);
+    fs::remove_dir_all(of_today).unwrap();
+    let class = "2x Intel(R) Xeon(R) Processor @ 2.60GHz";
+    let between = fixture.file(&dated("between", "2027-03-15", 2.2));
+    let expected = format!("shapes/2027-03-15-between of 2027-03-15 becomes a record in the past of {class}");
+    assert_eq!(rewritten(), [expected]);
+    fs::remove_dir_all(between).unwrap();
+    fixture.file(&dated("backdated", "2026-12-01", 1.9));
+    let lost = |name: &str| format!("shapes/{name} of {} is no longer a record of {class}", &name[..10]);
+    let expected = format!("shapes/2026-12-01-backdated of 2026-12-01 becomes a record in the past of {class}");
+    assert_eq!(rewritten(), [lost("2027-03-01-first"), lost("2027-04-01-second"), expected]);
 }

@@ -63,7 +63,7 @@ while [[ $rest =~ \{\"arm\":\"(variant|reference)\",\"run\":([0-9]+),\"seed\":\"
     nap 0.002; before=${EPOCHREALTIME/./}; evaluate=$((evaluate + before - after))
     seconds $train; trained=$text; seconds $evaluate; evaluated=$text
     correct=$((total / 2)); [ $epoch = $epochs ] && correct=$total
-    echo '{"event":"epoch","run":'$run',"epoch":'$epoch',"step":'$((epoch * steps))',"loss":1.'$mark$epoch',"accuracy":{"correct":'$correct',"total":'$total'},"train_seconds":'$trained',"evaluate_seconds":'$evaluated'}'
+    echo '{"event":"epoch","run":'$run',"epoch":'$epoch',"step":'$((epoch * steps))',"loss":1.5'$mark$epoch',"accuracy":{"correct":'$correct',"total":'$total'},"train_seconds":'$trained',"evaluate_seconds":'$evaluated'}'
     @HOOK@
   done
   wall=$((${EPOCHREALTIME/./} - began)); seconds $((wall - train - evaluate)); logged=$text; seconds $wall

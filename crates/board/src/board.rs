@@ -6,8 +6,9 @@ use serde::Serialize;
 use crate::median_run::median_curve;
 use crate::retractions::Retraction;
 use crate::sensors::Sensors;
+use hlb_core::clock;
 use hlb_data::track::Track;
-use hlb_result::Entry;
+use hlb_result::{Entry, Warning, calendar_problem};
 
 /// Everything that the site shows.
 #[derive(Debug, Clone)]
@@ -47,6 +48,10 @@ pub struct Row {
     pub tied_with_next: Option<TiedWith>,
     /// Why it is not ranked.
     pub unranked_because: Vec<String>,
+    /// Why its calendar times contradict each other, from the samples that are not kept.
+    pub(crate) calendar_problem: Option<String>,
+    /// What a reader should know before trusting it: what its own log shows, and what the other rows do.
+    pub warnings: Vec<Warning>,
     /// That its authors retracted it, or that somebody refuted it.
     pub retraction: Option<Retraction>,
     /// (Seconds of training, accuracy in percent) after each epoch of its median run.
@@ -78,6 +83,7 @@ impl Row {
         let median_curve = median_curve(&entry.log);
         let gpu = entry.result.derived.telemetry.gpu.as_ref().map(|gpu| gpu.index);
         let sensors = Sensors::new(&entry.log, gpu);
+        let calendar_problem = calendar_problem(&entry.log);
         entry.forget_samples();
         Self {
             entry,
@@ -87,6 +93,8 @@ impl Row {
             rank: None,
             tied_with_next: None,
             unranked_because: Vec::new(),
+            calendar_problem,
+            warnings: Vec::new(),
             retraction: None,
             median_curve,
         }
@@ -94,8 +102,7 @@ impl Row {
 
     /// Start of its session; `None` if it states no calendar time.
     pub fn started_at(&self) -> Option<DateTime<Utc>> {
-        let stated = DateTime::parse_from_rfc3339(&self.entry.result.session.started_at);
-        stated.ok().map(|at| at.to_utc())
+        clock::parse(&self.entry.result.session.started_at)
     }
 
     /// Median time-to-accuracy, for the order of rows.

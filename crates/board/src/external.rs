@@ -4,11 +4,11 @@
 //! our rules, on one machine or even with one meaning of "seconds", so they are never ranked with measured rows. What a
 //! source does not say is absent, never 0.
 
-use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use hlb_core::clock;
 use hlb_core::text::{Id, SafeText};
 use hlb_core::yaml::{self, YamlError};
 use hlb_data::track;
@@ -155,16 +155,11 @@ fn within<'de, D: Deserializer<'de>>(from: D, is_good: fn(f64) -> bool, why: &st
 fn day<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SafeText<10>>, D::Error> {
     let day = Option::<SafeText<10>>::deserialize(from)?;
     match &day {
-        Some(text) if !is_day(text.as_str()) => {
+        Some(text) if clock::parse_day(text.as_str()).is_none() => {
             Err(D::Error::custom(format!("`{text}` is not a day written as YYYY-MM-DD")))
         }
         _ => Ok(day),
     }
-}
-
-/// Whether it is a day of the calendar in the one form that sorts as the days do.
-fn is_day(text: &str) -> bool {
-    NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok_and(|day| day.to_string() == text)
 }
 
 fn rows<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<ExternalResult>, D::Error> {

@@ -22,7 +22,7 @@ pub use board::{Board, RankedTrack, Rejected, Row, TiedWith};
 pub use build::{Build, Built, FileState};
 pub use error::BoardError;
 pub use pull_request::PullRequest;
-pub use records::{Record, records};
+pub use records::{Record, RewrittenRecord, records, rewritten_records};
 pub use retractions::{Retraction, retractions_schema};
 pub use sensors::{Reading, Sensor, Sensors};
 pub use signers::{SIGNERS_FILE, read_signers, signers_for};

@@ -6,10 +6,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::board::{Row, TiedWith, day};
 use hlb_core::artifact::Sha256Hex;
-use hlb_core::rules::{CLOCK_TOLERANCE_SHARE, MAX_DAYS_AHEAD, REACHED_SHARE, SIGNIFICANCE};
+use hlb_core::rules::{
+    CLASS_RATE_FACTOR, CLOCK_TOLERANCE_SHARE, MAX_DAYS_AHEAD, REACHED_SHARE, RULES_FIRST_DAY, SIGNIFICANCE,
+};
 use hlb_core::stats::mann_whitney;
 use hlb_data::track::Track;
-use hlb_result::Entry;
+use hlb_result::{Entry, Warning, too_many_restarts};
 
 /// Rows by hardware class and median time-to-accuracy, then the others by date; ties by path, so that the order is total.
 pub(crate) fn rank(mut rows: Vec<Row>, track: &Track, now: DateTime<Utc>) -> Vec<Row> {
@@ -17,8 +19,11 @@ pub(crate) fn rank(mut rows: Vec<Row>, track: &Track, now: DateTime<Utc>) -> Vec
         row.unranked_because = row.retraction.iter().map(ToString::to_string).collect();
         row.unranked_because.extend(ineligible_because(&row.entry, track));
         row.unranked_because.extend(date_problem(row, now));
+        row.unranked_because.extend(row.calendar_problem.clone());
+        row.warnings.clone_from(&row.entry.result.derived.warnings);
     }
     mark_other_data(&mut rows);
+    warn_of_rates(&mut rows);
     let mut fastest: BTreeMap<String, f64> = BTreeMap::new();
     for row in rows.iter().filter(|row| row.is_ranked()) {
         let best = fastest.entry(row.class.clone()).or_insert(f64::INFINITY);
@@ -76,10 +81,36 @@ fn mark_other_data(rows: &mut [Row]) {
     }
 }
 
-/// Records are kept by date, so a session needs one that is not in the future.
+/// Records are kept by date, so a session needs one that is neither older than the rules nor in the future.
 fn date_problem(row: &Row, now: DateTime<Utc>) -> Option<String> {
     let Some(started) = row.started_at() else { return Some("its session states no calendar time".to_owned()) };
-    is_in_the_future(started, now).then(|| format!("its session starts on {}, which is in the future", day(started)))
+    let is_too_old = |at: DateTime<Utc>| *day(at) < *RULES_FIRST_DAY;
+    let says = |what: &str| Some(format!("its session starts on {}, which is {what}", day(started)));
+    if is_too_old(started) {
+        return says(&format!("before the day of the rules, {RULES_FIRST_DAY}"));
+    }
+    if is_in_the_future(started, now) {
+        return says("in the future");
+    }
+    let resumes = row.entry.log.segments.iter().filter_map(|segment| segment.started_at_milliseconds);
+    let late = resumes.filter_map(DateTime::from_timestamp_millis).find(|at| is_in_the_future(*at, now));
+    late.map(|at| format!("its session was resumed on {}, which is in the future", day(at)))
+}
+
+/// Warns of a session that made far more operations a second than any other of its class: a better machine has another
+/// name, and a better recipe makes fewer.
+fn warn_of_rates(rows: &mut [Row]) {
+    let rate = |row: &Row| row.entry.result.derived.effort.flop_per_second;
+    let of_others = |index: usize| {
+        let others = rows.iter().enumerate().filter(|(other, row)| *other != index && row.class == rows[index].class);
+        others.filter_map(|(_, row)| rate(row)).max_by(f64::total_cmp)
+    };
+    let times = |index: usize| Some(rate(&rows[index])? / of_others(index)?);
+    let found: Vec<Option<f64>> = (0..rows.len()).map(times).collect();
+    for (row, times) in rows.iter_mut().zip(found) {
+        let far = times.filter(|times| *times > CLASS_RATE_FACTOR);
+        row.warnings.extend(far.map(|times| Warning::OverClass { times }));
+    }
 }
 
 fn is_in_the_future(started: DateTime<Utc>, now: DateTime<Utc>) -> bool {
@@ -117,6 +148,7 @@ fn ineligible_because(entry: &Entry, track: &Track) -> Vec<String> {
     if !entry.result.machine.knows(session.device) {
         found.push("it is unknown which GPU trained".to_owned());
     }
+    found.extend(too_many_restarts(&entry.log));
     if !entry.result.derived.phases.clocks_agree {
         let percent = 100.0 * CLOCK_TOLERANCE_SHARE;
         found.push(format!("the clocks of its two programs differ by more than {percent} %"));

@@ -2,6 +2,8 @@
 //!
 //! A function of the rows alone, whatever their order, so that the history of a track can be drawn and listed alike.
 
+use std::fmt;
+
 use chrono::{DateTime, Utc};
 
 use crate::board::{Board, RankedTrack, Row, day};
@@ -51,6 +53,51 @@ pub fn records(track: &RankedTrack) -> Vec<Record<'_>> {
 /// The records of all tracks, in the order of the board.
 pub(crate) fn all_records(board: &Board) -> impl Iterator<Item = (&Track, Record<'_>)> {
     board.tracks.iter().flat_map(|track| records(track).into_iter().map(|record| (&track.track, record)))
+}
+
+/// What a change of the submissions does to the history of records: a maintainer has to look at it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RewrittenRecord {
+    /// Folder of the entry below the submissions.
+    pub path: String,
+    /// Hardware class of the record.
+    pub class: String,
+    /// Day of its session, YYYY-MM-DD.
+    pub date: String,
+    /// Whether it was a record before the change and is none after it; else it is a new record of a day before the newest one.
+    pub is_lost: bool,
+}
+
+/// As a line of a summary.
+impl fmt::Display for RewrittenRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, class, date, is_lost } = self;
+        let what = if *is_lost { "is no longer a record" } else { "becomes a record in the past" };
+        write!(f, "{path} of {date} {what} of {class}")
+    }
+}
+
+/// Records of `base` that are none in `changed`, and new ones in `changed` that are older than the newest record of their
+/// track and hardware class in `base`. Both are empty for an entry of today.
+pub fn rewritten_records(base: &Board, changed: &Board) -> Vec<RewrittenRecord> {
+    let known = |board: &Board, (track, record): &(&Track, Record<'_>)| {
+        all_records(board).any(|(other, found)| other.id == track.id && found.row.path == record.row.path)
+    };
+    let is_old = |(track, record): &(&Track, Record<'_>)| {
+        let mut alike = all_records(base).filter(|(other, _)| other.id == track.id);
+        alike.any(|(_, newest)| newest.row.class == record.row.class && record.at <= newest.at)
+    };
+    let rewritten = |is_lost: bool| {
+        move |(_, record): (&Track, Record<'_>)| RewrittenRecord {
+            path: record.row.path.clone(),
+            class: record.row.class.clone(),
+            date: record.date(),
+            is_lost,
+        }
+    };
+    let lost = all_records(base).filter(|record| !known(changed, record)).map(rewritten(true));
+    let inserted = all_records(changed).filter(|record| !known(base, record) && is_old(record)).map(rewritten(false));
+    lost.chain(inserted).collect()
 }
 
 /// What decides whether something was a record.

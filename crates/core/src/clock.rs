@@ -7,7 +7,7 @@
 
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, SubsecRound as _, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, SubsecRound as _, Utc};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
@@ -76,14 +76,36 @@ pub fn calendar() -> DateTime<Utc> {
     Utc::now().trunc_subsecs(0)
 }
 
+/// The one form of calendar times in files: `YYYY-MM-DDTHH:MM:SSZ`, always UTC.
+const TIME: &str = "%Y-%m-%dT%H:%M:%SZ";
+/// The one form of days in files, which sorts by date.
+const DAY: &str = "%Y-%m-%d";
+
 /// The calendar time for records: RFC 3339, UTC, to the second.
 pub fn timestamp() -> String {
-    calendar().format("%Y-%m-%dT%H:%M:%SZ").to_string()
+    calendar().format(TIME).to_string()
 }
 
 /// The day in UTC, as YYYY-MM-DD.
 pub fn today() -> String {
-    calendar().format("%Y-%m-%d").to_string()
+    calendar().format(DAY).to_string()
+}
+
+/// A calendar time exactly as [`timestamp`] writes it: a real date of four digits, seconds 00 to 59, UTC.
+pub fn parse(text: &str) -> Option<DateTime<Utc>> {
+    let time = NaiveDateTime::parse_from_str(text, TIME).ok()?.and_utc();
+    (time.timestamp_subsec_nanos() == 0 && is_ours(text, &time.format(TIME).to_string())).then_some(time)
+}
+
+/// A day exactly as [`today`] writes it.
+pub fn parse_day(text: &str) -> Option<NaiveDate> {
+    let day = NaiveDate::parse_from_str(text, DAY).ok()?;
+    is_ours(text, &day.format(DAY).to_string()).then_some(day)
+}
+
+/// Whether it is what we would have written. Parsers are laxer: they take signs, blanks and years of any length.
+fn is_ours(text: &str, written: &str) -> bool {
+    text == written && text.as_bytes().first().is_some_and(u8::is_ascii_digit)
 }
 
 /// The calendar time in milliseconds since 1970, so that a step of the clock shows against monotonic stamps.
@@ -159,5 +181,53 @@ mod tests {
         let later = clock.without(Duration::from_millis(10));
         assert!(clock.now().saturating_sub(later.now()) < Duration::from_millis(15));
         assert!(later.library_ahead_seconds().abs() < 0.01);
+    }
+
+    #[test]
+    fn a_time_has_one_form() {
+        for good in ["2026-11-23T04:53:26Z", "2024-02-29T00:00:00Z", "1970-01-01T23:59:59Z", "9999-12-31T23:59:59Z"] {
+            assert_eq!(parse(good).map(|time| time.format(TIME).to_string()).as_deref(), Some(good));
+        }
+        assert_eq!(parse(&timestamp()).map(|time| time <= calendar()), Some(true));
+        for bad in [
+            "",
+            "2026-11-23",
+            "2026-11-23T04:53:26",
+            "2026-11-23t04:53:26Z",
+            "2026-11-23T04:53:26z",
+            "2026-11-23 04:53:26Z",
+            "2026-11-23T04:53:26+00:00",
+            "2026-11-23T18:53:26+14:00",
+            "2026-11-23T04:53:26.5Z",
+            "2026-11-23T04:53:26.000Z",
+            "2026-11-23T04:53:60Z",
+            "2016-12-31T23:59:60Z",
+            "2026-11-23T24:00:00Z",
+            "2026-11-31T04:53:26Z",
+            "2026-02-29T04:53:26Z",
+            "2026-1-23T04:53:26Z",
+            "2026-11-23T4:53:26Z",
+            " 2026-11-23T04:53:26Z",
+            "2026-11-23T04:53:26Z ",
+            "2026-11-23T04:53:26Z\n",
+            "2026- 1-23T04:53:26Z",
+            "+2026-11-23T04:53:26Z",
+            "+12026-11-23T04:53:26Z",
+            "-0001-11-23T04:53:26Z",
+            "12026-11-23T04:53:26Z",
+            "\u{ff12}026-11-23T04:53:26Z",
+        ] {
+            assert_eq!(parse(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_day_has_one_form() {
+        assert!(parse_day("2026-03-01").is_some() && parse_day(&today()).is_some());
+        for bad in
+            ["2026-3-1", "2026-02-30", "+2026-03-01", "2026-03-01Z", "12026-03-01", "20260301", " 2026-03-01", ""]
+        {
+            assert_eq!(parse_day(bad), None, "{bad:?}");
+        }
     }
 }

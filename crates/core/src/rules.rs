@@ -41,8 +41,19 @@ pub const WANTED_POWER: f64 = 0.9;
 
 /// Share of the runs that reach the target in a ranked row.
 pub const REACHED_SHARE: f64 = 0.9;
+/// Runs that were started again, as a share of the runs of their recipe, over which a row is not ranked.
+pub const RESTARTED_SHARE: f64 = 0.1;
+/// Times that one run may be started again in a ranked row.
+pub const MAX_RESTARTS: usize = 1;
+/// The day of these rules: no session is older.
+pub const RULES_FIRST_DAY: &str = "2026-11-22";
 /// Days by which a session may start in the future: clocks may be wrong.
 pub const MAX_DAYS_AHEAD: i64 = 1;
+
+/// Seconds by which the calendar of the sensors may differ from the session's own.
+pub const CALENDAR_TOLERANCE_SECONDS: i64 = 60;
+/// Epochs from which on the accuracies of a run are its own: no other run counts the same after each.
+pub const MIN_CURVE_EPOCHS: usize = 4;
 
 /// Seconds that the C library's clock may differ by from the kernel's, and the clocks of the two programs on any run, since
 /// a line can arrive late ...
@@ -77,6 +88,22 @@ pub const OTHER_CPU_PERCENT: f64 = 5.0;
 pub const CPU_LIMITED_SHARE: f64 = 0.005;
 /// Seconds that calendar and monotonic clock differ by between two samples over which a session earns a warning.
 pub const CLOCK_STEP_SECONDS: f64 = 0.5;
+/// Share of the time that the calendar went too fast or too slow, without being set, over which a session earns a warning.
+pub const CALENDAR_DRIFT_SHARE: f64 = 0.01;
+/// Intervals of the sensors for each sample during a run, over which a session earns a warning.
+pub const SILENT_INTERVALS: f64 = 3.0;
+/// Percent of all processors that no sample can exceed, with room for rounding.
+pub const MAX_CPU_PERCENT: f64 = 101.0;
+/// Share of one processor, by median, under which nothing can have trained on processors.
+pub const IDLE_CPU_SHARE: f64 = 0.25;
+/// Samples from which on that is judged.
+pub const MIN_CPU_SAMPLES: usize = 10;
+/// Factor between the rates of operations of training and evaluation over which a session earns a warning.
+pub const EVALUATION_FACTOR: f64 = 4.0;
+/// Seconds that both have to take for that, evaluation at the rate of training.
+pub const MIN_EVALUATION_SECONDS: f64 = 5.0;
+/// Factor over the best rate of operations of all other sessions of a hardware class on a track, for a warning.
+pub const CLASS_RATE_FACTOR: f64 = 3.0;
 
 /// Factor that the times of a session and its reproduction may differ by.
 pub const REPRODUCTION_TIME_FACTOR: f64 = 1.05;

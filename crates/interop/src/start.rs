@@ -1,7 +1,6 @@
 //! Calendar time of what the run log stamps in seconds since the session's start.
 
-use chrono::DateTime;
-
+use hlb_core::clock;
 use hlb_core::hint::{Context as _, Result};
 use hlb_core::text::show;
 use hlb_protocol::run_log::RunLog;
@@ -15,9 +14,8 @@ pub(super) struct Start {
 impl Start {
     pub(super) fn new(log: &RunLog) -> Result<Self> {
         let text = &log.start.started_at;
-        let start = DateTime::parse_from_rfc3339(text)
-            .ok()
-            .with_context(|| format!("the session's start `{}` is not a time in the form of RFC 3339", show(text)))?;
+        let start = clock::parse(text)
+            .with_context(|| format!("the session's start `{}` is not a time as YYYY-MM-DDTHH:MM:SSZ", show(text)))?;
         Ok(Self { microseconds: start.timestamp_micros() })
     }
 

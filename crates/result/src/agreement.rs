@@ -49,6 +49,16 @@ impl Agreement {
     pub fn agrees(&self) -> bool {
         self.verdict == Verdict::Agrees
     }
+
+    /// The same, or that nothing can be said for this reason.
+    #[must_use]
+    pub(super) fn unless(mut self, problem: Option<String>) -> Self {
+        if problem.is_some() {
+            self.verdict = Verdict::CannotSay;
+        }
+        self.reasons.extend(problem);
+        self
+    }
 }
 
 /// Refuses a session that did not set out to repeat this one.

@@ -247,6 +247,10 @@ pub enum Fault {
         "processors worked {seconds:.1} s for it while {passed:.1} s passed, which is impossible: it kept at most {most} busy"
     )]
     Overworked { seconds: f64, most: u32, passed: f64 },
+    #[error(
+        "{first} and {second} have {what} in common, which no two runs do; each run of a session has to be trained"
+    )]
+    Repeated { first: String, second: String, what: &'static str },
     /// A session in the folder of reproductions that does not reproduce this entry.
     #[error("`{REPRODUCTIONS_FOLDER}/{}`: {problem}", show(.name))]
     Reproduction { name: String, problem: String },

@@ -7,7 +7,9 @@
 //! | `entry` | a result with the files of its folder, and what can be wrong with it |
 //! | `verify` | the check of an entry |
 //! | `clocks` | whether a session's seconds can be those that passed |
-//! | `plausible` | times that no device can reach, and times that two entries share |
+//! | `plausible` | times that no device can reach, runs that two sessions share, and runs that were cut off |
+//! | `fingerprint` | how a copied run is recognized |
+//! | `calendar` | calendar times of a session that contradict each other |
 //! | `agreement` | whether a session that repeats an entry agrees with it |
 //! | `comparison` | which of two entries is faster |
 //! | `power` | the runs that it takes to show a gain |
@@ -18,12 +20,14 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests break files on purpose"))]
 
 mod agreement;
+mod calendar;
 mod clocks;
 mod comparison;
 mod derive;
 mod entry;
 mod file;
 mod filing;
+mod fingerprint;
 mod plausible;
 mod power;
 mod runners;
@@ -32,6 +36,7 @@ pub mod signing;
 mod verify;
 
 pub use agreement::{Agreement, Verdict, between, quotient};
+pub use calendar::calendar_problem;
 pub use comparison::{ComparedSession, Comparison, ComparisonError, Conclusion, PairedReference, TimeRatio};
 pub use derive::{
     Basis, Calibration, Derived, Drift, Effort, EnergyMethod, EnergySummary, GpuTelemetry, NearbyTimes, Phases,
@@ -46,7 +51,7 @@ pub use file::{
     VariantFacts, entry_name,
 };
 pub use filing::{BoardSigner, FilingError, FinishedSession, board_of, file_entry, file_reproduction};
-pub use plausible::{Claim, claims};
+pub use plausible::{Claim, claims, too_many_restarts};
 pub use power::{Bill, GainForecast, PowerError, PowerReport, RunsForecast, TimesFacts, TimesSource};
 pub use runners::{RUNNERS_FILE, RunnersError, runners_beside, runners_schema};
 pub use signers::{SIGNERS_FILE, board_above, named_signers_text, signers_text};

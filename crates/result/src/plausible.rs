@@ -1,16 +1,20 @@
 //! Whether a session's times are possible at all on the device that it names, and whether they are its own.
 
+use std::collections::BTreeMap;
+
 use crate::derive::{Basis, floor_seconds_of_epochs};
 use crate::entry::{Entry, Fault};
-use hlb_core::artifact::sha256_hex;
-use hlb_protocol::run_log::LoggedRun;
+use crate::fingerprint::{self, Mark};
+use hlb_core::rules::{MAX_RESTARTS, RESTARTED_SHARE};
+use hlb_protocol::run_log::{Arm, LoggedRun, RunLog};
 use hlb_recipe::Recipe;
 
-/// Refuses an epoch that trained faster than the device's peak allows. The floor is low on purpose, so that no honest run is refused.
+/// Refuses an epoch that trained faster than the device's peak allows, and a run that is a copy of another. The floor is low on purpose, so that no honest run is refused.
 pub(super) fn check(basis: Basis, reference: Option<&Recipe>) -> Result<(), Fault> {
     check_runs(&basis.log.runs, floor_seconds_of_epochs(basis))?;
     let floor = reference.and_then(|recipe| floor_seconds_of_epochs(Basis { recipe, ..basis }));
-    check_runs(&basis.log.reference, floor)
+    check_runs(&basis.log.reference, floor)?;
+    check_repeated(basis, reference)
 }
 
 fn check_runs(runs: &[LoggedRun], floors: Option<Vec<f64>>) -> Result<(), Fault> {
@@ -37,7 +41,7 @@ pub struct Claim {
     pub key: String,
 }
 
-/// What only this session can have: its nonce, its log, its seeds, and the times of its runs to the last digit.
+/// What only this session can have: its nonce, its log, its seeds, and the marks of its runs.
 pub fn claims(entry: &Entry) -> Vec<Claim> {
     let result = &entry.result;
     let claim = |what: String, key: String| Claim { what, key };
@@ -45,18 +49,63 @@ pub fn claims(entry: &Entry) -> Vec<Claim> {
         claim("the nonce".to_owned(), format!("nonce {}", result.session.nonce)),
         claim("the run log".to_owned(), format!("log {}", result.log.sha256)),
     ];
-    let log = &entry.log;
-    for run in log.runs.iter().chain(&log.reference).chain(&log.abandoned) {
-        let number = run.run;
+    let reference = result.reference.as_ref().map(|_| entry.task.reference());
+    for (run, marks) in marked(&entry.log, &entry.recipe, reference.as_ref()) {
         // A run that was abandoned and run again has its seed twice within one session.
-        found.push(claim(format!("the seed of run {number}"), format!("seed {}", run.seed)));
-        found.extend(times_key(run).map(|key| claim(format!("every time of run {number}"), key)));
+        found.push(claim(format!("the seed of {} {}", run.arm, run.run), format!("seed {}", run.seed)));
+        found
+            .extend(marks.into_iter().map(|mark| claim(format!("{} of {} {}", mark.what, run.arm, run.run), mark.key)));
     }
     found
 }
 
-/// The times of a run to the last digit; nanoseconds never repeat.
-fn times_key(run: &LoggedRun) -> Option<String> {
-    let bytes: Vec<u8> = run.epochs.iter().flat_map(|epoch| epoch.train_seconds.to_be_bytes()).collect();
-    (!bytes.is_empty()).then(|| format!("times {}", sha256_hex(&bytes)))
+/// Every run of a session with its marks, those that were abandoned too.
+fn marked<'a>(
+    log: &'a RunLog,
+    recipe: &'a Recipe,
+    reference: Option<&'a Recipe>,
+) -> impl Iterator<Item = (&'a LoggedRun, Vec<Mark>)> {
+    let half = move |arm| match arm {
+        Arm::Variant => recipe.loss.half,
+        Arm::Reference => reference.is_some_and(|reference| reference.loss.half),
+    };
+    let runs = log.runs.iter().chain(&log.reference).chain(&log.abandoned);
+    runs.map(move |run| (run, fingerprint::of_run(run, half(run.arm))))
+}
+
+/// Refuses a session in which a run has a mark of another. What follows from a seed may repeat with it: in a run that was
+/// started again, and in runs of one recipe as variant and as reference.
+fn check_repeated(basis: Basis, reference: Option<&Recipe>) -> Result<(), Fault> {
+    let mut seen: BTreeMap<String, &LoggedRun> = BTreeMap::new();
+    for (run, marks) in marked(basis.log, basis.recipe, reference) {
+        for mark in &marks {
+            let other = seen.get(&mark.key).filter(|other| !(mark.follows_from_seed && other.seed == run.seed));
+            if let Some(other) = other {
+                let [first, second] = [other, &run].map(|run| format!("{} {}", run.arm, run.run));
+                return Err(Fault::Repeated { first, second, what: mark.what });
+            }
+        }
+        seen.extend(marks.into_iter().map(|mark| (mark.key, run)));
+    }
+    Ok(())
+}
+
+/// Why a session's runs were cut off too often: who may choose when to stop a run may choose among its results. `None` if they
+/// were not.
+pub fn too_many_restarts(log: &RunLog) -> Option<String> {
+    [Arm::Variant, Arm::Reference].into_iter().find_map(|arm| restarts(log, arm))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a session has at most 500 runs")]
+fn restarts(log: &RunLog, arm: Arm) -> Option<String> {
+    let (mut times, runs) = (BTreeMap::<u32, usize>::new(), log.runs_of(arm).len());
+    for run in log.interrupted(arm) {
+        *times.entry(run.run).or_default() += 1;
+    }
+    if let Some((run, times)) = times.iter().find(|(_, times)| **times > MAX_RESTARTS) {
+        return Some(format!("{arm} {run} was cut off {times} times, in a ranked row once at most"));
+    }
+    let (cut_off, of_ten) = (times.len(), 10.0 * RESTARTED_SHARE);
+    let too_many = cut_off as f64 > RESTARTED_SHARE * runs as f64;
+    too_many.then(|| format!("{cut_off} of {runs} {arm}s were cut off, in a ranked row {of_ten} of 10 at most"))
 }

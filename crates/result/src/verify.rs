@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::agreement;
+use crate::calendar::calendar_problem;
 use crate::clocks;
 use crate::derive::derive;
 use crate::entry::{
@@ -14,10 +15,11 @@ use crate::entry::{
     SIGNATURE_FILE, Trust, VARIANT_FILE,
 };
 use crate::file::{HarnessFacts, RESULT_SCHEMA, ResultFile, SessionFacts};
-use crate::plausible::{self, Claim};
+use crate::plausible::{self, Claim, too_many_restarts};
 use crate::signing::{AllowedSigners, RERUN_NAMESPACE, RESULT_NAMESPACE, SignatureError, verify};
 use hlb_core::artifact::{Sha256Hex, sha256_hex};
-use hlb_core::rules::{FIGURE_TOLERANCE, RULES_VERSION};
+use hlb_core::clock;
+use hlb_core::rules::{FIGURE_TOLERANCE, MAX_DAYS_AHEAD, RULES_VERSION};
 use hlb_core::tree::{self, Change};
 use hlb_core::yaml::{self, RESULT_CAP, VARIANT_CAP};
 use hlb_data::task::Task;
@@ -35,6 +37,7 @@ pub fn check_entry(folder: &Path, signers: &AllowedSigners, now: DateTime<Utc>) 
         let bytes = result_bytes(folder)?;
         let trust = signature(folder, &bytes, signers, now)?;
         let mut entry = read_entry(folder, &bytes, trust)?;
+        check_key_at_start(&entry, &bytes, signers, now)?;
         reproductions(&mut entry, signers, now)?;
         Ok(entry)
     };
@@ -99,6 +102,16 @@ fn is_of_namespace(refused: &SignatureError) -> bool {
     matches!(refused, SignatureError::Namespace { .. })
 }
 
+/// Refuses a session from before its key could sign. When it started is for the signer to say, so this is no reason to accept
+/// one: a key that may no longer sign may not, whatever the session's day.
+fn check_key_at_start(entry: &Entry, bytes: &[u8], signers: &AllowedSigners, now: DateTime<Utc>) -> Result<(), Fault> {
+    let started = clock::parse(&entry.result.session.started_at).filter(|started| *started < now);
+    match started {
+        Some(started) => signature(&entry.folder, bytes, signers, started).map(|_| ()),
+        None => Ok(()),
+    }
+}
+
 /// Parses the result and checks it against the other files of the entry.
 fn read_entry(folder: &Path, bytes: &[u8], trust: Trust) -> Result<Entry, Fault> {
     let result: ResultFile = yaml::parse_canonical(bytes, RESULT_FILE)?.ok_or(Fault::NotCanonical(RESULT_FILE))?;
@@ -154,16 +167,36 @@ fn reproduction(
     if again.trust == Trust::Unsigned {
         return Err("it is unsigned".to_owned());
     }
-    let theirs = plausible::claims(&again);
-    let is_theirs = |claim: &&Claim| theirs.iter().any(|other| other.key == claim.key);
-    if let Some(copied) = plausible::claims(entry).iter().find(is_theirs) {
-        return Err(format!("{} is that of the entry", copied.what));
-    }
+    check_independent(entry, &again)?;
     if !again.reproductions.is_empty() {
         return Err("a reproduction is not reproduced itself".to_owned());
     }
-    let agreement = agreement::between(&entry.result, &again.result);
+    let agreement = agreement::between(&entry.result, &again.result).unless(too_many_restarts(&again.log));
     Ok(Reproduction { entry: Box::new(again), agreement })
+}
+
+/// Refuses a session that shares a run with the entry or with another session that reproduced it, or that is older than it.
+fn check_independent(entry: &Entry, again: &Entry) -> Result<(), String> {
+    let theirs: BTreeSet<String> = plausible::claims(again).into_iter().map(|claim| claim.key).collect();
+    let is_theirs = |claim: &Claim| theirs.contains(&claim.key);
+    if let Some(copied) = plausible::claims(entry).into_iter().find(is_theirs) {
+        return Err(format!("{} is that of the entry", copied.what));
+    }
+    let mut others = entry.reproductions.iter().flat_map(|other| plausible::claims(&other.entry));
+    if let Some(copied) = others.find(is_theirs) {
+        return Err(format!("{} is that of another reproduction", copied.what));
+    }
+    if let Some(problem) = calendar_problem(&again.log) {
+        return Err(problem);
+    }
+    let times = [entry, again].map(|one| clock::parse(&one.result.session.started_at));
+    match times {
+        [_, None] => Err("its session states no calendar time".to_owned()),
+        [Some(first), Some(again)] if again + TimeDelta::days(MAX_DAYS_AHEAD) < first => {
+            Err("it began before the session that it reproduces".to_owned())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The bytes of a file of the entry, which have to be those that the result names.

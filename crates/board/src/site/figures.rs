@@ -14,9 +14,9 @@ use hlb_result::{Entry, Warning};
 pub(crate) const MEDIAN_MISSED: &str = "the median run did not reach the target";
 
 /// Warnings, each as a short label and as a sentence.
-pub(super) fn warnings(entry: &Entry) -> Value {
+pub(super) fn warnings(warnings: &[Warning]) -> Value {
     let view = |warning: &Warning| context! { word => warning.label(), sentence => foreign(&warning.to_string()) };
-    entry.result.warnings().iter().map(view).collect()
+    warnings.iter().map(view).collect()
 }
 
 /// That a row is tied with the one below it.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::price::billing::Billing;
+use hlb_core::clock;
 use hlb_core::hint::Hint;
 use hlb_core::text::{SafeText, show};
 use hlb_core::yaml::{ReadError, YamlError};
@@ -139,11 +140,7 @@ pub fn cost(seconds: f64, price: &Price) -> Cost {
 
 /// Refuses anything but a day as YYYY-MM-DD, which sorts by date.
 pub(super) fn check_day(given: &str) -> Result<(), PriceError> {
-    let read = chrono::NaiveDate::parse_from_str(given, "%Y-%m-%d");
-    if read.is_ok_and(|day| day.format("%Y-%m-%d").to_string() == given) {
-        return Ok(());
-    }
-    Err(PriceError::Day { given: given.to_owned() })
+    clock::parse_day(given).map(|_| ()).ok_or_else(|| PriceError::Day { given: given.to_owned() })
 }
 
 /// Whether it is above 0 and at most 100,000 dollars an hour.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::determinism::Divergence;
 use crate::run_log::event::{Arm, Epoch, Outcome, RunStop, SessionStart, TrainerStart};
+use hlb_core::clock::PhaseSeconds;
 use hlb_core::rules::{CLOCK_TOLERANCE_SECONDS, CLOCK_TOLERANCE_SHARE};
 use hlb_core::seed::Seed;
 use hlb_machine::Sample;
@@ -38,6 +39,10 @@ pub struct RunLog {
 pub struct Segment {
     /// Seconds on the session's clock when it began.
     pub began_at_seconds: f64,
+    /// Calendar time of that, in milliseconds since 1970; `None` where the log does not state it in the form of the rules.
+    pub started_at_milliseconds: Option<i64>,
+    /// Samples of the sensors before its own.
+    pub samples_before: usize,
     /// Seconds from its start until then: arguments, verification and decoding of the data set, machine record.
     pub dataset_seconds: f64,
     /// Seconds until the trainer had loaded libtorch and the data.
@@ -86,6 +91,8 @@ pub struct LoggedRun {
     pub epochs_at_seconds: Vec<f64>,
     /// How it ended; `None` if the session was killed during it.
     pub stop: Option<RunStop>,
+    /// Whether its process ended after its last epoch and before it could say how the run ended.
+    pub is_cut_off: bool,
     /// Seconds from the run's first line to its last, by the clock of `hlb-bench`.
     pub supervised_seconds: f64,
 }
@@ -104,6 +111,23 @@ impl RunLog {
         let mut all: Vec<&LoggedRun> = self.runs.iter().chain(&self.reference).collect();
         all.sort_by(|a, b| a.began_at_seconds.total_cmp(&b.began_at_seconds));
         all
+    }
+
+    /// The runs of one recipe whose process ended before they did, once for each time: those that were run again, and those
+    /// that had trained their last epoch.
+    pub fn interrupted(&self, arm: Arm) -> impl Iterator<Item = &LoggedRun> {
+        let again = self.abandoned.iter().filter(move |run| run.arm == arm);
+        again.chain(self.runs_of(arm).iter().filter(|run| run.is_cut_off))
+    }
+
+    /// Samples of the sensors by process.
+    pub fn samples_by_segment(&self) -> impl Iterator<Item = (&Segment, &[TimedSample])> {
+        let end = |next: usize| self.segments.get(next).map_or(self.samples.len(), |next| next.samples_before);
+        let samples = move |index: usize, segment: &Segment| self.samples.get(segment.samples_before..end(index + 1));
+        self.segments
+            .iter()
+            .enumerate()
+            .map(move |(index, segment)| (segment, samples(index, segment).unwrap_or_default()))
     }
 
     /// Whether both programs saw every run last equally long, and the C library's clock told the kernel's time wherever the
@@ -130,6 +154,20 @@ impl LoggedRun {
     /// Whether it came to its own end, so that it need not be run again.
     pub fn is_finished(&self) -> bool {
         self.stop.as_ref().is_some_and(|stop| stop.outcome != Outcome::Interrupted)
+    }
+
+    /// Ends it with its last epoch; what no phase is known to have taken is booked to setup.
+    pub(super) fn cut_off(&mut self, met: bool) {
+        let (Some(last), Some(at_seconds)) = (self.epochs.last(), self.epochs_at_seconds.last()) else { return };
+        let (train_seconds, evaluate_seconds) = (last.train_seconds, last.evaluate_seconds);
+        let supervised = at_seconds - self.began_at_seconds;
+        let setup_seconds = (supervised - train_seconds - evaluate_seconds).max(0.0);
+        let phases = PhaseSeconds { setup_seconds, train_seconds, evaluate_seconds, log_seconds: 0.0 };
+        let wall_seconds = setup_seconds + train_seconds + evaluate_seconds;
+        let outcome = if met { Outcome::Reached } else { Outcome::Missed };
+        let reason = Some("its process ended after the last epoch".to_owned());
+        self.stop = Some(RunStop { run: self.run, outcome, reason, phases, wall_seconds, library_clock_seconds: None });
+        (self.is_cut_off, self.supervised_seconds) = (true, supervised);
     }
 
     /// The trainer does not time a run that it did not end itself.

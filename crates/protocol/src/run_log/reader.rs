@@ -8,6 +8,7 @@ use crate::run_log::event::{
 use crate::run_log::line::{LogLine, read_line, whole_lines};
 use crate::run_log::log::{LoggedRun, Repeat, RunLog, Segment, TimedSample, slack};
 use crate::run_log::range::{self, SensorCount, expect, positive};
+use hlb_core::clock;
 use hlb_core::rules::{BOOKED_TOLERANCE_SECONDS, BOOKED_TOLERANCE_SHARE, MAX_RESUMES};
 use hlb_core::seed;
 use hlb_core::units::Accuracy;
@@ -34,6 +35,7 @@ impl RunLog {
         for (number, line) in (2..).zip(lines) {
             reader.take(line).map_err(wrong(number))?;
         }
+        reader.end_trained();
         Ok(reader.log)
     }
 
@@ -63,7 +65,9 @@ impl Reader {
         range::dataset_seconds(start.dataset_seconds)?;
         range::at_seconds(line.at_seconds)?;
         range::start(&start)?;
-        let segment = Segment { dataset_seconds: start.dataset_seconds, ..Segment::default() };
+        let started_at_milliseconds = milliseconds(&start.started_at);
+        let dataset_seconds = start.dataset_seconds;
+        let segment = Segment { started_at_milliseconds, dataset_seconds, ..Segment::default() };
         let log = RunLog {
             start,
             trainer: None,
@@ -185,6 +189,7 @@ impl Reader {
             epochs: Vec::new(),
             epochs_at_seconds: Vec::new(),
             stop: None,
+            is_cut_off: false,
             supervised_seconds: 0.0,
         };
         self.runs_mut(arm).push(began);
@@ -246,21 +251,44 @@ impl Reader {
         stop.reason.iter().try_for_each(|reason| range::text("reason", reason))?;
         check_phases(&stop, run.epochs.last())?;
         check_booked(stop.wall_seconds, at_seconds - run.began_at_seconds)?;
+        let is_cut_off = stop.outcome == Outcome::Interrupted && ended;
         run.stop = Some(stop);
         run.supervised_seconds = at_seconds - run.began_at_seconds;
+        if is_cut_off {
+            run.cut_off(met);
+        }
         let arm = run.arm;
         self.open = None;
         check_not_a_copy(self.log.runs_of(arm))
     }
 
+    /// Ends a run whose process ended after its last epoch. Its result is known, so that to run it again would be to choose.
+    fn end_trained(&mut self) {
+        let (target, stop_at_target) = (self.log.start.target, self.log.start.stop_at_target);
+        let Ok((run, planned)) = self.open_run() else { return };
+        let met = run.epochs.iter().any(|epoch| target.is_met_by(epoch.accuracy));
+        if run.epochs.len() == planned.epochs as usize || (stop_at_target && met) {
+            run.cut_off(met);
+        }
+    }
+
     fn session_resume(&mut self, resume: &SessionResume) -> Result<(), String> {
+        self.end_trained();
         let ended = self.log.stop_reason.as_deref() == Some("completed");
         expect(!ended, "a session that completed was resumed")?;
         let resumes = self.log.segments.len();
         expect(resumes <= MAX_RESUMES, format_args!("it was resumed more than {MAX_RESUMES} times"))?;
         range::dataset_seconds(resume.dataset_seconds)?;
         let (began_at_seconds, dataset_seconds) = (self.log.wall_seconds, resume.dataset_seconds);
-        self.log.segments.push(Segment { began_at_seconds, dataset_seconds, ..Segment::default() });
+        let started_at_milliseconds = milliseconds(&resume.started_at);
+        let samples_before = self.log.samples.len();
+        self.log.segments.push(Segment {
+            began_at_seconds,
+            started_at_milliseconds,
+            samples_before,
+            dataset_seconds,
+            ..Segment::default()
+        });
         (self.open, self.trainer_started, self.log.stop_reason) = (None, false, None);
         Ok(())
     }
@@ -276,6 +304,11 @@ impl Reader {
         self.log.stop_reason = Some(reason);
         Ok(())
     }
+}
+
+/// Milliseconds since 1970 of a calendar time in the form of the rules; `None` for any other text.
+fn milliseconds(text: &str) -> Option<i64> {
+    clock::parse(text).map(|time| time.timestamp_millis())
 }
 
 /// Refuses a last run with the same nanoseconds as an earlier one, of which it is a copy.

@@ -11,10 +11,12 @@
 //! | `energy` | joules between two moments |
 //! | `telemetry` | what the sensors said during runs |
 //! | `warnings` | what a reader should know before trusting a row |
+//! | `doubt` | warnings of figures that do not fit each other |
 //! | `effort` | FLOPs, throughput and MFU |
 
 mod basis;
 mod calibration;
+mod doubt;
 mod effort;
 mod energy;
 mod phases;

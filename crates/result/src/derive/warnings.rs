@@ -6,11 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::derive::basis::Basis;
 use crate::derive::calibration::Drift;
+use crate::derive::doubt;
 use crate::derive::energy;
 use crate::derive::telemetry::{in_runs, is_throttling, spread, throttled_share};
 use hlb_core::rules::{
     CLOCK_STEP_SECONDS, CPU_LIMITED_SHARE, FREQUENCY_DRIFT_SHARE, OTHER_CPU_PERCENT, THROTTLED_SHARE,
 };
+use hlb_core::text::SafeText;
 use hlb_core::units::DeviceKind;
 use hlb_machine::{Gpu, Sample, ThrottleReason};
 use hlb_protocol::run_log::{RunLog, TimedSample};
@@ -89,6 +91,50 @@ pub enum Warning {
         /// Runs that were abandoned and run again with the same seed.
         abandoned_runs: u32,
     },
+    /// The sensors said too little during runs.
+    FewSamples {
+        /// Samples in the runs that have too few of them.
+        samples: u32,
+        /// Seconds of these runs.
+        seconds: f64,
+    },
+    /// The share of the processors that was busy cannot be.
+    ImpossibleCpuShare {
+        /// In percent of all processors.
+        percent: f64,
+    },
+    /// The calendar went faster or slower than the monotonic clock.
+    CalendarDrift {
+        /// Seconds that the calendar went.
+        calendar_seconds: f64,
+        /// Seconds that passed.
+        seconds: f64,
+    },
+    /// Evaluation made far more or far fewer operations a second than training.
+    UnlikelyEvaluation {
+        /// Operations a second of evaluation over those of training.
+        evaluation_over_training: f64,
+    },
+    /// Two runs of a recipe have the same accuracy after every epoch.
+    EqualAccuracies {
+        /// Numbers of the runs.
+        runs: [u32; 2],
+    },
+    /// Every evaluation of every run was right about every image.
+    NeverWrong,
+    /// The price is that of a machine with other GPUs.
+    PriceOfOtherMachine {
+        /// GPUs of the machine that has the price; `null` for none.
+        priced: Option<SafeText<80>>,
+        /// GPUs of the machine that trained.
+        gpus: u32,
+    },
+    /// Training made far more operations a second than in any other session of its hardware class on its track. A board
+    /// says so, never a result.
+    OverClass {
+        /// Over the best of the others.
+        times: f64,
+    },
 }
 
 impl Warning {
@@ -108,6 +154,14 @@ impl Warning {
             Self::ClockStepped { .. } => "clock set",
             Self::NoLowerBound => "no lower bound",
             Self::Resumed { .. } => "resumed",
+            Self::FewSamples { .. } => "no sensors",
+            Self::ImpossibleCpuShare { .. } => "impossible CPU share",
+            Self::CalendarDrift { .. } => "calendar drift",
+            Self::UnlikelyEvaluation { .. } => "evaluation out of proportion",
+            Self::EqualAccuracies { .. } => "equal accuracies",
+            Self::NeverWrong => "never wrong",
+            Self::PriceOfOtherMachine { .. } => "price of another machine",
+            Self::OverClass { .. } => "far over its class",
         }
     }
 }
@@ -150,6 +204,41 @@ impl fmt::Display for Warning {
                 "the table of peaks does not list the GPU that trained, so no time of it is called impossible",
             ),
             Self::Resumed { times, abandoned_runs } => f.write_str(&resumed_text(*times, *abandoned_runs)),
+            other => other.fmt_of_doubt(f),
+        }
+    }
+}
+
+impl Warning {
+    /// What says that figures do not fit each other.
+    fn fmt_of_doubt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FewSamples { samples, seconds } => {
+                write!(f, "the sensors said {samples} times something in {seconds:.0} s of runs")
+            }
+            Self::ImpossibleCpuShare { percent } => {
+                write!(f, "{percent:.1} % of the processors were busy while training, which cannot be")
+            }
+            Self::CalendarDrift { calendar_seconds, seconds } => {
+                write!(f, "the calendar went {calendar_seconds:.1} s in {seconds:.1} s, without being set")
+            }
+            Self::UnlikelyEvaluation { evaluation_over_training: ratio } => {
+                write!(f, "evaluation made {ratio:.2} times as many operations a second as training")
+            }
+            Self::EqualAccuracies { runs: [first, second] } => {
+                write!(f, "runs {first} and {second} have the same accuracy after every epoch")
+            }
+            Self::PriceOfOtherMachine { priced, gpus } => {
+                let priced = priced.as_ref().map_or("no GPU", SafeText::as_str);
+                write!(f, "the price is that of a machine with {priced}, and this one has {gpus} GPUs or others")
+            }
+            Self::OverClass { times } => {
+                write!(
+                    f,
+                    "training made {times:.1} times as many operations a second as any other session of its class"
+                )
+            }
+            _ => f.write_str("every evaluation of every run was right about every image"),
         }
     }
 }
@@ -184,6 +273,7 @@ pub(super) fn of(basis: Basis, drift: Option<&Drift>) -> Vec<Warning> {
     found.extend(swap(&samples));
     found.extend(clock_stepped(basis.log));
     found.extend(resumed(basis.log));
+    found.extend(doubt::of(basis, &samples));
     found
 }
 

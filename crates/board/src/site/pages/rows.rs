@@ -50,7 +50,7 @@ pub(super) fn view(row: &Row, longest: f64) -> Value {
         tied => tied(row),
         class => &row.class,
         trust => trust(entry),
-        warnings => warnings(entry),
+        warnings => warnings(&row.warnings),
         reasons => Serde(&row.unranked_because),
         // It was retracted or refuted; the reason is among the others.
         retracted => row.retraction.is_some(),
