@@ -204,8 +204,8 @@ fn kinds(site: &Path) -> Vec<(&'static str, PathBuf)> {
     let author = authors.map(|folder| folder.expect("listed").path()).min().expect("an author");
     vec![
         ("index", site.join("index.html")),
-        ("entry", site.join("entries/shapes/2027-03-14-smoother/index.html")),
-        ("entry-gpu", site.join("entries/shapes/2027-03-14-on-a-gpu/index.html")),
+        ("entry", site.join("entries/shapes/2026-11-26-smoother/index.html")),
+        ("entry-gpu", site.join("entries/shapes/2026-11-26-on-a-gpu/index.html")),
         ("track", site.join("tracks/shapes/index.html")),
         ("compare", site.join("tracks/shapes/compare.html")),
         ("track-with-records", site.join("tracks/fashion-mnist/index.html")),
@@ -219,7 +219,7 @@ fn kinds(site: &Path) -> Vec<(&'static str, PathBuf)> {
 fn built() -> (Fixture, PathBuf) {
     let fixture = full();
     for (name, day, seconds) in
-        [("first", "2027-03-01", 2.5), ("second", "2027-04-01", 1.9), ("third", "2027-05-01", 1.25)]
+        [("first", "2026-11-23", 2.5), ("second", "2026-11-27", 1.9), ("third", "2026-11-29", 1.25)]
     {
         let spec = Spec {
             track: "fashion-mnist".to_owned(),
@@ -230,7 +230,7 @@ fn built() -> (Fixture, PathBuf) {
         };
         fixture.file(&spec);
     }
-    let withdrawn = "withdrawn:\n- {entry: fashion-mnist/2027-04-01-second, verdict: refuted, date: 2027-06-01, reason: it trained on the evaluation split}\n";
+    let withdrawn = "withdrawn:\n- {entry: fashion-mnist/2026-11-27-second, verdict: refuted, date: 2026-11-30, reason: it trained on the evaluation split}\n";
     std::fs::write(fixture.submissions().join("withdrawn.yaml"), withdrawn).expect("written");
     let site = fixture.sibling("site");
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("studies/reports");
@@ -332,10 +332,10 @@ fn a_reader_sets_any_two_entries_side_by_side() {
     assert!(site.join("tracks/shapes").join(&link).is_file(), "{link}");
     // An address names the two.
     let page =
-        format!("{}#one={chosen}&other=shapes/2027-03-14-twin", site.join("tracks/shapes/compare.html").display());
+        format!("{}#one={chosen}&other=shapes/2026-11-26-twin", site.join("tracks/shapes/compare.html").display());
     browser.show(&site.join("index.html"), 1280, "light");
     browser.show(Path::new(&page), 1280, "light");
-    assert!(browser.ask(heads).ends_with("twin (2027-03-14)"), "{}", browser.ask(heads));
+    assert!(browser.ask(heads).ends_with("twin (2026-11-26)"), "{}", browser.ask(heads));
     assert_eq!(browser.complaints, Vec::<String>::new());
 }
 

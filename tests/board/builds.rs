@@ -114,7 +114,7 @@ fn a_byte_touched_anywhere_is_found_by_the_next_build() {
         assert!(good.code == Some(0) && stage.site() == site, "{name}: {}", good.stderr);
     }
     // Nor can a file be added, or the signer's line be taken away.
-    let stranger = stage.context.write("submissions/shapes/2027-03-14-first/notes.txt", "mine");
+    let stranger = stage.context.write("submissions/shapes/2026-11-26-first/notes.txt", "mine");
     assert_eq!(stage.build().code, Some(1));
     fs::remove_file(stranger).unwrap();
     assert_eq!(stage.build().code, Some(0));
@@ -159,9 +159,9 @@ fn a_key_that_expired_since_the_last_build_is_no_longer_accepted() {
     };
     let at = |text: &str| build.run(text.parse().unwrap()).unwrap();
     let counts = |built: &Built| (built.entries, built.rejected.len());
-    assert_eq!(counts(&at("2027-06-01T00:00:00Z")), (2, 0));
+    assert_eq!(counts(&at("2026-11-30T00:00:00Z")), (2, 0));
     assert_eq!(counts(&at("2027-01-02T00:00:00Z")), (0, 2));
-    assert_eq!(counts(&at("2027-06-01T00:00:00Z")), (2, 0));
+    assert_eq!(counts(&at("2026-11-30T00:00:00Z")), (2, 0));
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn check_names_what_is_not_current_and_writes_nothing() {
     stage.context.write("site/CNAME", "bench.example.org");
     let current = check();
     assert_eq!((current.code, current.stdout.as_str()), (Some(0), ""), "{}", current.stderr);
-    let entry = "entries/shapes/2027-03-14-first";
+    let entry = "entries/shapes/2026-11-26-first";
     fs::remove_file(stage.context.path("site/icon.svg")).unwrap();
     touch_a_byte(&stage.context.path(&format!("site/{entry}/session.jsonl")));
     touch_a_byte(&stage.context.path("site/index.html"));
@@ -202,9 +202,9 @@ fn check_names_what_is_not_current_and_writes_nothing() {
     assert!(found.stderr.contains("1 missing, 1 extra, 2 differ"), "{}", found.stderr);
     fs::remove_file(stage.context.path(&format!("site/{entry}/extra.html"))).unwrap();
     assert_eq!((stage.build().code, check().code), (Some(0), Some(0)));
-    fs::remove_dir_all(stage.fixture.submissions().join("shapes/2027-03-14-second")).unwrap();
+    fs::remove_dir_all(stage.fixture.submissions().join("shapes/2026-11-26-second")).unwrap();
     let gone = check();
-    assert!(gone.stdout.contains("extra entries/shapes/2027-03-14-second/index.html\n"), "{}", gone.stdout);
+    assert!(gone.stdout.contains("extra entries/shapes/2026-11-26-second/index.html\n"), "{}", gone.stdout);
     assert!(gone.stdout.contains("differs .hlb-bench-site\n"), "{}", gone.stdout);
     stage.context.write("theirs/thesis.tex", "precious");
     assert_eq!(stage.context.run(["leaderboard", "--out", "theirs", "--check"]).code, Some(2));
@@ -252,7 +252,7 @@ fn a_build_that_fails_halfway_lists_nothing_without_a_page() {
     assert_eq!(stage.build().code, Some(0));
     let index = fs::read(stage.context.path("site/index.html")).unwrap();
     stage.fixture.file(&Spec { runs: Spec::runs(10, 2.7, 16), ..Spec::named("second") });
-    let in_the_way = stage.context.path("site/entries/shapes/2027-03-14-second/index.html");
+    let in_the_way = stage.context.path("site/entries/shapes/2026-11-26-second/index.html");
     fs::create_dir_all(&in_the_way).unwrap();
     let failed = stage.build();
     assert_eq!(failed.code, Some(2), "{}", failed.stderr);
@@ -420,7 +420,7 @@ fn a_watched_board_is_built_again_when_an_entry_changes() {
         })
     };
     assert!(shows("2 entries"));
-    let log = stage.fixture.submissions().join("shapes/2027-03-14-second/session.jsonl");
+    let log = stage.fixture.submissions().join("shapes/2026-11-26-second/session.jsonl");
     let good = fs::read(&log).unwrap();
     fs::write(&log, &good[..good.len() / 2]).unwrap();
     assert!(shows("has SHA-256"), "an entry in the middle of an edit is listed");
@@ -439,6 +439,6 @@ fn a_watched_board_is_built_again_when_an_entry_changes() {
     let ended = answer(&child.wait_with_output().unwrap());
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert_eq!(ended.stdout, "site/index.html\n", "the page is named once");
-    assert!(ended.stderr.contains("rejected shapes/2027-03-14-second"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("rejected shapes/2026-11-26-second"), "{}", ended.stderr);
     assert!(ended.stderr.contains("error: "), "the bad list is said: {}", ended.stderr);
 }

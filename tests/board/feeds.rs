@@ -85,10 +85,10 @@ fn progress() -> Fixture {
         runs: Spec::runs(10, seconds, 16),
         ..Spec::named(name)
     };
-    fixture.file(&dated("third", "2027-05-01", 1.25));
-    fixture.file(&dated("first", "2027-03-01", 2.5));
-    fixture.file(&dated("slower", "2027-04-01", 3.0));
-    let mut gpu = dated("on-a-gpu", "2027-04-15", 0.2);
+    fixture.file(&dated("third", "2026-11-29", 1.25));
+    fixture.file(&dated("first", "2026-11-23", 2.5));
+    fixture.file(&dated("slower", "2026-11-27", 3.0));
+    let mut gpu = dated("on-a-gpu", "2026-11-28", 0.2);
     (gpu.machine, gpu.device) = (gpu_machine(), DeviceKind::Cuda);
     fixture.file(&gpu);
     fixture
@@ -112,8 +112,8 @@ fn entries_say_what_the_board_says() {
             ("track", Value::from(result.track.as_str())),
             ("target_percent", Value::from(result.target.percent())),
             ("name", Value::from(result.variant.name.as_str())),
-            ("date", Value::from("2027-03-14")),
-            ("started_at", Value::from("2027-03-14T09:26:53Z")),
+            ("date", Value::from("2026-11-26")),
+            ("started_at", Value::from("2026-11-26T09:26:53Z")),
             ("median_seconds", Value::from(spread.median)),
             ("median_seconds_low", Value::from(summary.median_interval_seconds.low)),
             ("median_seconds_high", Value::from(summary.median_interval_seconds.high)),
@@ -133,11 +133,11 @@ fn entries_say_what_the_board_says() {
             assert!(same_value(&entry[key], &expected), "{key} of {}: {} is not {expected}", row.path, entry[key]);
         }
     }
-    assert_eq!(entries["rejected"][0]["path"], "shapes/2027-03-14-unsigned-one");
+    assert_eq!(entries["rejected"][0]["path"], "shapes/2026-11-26-unsigned-one");
     assert_eq!(
         entries["rejected"],
         serde_json::json!([{
-            "path": "shapes/2027-03-14-unsigned-one", "reasons": ["it is unsigned"]
+            "path": "shapes/2026-11-26-unsigned-one", "reasons": ["it is unsigned"]
         }])
     );
 }
@@ -147,23 +147,23 @@ fn every_kind_of_figure_is_in_the_entries() {
     let fixture = full();
     let (board, entries) = (fixture.board(), entries(&build(&fixture, &SiteOptions::default())));
     let row = |name: &str| rows(&board).find(|row| row.path.ends_with(name)).expect("on the board");
-    let reference = of(&entries, "shapes/2027-03-14-reference");
+    let reference = of(&entries, "shapes/2026-11-26-reference");
     let cost = row("reference").entry.result.derived.summary.cost.expect("priced").prorated_usd;
     assert!(same_value(&reference["cost_usd"], &cost.into()) && reference["cost_currency"] == "USD", "{reference}");
-    assert_eq!((&reference["price_usd_per_hour"], &reference["price_date"]), (&0.096.into(), &"2027-03-01".into()));
+    assert_eq!((&reference["price_usd_per_hour"], &reference["price_date"]), (&0.096.into(), &"2026-11-23".into()));
     assert_eq!((&reference["reproductions"], &reference["reproductions_agreeing"]), (&2.into(), &1.into()));
     assert_eq!(reference["reproduced_by"], "runner@example");
     let level = row("reference").tied_with_next.as_ref().expect("tied with its twin");
     let p = hlb_core::stats::rounded_up_p(level.p.expect("ten runs"));
     assert!(reference["level_with_next"] == level.name && same_value(&reference["level_with_next_p"], &p.into()));
-    let smoother = of(&entries, "shapes/2027-03-14-smoother");
+    let smoother = of(&entries, "shapes/2026-11-26-smoother");
     let ratio = row("smoother").entry.result.derived.calibration.as_ref().and_then(|found| found.time_ratio);
     let ratio = ratio.expect("both reached");
     assert!(same_value(&smoother["ratio_to_reference"], &ratio.value.into()), "{smoother}");
     assert!(same_value(&smoother["ratio_to_reference_low"], &ratio.low.into()), "{smoother}");
     assert_eq!(smoother["warnings"], serde_json::json!(["host_under_load"]));
     assert_eq!(smoother["authors"], serde_json::json!(["Grace Hopper", "Katherine Johnson"]));
-    let gpu = of(&entries, "shapes/2027-03-14-on-a-gpu");
+    let gpu = of(&entries, "shapes/2026-11-26-on-a-gpu");
     let joules = row("on-a-gpu").entry.result.derived.summary.energy.gpu_joules.expect("measured");
     assert!(same_value(&gpu["energy_joules"], &joules.into()) && gpu["energy_of"] == "GPU", "{gpu}");
 }
@@ -181,11 +181,11 @@ fn what_is_unknown_is_null_with_its_reason_and_never_zero() {
         }
     }
     assert!(reasons > 10, "{reasons}");
-    let few = of(&entries, "shapes/2027-03-14-three-runs");
+    let few = of(&entries, "shapes/2026-11-26-three-runs");
     assert_eq!(few["cost_usd_unknown"], "no price was given");
     assert_eq!(few["median_seconds_unknown"], "the median run did not reach the target");
     assert_eq!(few["ratio_to_reference_unknown"], "its recipe is that of the reference");
-    let smoother = of(&entries, "shapes/2027-03-14-smoother");
+    let smoother = of(&entries, "shapes/2026-11-26-smoother");
     assert!(smoother["ratio_to_reference_unknown"].is_null());
     assert_eq!(few["energy_joules_unknown"], "the processor counts no energy");
     assert!(few["rank"].is_null() && few["unranked_because"].as_array().is_some_and(|reasons| reasons.len() > 1));
@@ -250,9 +250,9 @@ fn the_history_lists_who_was_fastest_and_when() {
     let (_, lines) = table(&read(&build(&fixture, &SiteOptions::default()), "history.csv"));
     let column = |key: &str| lines.iter().map(|line| line[key].clone()).collect::<Vec<_>>();
     assert_eq!(column("name"), ["on-a-gpu", "first", "third"]);
-    assert_eq!(column("date"), ["2027-04-15", "2027-03-01", "2027-05-01"]);
+    assert_eq!(column("date"), ["2026-11-28", "2026-11-23", "2026-11-29"]);
     assert_eq!(column("class")[0], "1x NVIDIA H100 80GB HBM3");
-    assert_eq!(column("path")[2], "shapes/2027-05-01-third");
+    assert_eq!(column("path")[2], "shapes/2026-11-29-third");
     let median = |name: &str| {
         let row = rows(&board).find(|row| row.path.ends_with(name)).expect("on the board");
         row.entry.result.derived.summary.time_to_accuracy_seconds.median.expect("reached")
@@ -461,7 +461,7 @@ fn hostile_words_change_the_shape_of_no_file() {
     let (_, history) = table(&read(&hostile, "history.csv"));
     assert_eq!((lines.len(), history.len()), (words.len(), words.len()));
     for (number, words) in words.iter().map(|words| hostile_words::on_a_line(words)).enumerate() {
-        let path = format!("shapes/2027-03-14-words-{number}");
+        let path = format!("shapes/2026-11-26-words-{number}");
         let (entry, author) = (of(&found, &path), hostile_words::cut(&words, 80));
         assert_eq!((&entry["description"], &entry["authors"][0]), (&words.as_str().into(), &author.as_str().into()));
         assert!(authors.contains(author.as_str()), "{author}");

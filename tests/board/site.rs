@@ -41,7 +41,7 @@ pub(crate) fn full() -> Fixture {
     fast.reference_epoch_seconds = Some(2.5);
     fast.sample.host.other_cpu_percent = Some(12.0);
     fixture.file(&fast);
-    let mut gpu = Spec { price: Table::shipped().find(RENTED, "2027-03-14").ok(), ..Spec::named("on-a-gpu") };
+    let mut gpu = Spec { price: Table::shipped().find(RENTED, "2026-11-26").ok(), ..Spec::named("on-a-gpu") };
     (gpu.machine, gpu.device) = (gpu_machine(), DeviceKind::Cuda);
     gpu.machine.gpus[0].power_limit_milliwatts = Some(500_000);
     gpu.runs = Spec::runs(10, 0.21, 20);
@@ -191,7 +191,7 @@ fn every_link_leads_to_a_file_of_the_site() {
 fn the_files_of_an_entry_are_beside_its_page_byte_for_byte() {
     let fixture = full();
     let site = build(&fixture, "site");
-    let entry = "shapes/2027-03-14-reference";
+    let entry = "shapes/2026-11-26-reference";
     for name in ["variant.yaml", "recipe.yaml", "result.yaml", "result.yaml.sig", "session.jsonl"] {
         let copied = fs::read(site.join("entries").join(entry).join(name)).expect("copied");
         assert_eq!(copied, fs::read(fixture.submissions().join(entry).join(name)).expect("there"), "{name}");
@@ -233,7 +233,7 @@ fn hostile_words_stay_words() {
     assert_eq!(of_authors(&hostile), of_authors(&benign));
     let index = text(&hostile[Path::new("tracks/shapes/index.html")]);
     for (number, words) in words.iter().map(|words| hostile_words::on_a_line(words)).enumerate() {
-        let page = format!("entries/shapes/2027-03-14-words-{number}/index.html");
+        let page = format!("entries/shapes/2026-11-26-words-{number}/index.html");
         assert!(text(&hostile[Path::new(&page)]).contains(&self::words(&words)), "{words} in {page}");
         assert!(index.contains(&self::words(&hostile_words::cut(&words, 80))), "{words} in the index");
     }
@@ -258,14 +258,14 @@ fn commands_to_paste_hold_no_words_of_a_stranger() {
 #[test]
 fn unranked_and_rejected_entries_are_listed_with_their_reasons() {
     let fixture = full();
-    fs::write(fixture.submissions().join("shapes/2027-03-14-reference/session.jsonl"), "{}\n").expect("spoilt");
+    fs::write(fixture.submissions().join("shapes/2026-11-26-reference/session.jsonl"), "{}\n").expect("spoilt");
     let index = text(&pages(&build(&fixture, "site"))[Path::new("index.html")]);
     for expected in [
         "three-runs",
         "3 runs, a rank requires 10",
         "0 of 3 runs reached the target, a rank requires 9 of 10",
-        "shapes/2027-03-14-unsigned-one it is unsigned",
-        "shapes/2027-03-14-reference `session.jsonl` has SHA-256",
+        "shapes/2026-11-26-unsigned-one it is unsigned",
+        "shapes/2026-11-26-reference `session.jsonl` has SHA-256",
         "No entry yet.",
         "smoother",
         "verified by CI runner@example",
@@ -279,7 +279,7 @@ fn unranked_and_rejected_entries_are_listed_with_their_reasons() {
 fn what_is_unknown_is_never_zero() {
     let fixture = full();
     let pages = pages(&build(&fixture, "site"));
-    let entry = text(&pages[Path::new("entries/shapes/2027-03-14-three-runs/index.html")]);
+    let entry = text(&pages[Path::new("entries/shapes/2026-11-26-three-runs/index.html")]);
     for expected in [
         "unknown : no price was given",
         "Memory limit unknown the control group sets no memory limit",
@@ -290,7 +290,7 @@ fn what_is_unknown_is_never_zero() {
         assert!(entry.contains(expected), "`{expected}` is not in {entry}");
     }
     assert!(!entry.contains("$0") && !entry.contains("None") && !entry.contains("null"), "{entry}");
-    let gpu = text(&pages[Path::new("entries/shapes/2027-03-14-on-a-gpu/index.html")]);
+    let gpu = text(&pages[Path::new("entries/shapes/2026-11-26-on-a-gpu/index.html")]);
     assert!(gpu.contains("Processes of others unknown the driver does not say"), "{gpu}");
 }
 
@@ -298,7 +298,7 @@ fn what_is_unknown_is_never_zero() {
 fn an_entry_page_shows_curves_differences_and_commands() {
     let fixture = full();
     let pages = pages(&build(&fixture, "site"));
-    let page = &pages[Path::new("entries/shapes/2027-03-14-smoother/index.html")];
+    let page = &pages[Path::new("entries/shapes/2026-11-26-smoother/index.html")];
     let tags = tags(page);
     assert!(named(&tags, "polyline") >= 10 && named(&tags, "circle") >= 9, "a curve a run, and where it reached");
     let text = text(page);
@@ -309,20 +309,20 @@ fn an_entry_page_shows_curves_differences_and_commands() {
         &changed("logit_scale", reference.logit_scale, 0.17),
         "hlb-bench run variant.yaml --runs 10 --device cpu --threads 2",
         "ssh-keygen -Y verify -f allowed_signers -I runner@example -n rerun.v1@hlb-bench -s result.yaml.sig < result.yaml",
-        "hlb-bench verify submissions/shapes/2027-03-14-smoother",
+        "hlb-bench verify submissions/shapes/2026-11-26-smoother",
         "9 of 10",
         "missed",
     ] {
         assert!(text.contains(expected), "`{expected}` is not in {text}");
     }
-    let reference = self::text(&pages[Path::new("entries/shapes/2027-03-14-reference/index.html")]);
+    let reference = self::text(&pages[Path::new("entries/shapes/2026-11-26-reference/index.html")]);
     assert!(reference.contains("Identical to the reference hlb-shapes"), "{reference}");
 }
 
 /// The index, and the page of an entry of this name, as a reader sees them.
 fn seen(fixture: &Fixture, name: &str) -> (String, String) {
     let pages = pages(&build(fixture, "site"));
-    let entry = &pages[Path::new(&format!("entries/shapes/2027-03-14-{name}/index.html"))];
+    let entry = &pages[Path::new(&format!("entries/shapes/2026-11-26-{name}/index.html"))];
     (text(&pages[Path::new("index.html")]), text(entry))
 }
 
@@ -336,9 +336,9 @@ fn assert_holds(page: &str, expected: &[&str]) {
 fn ranks_begin_anew_in_each_hardware_class() {
     let page = fs::read_to_string(build(&full(), "site").join("index.html")).expect("there");
     let index = text(&page);
-    assert_holds(&index, &["1x NVIDIA H100 80GB HBM3 1 entry 1 2027-03-14 on-a-gpu", "Ranks are per hardware class"]);
-    assert_holds(&index, &["2x Intel(R) Xeon(R) Processor @ 2.60GHz 3 entries 1 2027-03-14 smoother"]);
-    assert_holds(&index, &["2 2027-03-14 reference", "3 2027-03-14 twin"]);
+    assert_holds(&index, &["1x NVIDIA H100 80GB HBM3 1 entry 1 2026-11-26 on-a-gpu", "Ranks are per hardware class"]);
+    assert_holds(&index, &["2x Intel(R) Xeon(R) Processor @ 2.60GHz 3 entries 1 2026-11-26 smoother"]);
+    assert_holds(&index, &["2 2026-11-26 reference", "3 2026-11-26 twin"]);
     let tags = tags(&page);
     assert_eq!(tags.iter().filter(|tag| tag.get("scope") == Some("rowgroup")).count(), 2, "one heading a class");
 }
@@ -422,7 +422,7 @@ fn sensors_are_drawn_over_the_session_or_their_absence_is_explained() {
         let is_chart = |tag: &&Tag| tag.get("class").is_some_and(|class| class.contains("chart-small"));
         tags(page).iter().filter(is_chart).count()
     };
-    let page = |name: &str| &pages[Path::new(&format!("entries/shapes/2027-03-14-{name}/index.html"))];
+    let page = |name: &str| &pages[Path::new(&format!("entries/shapes/2026-11-26-{name}/index.html"))];
     let gpu = text(page("on-a-gpu"));
     assert_eq!(charts(page("on-a-gpu")), 3, "power, clock and processors");
     assert_holds(&gpu, &["GPU temperature: unknown the driver refuses", "GPU temperature unknown the driver refuses"]);
@@ -451,11 +451,11 @@ fn throughput_is_compared_with_the_peak_where_it_is_known() {
 fn cost_is_stated_as_of_the_session_and_as_of_the_newest_prices() {
     let (_, gpu) = seen(&full(), "on-a-gpu");
     let table = Table::shipped();
-    let then = table.find(RENTED, "2027-03-14").expect("tabled");
+    let then = table.find(RENTED, "2026-11-26").expect("tabled");
     let now = table.on(&then, table.newest_day()).expect("tabled");
     assert!((then.usd_per_hour - now.usd_per_hour).abs() > 0.01, "the test needs a price that changed");
     let seen_on = |price: &hlb_machine::price::Price| price.date.as_ref().expect("dated").to_string();
-    let session = format!("the session's day, 2027-03-14 {} ${:.2}", seen_on(&then), then.usd_per_hour);
+    let session = format!("the session's day, 2026-11-26 {} ${:.2}", seen_on(&then), then.usd_per_hour);
     let newest =
         format!("{}, this page's newest prices {} ${:.2}", table.newest_day(), seen_on(&now), now.usd_per_hour);
     assert_holds(&gpu, &[&session, &newest, "Billing unknown the provider's rule for billing is not known"]);
@@ -475,15 +475,15 @@ fn reproductions_are_shown_whether_they_agree_or_not() {
     assert_holds(
         &entry,
         &[
-            "agrees runner@example, 2027-03-14",
-            "disagrees ada@example, 2027-03-14",
+            "agrees runner@example, 2026-11-26",
+            "disagrees ada@example, 2026-11-26",
             "Signed by the same person or with the same key as the entry",
             "outside of 5 %",
-            "hlb-bench verify submissions/shapes/2027-03-14-reference/reproductions/again",
-            "hlb-bench reproduce submissions/shapes/2027-03-14-reference",
+            "hlb-bench verify submissions/shapes/2026-11-26-reference/reproductions/again",
+            "hlb-bench reproduce submissions/shapes/2026-11-26-reference",
         ],
     );
-    let below = "shapes/2027-03-14-reference/reproductions/slow";
+    let below = "shapes/2026-11-26-reference/reproductions/slow";
     for name in ["variant.yaml", "recipe.yaml", "result.yaml", "result.yaml.sig", "session.jsonl"] {
         let copied = fs::read(fixture.sibling("site").join("entries").join(below).join(name)).expect("copied");
         assert_eq!(copied, fs::read(fixture.submissions().join(below).join(name)).expect("there"), "{name}");
@@ -502,7 +502,7 @@ fn a_reproduction_whose_folder_has_a_strange_name_is_published_under_its_digest(
     assert!(!entry.contains("touch"), "{entry}");
     let result = fs::read(folder.join("reproductions/a; touch pwned/result.yaml")).expect("there");
     let digest = hlb_core::artifact::sha256_hex(&result).to_string();
-    let site = fixture.sibling("site/entries/shapes/2027-03-14-first/reproductions");
+    let site = fixture.sibling("site/entries/shapes/2026-11-26-first/reproductions");
     let names: Vec<PathBuf> = files(&site).into_keys().collect();
     assert_eq!(names.len(), 5, "{names:?}");
     assert!(names.iter().all(|name| name.starts_with(&digest[..32])), "{names:?}");
@@ -576,7 +576,7 @@ fn a_folder_of_somebody_else_is_refused_and_left_alone() {
 #[test]
 fn what_others_published_is_a_line_among_the_records() {
     let fixture = Fixture::new();
-    for (name, day, seconds) in [("first", "2027-03-01", 40.0), ("second", "2027-04-01", 30.0)] {
+    for (name, day, seconds) in [("first", "2026-11-23", 40.0), ("second", "2026-11-27", 30.0)] {
         fixture.file(&Spec {
             track: "cifar10".to_owned(),
             started_at: format!("{day}T09:26:53Z"),
@@ -597,11 +597,11 @@ fn stale_pages_go_and_files_of_others_stay() {
     let fixture = full();
     let site = build(&fixture, "site");
     fs::write(site.join("CNAME"), "bench.example.org").expect("written");
-    let gone = fixture.submissions().join("shapes/2027-03-14-on-a-gpu");
+    let gone = fixture.submissions().join("shapes/2026-11-26-on-a-gpu");
     fs::remove_dir_all(gone).expect("removed");
     build(&fixture, "site");
-    assert!(!site.join("entries/shapes/2027-03-14-on-a-gpu").exists());
-    assert!(site.join("entries/shapes/2027-03-14-reference/index.html").exists());
+    assert!(!site.join("entries/shapes/2026-11-26-on-a-gpu").exists());
+    assert!(site.join("entries/shapes/2026-11-26-reference/index.html").exists());
     assert_eq!(fs::read_to_string(site.join("CNAME")).expect("kept"), "bench.example.org");
 }
 
@@ -622,7 +622,7 @@ fn a_marker_that_names_files_outside_the_site_removes_nothing_there() {
 fn a_file_that_changed_since_it_was_verified_is_not_published() {
     let fixture = full();
     let board = fixture.board();
-    let log = fixture.submissions().join("shapes/2027-03-14-reference/session.jsonl");
+    let log = fixture.submissions().join("shapes/2026-11-26-reference/session.jsonl");
     let mut bytes = fs::read(&log).expect("there");
     bytes[40] ^= 1;
     fs::write(&log, bytes).expect("written");

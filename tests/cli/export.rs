@@ -104,7 +104,7 @@ fn an_exported_run_is_imported_with_the_same_time_and_cost() {
         assert_eq!((row.usd_per_hour, board.track.as_ref().unwrap().as_str()), (Some(3.6), "shapes"));
         assert_eq!(
             (row.authors.as_ref().unwrap().as_str(), row.date.as_ref().unwrap().as_str()),
-            ("Ada Lovelace", "2027-03-14")
+            ("Ada Lovelace", "2026-11-26")
         );
         let odd: Vec<&str> = row.irregularities.iter().map(AsRef::as_ref).collect();
         assert_eq!(odd, ["there is no code"]);
@@ -182,7 +182,7 @@ fn tensorboard_reads_every_run_with_its_curve() {
     let made = Made::new(&calibrated());
     let said = made.exported("tensorboard", &[]);
     assert_eq!(said.lines().count(), 20);
-    let name = "exports/tensorboard/2027-03-14-beside";
+    let name = "exports/tensorboard/2026-11-26-beside";
     assert!(said.lines().all(|line| line.starts_with(name) && line.contains("tfevents")), "{said}");
     // A second export replaces the first: the reader would take two files for one curve with each point twice.
     assert_eq!(made.exported("tensorboard", &[]), said);

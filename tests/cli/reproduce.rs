@@ -248,7 +248,7 @@ fn with_reproduction(fixture: &Fixture, change: impl FnOnce(&mut Spec)) -> PathB
     let original = Spec::named("original");
     let entry = fixture.file(&original);
     let digest = sha256_hex(&fs::read(entry.join("result.yaml")).unwrap());
-    let folder = format!("{}/reproductions/2027-03-15-0123abcd", original.folder);
+    let folder = format!("{}/reproductions/2026-11-27-0123abcd", original.folder);
     let mut spec = Spec { folder, reproduces: Some(digest), hand: Hand::Runner, ..Spec::named("original") };
     change(&mut spec);
     fixture.file(&spec);
@@ -268,7 +268,7 @@ fn rejected(change: impl FnOnce(&mut Spec), reason: &str) {
     let fixture = Fixture::new();
     let entry = with_reproduction(&fixture, change);
     let found = checked(&fixture, &entry).expect_err("it is forged");
-    assert!(found.starts_with("`reproductions/2027-03-15-0123abcd`: ") && found.contains(reason), "{found}");
+    assert!(found.starts_with("`reproductions/2026-11-27-0123abcd`: ") && found.contains(reason), "{found}");
 }
 
 #[test]
@@ -302,7 +302,7 @@ fn the_submitters_own_reproduction_and_one_with_diverged_runs_raise_nothing() {
 fn copied(fixture: &Fixture, nonce: Option<&str>, reproduces: Option<Sha256Hex>) -> PathBuf {
     let entry = fixture.file(&Spec::named("original"));
     let checked = check_entry(&entry, &signers(fixture), Fixture::now()).unwrap();
-    let copy = entry.join("reproductions/2027-03-15-0123abcd");
+    let copy = entry.join("reproductions/2026-11-27-0123abcd");
     fs::create_dir_all(&copy).unwrap();
     for name in ["variant.yaml", "recipe.yaml"] {
         fs::copy(entry.join(name), copy.join(name)).unwrap();

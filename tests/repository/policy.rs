@@ -52,18 +52,18 @@ fn one_new_entry_may_be_merged() {
     board.fixture.file(&Spec::named("second"));
     let judged = board.judged();
     assert_eq!(judged.code, Some(0), "{}{}", judged.stdout, judged.stderr);
-    assert_eq!(judged.stdout, "- new: `submissions/shapes/2026-03-14-second`\n");
+    assert_eq!(judged.stdout, "- new: `submissions/shapes/2026-11-26-second`\n");
 }
 
 #[test]
 fn one_new_reproduction_may_be_merged() {
     let board = Board::new();
-    let original = board.path("shapes/2026-03-14-first");
+    let original = board.path("shapes/2026-11-26-first");
     let spec = Spec { hand: Hand::Runner, ..Spec::named("first") };
-    board.fixture.file_reproduction(&original, "2026-03-15-00ff00ff", &spec);
+    board.fixture.file_reproduction(&original, "2026-11-27-00ff00ff", &spec);
     let judged = board.judged();
     assert_eq!(judged.code, Some(0), "{}", judged.stdout);
-    assert!(judged.stdout.contains("first/reproductions/2026-03-15-00ff00ff`"), "{}", judged.stdout);
+    assert!(judged.stdout.contains("first/reproductions/2026-11-27-00ff00ff`"), "{}", judged.stdout);
 }
 
 #[test]
@@ -85,34 +85,34 @@ const AGAINST_THE_RULES: [(&str, Change); 12] = [
     }),
     ("there are 2 new folders", |board| drop(board.fixture.file(&Spec::named("third")))),
     ("first/variant.yaml` existed before", |board| {
-        fs::write(board.path("shapes/2026-03-14-first/variant.yaml"), "name: other\n").unwrap();
+        fs::write(board.path("shapes/2026-11-26-first/variant.yaml"), "name: other\n").unwrap();
     }),
     ("first/result.yaml.sig` existed before", |board| {
-        fs::remove_file(board.path("shapes/2026-03-14-first/result.yaml.sig")).unwrap();
+        fs::remove_file(board.path("shapes/2026-11-26-first/result.yaml.sig")).unwrap();
     }),
     ("first/dataset.yaml` would be added to a folder that exists already", |board| {
-        fs::write(board.path("shapes/2026-03-14-first/dataset.yaml"), "").unwrap();
+        fs::write(board.path("shapes/2026-11-26-first/dataset.yaml"), "").unwrap();
     }),
     ("submissions/runners.yaml` existed before", |board| {
         fs::write(board.path("runners.yaml"), "runners: [bob@github]\n").unwrap();
     }),
     ("second/extra.yaml` is not a plain file (mode 120000)", |board| {
-        symlink("/etc/passwd", board.path("shapes/2026-03-14-second/extra.yaml")).unwrap();
+        symlink("/etc/passwd", board.path("shapes/2026-11-26-second/extra.yaml")).unwrap();
     }),
     ("second/run.yaml` is not a plain file (mode 100755)", |board| {
         use std::os::unix::fs::PermissionsExt as _;
-        let path = board.path("shapes/2026-03-14-second/run.yaml");
+        let path = board.path("shapes/2026-11-26-second/run.yaml");
         fs::write(&path, "").unwrap();
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }),
     ("`submissions/README` is not a file of an entry", |board| fs::write(board.path("README"), "").unwrap()),
     ("second/deeper/result.yaml` is not a file of an entry", |board| {
-        fs::create_dir(board.path("shapes/2026-03-14-second/deeper")).unwrap();
-        fs::write(board.path("shapes/2026-03-14-second/deeper/result.yaml"), "").unwrap();
+        fs::create_dir(board.path("shapes/2026-11-26-second/deeper")).unwrap();
+        fs::write(board.path("shapes/2026-11-26-second/deeper/result.yaml"), "").unwrap();
     }),
     // What a name has besides plain characters is not printed.
     ("second/a?????script?.yaml` is not a file of an entry", |board| {
-        fs::write(board.path("shapes/2026-03-14-second/a`\n|\u{1b}<script>.yaml"), "").unwrap();
+        fs::write(board.path("shapes/2026-11-26-second/a`\n|\u{1b}<script>.yaml"), "").unwrap();
     }),
     ("shapes/.git?ttributes` is not a file of an entry", |board| {
         fs::write(board.path("shapes/.git\u{7f}ttributes"), "* text\n").unwrap();
@@ -173,8 +173,8 @@ fn a_good_pull_request_has_a_good_summary() {
     let summary = summary(&board.root);
     assert_eq!(summary.code, Some(0), "{}{}", summary.stdout, summary.stderr);
     for said in [
-        "- new: `submissions/shapes/2026-03-14-second`",
-        "/2026-03-14-second | verified |",
+        "- new: `submissions/shapes/2026-11-26-second`",
+        "/2026-11-26-second | verified |",
         "The board accepts every entry.",
     ] {
         assert!(summary.stdout.contains(said), "{said}: {}", summary.stdout);
@@ -192,7 +192,7 @@ fn a_bad_pull_request_fails_and_says_all_that_is_wrong() {
     assert_eq!(summary.code, Some(1), "{}{}", summary.stdout, summary.stderr);
     for said in [
         "`submissions/README` is not a file of an entry",
-        "/2026-03-14-second | **rejected** |",
+        "/2026-11-26-second | **rejected** |",
         "The board rejects an entry",
     ] {
         assert!(summary.stdout.contains(said), "{said}: {}", summary.stdout);
@@ -263,7 +263,7 @@ fn nobody_makes_a_runner_by_a_pull_request() {
 fn copy_first(board: &Board, name: &str) {
     let folder = board.path(name);
     fs::create_dir(&folder).unwrap();
-    let copied = board.path("shapes/2026-03-14-first");
+    let copied = board.path("shapes/2026-11-26-first");
     for name in ["result.yaml", "session.jsonl", "variant.yaml", "recipe.yaml", "result.yaml.sig"] {
         fs::copy(copied.join(name), folder.join(name)).unwrap();
     }
@@ -272,11 +272,11 @@ fn copy_first(board: &Board, name: &str) {
 #[test]
 fn a_copy_throws_nobody_off_the_board() {
     let against = refused(|board| {
-        fs::remove_dir_all(board.path("shapes/2026-03-14-second")).unwrap();
-        copy_first(board, "shapes/2026-03-14-first-2");
+        fs::remove_dir_all(board.path("shapes/2026-11-26-second")).unwrap();
+        copy_first(board, "shapes/2026-11-26-first-2");
     });
     let said =
-        "the entry &#96;shapes/2026-03-14-first&#96; of somebody else is ranked, self-reported, and would be rejected";
+        "the entry &#96;shapes/2026-11-26-first&#96; of somebody else is ranked, self-reported, and would be rejected";
     assert!(against.contains(said), "{against}");
 }
 
@@ -284,22 +284,22 @@ fn a_copy_throws_nobody_off_the_board() {
 fn an_earlier_date_takes_no_record_away() {
     let against = refused(|board| {
         let spec = Spec { runs: Spec::runs(10, 2.0, 16), ..Spec::named("older") };
-        fs::remove_dir_all(board.path("shapes/2026-03-14-second")).unwrap();
+        fs::remove_dir_all(board.path("shapes/2026-11-26-second")).unwrap();
         board.fixture.file(&Spec {
-            started_at: "2026-03-13T09:26:53Z".to_owned(),
-            folder: "2026-03-13-older".to_owned(),
+            started_at: "2026-11-25T09:26:53Z".to_owned(),
+            folder: "2026-11-25-older".to_owned(),
             ..spec
         });
     });
-    assert!(against.contains("was a record and would never have been one"), "{against}");
+    assert!(against.contains("is no longer a record"), "{against}");
 }
 
 #[test]
 fn a_reproduction_may_raise_the_entry_that_it_repeats() {
     let board = Board::new();
-    let original = board.path("shapes/2026-03-14-first");
+    let original = board.path("shapes/2026-11-26-first");
     let spec = Spec { hand: Hand::Runner, ..Spec::named("first") };
-    board.fixture.file_reproduction(&original, "2026-03-15-00ff00ff", &spec);
+    board.fixture.file_reproduction(&original, "2026-11-27-00ff00ff", &spec);
     merged(&board);
     let summary = summary(&board.root);
     assert_eq!(summary.code, Some(0), "{}{}", summary.stdout, summary.stderr);
@@ -325,7 +325,7 @@ fn what_the_runner_measured_becomes_a_commit_of_its_own() {
     let entry = board.fixture.file(&Spec { hand: Hand::Runner, ..Spec::named("second") });
     let place = brought.path("submissions/shapes");
     fs::create_dir_all(&place).unwrap();
-    fs::rename(entry, place.join("2026-03-14-second")).unwrap();
+    fs::rename(entry, place.join("2026-11-26-second")).unwrap();
     let proposed = proposed(&board, brought.root());
     assert_eq!(proposed.code, Some(0), "{}{}", proposed.stdout, proposed.stderr);
     assert_eq!(git(&board.root, &["branch", "--show-current"]), "entry/runner-1");
@@ -338,8 +338,8 @@ fn a_runner_that_was_taken_over_proposes_no_key() {
     let board = Board::new();
     let brought = Context::new();
     brought.write("submissions/allowed_signers", LINE);
-    brought.write("submissions/shapes/2026-03-14-second/result.yaml", "");
-    brought.write("submissions/shapes/2026-03-14-third/result.yaml", "");
+    brought.write("submissions/shapes/2026-11-26-second/result.yaml", "");
+    brought.write("submissions/shapes/2026-11-26-third/result.yaml", "");
     let proposed = proposed(&board, brought.root());
     assert_eq!(proposed.code, Some(1), "{}{}", proposed.stdout, proposed.stderr);
     // What is there is never written over, so the list of signers is as it was.

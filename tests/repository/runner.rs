@@ -75,7 +75,7 @@ fn board() -> Context {
     context.write("key", "");
     context.write("clone/key", "");
     context.write("clone/variants/good.yaml", "name: good\n");
-    context.write("clone/submissions/shapes/2026-03-14-good/result.yaml", "");
+    context.write("clone/submissions/shapes/2026-11-26-good/result.yaml", "");
     context.write("clone/README", "");
     let script = context.write("clone/scripts/benchmark.sh", fs::read(project("scripts/benchmark.sh")).unwrap());
     fs::set_permissions(script, fs::Permissions::from_mode(0o755)).unwrap();
@@ -94,11 +94,11 @@ fn a_form_that_was_filled_in_badly_starts_nothing() {
         (["submit", "variants/$(id).yaml"], "is not what `submit` takes"),
         (["submit", "variants/good.yaml\nx"], "is not what `submit` takes"),
         (["submit", "--help"], "is not what `submit` takes"),
-        (["submit", "submissions/shapes/2026-03-14-good"], "is not what `submit` takes"),
+        (["submit", "submissions/shapes/2026-11-26-good"], "is not what `submit` takes"),
         (["reproduce", "variants/good.yaml"], "is not what `reproduce` takes"),
         (["reproduce", "submissions/shapes/../shapes"], "is not what `reproduce` takes"),
         (["submit", "variants/absent.yaml"], "is not committed"),
-        (["reproduce", "submissions/shapes/2026-03-14-absent"], "is not committed"),
+        (["reproduce", "submissions/shapes/2026-11-26-absent"], "is not committed"),
     ];
     for (arguments, said) in bad {
         let refused = asked(&context, arguments, &[]);
@@ -118,7 +118,7 @@ fn a_form_that_was_filled_in_badly_starts_nothing() {
 fn a_key_in_the_workspace_or_a_changed_checkout_starts_nothing() {
     let context = board();
     let inside = context.path("clone/key");
-    let good = ["reproduce", "submissions/shapes/2026-03-14-good"];
+    let good = ["reproduce", "submissions/shapes/2026-11-26-good"];
     let refused = asked(&context, good, &[("HLB_BENCH_RUNNER_KEY", inside.to_str().unwrap())]);
     assert!(refused.code == Some(2) && refused.stderr.contains("lies in the checkout"), "{}", refused.stderr);
     context.write("clone/submissions/allowed_signers", "");

@@ -210,9 +210,9 @@ fn a_good_entry_inside_a_bad_one_vouches_for_nothing() {
     fs::rename(&good, bad.join("inside")).unwrap();
     let answer = Context::new().run(["verify", bad.to_str().unwrap()]);
     assert_eq!(answer.code, Some(1), "{}", answer.stdout);
-    fs::create_dir(fixture.submissions().join("shapes/2027-01-01-empty")).unwrap();
+    fs::create_dir(fixture.submissions().join("shapes/2026-11-22-empty")).unwrap();
     let answer = Context::new().run(["verify", fixture.submissions().join("shapes").to_str().unwrap()]);
-    assert!(answer.stdout.contains("2027-01-01-empty: holds no `result.yaml`"), "{}", answer.stdout);
+    assert!(answer.stdout.contains("2026-11-22-empty: holds no `result.yaml`"), "{}", answer.stdout);
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn an_entry_under_another_name_is_rejected() {
     let folder = fixture.file(&Spec::named("honest"));
     fs::rename(&folder, folder.parent().unwrap().join("0-mine")).unwrap();
     let board = fixture.board();
-    assert!(board.rejected[0].reason.contains("has to be named 2027-03-14-honest"), "{:?}", board.rejected);
+    assert!(board.rejected[0].reason.contains("has to be named 2026-11-26-honest"), "{:?}", board.rejected);
 }
 
 #[test]
@@ -269,10 +269,10 @@ fn a_link_is_no_entry_and_no_part_of_one() {
     linked(&folder);
     linked(folder.parent().unwrap());
     linked(&folder.join("result.yaml.sig"));
-    fixture.file_reproduction(&folder, "2026-03-15-00ff00ff", &Spec { hand: Hand::Runner, ..Spec::named("honest") });
+    fixture.file_reproduction(&folder, "2026-11-27-00ff00ff", &Spec { hand: Hand::Runner, ..Spec::named("honest") });
     linked(&folder.join("reproductions"));
-    linked(&folder.join("reproductions/2026-03-15-00ff00ff"));
-    linked(&folder.join("reproductions/2026-03-15-00ff00ff/recipe.yaml"));
+    linked(&folder.join("reproductions/2026-11-27-00ff00ff"));
+    linked(&folder.join("reproductions/2026-11-27-00ff00ff/recipe.yaml"));
     std::os::unix::fs::symlink("nowhere", folder.join("recipe.yml")).unwrap();
     fails();
 }
@@ -292,7 +292,7 @@ fn a_result_that_is_not_canonical_is_rejected_though_signed() {
 fn a_session_entered_twice_is_a_copy() {
     let fixture = Fixture::new();
     let folder = fixture.file(&Spec::named("honest"));
-    let copy = folder.parent().unwrap().join("2027-03-14-honest-2");
+    let copy = folder.parent().unwrap().join("2026-11-26-honest-2");
     fs::create_dir(&copy).unwrap();
     for item in fs::read_dir(&folder).unwrap() {
         let path = item.unwrap().path();
@@ -301,7 +301,7 @@ fn a_session_entered_twice_is_a_copy() {
     let board = fixture.board();
     // Which of them was first is nothing that they can prove.
     assert_eq!((board.entry_count(), board.rejected.len()), (0, 2));
-    let names = ["shapes/2026-03-14-honest-2", "shapes/2026-03-14-honest"];
+    let names = ["shapes/2026-11-26-honest-2", "shapes/2026-11-26-honest"];
     for (rejected, other) in board.rejected.iter().zip(names) {
         let expected = format!("the nonce of its session is also that of {other}, and only one can be genuine");
         assert_eq!(rejected.reason, expected);
@@ -350,10 +350,10 @@ fn a_table_in_markdown_holds_what_strangers_wrote_in_its_cells() {
     assert_eq!(lines.len(), 5, "{}", answer.stdout);
     assert_eq!(cells(lines[0])[1], "verdict");
     let row = |name: &str| cells(lines.iter().find(|line| line.contains(name)).unwrap());
-    let good = row("/2027-03-14-good");
+    let good = row("/2026-11-26-good");
     assert_eq!(good[1..4], ["verified", "self-reported", "ada&#64;example"]);
     assert!(good[4].ends_with(" s") && good[5].is_empty(), "{good:?}");
-    assert_eq!(row("/2027-03-14-nobodys")[1..4], ["**unsigned**", "unsigned", ""]);
+    assert_eq!(row("/2026-11-26-nobodys")[1..4], ["**unsigned**", "unsigned", ""]);
     let odd = row("onerror");
     assert_eq!((odd.len(), odd[1]), (6, "**rejected**"));
     assert!(odd[5].contains("does not belong to an entry"), "{odd:?}");

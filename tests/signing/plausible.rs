@@ -101,7 +101,7 @@ fn a_time_that_the_gpu_cannot_reach_is_rejected() {
 fn a_log_under_another_nonce_is_still_a_copy() {
     let fixture = Fixture::new();
     let first = fixture.file(&Spec::named("honest"));
-    let copy = fixture.file(&Spec { folder: "2027-03-14-honest-2".to_owned(), ..Spec::named("honest") });
+    let copy = fixture.file(&Spec { folder: "2026-11-26-honest-2".to_owned(), ..Spec::named("honest") });
     assert_eq!(reasons(&fixture), [""; 0], "two sessions of one variant");
     let times: Vec<LogLine> = fs::read_to_string(first.join(LOG_FILE))
         .unwrap()
@@ -131,7 +131,7 @@ fn a_log_under_another_nonce_is_still_a_copy() {
     let of = |other: &str| {
         format!("every time of run 3 of its session is also that of shapes/{other}, and only one can be genuine")
     };
-    assert_eq!(reasons(&fixture), [of("2027-03-14-honest-2"), of("2027-03-14-honest")]);
+    assert_eq!(reasons(&fixture), [of("2026-11-26-honest-2"), of("2026-11-26-honest")]);
 }
 
 #[test]
@@ -357,7 +357,7 @@ fn without_a_counter_power_is_integrated_and_without_power_nothing_is_known() {
     let mut spec = Spec { device: DeviceKind::Cuda, machine: gpu_machine(), ..Spec::named("powered") };
     spec.sample.gpus = vec![GpuSample { energy_millijoules: None, ..gpu_sample() }];
     fixture.file(&spec);
-    let mut blind = Spec { sample: sample(), folder: "2027-03-14-blind".to_owned(), name: "blind".to_owned(), ..spec };
+    let mut blind = Spec { sample: sample(), folder: "2026-11-26-blind".to_owned(), name: "blind".to_owned(), ..spec };
     blind.sample.gpus = vec![GpuSample { energy_millijoules: None, power_milliwatts: None, ..gpu_sample() }];
     blind.sample.unknown.insert("gpus[0].power_milliwatts".to_owned(), "NVML: not supported".to_owned());
     fixture.file(&blind);
@@ -444,10 +444,10 @@ fn a_copied_session_is_refused_whatever_was_done_to_its_times() {
     for (what, change) in cases {
         let fixture = Fixture::new();
         let first = fixture.file(&Spec::named("honest"));
-        let copy = fixture.file(&Spec { folder: "2027-03-14-honest-2".to_owned(), ..Spec::named("honest") });
+        let copy = fixture.file(&Spec { folder: "2026-11-26-honest-2".to_owned(), ..Spec::named("honest") });
         forge(&fixture, &copy, copying(epochs(&first), change)).unwrap();
         let found = reasons(&fixture);
-        let expected = format!("{what} of run 1 of its session is already that of shapes/2027-03-14-honest");
+        let expected = format!("{what} of run 1 of its session is already that of shapes/2026-11-26-honest");
         assert_eq!(found, [expected]);
     }
 }
@@ -457,7 +457,7 @@ fn a_reproduction_that_copies_its_entry_makes_both_invalid() {
     let fixture = Fixture::new();
     let first = fixture.file(&Spec::named("honest"));
     let again = Spec { hand: Hand::Runner, ..Spec::named("honest") };
-    let again = fixture.file_reproduction(&first, "2027-03-15-honest", &again);
+    let again = fixture.file_reproduction(&first, "2026-11-27-honest", &again);
     assert_eq!(reasons(&fixture), [""; 0]);
     let copied = copying(epochs(&first), |from, to| to.train_seconds = 1.0004 * from.train_seconds);
     forge(&fixture, &again, copied).unwrap();
@@ -470,14 +470,14 @@ fn a_reproduction_that_copies_another_or_is_older_than_its_entry_is_refused() {
     let fixture = Fixture::new();
     let first = fixture.file(&Spec::named("honest"));
     let again = Spec { hand: Hand::Runner, ..Spec::named("honest") };
-    let one = fixture.file_reproduction(&first, "2027-03-15-honest", &again);
-    let other = fixture.file_reproduction(&first, "2027-03-16-honest", &again);
+    let one = fixture.file_reproduction(&first, "2026-11-27-honest", &again);
+    let other = fixture.file_reproduction(&first, "2026-11-28-honest", &again);
     forge(&fixture, &other, copying(epochs(&one), |from, to| to.loss = from.loss)).unwrap();
     let found = reasons(&fixture);
     assert!(found[0].contains("the losses of run 1 is that of another reproduction"), "{found:?}");
     fs::remove_dir_all(&other).unwrap();
-    let older = Spec { started_at: "2027-03-12T09:26:53Z".to_owned(), ..again };
-    fixture.file_reproduction(&first, "2027-03-12-honest", &older);
+    let older = Spec { started_at: "2026-11-24T09:26:53Z".to_owned(), ..again };
+    fixture.file_reproduction(&first, "2026-11-24-honest", &older);
     let found = reasons(&fixture);
     assert!(found[0].contains("it began before the session that it reproduces"), "{found:?}");
 }
@@ -487,7 +487,7 @@ fn a_reproduction_whose_runs_were_chosen_says_nothing() {
     let fixture = Fixture::new();
     let first = fixture.file(&Spec::named("honest"));
     let again = Spec { hand: Hand::Runner, ..Spec::named("honest") };
-    let again = fixture.file_reproduction(&first, "2027-03-15-honest", &again);
+    let again = fixture.file_reproduction(&first, "2026-11-27-honest", &again);
     let trust = || fixture.board().tracks[0].rows[0].entry.trust.level();
     assert_eq!(trust(), 3);
     forge_lines(&fixture, &again, |lines| cut_off(lines, 3, &[4, 1], LATER)).unwrap();
@@ -527,7 +527,7 @@ fn a_session_from_before_the_rules_is_not_ranked() {
         let expected = format!("its session starts on {day}, which is before the day of the rules, 2026-11-22");
         assert_eq!(unranked(&format!("{day}T23:59:59Z")), [expected]);
     }
-    for odd in ["2027-03-14T09:26:53+00:00", "2027-03-14t09:26:53Z", "2027-03-14T09:26:60Z", "2027-03-14T09:26:53.5Z"] {
+    for odd in ["2026-11-26T09:26:53+00:00", "2026-11-26t09:26:53Z", "2026-11-26T09:26:60Z", "2026-11-26T09:26:53.5Z"] {
         assert_eq!(unranked(odd), ["its session states no calendar time"]);
     }
 }
@@ -611,7 +611,7 @@ fn unranked_after(change: impl Fn(&mut Vec<LogLine>)) -> Vec<String> {
 }
 
 /// When a process of the entry may have gone on.
-const LATER: &str = "2027-03-14T10:00:00Z";
+const LATER: &str = "2026-11-26T10:00:00Z";
 
 #[test]
 fn runs_that_were_started_again_are_counted() {
@@ -621,7 +621,7 @@ fn runs_that_were_started_again_are_counted() {
         ["run 3 was cut off 2 times, in a ranked row once at most"]
     );
     let both = |lines: &mut Vec<LogLine>| {
-        cut_off(lines, 7, &[2], "2027-03-14T11:00:00Z");
+        cut_off(lines, 7, &[2], "2026-11-26T11:00:00Z");
         cut_off(lines, 3, &[4], LATER);
     };
     assert_eq!(unranked_after(both), ["2 of 10 runs were cut off, in a ranked row 1 of 10 at most"]);
@@ -771,10 +771,10 @@ fn an_entry_that_rewrites_the_history_of_records_is_named() {
         runs: Spec::runs(10, seconds, 16),
         ..Spec::named(name)
     };
-    fixture.file(&dated("first", "2027-03-01", 2.5));
-    fixture.file(&dated("second", "2027-04-01", 2.0));
+    fixture.file(&dated("first", "2026-11-23", 2.5));
+    fixture.file(&dated("second", "2026-11-27", 2.0));
     let base = fixture.board();
-    let of_today = fixture.file(&dated("third", "2027-05-01", 1.5));
+    let of_today = fixture.file(&dated("third", "2026-11-29", 1.5));
     let rewritten = || {
         let found = hlb_board::rewritten_records(&base, &fixture.board());
         found.iter().map(ToString::to_string).collect::<Vec<_>>()
@@ -782,12 +782,12 @@ fn an_entry_that_rewrites_the_history_of_records_is_named() {
     assert_eq!(rewritten(), [""; 0]);
     fs::remove_dir_all(of_today).unwrap();
     let class = "2x Intel(R) Xeon(R) Processor @ 2.60GHz";
-    let between = fixture.file(&dated("between", "2027-03-15", 2.2));
-    let expected = format!("shapes/2027-03-15-between of 2027-03-15 becomes a record in the past of {class}");
+    let between = fixture.file(&dated("between", "2026-11-27", 2.2));
+    let expected = format!("shapes/2026-11-27-between of 2026-11-27 becomes a record in the past of {class}");
     assert_eq!(rewritten(), [expected]);
     fs::remove_dir_all(between).unwrap();
     fixture.file(&dated("backdated", "2026-12-01", 1.9));
     let lost = |name: &str| format!("shapes/{name} of {} is no longer a record of {class}", &name[..10]);
     let expected = format!("shapes/2026-12-01-backdated of 2026-12-01 becomes a record in the past of {class}");
-    assert_eq!(rewritten(), [lost("2027-03-01-first"), lost("2027-04-01-second"), expected]);
+    assert_eq!(rewritten(), [lost("2026-11-23-first"), lost("2026-11-27-second"), expected]);
 }

@@ -16,7 +16,7 @@ use crate::support::simulated::{MADE, Stage};
 type Case = (&'static str, &'static str, fn(&Stage));
 
 /// Where [`filed`] files its entry.
-const ENTRY: &str = "submissions/shapes/2027-03-14-steady";
+const ENTRY: &str = "submissions/shapes/2026-11-26-steady";
 
 const VARIANTS: [Case; 17] = [
     ("variant-unknown-key", "run v.yaml", |stage| variant(stage, "batch_sise: 64\n")),
@@ -152,12 +152,12 @@ const ENTRIES: [Case; 17] = [
     }),
     (
         "compare-with-itself",
-        "compare submissions/shapes/2027-03-14-steady submissions/shapes/2027-03-14-steady",
+        "compare submissions/shapes/2026-11-26-steady submissions/shapes/2026-11-26-steady",
         filed_only,
     ),
     (
         "compare-other-track",
-        "compare submissions/shapes/2027-03-14-steady submissions/fashion-mnist/2027-03-14-other",
+        "compare submissions/shapes/2026-11-26-steady submissions/fashion-mnist/2026-11-26-other",
         |stage| {
             let other = Spec { track: "fashion-mnist".to_owned(), ..Spec::named("other") };
             filed(stage).file(&other);
@@ -166,8 +166,8 @@ const ENTRIES: [Case; 17] = [
     ("compare-absent", "compare absent other", nothing),
     ("power-nothing-measured", "power --track shapes", nothing),
     ("power-gain-without-percent", "power --track shapes --gain 2", nothing),
-    ("power-one-run", "power --track shapes --entry submissions/shapes/2027-03-14-steady", single),
-    ("reproduce-one-run", "reproduce submissions/shapes/2027-03-14-steady", single),
+    ("power-one-run", "power --track shapes --entry submissions/shapes/2026-11-26-steady", single),
+    ("reproduce-one-run", "reproduce submissions/shapes/2026-11-26-steady", single),
 ];
 
 const KEYS: [Case; 9] = [
@@ -181,7 +181,7 @@ const KEYS: [Case; 9] = [
     ("key-bad-principal", "submit v.yaml --key key --principal Not,A*Name", with_key),
     ("key-exists", "keygen key", with_key),
     ("key-nowhere-to-write", "keygen absent/key", nothing),
-    ("reproduce-with-the-same-key", "reproduce submissions/shapes/2027-03-14-steady --key submitter", filed_only),
+    ("reproduce-with-the-same-key", "reproduce submissions/shapes/2026-11-26-steady --key submitter", filed_only),
     ("board-cannot-be-made", "submit v.yaml --key key --principal ada@github --submissions v.yaml", with_key),
 ];
 
@@ -200,7 +200,7 @@ const SITES: [Case; 14] = [
         write(
             stage,
             "submissions/withdrawn.yaml",
-            "withdrawn:\n- {entry: shapes/other, verdict: refuted, date: \"2027-03-15\", reason: wrong}\n",
+            "withdrawn:\n- {entry: shapes/other, verdict: refuted, date: \"2026-11-27\", reason: wrong}\n",
         );
     }),
     ("site-bad-address", "leaderboard --out site --base-url example.org", nothing),
@@ -210,8 +210,8 @@ const SITES: [Case; 14] = [
     ("study-no-records", "study s.yaml --report-only --out out", |stage| study(stage, "", "")),
     ("import-not-dawnbench", "import dawnbench .", nothing),
     ("import-unknown-task", "import dawnbench . --task CIFAR100", nothing),
-    ("export-run-of-all-runs", "export csv submissions/shapes/2027-03-14-steady --run 1", filed_only),
-    ("export-no-such-run", "export mllog submissions/shapes/2027-03-14-steady --run 11", filed_only),
+    ("export-run-of-all-runs", "export csv submissions/shapes/2026-11-26-steady --run 1", filed_only),
+    ("export-no-such-run", "export mllog submissions/shapes/2026-11-26-steady --run 11", filed_only),
 ];
 
 #[test]

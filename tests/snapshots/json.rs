@@ -16,7 +16,7 @@ fn the_keys_and_figures_of_entries_are_these() {
     fixture.file(&base);
     let changes = "logit_scale: 0.17\n".to_owned();
     fixture.file(&Spec { changes, runs: Spec::runs(10, 2.0, 16), ..Spec::named("fast") });
-    let (a, b) = ("submissions/shapes/2027-03-14-base", "submissions/shapes/2027-03-14-fast");
+    let (a, b) = ("submissions/shapes/2026-11-26-base", "submissions/shapes/2026-11-26-fast");
     context.write("v.yaml", format!("{VARIANT}epochs: 3\n"));
     for (name, arguments) in [
         ("verify", &["verify", a, "--json"][..]),

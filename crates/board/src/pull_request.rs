@@ -1,6 +1,6 @@
 //! What a pull request does to a board besides its new entry: to the lists next to it, and to the entries of others.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::fmt;
 use std::iter;
@@ -12,7 +12,7 @@ use crate::RETRACTIONS_FILE;
 use crate::admission::read;
 use crate::board::{Board, Row};
 use crate::error::BoardError;
-use crate::records::{Record, all_records};
+use crate::records::rewritten_records;
 use crate::signers::{SIGNERS_FILE, read_signers, text_of};
 use crate::workers::Workers;
 use hlb_core::hint::Hint as _;
@@ -48,7 +48,9 @@ impl PullRequest {
         let before = read(base, &read_signers(&lists[0])?, now, workers)?;
         let after = read(proposed, &read_signers(list)?, now, workers)?;
         problems.extend(changed_verdicts(&before, &after));
-        problems.extend(lost_records(&before, &after));
+        let rewritten = rewritten_records(&before, &after);
+        problems
+            .extend(rewritten.iter().map(|record| format!("{record}: it is of an earlier date than records of today")));
         Ok(Self { signer, problems })
     }
 }
@@ -120,19 +122,4 @@ fn changed_verdicts(before: &Board, after: &Board) -> Vec<String> {
         None => Some(format!("the entry `{path}` of somebody else is {before}, and would be gone")),
     };
     standings(before).into_iter().filter_map(changed).collect()
-}
-
-/// Records of the base that an entry with an earlier date would take away.
-fn lost_records(before: &Board, after: &Board) -> Vec<String> {
-    let known = standings(before);
-    let is_new = |row: &&Row| !known.contains_key(row.path.as_str());
-    let oldest = after.tracks.iter().flat_map(|track| &track.rows).filter(is_new).filter_map(Row::started_at).min();
-    let kept: BTreeSet<&str> = all_records(after).map(|(_, record)| record.row.path.as_str()).collect();
-    let is_lost = |record: &Record| !kept.contains(record.row.path.as_str()) && oldest.is_some_and(|at| at < record.at);
-    let lost = all_records(before).map(|(_, record)| record).filter(is_lost);
-    lost.map(|record| {
-        let path = &record.row.path;
-        format!("the entry `{path}` was a record and would never have been one, for the new one is of an earlier date")
-    })
-    .collect()
 }
