@@ -60,7 +60,8 @@ while read -r start; do
     evaluated=$(((wall * 1000 - each * epochs) / epochs))
     for epoch in $(seq "$epochs"); do
         correct=$(((total * 19 + 19) / 20))
-        nanos=$((each * epoch))
+        # Digits that make the times of each run its own.
+        nanos=$((each * epoch - RANDOM))
         trained=$(printf '%d.%09d' $((nanos / 1000000000)) $((nanos % 1000000000)))
         untimed=$(printf '%d.%09d' $((evaluated * epoch / 1000000000)) $((evaluated * epoch % 1000000000)))
         echo '{"event":"epoch","run":'"$run"',"epoch":'"$epoch"',"step":'$((steps * epoch))',"loss":1.'"$run$epoch"',"accuracy":{"correct":'"$correct"',"total":'"$total"'},"train_seconds":'"$trained"',"evaluate_seconds":'"$untimed"'}'

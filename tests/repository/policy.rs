@@ -18,7 +18,7 @@ struct Board {
 impl Board {
     fn new() -> Self {
         let fixture = Fixture::new();
-        fixture.file(&Spec::named("first"));
+        fixture.file(&Spec { started_at: "2026-11-26T08:26:53Z".to_owned(), ..Spec::named("first") });
         let root = fixture.sibling("");
         // The keys lie there, too.
         fs::write(root.join(".gitignore"), "/*\n!/submissions/\n!/src/\n").unwrap();

@@ -146,7 +146,7 @@ fn a_reproduction_is_proposed_as_one() {
     assert!(branch.starts_with(&entry.replacen("submissions", "reproduction", 1)), "{branch}");
     let judged = policy(root, "HEAD^", "HEAD");
     assert_eq!(judged.code, Some(0), "{}", judged.stdout);
-    assert!(judged.stdout.contains("**for a maintainer:**"), "{}", judged.stdout);
+    assert!(judged.stdout.contains("`submissions/allowed_signers` changes"), "{}", judged.stdout);
 }
 
 #[test]

@@ -39,7 +39,13 @@ fn a_trap_in_a_board_is_refused_and_never_followed() {
             let built = confined(&program(&context, &["leaderboard", "--out", "site"]));
             let said = [verified.stdout, verified.stderr, built.stdout, built.stderr].concat();
             let refused = [verified.code, built.code].iter().any(|code| *code != Some(0));
-            let word = ["not a regular file", "over the limit", "does not end with a result", "holds no"];
+            let word = [
+                "not a regular file",
+                "neither a file nor a folder",
+                "over the limit",
+                "does not end with a result",
+                "holds no",
+            ];
             assert!(refused && word.iter().any(|word| said.contains(word)), "{place}, {trap}: {said}");
         }
         let _ = fs::remove_file(&path);

@@ -374,7 +374,7 @@ mod tests {
 
     /// A manifest of two classes of images with one line replaced.
     fn images(line: &str, by: &str) -> Result<Manifest, ManifestError> {
-        let digest = "0".repeat(64);
+        let digest = "1".repeat(64);
         let text = format!(
             "id: mine\ntitle: Mine\nlicense: none\ntrain: 3\nevaluation: 2\nclasses: [cat, dog]\nsource:\n  kind: pictures\n  \
              archive: {{file: a.tgz, bytes: 9, sha256: \"{digest}\", confirmed: true}}\n  root: a\n  train: train\n  \

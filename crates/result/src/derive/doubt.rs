@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::derive::basis::Basis;
-use crate::derive::telemetry::spread;
+use crate::derive::telemetry::{in_runs, spread};
 use crate::derive::warnings::Warning;
 use hlb_core::rules::{
     CALENDAR_DRIFT_SHARE, CLOCK_STEP_SECONDS, EVALUATION_FACTOR, IDLE_CPU_SHARE, MAX_CPU_PERCENT, MIN_CPU_SAMPLES,
@@ -17,11 +17,12 @@ use hlb_protocol::run_log::{Arm, LoggedRun, RunLog, TimedSample};
 /// Seconds after which the sensors are read half as often.
 const SECONDS_PER_INTERVAL: f64 = 3600.0;
 
-/// Warnings of a session; `samples` are those taken during runs.
-pub(super) fn of(basis: Basis, samples: &[&TimedSample]) -> Vec<Warning> {
+/// Warnings of a session.
+pub(super) fn of(basis: Basis) -> Vec<Warning> {
+    let samples = in_runs(basis.log);
     let mut found = Vec::new();
-    found.extend(few_samples(basis.log, samples));
-    found.extend(impossible_cpu_share(basis, samples));
+    found.extend(few_samples(basis.log, &samples));
+    found.extend(impossible_cpu_share(basis, &samples));
     found.extend(calendar_drift(basis.log));
     found.extend(unlikely_evaluation(basis));
     found.extend([Arm::Variant, Arm::Reference].into_iter().find_map(|arm| equal_accuracies(basis.log.runs_of(arm))));

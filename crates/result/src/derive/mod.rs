@@ -71,11 +71,13 @@ pub fn derive(basis: Basis) -> Derived {
     let reference = run_figures::of_arm(basis, Arm::Reference);
     let summary = summary::summarize(&runs, basis);
     let drift = calibration::drift(basis.log);
+    let mut warnings = warnings::of(basis, drift.as_ref());
+    warnings.extend(doubt::of(basis));
     Derived {
         effort: effort::of(basis, summary.seconds_per_step),
         repeat: basis.log.repeat.clone(),
         telemetry: telemetry::summarize(basis),
-        warnings: warnings::of(basis, drift.as_ref()),
+        warnings,
         phases: phases::of(basis.log),
         calibration: basis.log.start.reference.map(|_| calibration::of(&runs, reference)),
         summary,

@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::derive::basis::Basis;
 use crate::derive::calibration::Drift;
-use crate::derive::doubt;
 use crate::derive::energy;
 use crate::derive::telemetry::{in_runs, is_throttling, spread, throttled_share};
 use hlb_core::rules::{
@@ -273,7 +272,6 @@ pub(super) fn of(basis: Basis, drift: Option<&Drift>) -> Vec<Warning> {
     found.extend(swap(&samples));
     found.extend(clock_stepped(basis.log));
     found.extend(resumed(basis.log));
-    found.extend(doubt::of(basis, &samples));
     found
 }
 
