@@ -25,7 +25,10 @@ fn resume(stage: &Stage) -> Answer {
 
 /// The folders of entries on the board.
 fn entries(stage: &Stage) -> Vec<String> {
-    let is_result = |file: &String| file.starts_with("submissions/") && file.ends_with("/result.yaml");
+    let is_result = |file: &String| {
+        // A killed process leaves what it was filing in a hidden folder, which boards pass over.
+        file.starts_with("submissions/") && file.ends_with("/result.yaml") && !file.contains("/.filing-")
+    };
     stage.context.files().into_iter().filter(is_result).collect()
 }
 

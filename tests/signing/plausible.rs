@@ -433,13 +433,15 @@ fn copying(from: Vec<Epoch>, change: impl Fn(&Epoch, &mut Epoch)) -> impl Fn(&mu
 fn a_copied_session_is_refused_whatever_was_done_to_its_times() {
     type Change = fn(&Epoch, &mut Epoch);
     let cases: [(&str, Change); 5] = [
-        ("the losses", |from, to| to.loss = from.loss),
-        ("the losses", |from, to| to.loss = if from.epoch == 4 { 1.1 * from.loss } else { from.loss }),
-        ("the accuracies and losses", |from, to| {
+        ("the series of losses", |from, to| to.loss = from.loss),
+        ("the series of losses", |from, to| to.loss = if from.epoch == 4 { 1.1 * from.loss } else { from.loss }),
+        ("the series of accuracies and losses", |from, to| {
             (to.loss, to.accuracy) = (from.loss * (1.0 + 1e-7), from.accuracy);
         }),
-        ("the ratios of the times", |from, to| to.train_seconds = 0.999 * from.train_seconds),
-        ("the ratios of the times", |from, to| to.train_seconds = from.train_seconds + 1e-9 * f64::from(from.run)),
+        ("the series of ratios of times", |from, to| to.train_seconds = 0.999 * from.train_seconds),
+        ("the series of ratios of times", |from, to| {
+            to.train_seconds = from.train_seconds + 1e-9 * f64::from(from.run)
+        }),
     ];
     for (what, change) in cases {
         let fixture = Fixture::new();
@@ -464,7 +466,7 @@ fn a_reproduction_that_copies_its_entry_makes_both_invalid() {
     let copied = copying(epochs(&first), |from, to| to.train_seconds = 1.0004 * from.train_seconds);
     forge(&fixture, &again, copied).unwrap();
     let found = reasons(&fixture);
-    assert!(found[0].contains("the ratios of the times of run 1 is that of the entry"), "{found:?}");
+    assert!(found[0].contains("the series of ratios of times of run 1 is that of the entry"), "{found:?}");
 }
 
 #[test]
@@ -476,7 +478,7 @@ fn a_reproduction_that_copies_another_or_is_older_than_its_entry_is_refused() {
     let other = fixture.file_reproduction(&first, "2026-11-28-honest", &again);
     forge(&fixture, &other, copying(epochs(&one), |from, to| to.loss = from.loss)).unwrap();
     let found = reasons(&fixture);
-    assert!(found[0].contains("the losses of run 1 is that of another reproduction"), "{found:?}");
+    assert!(found[0].contains("the series of losses of run 1 is that of another reproduction"), "{found:?}");
     fs::remove_dir_all(&other).unwrap();
     let older = Spec { started_at: "2026-11-24T09:26:53Z".to_owned(), ..again };
     fixture.file_reproduction(&first, "2026-11-24-honest", &older);

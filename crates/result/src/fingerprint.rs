@@ -32,7 +32,11 @@ pub(super) fn of_run(run: &LoggedRun, half_loss: bool) -> Vec<Mark> {
     }
     let curve = |epoch: &&Epoch| format!("{} {:.4e}", epoch.accuracy.correct, epoch.loss);
     let curve: Vec<String> = telling.iter().map(curve).collect();
-    found.extend(marks(("the accuracies and losses", true), &curve, &groups(curve.len(), MIN_CURVE_EPOCHS, &[(2, 1)])));
+    found.extend(marks(
+        ("the series of accuracies and losses", true),
+        &curve,
+        &groups(curve.len(), MIN_CURVE_EPOCHS, &[(2, 1)]),
+    ));
     found
 }
 
@@ -54,7 +58,7 @@ fn of_losses(epochs: &[&Epoch]) -> Vec<Mark> {
     // A mean over thousands of images has more digits than that.
     let is_full = |loss: f64| format!("{loss:.6}").parse() != Ok(loss);
     let full: Vec<&&Epoch> = epochs.iter().filter(|epoch| is_full(epoch.loss)).collect();
-    let what = ("the losses", true);
+    let what = ("the series of losses", true);
     if let [only] = full[..] {
         let alone = format!("{} {}", ten_digits(only.loss), only.accuracy.correct);
         return marks(what, &[alone], &[vec![0]]);
@@ -88,10 +92,10 @@ fn of_times(run: &LoggedRun) -> Vec<Mark> {
     for group in groups(durations.len(), size, &[(1, 2), (2, 2), (3, 2), (4, 2)]) {
         let successive = || group.iter().zip(&group[1..]).map(|(first, next)| (durations[*first], durations[*next]));
         let ratios: Vec<String> = successive().map(|(first, next)| format!("{:.*}", digits, next / first)).collect();
-        found.extend(marks(("the ratios of the times", false), &ratios, &[(0..ratios.len()).collect()]));
+        found.extend(marks(("the series of ratios of times", false), &ratios, &[(0..ratios.len()).collect()]));
         let steps: Vec<String> = successive().map(|(first, next)| format!("{:.8}", next - first)).collect();
         if size == 5 {
-            found.extend(marks(("the differences of the times", false), &steps, &[(0..steps.len()).collect()]));
+            found.extend(marks(("the series of differences of times", false), &steps, &[(0..steps.len()).collect()]));
         }
     }
     found
@@ -213,12 +217,14 @@ mod tests {
     fn a_factor_a_constant_and_a_few_nanoseconds_hide_no_copy() {
         type Change = fn(usize, &mut Epoch);
         let changes: [(&str, Change); 6] = [
-            ("the ratios of the times", |_, epoch| epoch.train_seconds *= 0.9),
-            ("the ratios of the times", |_, epoch| epoch.train_seconds *= 30.0),
-            ("the ratios of the times", |_, epoch| epoch.train_seconds = (epoch.train_seconds * 1.04e9).round() / 1e9),
-            ("the ratios of the times", |_, epoch| epoch.train_seconds += 3e-9),
-            ("the ratios of the times", |_, epoch| epoch.train_seconds += 0.01),
-            ("the differences of the times", |_, epoch| epoch.train_seconds += 0.001 * f64::from(epoch.epoch)),
+            ("the series of ratios of times", |_, epoch| epoch.train_seconds *= 0.9),
+            ("the series of ratios of times", |_, epoch| epoch.train_seconds *= 30.0),
+            ("the series of ratios of times", |_, epoch| {
+                epoch.train_seconds = (epoch.train_seconds * 1.04e9).round() / 1e9;
+            }),
+            ("the series of ratios of times", |_, epoch| epoch.train_seconds += 3e-9),
+            ("the series of ratios of times", |_, epoch| epoch.train_seconds += 0.01),
+            ("the series of differences of times", |_, epoch| epoch.train_seconds += 0.001 * f64::from(epoch.epoch)),
         ];
         for epochs in [6, 7, 8, 20] {
             let found: Vec<_> = (0..20).map(|number| honest(number, epochs)).collect();
@@ -237,14 +243,14 @@ mod tests {
             let slower = changed(&run, |index, epoch| {
                 epoch.train_seconds = 0.9 * epoch.train_seconds + if index == at { 0.005 } else { 0.0 };
             });
-            assert!(shared(&run, &with_other_learning(&slower)).contains("the ratios of the times"), "{at}");
+            assert!(shared(&run, &with_other_learning(&slower)).contains("the series of ratios of times"), "{at}");
             let other = changed(&run, |index, epoch| epoch.loss *= if index == at { 1.001 } else { 1.0 });
-            assert!(shared(&run, &with_other_times(&other)).contains("the losses"), "{at}");
+            assert!(shared(&run, &with_other_times(&other)).contains("the series of losses"), "{at}");
             let other = changed(&run, |index, epoch| {
                 epoch.loss *= 1.0 + 1e-8;
                 epoch.accuracy.correct += u32::from(index == at);
             });
-            assert!(shared(&run, &with_other_times(&other)).contains("the accuracies and losses"), "{at}");
+            assert!(shared(&run, &with_other_times(&other)).contains("the series of accuracies and losses"), "{at}");
         }
     }
 
