@@ -440,7 +440,7 @@ fn a_copied_session_is_refused_whatever_was_done_to_its_times() {
         }),
         ("the series of ratios of times", |from, to| to.train_seconds = 0.999 * from.train_seconds),
         ("the series of ratios of times", |from, to| {
-            to.train_seconds = from.train_seconds + 1e-9 * f64::from(from.run)
+            to.train_seconds = from.train_seconds + 1e-9 * f64::from(from.run);
         }),
     ];
     for (what, change) in cases {
@@ -509,7 +509,7 @@ fn a_run_that_was_copied_within_its_session_is_refused() {
     forge(&fixture, &folder, copying(tenfold, |from, to| to.loss = from.loss)).unwrap();
     assert_eq!(
         reasons(&fixture),
-        ["run 1 and run 2 have the losses in common, which no two runs do; each run of a session has to be trained"]
+        ["run 1 and run 2 have the series of losses in common, which no two runs do; each run of a session has to be trained"]
     );
 }
 
