@@ -509,7 +509,9 @@ fn a_run_that_was_copied_within_its_session_is_refused() {
     forge(&fixture, &folder, copying(tenfold, |from, to| to.loss = from.loss)).unwrap();
     assert_eq!(
         reasons(&fixture),
-        ["run 1 and run 2 have the series of losses in common, which no two runs do; each run of a session has to be trained"]
+        [
+            "run 1 and run 2 have the series of losses in common, which no two runs do; each run of a session has to be trained"
+        ]
     );
 }
 
