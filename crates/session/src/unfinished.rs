@@ -1,6 +1,7 @@
 //! Finds a session that ended early, or that nobody has filed yet, and takes over its run log.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::SessionError;
@@ -46,7 +47,12 @@ pub fn find_complete(plan: &SessionPlan) -> Result<Option<FinishedSession>, Sess
     if plan.deterministic != start.deterministic {
         return changed("--deterministic");
     }
+    newest.clean(is_draft)?;
     Ok(Some(finished))
+}
+
+fn is_draft(name: &str) -> bool {
+    name.starts_with(DRAFT_PREFIX)
 }
 
 fn newest(found: impl Iterator<Item = Unfinished>) -> Option<Unfinished> {
@@ -98,18 +104,17 @@ impl Unfinished {
         if writer.length() != self.length {
             return Err(SessionError::TakenOver { folder: self.folder.clone() });
         }
-        self.clean().map_err(|source| SessionError::Clean { folder: self.folder.clone(), source })?;
+        self.clean(|name| name == RESULT_FILE || is_draft(name))?;
         Ok(writer)
     }
 
-    fn clean(&self) -> std::io::Result<()> {
-        for item in fs::read_dir(&self.folder)? {
-            let path = item?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if name == RESULT_FILE || name.starts_with(DRAFT_PREFIX) {
-                fs::remove_file(&path)?;
-            }
-        }
-        Ok(())
+    /// Removes the files that a process left which ended while it wrote them.
+    fn clean(&self, is_left: impl Fn(&str) -> bool) -> Result<(), SessionError> {
+        let remove = |item: io::Result<fs::DirEntry>| {
+            let item = item?;
+            if is_left(&item.file_name().to_string_lossy()) { fs::remove_file(item.path()) } else { Ok(()) }
+        };
+        let cleaned = fs::read_dir(&self.folder).and_then(|mut items| items.try_for_each(remove));
+        cleaned.map_err(|source| SessionError::Clean { folder: self.folder.clone(), source })
     }
 }
