@@ -221,13 +221,8 @@ fn built() -> (Fixture, PathBuf) {
     for (name, day, seconds) in
         [("first", "2026-11-23", 2.5), ("second", "2026-11-27", 1.9), ("third", "2026-11-29", 1.25)]
     {
-        let spec = Spec {
-            track: "fashion-mnist".to_owned(),
-            started_at: format!("{day}T09:26:53Z"),
-            folder: format!("{day}-{name}"),
-            runs: Spec::runs(10, seconds, 40),
-            ..Spec::named(name)
-        };
+        let spec =
+            Spec { track: "fashion-mnist".to_owned(), runs: Spec::runs(10, seconds, 40), ..Spec::dated(name, day) };
         fixture.file(&spec);
     }
     let withdrawn = "withdrawn:\n- {entry: fashion-mnist/2026-11-27-second, verdict: refuted, date: 2026-11-30, reason: it trained on the evaluation split}\n";

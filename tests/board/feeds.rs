@@ -79,12 +79,8 @@ fn plain(cell: &str) -> &str {
 /// Three CPU sessions and one on a GPU, on different days, filed in another order; the middle one is no record.
 fn progress() -> Fixture {
     let fixture = Fixture::new();
-    let dated = |name: &str, day: &str, seconds: f64| Spec {
-        started_at: format!("{day}T09:26:53Z"),
-        folder: format!("{day}-{name}"),
-        runs: Spec::runs(10, seconds, 16),
-        ..Spec::named(name)
-    };
+    let dated =
+        |name: &str, day: &str, seconds: f64| Spec { runs: Spec::runs(10, seconds, 16), ..Spec::dated(name, day) };
     fixture.file(&dated("third", "2026-11-29", 1.25));
     fixture.file(&dated("first", "2026-11-23", 2.5));
     fixture.file(&dated("slower", "2026-11-27", 3.0));

@@ -577,10 +577,8 @@ fn what_others_published_is_a_line_among_the_records() {
     for (name, day, seconds) in [("first", "2026-11-23", 40.0), ("second", "2026-11-27", 30.0)] {
         fixture.file(&Spec {
             track: "cifar10".to_owned(),
-            started_at: format!("{day}T09:26:53Z"),
-            folder: format!("{day}-{name}"),
             runs: Spec::runs(20, seconds, 60),
-            ..Spec::named(name)
+            ..Spec::dated(name, day)
         });
     }
     assert_eq!(fixture.board().rejected, []);

@@ -771,12 +771,8 @@ fn a_session_far_over_its_class_is_warned_of_and_stays_ranked() {
 #[test]
 fn an_entry_that_rewrites_the_history_of_records_is_named() {
     let fixture = Fixture::new();
-    let dated = |name: &str, day: &str, seconds: f64| Spec {
-        started_at: format!("{day}T09:26:53Z"),
-        folder: format!("{day}-{name}"),
-        runs: Spec::runs(10, seconds, 16),
-        ..Spec::named(name)
-    };
+    let dated =
+        |name: &str, day: &str, seconds: f64| Spec { runs: Spec::runs(10, seconds, 16), ..Spec::dated(name, day) };
     fixture.file(&dated("first", "2026-11-23", 2.5));
     fixture.file(&dated("second", "2026-11-27", 2.0));
     let base = fixture.board();

@@ -60,6 +60,9 @@ pub(crate) struct SpecRun {
     pub(crate) diverges_after: Option<u32>,
 }
 
+/// Day of a session unless it says another: after the first day of the rules, and not in the future.
+const DAY: &str = "2026-11-26";
+
 /// What an entry should say. Change what the test is about; the rest is a good, ranked entry.
 #[derive(Clone, Debug)]
 pub(crate) struct Spec {
@@ -95,7 +98,7 @@ impl Spec {
             description: "the reference of the track, unchanged".to_owned(),
             changes: String::new(),
             runs: Self::runs(10, 2.5, 16),
-            started_at: "2026-11-26T09:26:53Z".to_owned(),
+            started_at: format!("{DAY}T09:26:53Z"),
             price: None,
             machine: machine(),
             reference_epoch_seconds: None,
@@ -103,8 +106,13 @@ impl Spec {
             reproduces: None,
             device: DeviceKind::Cpu,
             hand: Hand::Submitter,
-            folder: format!("2026-11-26-{name}"),
+            folder: format!("{DAY}-{name}"),
         }
+    }
+
+    /// The same of another day.
+    pub(crate) fn dated(name: &str, day: &str) -> Self {
+        Self { started_at: format!("{day}T09:26:53Z"), folder: format!("{day}-{name}"), ..Self::named(name) }
     }
 
     /// One of many entries, over two tracks and several hardware classes. No other is a copy of it: its name, which its nonce

@@ -26,6 +26,8 @@ use hlb_protocol::run_log::LOG_CAP;
 
 /// Names of folders that are being filed begin with this; boards pass over them.
 const STAGING_PREFIX: &str = ".filing-";
+/// Names of filed sessions that are being removed begin with this.
+const FILED_PREFIX: &str = ".filed-";
 
 /// A session that ended and has its result.
 #[derive(Debug)]
@@ -253,9 +255,20 @@ fn publish(session: &FinishedSession, staging_in: &Path, target: &Path) -> Resul
     if !is_filed(session, target) {
         copy_to(session, staging_in, target)?;
     }
-    // Without its log it is no session any more, and is filed once. A folder that stays does no harm.
-    let _ = fs::remove_file(session.folder.join(LOG_FILE)).and_then(|()| fs::remove_dir_all(&session.folder));
+    remove_filed(&session.folder);
     Ok(())
+}
+
+/// Moves a filed session aside at once, so that a process that is killed leaves all of it or none,
+/// and removes it with what such processes left. A folder that stays does no harm.
+fn remove_filed(folder: &Path) {
+    let Some((sessions, name)) = folder.parent().zip(folder.file_name()) else { return };
+    let _ = publish_dir(folder, &sessions.join(format!("{FILED_PREFIX}{}", name.display())));
+    for item in fs::read_dir(sessions).into_iter().flatten().flatten() {
+        if item.file_name().to_string_lossy().starts_with(FILED_PREFIX) {
+            let _ = fs::remove_dir_all(item.path());
+        }
+    }
 }
 
 fn copy_to(session: &FinishedSession, staging_in: &Path, target: &Path) -> Result<(), FilingError> {

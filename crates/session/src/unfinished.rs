@@ -55,6 +55,10 @@ fn is_draft(name: &str) -> bool {
     name.starts_with(DRAFT_PREFIX)
 }
 
+fn is_hidden(folder: &Path) -> bool {
+    folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
+}
+
 fn newest(found: impl Iterator<Item = Unfinished>) -> Option<Unfinished> {
     found.max_by(|a, b| a.log.start.started_at.cmp(&b.log.start.started_at))
 }
@@ -67,11 +71,11 @@ impl Unfinished {
         found.ok_or(SessionError::NothingToResume { folder: track })
     }
 
-    /// All sessions of a variant that are in the folder of its track and have a run log.
+    /// All sessions of a variant that are in the folder of its track and have a run log. Hidden folders are being removed.
     fn all(variant: &ResolvedVariant, track: &Path) -> impl Iterator<Item = Self> {
         let folders = fs::read_dir(track).into_iter().flatten().filter_map(|item| Some(item.ok()?.path()));
         let same = |folder: &PathBuf| bounded::holds(&folder.join(VARIANT_FILE), &variant.bytes).unwrap_or(false);
-        folders.filter(same).filter_map(Self::read)
+        folders.filter(|folder| !is_hidden(folder)).filter(same).filter_map(Self::read)
     }
 
     fn read(folder: PathBuf) -> Option<Self> {
