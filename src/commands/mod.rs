@@ -29,6 +29,7 @@ use crate::args::{Arguments, Command};
 use crate::terminal::{print_failure, to_parent};
 use hlb_core::clock::MonotonicClock;
 use hlb_core::hint::Result;
+use hlb_core::text::visible_path;
 
 /// This program, even if its file was replaced since it started.
 const THIS_PROGRAM: &str = "/proc/self/exe";
@@ -36,13 +37,21 @@ const THIS_PROGRAM: &str = "/proc/self/exe";
 /// Runs the program. `clock` started with the process.
 pub(crate) fn main(clock: &MonotonicClock) -> ExitCode {
     hlb_data::decode_apart(Path::new(THIS_PROGRAM));
-    match run(Arguments::parse().command, clock) {
+    match run(asked().command, clock) {
         Ok(exit) => exit,
         Err(failure) => {
             print_failure(&failure);
             ExitCode::from(2)
         }
     }
+}
+
+/// What was asked for. A message quotes a wrong argument as it is, so it is made of visible ones.
+fn asked() -> Arguments {
+    Arguments::try_parse().unwrap_or_else(|error| {
+        let shown = std::env::args_os().map(|argument| visible_path(Path::new(&argument)));
+        Arguments::try_parse_from(shown).map_or_else(|error| error.exit(), |_| error.exit())
+    })
 }
 
 fn run(command: Command, clock: &MonotonicClock) -> Result<ExitCode> {

@@ -140,6 +140,10 @@ fn all_said(context: &Context, board: &str, folder: &str, name: &str) -> Vec<Ans
         &["keygen", &format!("{name}/none/key")],
         &["data", "verify", "--manifest", name],
         &["import", "dawnbench", name],
+        &[name],
+        &["verify", &format!("--{name}")],
+        &["run", "variant.yaml", "--runs", name],
+        &["run", "variant.yaml", "--device", name],
     ];
     said.iter().map(|arguments| context.run(*arguments)).collect()
 }
