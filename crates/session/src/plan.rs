@@ -41,7 +41,7 @@ pub enum ReferenceRuns {
 /// How this machine runs a session.
 #[derive(Debug, Clone)]
 pub struct LocalOptions {
-    /// Finish the newest session of this variant that ended early.
+    /// Finish the newest session of this variant that ended early and that the plan fits.
     pub resume: bool,
     /// Device to train on.
     pub device: DeviceChoice,
