@@ -61,7 +61,7 @@ pub fn find_trainer() -> Result<PathBuf, SpawnError> {
 /// Asks the trainer program about its libtorch.
 pub fn describe(trainer: &Path) -> Result<TrainerInfo, SpawnError> {
     let start = |source| SpawnError::Start { path: trainer.to_owned(), source };
-    let output = command(trainer).arg("--describe").stdin(Stdio::null()).output().map_err(start)?;
+    let output = command(trainer, false).arg("--describe").stdin(Stdio::null()).output().map_err(start)?;
     let broken = |problem: String| SpawnError::Broken { path: trainer.to_owned(), problem };
     if !output.status.success() {
         return Err(broken(last_words(&output.stderr, output.status)));
@@ -70,9 +70,9 @@ pub fn describe(trainer: &Path) -> Result<TrainerInfo, SpawnError> {
 }
 
 /// A trainer that sees nothing of this program's environment but what the list allows.
-fn command(trainer: &Path) -> Command {
+fn command(trainer: &Path, deterministic: bool) -> Command {
     let mut command = Command::new(trainer);
-    command.env_clear().envs(passed());
+    command.env_clear().envs(passed(deterministic));
     command
 }
 
@@ -129,14 +129,8 @@ impl Trainer {
         sender: Sender<Message>,
     ) -> Result<Self, SpawnError> {
         let failed = |source| SpawnError::Start { path: path.to_owned(), source };
-        let mut command = command(path);
+        let mut command = command(path, job.deterministic);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-        // CUDA then numbers GPUs as NVML does, so that the first one trained on is the first one recorded.
-        command.env("CUDA_DEVICE_ORDER", "PCI_BUS_ID");
-        if job.deterministic {
-            // cuBLAS is deterministic only with a workspace of its own, which it asks for before anything else.
-            command.env("CUBLAS_WORKSPACE_CONFIG", ":4096:8");
-        }
         let mut child = command.spawn().map_err(failed)?;
         let stderr = Arc::new(Mutex::new(Vec::new()));
         let mut listeners = Vec::new();

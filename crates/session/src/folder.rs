@@ -72,7 +72,7 @@ impl SessionFolder {
         let resume = SessionResume {
             started_at: clock::timestamp(),
             dataset_seconds: clock.now().as_secs_f64(),
-            environment: Some(passed_names()),
+            environment: Some(passed_names(log.start.deterministic)),
         };
         let (trainer, at_seconds) = (log.trainer.clone(), log.wall_seconds);
         let threads = trainer.as_ref().map(|trainer| trainer.threads);
@@ -153,7 +153,7 @@ fn start(prepared: &PreparedSession, nonce: &Nonce, clock: &MonotonicClock) -> S
         reproduces: plan.reproduces.as_ref().map(|original| original.result_sha256),
         started_at: clock::timestamp(),
         dataset_seconds: clock.now().as_secs_f64(),
-        environment: Some(passed_names()),
+        environment: Some(passed_names(plan.deterministic)),
     }
 }
 
