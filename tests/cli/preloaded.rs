@@ -49,6 +49,20 @@ fn a_session_does_not_start_under_what_changes_clocks_or_arithmetic() {
     }
 }
 
+/// Nothing is asked, signed or written before.
+#[test]
+fn a_submission_is_refused_before_its_key_is_asked_for_or_listed() {
+    let stage = Stage::small();
+    assert_eq!(stage.context.run(["keygen", "key"]).code, Some(0));
+    for key in ["key", "nowhere"] {
+        let mut command = stage.command("submit", "s", &["--key", key, "--principal", "ada@github"]);
+        let refused = answer(&command.env("FAKETIME", "-1d").output().unwrap());
+        assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+        assert!(refused.stderr.contains("FAKETIME is set"), "{}", refused.stderr);
+        assert!(!stage.context.path("submissions").exists());
+    }
+}
+
 #[test]
 fn a_library_that_wipes_the_variable_that_loaded_it_is_found_in_the_program() {
     let stage = Stage::small();
