@@ -277,8 +277,8 @@ fn a_copy_throws_nobody_off_the_board() {
         fs::remove_dir_all(board.path("shapes/2026-11-26-second")).unwrap();
         copy_first(board, "shapes/2026-11-26-first-2");
     });
-    let said =
-        "the entry &#96;shapes/2026-11-26-first&#96; of somebody else is ranked, self-reported, and would be rejected";
+    let said = "the entry &#96;shapes/2026-11-26-first&#96;, which was there before, is ranked, self-reported, and \
+                would be rejected";
     assert!(against.contains(said), "{against}");
 }
 
