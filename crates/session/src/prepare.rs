@@ -70,21 +70,9 @@ fn check_threads(threads: Option<u32>) -> Result<(), SessionError> {
     threads.map_or(Ok(()), range::threads).map_err(|problem| SessionError::OutOfRange { problem })
 }
 
-/// Whether a plan asks for the track's reference in turn with that many runs of the variant.
-pub(super) fn wants_reference(plan: &SessionPlan, runs: u32) -> bool {
-    let task = &plan.variant.task;
-    let can_be_ranked = runs >= task.track.runs_to_rank && task.manifest.is_published();
-    match plan.reference {
-        ReferenceRuns::Paired => true,
-        ReferenceRuns::None => false,
-        // The ratio of the reference to itself is known.
-        ReferenceRuns::WhereRanked => can_be_ranked && task.reference() != plan.variant.recipe,
-    }
-}
-
 /// The track's reference, if it is trained in turn with the variant.
 fn reference(plan: &SessionPlan, runs: u32) -> Result<Option<Recipe>, SessionError> {
-    if !wants_reference(plan, runs) {
+    if !plan.wants_reference(runs) {
         return Ok(None);
     }
     let task = &plan.variant.task;

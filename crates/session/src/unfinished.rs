@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use crate::error::SessionError;
 use crate::plan::SessionPlan;
-use crate::prepare::wants_reference;
 use hlb_core::artifact::{DRAFT_PREFIX, sha256_file};
 use hlb_core::bounded;
 use hlb_core::yaml::{self, RESULT_CAP};
@@ -105,7 +104,7 @@ impl Unfinished {
             ("its data set", same_manifest),
             ("--runs", plan.runs.is_none_or(|runs| runs == start.runs)),
             ("--deterministic", start.deterministic == plan.deterministic),
-            ("whether the reference is run with it", start.reference.is_some() || !wants_reference(plan, start.runs)),
+            ("whether the reference is run with it", start.reference.is_some() || !plan.wants_reference(start.runs)),
         ];
         same.into_iter().find_map(|(what, same)| (!same).then_some(what))
     }
