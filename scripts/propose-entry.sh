@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # scripts/propose-entry.sh FILES BRANCH: commits the one new entry in FILES on a new BRANCH of this
-# checkout. FILES come from the runner, which is trusted no more than anybody else: the rules for
-# pull requests are checked before the push.
+# checkout. FILES come from the runner, which is trusted no more than anybody else: which files it may
+# bring is checked here, before the push; what they do to the board, by the job before this one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 usage="usage: scripts/propose-entry.sh FILES BRANCH"

@@ -23,6 +23,7 @@ use hlb_result::{
 pub(super) fn reproduce(arguments: &Reproduce, process: &MonotonicClock) -> Result<ExitCode> {
     let entry = check_entry(&arguments.entry, &signers_for(&arguments.entry, None)?, clock::calendar())?;
     hlb_session::check_reproducible(&entry)?;
+    hlb_session::check_environment()?;
     let asked = process.now();
     let signer = arguments.key.as_deref().map(|key| open_signer(key, arguments, &entry)).transpose()?;
     // The time it takes to type a passphrase is not measured.

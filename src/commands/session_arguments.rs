@@ -28,8 +28,8 @@ pub(super) fn of_run(arguments: &Run) -> Result<SessionPlan> {
 }
 
 /// Runs a session that is to be filed. One that is complete and was only not filed is not run again.
-pub(super) fn run_to_file(plan: SessionPlan, clock: &MonotonicClock) -> Result<FinishedSession> {
-    let Some(kept) = hlb_session::find_complete(&plan)? else { return run(plan, clock) };
+pub(super) fn run_to_file(mut plan: SessionPlan, clock: &MonotonicClock) -> Result<FinishedSession> {
+    let Some(kept) = hlb_session::find_complete(&mut plan)? else { return run(plan, clock) };
     note(&Note::OnlyFilingMissing { folder: kept.folder.clone() }.to_string());
     Ok(kept)
 }

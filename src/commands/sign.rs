@@ -1,5 +1,5 @@
-//! `hlb-bench sign-for-parent`, and starting it: only that process ever holds a private key, and it
-//! ends before an image is decoded.
+//! `hlb-bench sign-for-parent`, and starting it: only that process ever holds a private key, for one
+//! signature, and no image is decoded and nothing trained while it lives.
 
 use std::io;
 use std::path::Path;

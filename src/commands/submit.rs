@@ -16,6 +16,7 @@ use hlb_result::{BoardSigner, file_entry};
 /// Runs the command. Whatever can be refused is refused before the first step of training.
 pub(super) fn submit(arguments: &Submit, process: &MonotonicClock) -> Result<ExitCode> {
     let plan = session_arguments::of_submit(arguments)?;
+    hlb_session::check_environment()?;
     let asked = process.now();
     let signer = open_signer(arguments)?;
     // The time it takes to type a passphrase is not measured.

@@ -3,7 +3,7 @@
 use crate::terminal::markdown;
 use crate::terminal::printer::answer;
 use hlb_board::PullRequest;
-use hlb_result::signing::AddedSigner;
+use hlb_result::signing::{AddedSigner, RESULT_NAMESPACE};
 
 /// Prints what a maintainer has to look at, and what no pull request may do; a blank line if there is
 /// anything.
@@ -21,11 +21,11 @@ pub(crate) fn print_pull_request(found: &PullRequest) {
 
 /// Principal, key and address are of characters that mean nothing in Markdown.
 fn of_signer(signer: &AddedSigner) -> String {
-    let AddedSigner { principal, fingerprint, key, namespace } = signer;
+    let AddedSigner { principal, fingerprint, key } = signer;
     let address = signer.address();
     format!(
         "- **for a maintainer:** a key of `{principal}` is added, fingerprint `{fingerprint}`, which may sign in \
-         `{namespace}` and nothing else. Is it really that person's? The signing keys of the account, \
+         `{RESULT_NAMESPACE}` and nothing else. Is it really that person's? The signing keys of the account, \
          <{address}>, have to list `{key}`."
     )
 }

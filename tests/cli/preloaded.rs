@@ -40,13 +40,26 @@ fn a_session_does_not_start_under_what_changes_clocks_or_arithmetic() {
         ("CUDA_INJECTION64_PATH", "/nowhere/inject.so"),
         ("NVTX_INJECTION64_PATH", "/nowhere/inject.so"),
         ("NVIDIA_TF32_OVERRIDE", "1"),
-        ("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "1"),
     ] {
         let refused = answer(&stage.command("run", "s", &["--runs", "1"]).env(name, value).output().unwrap());
         assert_eq!(refused.code, Some(2), "{name}: {}", refused.stderr);
         assert!(refused.stderr.contains(name) && refused.stderr.contains(value), "{name}: {}", refused.stderr);
         assert!(refused.stderr.contains(&format!("env -u {name} hlb-bench")), "{name}: {}", refused.stderr);
         assert!(stage.folder("s").is_none(), "{name}");
+    }
+}
+
+/// Nothing is asked, signed or written before.
+#[test]
+fn a_submission_is_refused_before_its_key_is_asked_for_or_listed() {
+    let stage = Stage::small();
+    assert_eq!(stage.context.run(["keygen", "key"]).code, Some(0));
+    for key in ["key", "nowhere"] {
+        let mut command = stage.command("submit", "s", &["--key", key, "--principal", "ada@github"]);
+        let refused = answer(&command.env("FAKETIME", "-1d").output().unwrap());
+        assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+        assert!(refused.stderr.contains("FAKETIME is set"), "{}", refused.stderr);
+        assert!(!stage.context.path("submissions").exists());
     }
 }
 
@@ -88,16 +101,18 @@ fn the_trainer_sees_only_what_the_run_log_names() {
     stage.plays("compgen -e > seen", "");
     let mut command = stage.command("run", "s", &["--runs", "1"]);
     command.env("OMP_NUM_THREADS", "64").env("PYTORCH_CUDA_ALLOC_CONF", "x").env("LC_ALL", "C").env("SECRET", "x");
+    command.env("HLB_BENCH_RUNNER_KEY", "/nowhere/key").env("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "1");
     let session = answer(&command.output().unwrap());
     assert!(stage.result("s").is_some(), "{}", session.stderr);
     let log = RunLog::parse(&stage.log("s")).unwrap();
     let named: Vec<&str> = log.start.environment.iter().flatten().map(AsRef::as_ref).collect();
-    assert!(["PATH", "HOME", "LC_ALL", "SIMULATED_PIDS"].iter().all(|name| named.contains(name)));
-    // What this project and the shell set themselves is not from outside.
-    let set = ["CUDA_DEVICE_ORDER", "PWD", "OLDPWD", "SHLVL", "_"];
+    assert!(["PATH", "HOME", "LC_ALL", "CUDA_DEVICE_ORDER"].iter().all(|name| named.contains(name)));
+    // What the shell sets itself is not from outside.
+    let set = ["PWD", "OLDPWD", "SHLVL", "_"];
     let seen = std::fs::read_to_string(stage.context.path("seen")).unwrap();
     let strange: Vec<&str> = seen.lines().filter(|it| !set.contains(it) && !named.contains(it)).collect();
     assert_eq!(strange, [""; 0]);
+    assert!(!named.iter().any(|name| name.starts_with("HLB_BENCH_") || name.starts_with("TORCH_")), "{named:?}");
     assert!(log.clocks_agree());
     assert!(log.library_clock().all(|(at, library)| library.is_some_and(|library| (library - at).abs() < 0.05)));
     let used: Vec<_> = log.samples.iter().filter_map(|timed| timed.sample.host.own_cpu_milliseconds).collect();

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use hlb_core::rules::MAX_RESUMES;
 use hlb_protocol::run_log::{Arm, LoggedRun, Outcome, RunLog, whole_lines};
 use hlb_result::{ResultFile, Warning};
 
@@ -375,6 +376,21 @@ fn there_must_be_something_to_resume() {
     );
     assert_eq!(stage.run("run", "sessions", &["--runs", "1"]).code, Some(0));
     refused(&stage, &["--resume"], "there is no unfinished session of this variant");
+}
+
+#[test]
+fn a_session_that_was_resumed_too_often_stays_as_it_is() {
+    let stage = Stage::small();
+    stage.plays("", STOPS);
+    let whole = killed(&stage, &["--runs", "3"]);
+    let (at, folder) = (parse(&whole).wall_seconds, stage.folder("sessions").unwrap());
+    let line = format!(
+        "{{\"at_seconds\":{at},\"event\":\"session_resume\",\"started_at\":\"2026-12-01T00:00:00Z\",\"dataset_seconds\":0.5}}\n"
+    );
+    fs::write(folder.join("session.jsonl"), [&whole[..], line.repeat(MAX_RESUMES).as_bytes()].concat()).unwrap();
+    fs::write(folder.join("result.yaml"), "of the last process").unwrap();
+    refused(&stage, &["--resume"], "was resumed 100 times, which is the most; begin a new one");
+    assert_eq!(stage.result("sessions").as_deref(), Some("of the last process"));
 }
 
 #[test]

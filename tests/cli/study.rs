@@ -67,7 +67,7 @@ fn processes(stage: &Stage) -> usize {
 }
 
 /// The trainer stops in the third run of the study, after an epoch, until the file `go` is there.
-const STOPS: &str = r#"[ "$(wc -l < "$SIMULATED_PIDS")" = 3 ] && until [ -e go ]; do nap 0.01; done"#;
+const STOPS: &str = r#"[ "$(wc -l < "$pids")" = 3 ] && until [ -e go ]; do nap 0.01; done"#;
 
 /// A study whose third run is under way.
 fn under_way(stage: &Stage) -> Child {
@@ -159,8 +159,8 @@ fn ctrl_c_ends_a_study_in_order() {
 fn a_trainer_that_dies_is_one_run_that_was_interrupted() {
     let stage = stage();
     // One dies in its run, one before it.
-    let dies = r#"[ "$(wc -l < "$SIMULATED_PIDS")" = 2 ] && kill -9 $$"#;
-    let early = r#"[ "$(wc -l < "$SIMULATED_PIDS")" = 3 ] && exit 1"#;
+    let dies = r#"[ "$(wc -l < "$pids")" = 2 ] && kill -9 $$"#;
+    let early = r#"[ "$(wc -l < "$pids")" = 3 ] && exit 1"#;
     stage.plays(early, dies);
     let whole = run(&stage, &[]);
     assert_eq!(whole.code, Some(0), "{}", whole.stderr);

@@ -182,3 +182,25 @@ fn a_submission_that_is_killed_when_it_is_filed_is_filed_once() {
         fs::remove_dir_all(stage.context.path("sessions")).unwrap_or_default();
     }
 }
+
+/// A `run` in between, finished or not, is something else; what stopped is what goes on, and what is filed.
+#[test]
+fn a_submission_that_stopped_goes_on_whatever_was_run_since() {
+    for (is_finished, more) in [(true, &[][..]), (true, &["--runs", "3"]), (false, &[]), (false, &["--runs", "3"])] {
+        let stage = stage();
+        stage.plays("", "[ $run = 2 ] && ! [ -e go ] && exit 9");
+        let submit = |more: &[&str]| stage.run("submit", "sessions", &[&SUBMIT[2..], more].concat());
+        let stopped = submit(&["--runs", "3"]);
+        assert_eq!(stopped.code, Some(2), "{}", stopped.stderr);
+        let folder = stage.folder("sessions").unwrap();
+        thread::sleep(Duration::from_millis(1100));
+        stage.plays("", if is_finished { "" } else { "exit 9" });
+        stage.run("run", "sessions", &["--runs", "2"]);
+        stage.plays("", "[ $run = 2 ] && ! [ -e go ] && exit 9");
+        stage.context.write("go", "");
+        let resumed = submit(&[more, &["--resume"]].concat());
+        assert_eq!(resumed.code, Some(0), "{is_finished} {more:?}: {}", resumed.stderr);
+        assert!(resumed.stderr.contains("resumed: 1 of 3 runs are finished"), "{}", resumed.stderr);
+        assert!(!folder.exists() && stage.folder("sessions").is_some(), "the `run` is not filed");
+    }
+}

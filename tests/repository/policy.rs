@@ -5,6 +5,8 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use hlb_core::yaml;
+
 use crate::support::clone::{clone_with_remote, git, named, policy, project};
 use crate::support::context::{Answer, Context, answer};
 use crate::support::fixture::{Fixture, Hand, Spec};
@@ -275,8 +277,8 @@ fn a_copy_throws_nobody_off_the_board() {
         fs::remove_dir_all(board.path("shapes/2026-11-26-second")).unwrap();
         copy_first(board, "shapes/2026-11-26-first-2");
     });
-    let said =
-        "the entry &#96;shapes/2026-11-26-first&#96; of somebody else is ranked, self-reported, and would be rejected";
+    let said = "the entry &#96;shapes/2026-11-26-first&#96;, which was there before, is ranked, self-reported, and \
+                would be rejected";
     assert!(against.contains(said), "{against}");
 }
 
@@ -304,6 +306,43 @@ fn a_reproduction_may_raise_the_entry_that_it_repeats() {
     let summary = summary(&board.root);
     assert_eq!(summary.code, Some(0), "{}{}", summary.stdout, summary.stderr);
     assert!(summary.stdout.contains("| reproduced |"), "{}", summary.stdout);
+}
+
+/// The last step of the job of benchmark.yml that verifies what the runner brought.
+fn checked(board: &Board, files: &Path) -> Answer {
+    let text = fs::read(project(".github/workflows/benchmark.yml")).unwrap();
+    let tree: serde_json::Value = yaml::parse(&text, "benchmark.yml").unwrap();
+    let script = tree["jobs"]["check"]["steps"].as_array().unwrap().last().unwrap()["run"].as_str().unwrap();
+    let temporary = Context::new();
+    symlink(files, temporary.path("entry")).unwrap();
+    fs::create_dir_all(board.root.join("target/release")).unwrap();
+    symlink(env!("CARGO_BIN_EXE_hlb-bench"), board.root.join("target/release/hlb-bench")).unwrap();
+    let mut command = Command::new("bash");
+    command.current_dir(&board.root).args(["-eo", "pipefail", "-c", script]);
+    command.env("RUNNER_TEMP", temporary.root()).env("GITHUB_STEP_SUMMARY", temporary.path("summary"));
+    let ended = answer(&command.output().unwrap());
+    Answer { stdout: fs::read_to_string(temporary.path("summary")).unwrap_or_default(), ..ended }
+}
+
+#[test]
+fn what_the_runner_measured_is_judged_like_everyones() {
+    for (date, is_good) in [("2026-11-26", true), ("2026-11-25", false)] {
+        let board = Board::new();
+        let brought = Context::new();
+        let entry = board.fixture.file(&Spec {
+            hand: Hand::Runner,
+            runs: Spec::runs(10, 2.0, 16),
+            started_at: format!("{date}T09:26:53Z"),
+            folder: format!("{date}-second"),
+            ..Spec::named("second")
+        });
+        let place = brought.path("submissions/shapes");
+        fs::create_dir_all(&place).unwrap();
+        fs::rename(&entry, place.join(entry.file_name().unwrap())).unwrap();
+        let checked = checked(&board, brought.root());
+        assert_eq!(checked.code, Some(i32::from(!is_good)), "{date}: {}{}", checked.stdout, checked.stderr);
+        assert_eq!(checked.stdout.contains("is no longer a record"), !is_good, "{}", checked.stdout);
+    }
 }
 
 /// The last job of benchmark.yml, up to the push.

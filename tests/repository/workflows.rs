@@ -127,8 +127,13 @@ fn is_runner_guarded(workflow: &str, triggers: &Map<String, Value>, jobs: &Map<S
     let is_guarded = |job: &Value| {
         job["if"] == FROM_MAIN && job["environment"] == "benchmark" && job["permissions"] == json!({"contents": "read"})
     };
-    let verifies =
-        steps(&jobs["check"]).any(|step| step["run"].as_str().is_some_and(|run| run.contains("hlb-bench verify")));
+    // The base is what was there before.
+    let judges = |run: &str| {
+        let judge = "hlb-bench verify --base \"$RUNNER_TEMP/base\" --author=github-actions --markdown submissions ";
+        let order = ["submissions \"$RUNNER_TEMP/base\"", "entry/submissions/.", judge].map(|part| run.find(part));
+        order.is_sorted() && order[0].is_some()
+    };
+    let verifies = steps(&jobs["check"]).any(|step| step["run"].as_str().is_some_and(judges));
     triggers.keys().eq(["workflow_dispatch"])
         && jobs.iter().all(|(name, job)| is_on_runner(job) == (name == "measure"))
         && is_guarded(&jobs["measure"])
@@ -185,6 +190,8 @@ fn a_workflow_that_breaks_a_rule_is_caught() {
         ("guarded runner", "benchmark.yml", main_alone, "    # No pull"),
         ("guarded runner", "benchmark.yml", "    environment: benchmark\n", ""),
         ("guarded runner", "benchmark.yml", "hlb-bench verify", "true"),
+        ("guarded runner", "benchmark.yml", " --base \"$RUNNER_TEMP/base\" --author=github-actions", ""),
+        ("guarded runner", "benchmark.yml", "dereference submissions \"$RUNNER_TEMP/base\"", "dereference a b"),
         ("guarded runner", "benchmark.yml", "needs: check", "needs: measure"),
         ("downloads are checked", "ci.yml", "./rustup-init -y", "curl -sSf https://sh.rustup.rs | sh -s -- -y"),
         ("downloads are checked", "ci.yml", "./rustup-init -y", "bash <(curl -sSf https://sh.rustup.rs) -y"),

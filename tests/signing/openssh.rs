@@ -13,8 +13,8 @@ use chrono::{DateTime, TimeZone, Utc};
 use hlb_core::hint::Hint as _;
 use hlb_result::signing::{
     AllowedSigners, ArmorError, GitError, KeyChoice, PublicKey, RERUN_NAMESPACE, RESULT_NAMESPACE, SignError,
-    SignatureError, Signer, ToolError, Tools, WhyNot, Zeroizing, armor, fingerprint, is_security_key, keygen, verify,
-    verify_any_signer,
+    SignatureError, Signer, ToolError, Tools, WhyNot, Zeroizing, armor, fingerprint, is_security_key, keygen, line_for,
+    verify, verify_any_signer,
 };
 
 use forge::Forged;
@@ -65,8 +65,8 @@ fn assert_good_everywhere(stock: &Stock, signer: &Signer, kind: &str) {
     let signature = signer.sign(RESULT_NAMESPACE, MESSAGE).expect("signs");
     let ours = judge(&signature).expect("good");
     assert_eq!(ours.algorithm().as_str(), kind);
-    assert_eq!(fingerprint(&ours), signer.fingerprint());
-    let line = signer.public_line("alice@github", &[RESULT_NAMESPACE]).expect("in order");
+    assert_eq!(fingerprint(&ours), fingerprint(signer.public_key()));
+    let line = line_for(signer.public_key(), "alice@github", &[RESULT_NAMESPACE]).expect("in order");
     assert!(stock.verifies(&Question {
         principal: "alice@github",
         signers: &format!("{line}\n"),
@@ -548,7 +548,7 @@ fn a_signer_shows_no_secret() {
     keygen(&key, "", None).expect("made");
     let signer = open(&no_agent(), &key).expect("a plain key");
     let shown = format!("{signer:?}");
-    assert_eq!(shown, format!("Signer {{ fingerprint: {:?}, .. }}", signer.fingerprint()));
+    assert_eq!(shown, format!("Signer {{ fingerprint: {:?}, .. }}", fingerprint(signer.public_key())));
 }
 
 // The key that git signs with.

@@ -223,7 +223,7 @@ fn every_kind_of_error_says_what_is_wrong_and_what_to_do() {
         prepare(&stage);
         let mut command = stage.context.command();
         command.env("HLB_BENCH_TRAINER", stage.context.path("trainer")).env("COLUMNS", "100");
-        command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("SIMULATED_PIDS", stage.context.path("home/pids"));
+        command.env("GIT_CONFIG_GLOBAL", "/dev/null");
         for proxy in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
             command.env_remove(proxy);
         }

@@ -34,7 +34,7 @@ use hlb_protocol::run_log::{
 };
 use hlb_recipe::Recipe;
 use hlb_recipe::variant::{self, Variant};
-use hlb_result::signing::{self, KeyChoice, RERUN_NAMESPACE, RESULT_NAMESPACE, Signer};
+use hlb_result::signing::{self, KeyChoice, RERUN_NAMESPACE, RESULT_NAMESPACE, Signer, line_for};
 use hlb_result::{
     Basis, DatasetFacts, HarnessFacts, LOG_FILE, LibtorchFacts, LogFacts, RECIPE_FILE, REPRODUCTIONS_FOLDER,
     RESULT_FILE, RESULT_SCHEMA, RUNNERS_FILE, ReferenceFacts, ResultFile, SIGNATURE_FILE, SessionFacts, VARIANT_FILE,
@@ -288,7 +288,7 @@ impl Fixture {
         let submitter = new_key(folder, "submitter");
         let runner = new_key(folder, "runner");
         let lines = [("ada@example", RESULT_NAMESPACE, &submitter), ("runner@example", RERUN_NAMESPACE, &runner)]
-            .map(|(name, space, key)| key.public_line(name, &[space]).expect("a good line") + "\n");
+            .map(|(name, space, key)| line_for(key.public_key(), name, &[space]).expect("a good line") + "\n");
         let submissions = folder.join("submissions");
         fs::create_dir(&submissions).expect("a folder");
         fs::write(submissions.join(SIGNERS_FILE), lines.concat()).expect("writable");

@@ -12,23 +12,25 @@ use crate::support::archive::cifar;
 use crate::support::context::{Answer, Context, VARIANT, answer};
 use crate::support::trainer::real_trainer;
 
-/// What it does. `@HOOK@` is run after each epoch, with `$arm`, `$run` and `$epoch` set, and `@BEFORE@` before the data is read.
+/// What it does. `@HOOK@` is run after each epoch, with `$arm`, `$run` and `$epoch` set, and `@BEFORE@` before the data is read;
+/// it may set `$count` to the name of a file for the number of bytes read. `$pids` has a line for each process under its name.
 const SCRIPT: &str = r#"#!/bin/bash
 LC_ALL=C
 if [ "$1" = --describe ]; then
   echo '{"libtorch_file":null,"libtorch_version":"0","cuda":false,"cuda_problem":null}'; exit
 fi
-echo $$ >> "${SIMULATED_PIDS:-/dev/null}"
+pids=@ROOT@/${0##*/}.pids
+echo $$ >> "$pids"
 exec 3<&0
 read -r job <&3
 @BEFORE@
 arrays=${job##*\"arrays\":}
 [[ $arrays =~ \"train\":([0-9]+),\"evaluation\":([0-9]+),\"height\":([0-9]+) ]]
 images=${BASH_REMATCH[1]} total=${BASH_REMATCH[2]} side=${BASH_REMATCH[3]}
-if [ -n "$SIMULATED_COUNT" ]; then
+if [ -n "$count" ]; then
   bytes=$(( (images + total) * (side * side * 3 + 1) ))
-  head -c $bytes <&3 | wc -c > "$SIMULATED_COUNT"
-  [ "$(cat "$SIMULATED_COUNT")" = $bytes ] || exit 3
+  head -c $bytes <&3 | wc -c > "$count"
+  [ "$(cat "$count")" = $bytes ] || exit 3
 fi
 # Reads what is left, and takes this process along when hlb-bench is gone.
 { cat <&3; kill -9 -$$; } >/dev/null 2>&1 &
@@ -121,7 +123,9 @@ impl Stage {
         // A new file each time: a script that runs must not change.
         let path = self.context.path("trainer");
         let _ = std::fs::remove_file(&path);
-        self.context.write("trainer", SCRIPT.replace("@BEFORE@", before).replace("@HOOK@", hook));
+        let root = self.context.root().to_str().unwrap();
+        let script = SCRIPT.replace("@BEFORE@", before).replace("@HOOK@", hook).replace("@ROOT@", root);
+        self.context.write("trainer", script);
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
     }
 
@@ -135,12 +139,25 @@ impl Stage {
 
     /// The same environment, for whatever starts the program.
     pub(crate) fn environment(&self, command: &mut Command, sessions: &str) {
-        command.current_dir(self.context.root()).env("HLB_BENCH_TRAINER", &self.trainer);
+        command.current_dir(self.context.root()).env("HLB_BENCH_TRAINER", self.trainer_of(sessions));
         for name in ["HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"] {
             command.env(name, self.context.path("home"));
         }
         command.env_remove("HLB_BENCH_DATA").env_remove("SSH_AUTH_SOCK").env("GIT_CONFIG_NOSYSTEM", "1");
-        command.env("SIMULATED_PIDS", self.context.path(&format!("{sessions}.pids")));
+    }
+
+    /// The simulated trainer under the name of a folder of sessions, by which it knows where its process is listed.
+    fn trainer_of(&self, sessions: &str) -> PathBuf {
+        let written = self.context.path("trainer");
+        if self.trainer != written {
+            return self.trainer.clone();
+        }
+        let named = self.context.path("home/trainers").join(sessions);
+        std::fs::create_dir_all(named.parent().unwrap()).unwrap();
+        let _ = std::fs::remove_file(&named);
+        // A test may have removed it.
+        let _ = std::fs::hard_link(written, &named);
+        named
     }
 
     pub(crate) fn run(&self, verb: &str, sessions: &str, more: &[&str]) -> Answer {

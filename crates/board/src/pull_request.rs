@@ -1,4 +1,4 @@
-//! What a pull request does to a board besides its new entry: to the lists next to it, and to the entries of others.
+//! What a pull request does to a board besides its new entry: to the lists next to it, and to older entries.
 
 use std::collections::BTreeMap;
 use std::error::Error as _;
@@ -118,8 +118,8 @@ fn changed_verdicts(before: &Board, after: &Board) -> Vec<String> {
     let now = standings(after);
     let changed = |(path, before): (&str, Standing<'_>)| match now.get(path) {
         Some(after) if before.is_kept(after) => None,
-        Some(after) => Some(format!("the entry `{path}` of somebody else is {before}, and would be {after}")),
-        None => Some(format!("the entry `{path}` of somebody else is {before}, and would be gone")),
+        Some(after) => Some(format!("the entry `{path}`, which was there before, is {before}, and would be {after}")),
+        None => Some(format!("the entry `{path}`, which was there before, is {before}, and would be gone")),
     };
     standings(before).into_iter().filter_map(changed).collect()
 }

@@ -4,20 +4,14 @@ use std::io;
 use std::path::Path;
 
 use crate::error::BoardError;
-use hlb_core::text::show_path;
 use hlb_result::signing::AllowedSigners;
-use hlb_result::{board_above, named_signers_text, runners_beside, signers_text};
+use hlb_result::{board_above, named_signers_text, parse_signers, signers_text};
 
 pub use hlb_result::SIGNERS_FILE;
 
 /// Reads a list of signers, and that of the runners next to it; a missing file is an empty list.
 pub fn read_signers(path: &Path) -> Result<AllowedSigners, BoardError> {
-    parsed(text_of(path)?, path)
-}
-
-fn parsed(text: Option<String>, path: &Path) -> Result<AllowedSigners, BoardError> {
-    let signers = AllowedSigners::parse(&text.unwrap_or_default(), &show_path(path))?;
-    Ok(signers.with_runners(runners_beside(path)?))
+    parse_signers(&text_of(path)?.unwrap_or_default(), path)
 }
 
 /// The text of a file; `None` if there is none.
@@ -33,7 +27,8 @@ fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> BoardError + use<'_> {
 /// where `submit` keeps them and nowhere else, so that an entry cannot bring a list of its own.
 pub fn signers_for(entry: &Path, named: Option<&Path>) -> Result<AllowedSigners, BoardError> {
     if let Some(named) = named {
-        return parsed(named_signers_text(named).map_err(unreadable(named))?, named);
+        let text = named_signers_text(named).map_err(unreadable(named))?;
+        return parse_signers(&text.unwrap_or_default(), named);
     }
     match board_above(entry).map_err(unreadable(entry))? {
         Some(board) => read_signers(&board.join(SIGNERS_FILE)),

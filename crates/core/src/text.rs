@@ -87,6 +87,12 @@ pub fn visible_lines(text: &str) -> String {
     visible
 }
 
+/// The line that says why a program failed, as [`show`] gives it: its last one, without what follows the reason of a panic.
+pub fn last_words(stderr: &[u8]) -> String {
+    let telling = |line: &&str| !(line.is_empty() || line.starts_with("note:") || line.contains("stack backtrace"));
+    show(String::from_utf8_lossy(stderr).lines().map(str::trim).rfind(telling).unwrap_or("it said nothing"))
+}
+
 /// [`show`] with another cap, in characters; a cap under three returns dots only.
 pub fn show_capped(untrusted: &str, cap: usize) -> String {
     let mut escaped = String::new();
@@ -314,7 +320,7 @@ mod tests {
 
     #[test]
     fn hidden_characters_are_shown_as_escapes() {
-        assert_eq!(show("a\u{1b}[31mb"), "a\\u{1b}[31mb");
+        assert_eq!(last_words(b"banner\n a\x1b[31mb\n \nnote: more\n"), "a\\u{1b}[31mb");
         assert_eq!(show("evil\u{202e}txt"), "evil\\u{202e}txt");
         assert_eq!(show("two\nlines\t"), "two\\nlines\\t");
         assert_eq!(show("Zoë 試 \u{1f680}"), "Zoë 試 \u{1f680}");

@@ -10,11 +10,11 @@ use crate::entry::{
     VARIANT_FILE,
 };
 use crate::file::{ResultFile, entry_name};
-use crate::runners::{RunnersError, runners_beside};
-use crate::signers::{board_above, signers_text};
+use crate::runners::RunnersError;
+use crate::signers::{board_above, parse_signers, signers_text};
 use crate::signing::{
     AllowedSigners, AllowedSignersError, LineProblem, ProvenKey, PublicKey, RERUN_NAMESPACE, RESULT_NAMESPACE,
-    SignError, WhyNot,
+    SignError, WhyNot, fingerprint, line_for,
 };
 use crate::verify::check_entry;
 use hlb_core::artifact::{ArtifactError, publish_dir, sha256_file, write_atomic};
@@ -125,7 +125,7 @@ impl BoardSigner {
     ) -> Result<Self, FilingError> {
         let theirs = entry.trust.signer().ok_or(FilingError::Unsigned)?;
         let key = prove()?;
-        if key.fingerprint() == theirs.fingerprint {
+        if fingerprint(key.public_key()) == theirs.fingerprint {
             return Err(FilingError::SameKey);
         }
         let (_, signers) = read_signers(list)?;
@@ -159,12 +159,13 @@ impl BoardSigner {
             Err(_) => {}
         }
         let Some(principal) = principal else {
-            return Err(FilingError::UnknownKey { fingerprint: key.fingerprint(), list: show_path(list) });
+            let fingerprint = fingerprint(key.public_key());
+            return Err(FilingError::UnknownKey { fingerprint, list: show_path(list) });
         };
-        let line = key.public_line(principal, &[namespace])?;
+        let line = line_for(key.public_key(), principal, &[namespace])?;
         let text = if text.is_empty() || text.ends_with('\n') { text } else { text + "\n" };
         let extended = format!("{text}{line}\n");
-        let signers = parse_signers(&extended, list)?;
+        let signers = signers.with_text(&extended, &show_path(list))?;
         may_sign(&signers, &key, namespace)?;
         write_atomic(list, extended.as_bytes())?;
         Ok(Self { key, signers, namespace, is_new: true })
@@ -172,7 +173,7 @@ impl BoardSigner {
 
     /// The key's fingerprint.
     pub fn fingerprint(&self) -> String {
-        self.key.fingerprint()
+        fingerprint(self.key.public_key())
     }
 
     /// The signers of the board, this key among them.
@@ -191,18 +192,14 @@ impl BoardSigner {
 /// The text of a board's list of signers, and what it says; both are empty where there is none.
 fn read_signers(list: &Path) -> Result<(String, AllowedSigners), FilingError> {
     let text = signers_text(list).map_err(failed("read", list))?.unwrap_or_default();
-    let signers = parse_signers(&text, list)?;
+    let signers = parse_signers::<FilingError>(&text, list)?;
     Ok((text, signers))
-}
-
-fn parse_signers(text: &str, list: &Path) -> Result<AllowedSigners, FilingError> {
-    Ok(AllowedSigners::parse(text, &show_path(list))?.with_runners(runners_beside(list)?))
 }
 
 /// Refuses, before hours of training, a key whose signature the board will refuse.
 fn may_sign(signers: &AllowedSigners, key: &ProvenKey, namespace: &str) -> Result<(), FilingError> {
     let found = signers.find(key.public_key(), namespace, clock::calendar());
-    found.map(drop).map_err(|source| FilingError::MayNotSign { fingerprint: key.fingerprint(), source })
+    found.map(drop).map_err(|source| FilingError::MayNotSign { fingerprint: fingerprint(key.public_key()), source })
 }
 
 /// In which namespace a key may sign here, and for whom; one that is not listed will be, as a

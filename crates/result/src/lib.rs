@@ -53,6 +53,6 @@ pub use file::{
 pub use filing::{BoardSigner, FilingError, FinishedSession, board_of, file_entry, file_reproduction};
 pub use plausible::{Claim, claims, too_many_restarts};
 pub use power::{Bill, GainForecast, PowerError, PowerReport, RunsForecast, TimesFacts, TimesSource};
-pub use runners::{RUNNERS_FILE, RunnersError, runners_beside, runners_schema};
-pub use signers::{SIGNERS_FILE, board_above, named_signers_text, signers_text};
+pub use runners::{RUNNERS_FILE, RunnersError, runners_schema};
+pub use signers::{SIGNERS_FILE, board_above, named_signers_text, parse_signers, signers_text};
 pub use verify::{check_entry, check_equipment};

@@ -63,7 +63,7 @@ pub fn runners_schema() -> Value {
 }
 
 /// The runners of the board whose list of signers is this; a missing file names none.
-pub fn runners_beside(signers: &Path) -> Result<Vec<String>, RunnersError> {
+pub(crate) fn runners_beside(signers: &Path) -> Result<Vec<String>, RunnersError> {
     let path = signers.with_file_name(RUNNERS_FILE);
     let bytes = match yaml::read(&path, VARIANT_CAP) {
         Err(ReadError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -4,13 +4,13 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::runners::{RunnersError, runners_beside};
+use crate::signing::{AllowedSigners, AllowedSignersError, SIGNERS_CAP};
 use hlb_core::bounded::{self, ReadError};
+use hlb_core::text::show_path;
 
 /// Keys that may sign for a board, in OpenSSH's format, in the folder of its entries.
 pub const SIGNERS_FILE: &str = "allowed_signers";
-
-/// Most bytes of a list of signers.
-const SIGNERS_CAP: u64 = 2 * 1024 * 1024;
 
 /// The text of a board's list of signers, which may be a stranger's; `None` if there is none, so that nobody may sign.
 pub fn signers_text(list: &Path) -> io::Result<Option<String>> {
@@ -28,6 +28,14 @@ fn text(read: Result<Vec<u8>, ReadError>) -> io::Result<Option<String>> {
         Err(error) if error.is_of_no_file() => Ok(None),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whom a board trusts: what `text` says, which is that of its list of signers, with the runners named next to the `list`.
+pub fn parse_signers<E>(text: &str, list: &Path) -> Result<AllowedSigners, E>
+where
+    E: From<AllowedSignersError> + From<RunnersError>,
+{
+    Ok(AllowedSigners::parse(text, &show_path(list))?.with_runners(runners_beside(list)?))
 }
 
 /// The folder of the board that an entry lies on: that of its track's folder, where `submit` puts it. `None` for an

@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use crate::environment::passed;
 use hlb_core::clock::{Clock as _, MonotonicClock};
 use hlb_core::hint::Hint;
-use hlb_core::text::{show, show_path};
+use hlb_core::text::{last_words, show, show_path};
 use hlb_data::arrays::Arrays;
 use hlb_protocol::job::{Job, TrainerInfo};
 use hlb_protocol::run_log::Event;
@@ -61,28 +61,24 @@ pub fn find_trainer() -> Result<PathBuf, SpawnError> {
 /// Asks the trainer program about its libtorch.
 pub fn describe(trainer: &Path) -> Result<TrainerInfo, SpawnError> {
     let start = |source| SpawnError::Start { path: trainer.to_owned(), source };
-    let output = command(trainer).arg("--describe").stdin(Stdio::null()).output().map_err(start)?;
+    let output = command(trainer, false).arg("--describe").stdin(Stdio::null()).output().map_err(start)?;
     let broken = |problem: String| SpawnError::Broken { path: trainer.to_owned(), problem };
     if !output.status.success() {
-        return Err(broken(last_words(&output.stderr, output.status)));
+        return Err(broken(failure(&output.stderr, output.status)));
     }
     serde_json::from_slice(&output.stdout).map_err(|error| broken(error.to_string()))
 }
 
 /// A trainer that sees nothing of this program's environment but what the list allows.
-fn command(trainer: &Path) -> Command {
+fn command(trainer: &Path, deterministic: bool) -> Command {
     let mut command = Command::new(trainer);
-    command.env_clear().envs(passed());
+    command.env_clear().envs(passed(deterministic));
     command
 }
 
 /// How a process ended, and the last line of its standard error.
-fn last_words(stderr: &[u8], status: ExitStatus) -> String {
-    let text = String::from_utf8_lossy(stderr);
-    let telling =
-        |line: &&str| !line.trim().is_empty() && !line.starts_with("note:") && !line.contains("stack backtrace");
-    let last = text.lines().rfind(telling).unwrap_or("it said nothing");
-    format!("{} ({})", ending(status), show(last))
+fn failure(stderr: &[u8], status: ExitStatus) -> String {
+    format!("{} ({})", ending(status), last_words(stderr))
 }
 
 /// How a process ended, in words.
@@ -129,14 +125,8 @@ impl Trainer {
         sender: Sender<Message>,
     ) -> Result<Self, SpawnError> {
         let failed = |source| SpawnError::Start { path: path.to_owned(), source };
-        let mut command = command(path);
+        let mut command = command(path, job.deterministic);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-        // CUDA then numbers GPUs as NVML does, so that the first one trained on is the first one recorded.
-        command.env("CUDA_DEVICE_ORDER", "PCI_BUS_ID");
-        if job.deterministic {
-            // cuBLAS is deterministic only with a workspace of its own, which it asks for before anything else.
-            command.env("CUBLAS_WORKSPACE_CONFIG", ":4096:8");
-        }
         let mut child = command.spawn().map_err(failed)?;
         let stderr = Arc::new(Mutex::new(Vec::new()));
         let mut listeners = Vec::new();
@@ -185,9 +175,7 @@ impl Trainer {
         }
         match status {
             Ok(status) if status.success() => None,
-            Ok(status) => {
-                Some(last_words(&self.stderr.lock().map_or_else(|_| Vec::new(), |kept| kept.clone()), status))
-            }
+            Ok(status) => Some(failure(&self.stderr.lock().map_or_else(|_| Vec::new(), |kept| kept.clone()), status)),
             Err(error) => Some(error.to_string()),
         }
     }

@@ -109,6 +109,10 @@ fn check_variable(name: &OsStr, value: &OsStr) -> Result<(), EnvironmentError> {
 
 /// What a variable does to a program, its clock or its arithmetic.
 fn effect(name: &str) -> Option<&'static str> {
+    // NVIDIA's containers set it, and no trainer sees it.
+    if name == "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE" {
+        return None;
+    }
     // The linker's, which no running program reads.
     let is_loaders = name.starts_with("LD_") && name != "LD_RUN_PATH";
     let is_torchs = ["TORCH_", "PYTORCH_", "NVIDIA_", "CUBLAS"].iter().any(|prefix| name.starts_with(prefix));
@@ -139,24 +143,27 @@ fn search_folders(value: &OsStr) -> Result<Vec<PathBuf>, EnvironmentError> {
         }
         let Ok(folder) = named.canonicalize() else { continue };
         let is_system = is_system(&folder) || folder.starts_with("/usr");
-        if folder.join("libtorch_cpu.so").exists() || (is_system && folder.join("libcuda.so.1").exists()) {
-            kept.push(folder);
-        } else if !is_system && holds_libraries(&folder) {
+        let is_torchs = folder.join("libtorch_cpu.so").exists();
+        // Next to libtorch lie libraries that it brings, none of which the system has.
+        if !is_system && holds_libraries(&folder, |name| !is_torchs || is_own_library(name)) {
             return Err(EnvironmentError::Folder { folder: named.to_owned() });
+        }
+        if is_torchs || (is_system && folder.join("libcuda.so.1").exists()) {
+            kept.push(folder);
         }
     }
     Ok(kept)
 }
 
-/// Whether a folder, or one below it for some processors, holds libraries by the names under which programs load them:
+/// Whether a folder, or one below it for some processors, holds such libraries by the names under which programs load them:
 /// `libm.so.6`.
-fn holds_libraries(folder: &Path) -> bool {
+fn holds_libraries(folder: &Path, is_such: impl Fn(&Path) -> bool) -> bool {
     let is_version = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let is_library = |name: OsString| {
         name.to_str().and_then(|name| name.split_once(".so.")).is_some_and(|(_, version)| is_version(version))
     };
     let names = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
-    names(folder).any(|item| is_library(item.file_name()))
+    names(folder).any(|item| is_such(Path::new(&item.file_name())) && is_library(item.file_name()))
         || ["glibc-hwcaps", "tls", "x86_64", "haswell"].iter().any(|below| folder.join(below).is_dir())
 }
 
@@ -200,19 +207,16 @@ fn is_own_library(path: &Path) -> bool {
     known.contains(&stem) || ["ld-linux", "ld-musl", "libnss_"].iter().any(|family| stem.starts_with(family))
 }
 
-/// Whether a trainer may see a variable: what a program needs to find its files and show its text, which GPU it is given, and
-/// what this project names.
+/// Whether a trainer may see a variable: what a program needs to find its files and show its text, and which GPU it is given.
 fn is_passed(name: &str) -> bool {
     const NAMES: [&str; 9] =
         ["PATH", "HOME", "USER", "LOGNAME", "LANG", "TMPDIR", "TZ", "RUST_BACKTRACE", "CUDA_VISIBLE_DEVICES"];
-    // The last is for scripts that tests put in the place of the trainer.
-    let is_ours = ["LC_", "HLB_BENCH_", "SIMULATED_"].iter().any(|prefix| name.starts_with(prefix));
     let is_plain = name.len() <= 64 && name.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_'));
-    NAMES.contains(&name) || (is_ours && is_plain)
+    NAMES.contains(&name) || (name.starts_with("LC_") && is_plain)
 }
 
 /// The environment of a trainer: nothing but this.
-pub(super) fn passed() -> BTreeMap<String, OsString> {
+pub(super) fn passed(deterministic: bool) -> BTreeMap<String, OsString> {
     let text = |name: OsString| name.into_string().ok();
     let named = std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, value)));
     let mut passed: BTreeMap<String, OsString> = named.filter(|(name, _)| is_passed(name)).collect();
@@ -221,12 +225,18 @@ pub(super) fn passed() -> BTreeMap<String, OsString> {
     if let (false, Ok(value)) = (folders.is_empty(), std::env::join_paths(folders)) {
         passed.insert(SEARCH.to_owned(), value);
     }
+    // CUDA then numbers GPUs as NVML does, so that the first one trained on is the first one recorded.
+    passed.insert("CUDA_DEVICE_ORDER".to_owned(), "PCI_BUS_ID".into());
+    if deterministic {
+        // cuBLAS is deterministic only with a workspace of its own, which it asks for before anything else.
+        passed.insert("CUBLAS_WORKSPACE_CONFIG".to_owned(), ":4096:8".into());
+    }
     passed
 }
 
 /// The names of a trainer's environment, for the record.
-pub(super) fn passed_names() -> Vec<SafeText<64>> {
-    passed().into_keys().filter_map(|name| SafeText::try_from(name).ok()).collect()
+pub(super) fn passed_names(deterministic: bool) -> Vec<SafeText<64>> {
+    passed(deterministic).into_keys().filter_map(|name| SafeText::try_from(name).ok()).collect()
 }
 
 #[cfg(test)]
@@ -250,7 +260,7 @@ mod tests {
             "CUDA_INJECTION64_PATH",
             "NVTX_INJECTION64_PATH",
             "NVIDIA_TF32_OVERRIDE",
-            "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
+            "TORCH_ALLOW_TF32_CUDNN_OVERRIDE",
             "ONEDNN_DEFAULT_FPMATH_MODE",
             "DNNL_DEFAULT_FPMATH_MODE",
             "ATEN_CPU_CAPABILITY",
@@ -262,6 +272,9 @@ mod tests {
         for name in ["PATH", "HOME", "LD_RUN_PATH", "TORCH_HOME", "PYTORCH_VERSION", "CUDA_VISIBLE_DEVICES"] {
             assert!(!refused(name, "x"), "{name}");
         }
+        // Set in NVIDIA's containers, out of the trainer's sight.
+        let in_containers = "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE";
+        assert!(!refused(in_containers, "1") && !is_passed(in_containers));
     }
 
     #[test]
@@ -292,6 +305,18 @@ mod tests {
         for folder in [&mathematics, &processor] {
             assert!(search_folders(&join(&[&torch, folder])).is_err(), "{folder:?}");
         }
+        for (name, file) in
+            [("mixed", "libm.so.6"), ("mixed/glibc-hwcaps/x86-64-v3", "libm.so.6"), ("loader", "ld-linux-x86-64.so.2")]
+        {
+            let folder = named(name, file);
+            let top = folder.ancestors().find(|at| at.ends_with(name.split('/').next().expect("a name")));
+            let top = top.expect("there");
+            write_atomic(&top.join("libtorch_cpu.so"), b"").expect("writable");
+            assert!(search_folders(top.as_os_str()).is_err(), "{name}/{file}");
+        }
+        let own = ["libc10.so", "libgomp-98b21ff3.so.1", "libcudart.so.12"].map(|file| named("whole", file));
+        let whole = named("whole", "libtorch_cpu.so");
+        assert_eq!(search_folders(whole.as_os_str()).expect("libtorch").len(), 1, "{own:?}");
         let mut semicolons = torch.into_os_string();
         semicolons.push(";");
         semicolons.push(&mathematics);
@@ -340,12 +365,17 @@ mod tests {
 
     #[test]
     fn a_trainer_sees_only_what_the_list_allows() {
-        for name in ["PATH", "LC_ALL", "HLB_BENCH_CACHE", "CUDA_VISIBLE_DEVICES"] {
+        for name in ["PATH", "LC_ALL", "CUDA_VISIBLE_DEVICES"] {
             assert!(is_passed(name), "{name}");
         }
         for name in ["OMP_NUM_THREADS", "LD_PRELOAD", "PYTORCH_CUDA_ALLOC_CONF", "SSH_AUTH_SOCK", "LC_\u{1b}", "LC_a b"]
         {
             assert!(!is_passed(name), "{name}");
         }
+        for name in ["HLB_BENCH_RUNNER_KEY", "HLB_BENCH_CACHE", "SIMULATED_PIDS"] {
+            assert!(!is_passed(name), "{name}");
+        }
+        let set = |deterministic| passed(deterministic).contains_key("CUBLAS_WORKSPACE_CONFIG");
+        assert!(set(true) && !set(false) && passed(false).contains_key("CUDA_DEVICE_ORDER"));
     }
 }

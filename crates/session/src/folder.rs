@@ -58,6 +58,12 @@ impl SessionFolder {
     ) -> Result<Self, SessionError> {
         let Unfinished { folder, log, .. } = unfinished;
         check_same(prepared, unfinished)?;
+        let resume = SessionResume {
+            started_at: clock::timestamp(),
+            dataset_seconds: clock.now().as_secs_f64(),
+            environment: Some(passed_names(log.start.deterministic)),
+        };
+        check_resume(folder, log.segments.len(), &resume)?;
         let writer = unfinished.take_over()?;
         let ended =
             |run: &RunStart| log.runs_of(run.arm).iter().any(|logged| logged.run == run.run && logged.is_finished());
@@ -65,15 +71,6 @@ impl SessionFolder {
         let runs: Vec<RunStart> = all.iter().copied().filter(|run| !ended(run)).collect();
         let (finished, planned) = (all.len() - runs.len(), all.len());
         observer.note(&Note::Resumed { finished, planned, folder: folder.clone() });
-        let resumes = log.segments.len();
-        if resumes > MAX_RESUMES {
-            return Err(SessionError::ResumedTooOften { folder: folder.clone(), most: MAX_RESUMES });
-        }
-        let resume = SessionResume {
-            started_at: clock::timestamp(),
-            dataset_seconds: clock.now().as_secs_f64(),
-            environment: Some(passed_names()),
-        };
         let (trainer, at_seconds) = (log.trainer.clone(), log.wall_seconds);
         let threads = trainer.as_ref().map(|trainer| trainer.threads);
         let sensors = SensorCount::of(&log.samples);
@@ -153,7 +150,7 @@ fn start(prepared: &PreparedSession, nonce: &Nonce, clock: &MonotonicClock) -> S
         reproduces: plan.reproduces.as_ref().map(|original| original.result_sha256),
         started_at: clock::timestamp(),
         dataset_seconds: clock.now().as_secs_f64(),
-        environment: Some(passed_names()),
+        environment: Some(passed_names(plan.deterministic)),
     }
 }
 
@@ -161,6 +158,14 @@ fn start(prepared: &PreparedSession, nonce: &Nonce, clock: &MonotonicClock) -> S
 fn check_range(start: &SessionStart) -> Result<(), SessionError> {
     let checked = range::dataset_seconds(start.dataset_seconds).and_then(|()| range::start(start));
     checked.map_err(|problem| SessionError::OutOfRange { problem })
+}
+
+/// Refuses a resume, of which it is to be the one with this number, that would make the run log unreadable.
+fn check_resume(folder: &Path, number: usize, resume: &SessionResume) -> Result<(), SessionError> {
+    if number > MAX_RESUMES {
+        return Err(SessionError::ResumedTooOften { folder: folder.to_owned(), most: MAX_RESUMES });
+    }
+    range::dataset_seconds(resume.dataset_seconds).map_err(|problem| SessionError::OutOfRange { problem })
 }
 
 /// All runs of a session: each run of the reference, if there are any, before that of the variant.
@@ -204,6 +209,7 @@ fn check_same(prepared: &PreparedSession, unfinished: &Unfinished) -> Result<(),
 mod tests {
     use super::*;
     use hlb_core::artifact::sha256_hex;
+    use hlb_core::rules::MAX_DATASET_SECONDS;
     use hlb_core::units::Target;
     use hlb_recipe::Length;
 
@@ -237,6 +243,17 @@ mod tests {
         assert_eq!(arms(false), [(Arm::Variant, 1), (Arm::Variant, 2)]);
         let (reference, variant) = (Arm::Reference, Arm::Variant);
         assert_eq!(arms(true), [(reference, 1), (variant, 1), (reference, 2), (variant, 2)]);
+    }
+
+    #[test]
+    fn a_resume_that_the_log_could_not_hold_is_refused() {
+        let resume = |number, dataset_seconds| {
+            let started_at = "2026-01-01T00:00:00Z".to_owned();
+            check_resume(Path::new("s"), number, &SessionResume { started_at, dataset_seconds, environment: None })
+        };
+        assert!(resume(MAX_RESUMES, MAX_DATASET_SECONDS).is_ok());
+        assert!(matches!(resume(MAX_RESUMES + 1, 1.0), Err(SessionError::ResumedTooOften { .. })));
+        assert!(matches!(resume(1, MAX_DATASET_SECONDS + 1.0), Err(SessionError::OutOfRange { .. })));
     }
 
     #[test]

@@ -27,6 +27,20 @@ pub struct SessionPlan {
     pub local: LocalOptions,
 }
 
+impl SessionPlan {
+    /// Whether the track's reference is to be trained in turn with that many runs of the variant.
+    pub(super) fn wants_reference(&self, runs: u32) -> bool {
+        let task = &self.variant.task;
+        let can_be_ranked = runs >= task.track.runs_to_rank && task.manifest.is_published();
+        match self.reference {
+            ReferenceRuns::Paired => true,
+            ReferenceRuns::None => false,
+            // The ratio of the reference to itself is known.
+            ReferenceRuns::WhereRanked => can_be_ranked && task.reference() != self.variant.recipe,
+        }
+    }
+}
+
 /// When the track's reference is trained in turn with the variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReferenceRuns {
@@ -41,7 +55,7 @@ pub enum ReferenceRuns {
 /// How this machine runs a session.
 #[derive(Debug, Clone)]
 pub struct LocalOptions {
-    /// Finish the newest session of this variant that ended early.
+    /// Finish the newest session of this variant that ended early and that the plan fits.
     pub resume: bool,
     /// Device to train on.
     pub device: DeviceChoice,

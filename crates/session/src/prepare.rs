@@ -35,8 +35,7 @@ pub struct PreparedSession {
 /// Verifies the data set, and finds trainer, libtorch and price.
 pub fn prepare(mut plan: SessionPlan, observer: &mut dyn Observer) -> Result<PreparedSession, SessionError> {
     check_environment()?;
-    let (variant, local) = (&plan.variant, &plan.local);
-    let unfinished = local.resume.then(|| Unfinished::find(variant, &local.sessions)).transpose()?;
+    let unfinished = plan.local.resume.then(|| Unfinished::find(&plan)).transpose()?;
     let begun = unfinished.as_ref().map(|unfinished| &unfinished.log.start);
     let runs = plan.runs.unwrap_or(begun.map_or(DEFAULT_RUNS, |start| start.runs));
     if let Some(start) = begun {
@@ -73,18 +72,11 @@ fn check_threads(threads: Option<u32>) -> Result<(), SessionError> {
 
 /// The track's reference, if it is trained in turn with the variant.
 fn reference(plan: &SessionPlan, runs: u32) -> Result<Option<Recipe>, SessionError> {
-    let task = &plan.variant.task;
-    let recipe = task.reference();
-    let can_be_ranked = runs >= task.track.runs_to_rank && task.manifest.is_published();
-    let wanted = match plan.reference {
-        ReferenceRuns::Paired => true,
-        ReferenceRuns::None => false,
-        // The ratio of the reference to itself is known.
-        ReferenceRuns::WhereRanked => can_be_ranked && recipe != plan.variant.recipe,
-    };
-    if !wanted {
+    if !plan.wants_reference(runs) {
         return Ok(None);
     }
+    let task = &plan.variant.task;
+    let recipe = task.reference();
     recipe.check(task.terms()).map_err(|source| SessionError::ReferenceUnfit { source: Box::new(source) })?;
     Ok(Some(recipe))
 }

@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 
 use crate::error::SessionError;
 use crate::plan::SessionPlan;
-use crate::resolve::ResolvedVariant;
-use hlb_core::artifact::{DRAFT_PREFIX, Sha256Hex, sha256_hex};
+use hlb_core::artifact::{DRAFT_PREFIX, sha256_file};
 use hlb_core::bounded;
 use hlb_core::yaml::{self, RESULT_CAP};
 use hlb_protocol::run_log::{LOG_CAP, LogWriter, RunLog, whole_lines};
-use hlb_result::{FinishedSession, LOG_FILE, RESULT_FILE, ResultFile, VARIANT_FILE};
+use hlb_result::{FinishedSession, LOG_FILE, MANIFEST_FILE, RESULT_FILE, ResultFile, VARIANT_FILE};
 
 /// A session that ended early.
 pub(super) struct Unfinished {
@@ -21,33 +20,31 @@ pub(super) struct Unfinished {
     pub(super) log: RunLog,
     /// Bytes of those lines.
     length: u64,
-    /// SHA-256 of all its bytes.
-    sha256: Sha256Hex,
 }
 
 /// The session that a plan with `resume` goes on with, if all of it is done and recorded: it is only
-/// to be signed and filed, which needs neither its data nor its trainer.
-pub fn find_complete(plan: &SessionPlan) -> Result<Option<FinishedSession>, SessionError> {
+/// to be signed and filed, which needs neither its data nor its trainer. If it is not done, the plan then
+/// says its number of runs.
+pub fn find_complete(plan: &mut SessionPlan) -> Result<Option<FinishedSession>, SessionError> {
     if !plan.local.resume {
         return Ok(None);
     }
-    let original = plan.reproduces.as_ref().map(|original| original.result_sha256);
-    let track = plan.local.sessions.join(&plan.variant.task.track.id);
-    let fits = |found: &Unfinished| found.log.start.reproduces == original && !found.log.start.stop_at_target;
-    let Some(newest) = newest(Unfinished::all(&plan.variant, &track).filter(fits)) else { return Ok(None) };
-    let Some(finished) = newest.finished() else { return Ok(None) };
-    let start = &newest.log.start;
-    let changed = |what| Err(SessionError::Changed { folder: newest.folder.clone(), what });
+    let sessions = Unfinished::newest_first(plan);
+    // Without `--runs` it is the one with most: a `run` in between, to try something, is not what was to be filed.
+    let fitting = sessions.iter().filter(|found| found.difference(plan).is_none()).rev();
+    let Some(chosen) = fitting.max_by_key(|found| found.log.start.runs) else {
+        let newest = sessions.first().filter(|newest| newest.finished().is_some());
+        let changed = newest.and_then(|newest| Some((newest.folder.clone(), newest.difference(plan)?)));
+        return changed.map_or(Ok(None), |(folder, what)| Err(SessionError::Changed { folder, what }));
+    };
+    let Some(finished) = chosen.finished() else {
+        plan.runs = Some(chosen.log.start.runs);
+        return Ok(None);
+    };
     if finished.result.dataset.manifest_sha256 != plan.variant.task.manifest.digest() {
-        return changed("its data set");
+        return Err(SessionError::Changed { folder: finished.folder, what: "its data set" });
     }
-    if plan.runs.is_some_and(|runs| runs != start.runs) {
-        return changed("--runs");
-    }
-    if plan.deterministic != start.deterministic {
-        return changed("--deterministic");
-    }
-    newest.clean(is_draft)?;
+    chosen.clean(is_draft)?;
     Ok(Some(finished))
 }
 
@@ -59,29 +56,57 @@ fn is_hidden(folder: &Path) -> bool {
     folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
 }
 
-fn newest(found: impl Iterator<Item = Unfinished>) -> Option<Unfinished> {
-    found.max_by(|a, b| a.log.start.started_at.cmp(&b.log.start.started_at))
+/// The folder with a plan's sessions, those of its track.
+fn sessions_of(plan: &SessionPlan) -> PathBuf {
+    plan.local.sessions.join(&plan.variant.task.track.id)
 }
 
 impl Unfinished {
-    /// The newest one of this variant under `sessions` that has no result of all its runs.
-    pub(super) fn find(variant: &ResolvedVariant, sessions: &Path) -> Result<Self, SessionError> {
-        let track = sessions.join(&variant.task.track.id);
-        let found = newest(Self::all(variant, &track).filter(|found| found.finished().is_none()));
-        found.ok_or(SessionError::NothingToResume { folder: track })
+    /// The newest one of a plan's variant that has no result of all its runs. One that the plan fits
+    /// goes before those which could not go on.
+    pub(super) fn find(plan: &SessionPlan) -> Result<Self, SessionError> {
+        let mut sessions = Self::newest_first(plan);
+        sessions.sort_by_key(|found| found.difference(plan).is_some());
+        let found = sessions.into_iter().find(|found| found.finished().is_none());
+        found.ok_or_else(|| SessionError::NothingToResume { folder: sessions_of(plan) })
     }
 
-    /// All sessions of a variant that are in the folder of its track and have a run log. Hidden folders are being removed.
-    fn all(variant: &ResolvedVariant, track: &Path) -> impl Iterator<Item = Self> {
-        let folders = fs::read_dir(track).into_iter().flatten().filter_map(|item| Some(item.ok()?.path()));
-        let same = |folder: &PathBuf| bounded::holds(&folder.join(VARIANT_FILE), &variant.bytes).unwrap_or(false);
-        folders.filter(|folder| !is_hidden(folder)).filter(same).filter_map(Self::read)
+    /// All sessions of a plan's variant that have a run log. Hidden folders are being removed.
+    fn newest_first(plan: &SessionPlan) -> Vec<Self> {
+        let folders = fs::read_dir(sessions_of(plan)).into_iter().flatten().filter_map(|item| Some(item.ok()?.path()));
+        let same = |folder: &PathBuf| bounded::holds(&folder.join(VARIANT_FILE), &plan.variant.bytes).unwrap_or(false);
+        let of_variant = folders.filter(|folder| !is_hidden(folder)).filter(same);
+        let mut found: Vec<Self> = of_variant.filter_map(Self::read).collect();
+        found.sort_by(|a, b| b.log.start.started_at.cmp(&a.log.start.started_at));
+        found
     }
 
     fn read(folder: PathBuf) -> Option<Self> {
         let bytes = bounded::read(&folder.join(LOG_FILE), LOG_CAP).ok()?;
         let log = RunLog::parse_unfinished(&bytes).ok()?;
-        Some(Self { folder, log, length: whole_lines(&bytes).len() as u64, sha256: sha256_hex(&bytes) })
+        Some(Self { folder, log, length: whole_lines(&bytes).len() as u64 })
+    }
+
+    /// What a plan asks for that this session is not.
+    fn difference(&self, plan: &SessionPlan) -> Option<&'static str> {
+        let start = &self.log.start;
+        let original = plan.reproduces.as_ref().map(|original| original.result_sha256);
+        let manifest = &plan.variant.task.manifest;
+        let own = self.folder.join(MANIFEST_FILE);
+        let same_manifest = if manifest.is_published() {
+            !own.exists()
+        } else {
+            bounded::holds(&own, manifest.text().as_bytes()).unwrap_or(false)
+        };
+        let same = [
+            ("what it reproduces", start.reproduces == original),
+            ("--stop-at-target", start.stop_at_target == plan.stop_at_target),
+            ("its data set", same_manifest),
+            ("--runs", plan.runs.is_none_or(|runs| runs == start.runs)),
+            ("--deterministic", start.deterministic == plan.deterministic),
+            ("whether the reference is run with it", start.reference.is_some() || !plan.wants_reference(start.runs)),
+        ];
+        same.into_iter().find_map(|(what, same)| (!same).then_some(what))
     }
 
     /// The session, if all of its runs are logged and its result, which belongs to this log, is written.
@@ -89,7 +114,8 @@ impl Unfinished {
         let text = self.lacks_only_its_result().then(|| yaml::read(&self.folder.join(RESULT_FILE), RESULT_CAP))?;
         let result_text = String::from_utf8(text.ok()?).ok()?;
         let result: ResultFile = yaml::parse(result_text.as_bytes(), RESULT_FILE).ok()?;
-        let whole = result.session.is_complete() && result.log.sha256 == self.sha256;
+        let whole =
+            result.session.is_complete() && result.log.sha256 == sha256_file(&self.folder.join(LOG_FILE)).ok()?;
         whole.then(|| FinishedSession { folder: self.folder.clone(), result, result_text })
     }
 

@@ -23,8 +23,6 @@ pub struct AddedSigner {
     pub fingerprint: String,
     /// The key as two words, as an account lists it.
     pub key: String,
-    /// What the key may sign.
-    pub namespace: &'static str,
 }
 
 impl AddedSigner {
@@ -98,7 +96,7 @@ fn added_line<'a>(base: &str, proposed: &'a str) -> Option<&'a str> {
 
 fn described(key: &PublicKey, principal: String, line: &str) -> AddedSigner {
     let words: Vec<&str> = line.split(' ').skip(2).collect();
-    AddedSigner { principal, fingerprint: fingerprint(key), key: words.join(" "), namespace: RESULT_NAMESPACE }
+    AddedSigner { principal, fingerprint: fingerprint(key), key: words.join(" ") }
 }
 
 #[cfg(test)]

@@ -294,7 +294,7 @@ fn parse_key(text: &str) -> Result<PublicKey, LineProblem> {
 /// The line that lets `key` sign as `principal` in these namespaces, without a line feed.
 ///
 /// It is read back before it is returned, so a bad name or namespace is refused here already.
-pub(crate) fn line_for(key: &PublicKey, principal: &str, namespaces: &[&str]) -> Result<String, LineProblem> {
+pub fn line_for(key: &PublicKey, principal: &str, namespaces: &[&str]) -> Result<String, LineProblem> {
     let bare = PublicKey::from(key.key_data().clone());
     let encoded = bare.to_openssh().map_err(|error| LineProblem::key(&error))?;
     let line = format!("{principal} namespaces=\"{}\" {}", namespaces.join(","), encoded.trim_end());

@@ -19,7 +19,7 @@ use hlb_core::hint::Hint;
 use hlb_core::text::show;
 
 /// The largest file that is read, in bytes: room for some ten thousand signers.
-const MAX_BYTES: usize = 2 * 1024 * 1024;
+pub(crate) const SIGNERS_CAP: u64 = 2 * 1024 * 1024;
 
 /// A list of signers: the lines of each key, in the order of the file, and who of them is a runner.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +34,7 @@ pub struct AllowedSigners {
 #[derive(thiserror::Error, Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum AllowedSignersError {
-    #[error("`{source_name}` has {found} bytes, at most {MAX_BYTES} are read")]
+    #[error("`{source_name}` has {found} bytes, at most {SIGNERS_CAP} are read")]
     TooLarge { source_name: String, found: usize },
     /// A line that is not in order. The whole list is refused: skipping the line could drop a limit
     /// that its author meant to set.
@@ -59,7 +59,7 @@ impl Hint for AllowedSignersError {
 impl AllowedSigners {
     /// Reads a list. `source_name` is only for messages.
     pub fn parse(text: &str, source_name: &str) -> Result<Self, AllowedSignersError> {
-        if text.len() > MAX_BYTES {
+        if text.len() as u64 > SIGNERS_CAP {
             return Err(AllowedSignersError::TooLarge { source_name: show(source_name), found: text.len() });
         }
         let mut signers = Self::default();
@@ -94,6 +94,11 @@ impl AllowedSigners {
     #[must_use]
     pub fn with_runners(self, runners: impl IntoIterator<Item = String>) -> Self {
         Self { runners: runners.into_iter().collect(), ..self }
+    }
+
+    /// What another text says of the same board.
+    pub(crate) fn with_text(&self, text: &str, source_name: &str) -> Result<Self, AllowedSignersError> {
+        Ok(Self { runners: self.runners.clone(), ..Self::parse(text, source_name)? })
     }
 
     /// Whether a line of the list names this principal.

@@ -1,7 +1,7 @@
 //! Signing in a process of its own, which ends: the private key is never in the memory of a process
 //! that decodes images or trains.
 //!
-//! `hlb-bench` starts itself with [`SIGN_COMMAND`]. That process reads a line with the passphrase, which
+//! `hlb-bench` starts itself with `sign-for-parent`. That process reads a line with the passphrase, which
 //! may be empty, and the message; it answers with a line of JSON and the passphrase that it asked for.
 //!
 //! This file must never let a private key into its answer, or a passphrase into a command line.
@@ -15,7 +15,6 @@ use serde::{Deserialize, Serialize};
 use ssh_key::PublicKey;
 use zeroize::Zeroizing;
 
-use crate::signing::allowed_line::{LineProblem, line_for};
 use crate::signing::key_type::fingerprint;
 use crate::signing::signer::{AskPassphrase, KeyChoice, SignError, Signer};
 use crate::signing::told::{ChildError, Told};
@@ -23,7 +22,7 @@ use crate::signing::verify::verify_any_signer;
 use hlb_core::hint::Hint;
 
 /// Command of `hlb-bench` that signs for its parent.
-pub const SIGN_COMMAND: &str = "sign-for-parent";
+const SIGN_COMMAND: &str = "sign-for-parent";
 
 /// Namespace of a signature that proves that a key can sign; it is good for nothing else.
 const PROBE_NAMESPACE: &str = "probe.v1@hlb-bench";
@@ -63,29 +62,19 @@ impl ProvenKey {
         if public.key_data() == self.public.key_data() {
             return Ok(armored);
         }
-        Err(SignError::OtherKey { expected: self.fingerprint(), found: fingerprint(&public) })
+        Err(SignError::OtherKey { expected: fingerprint(&self.public), found: fingerprint(&public) })
     }
 
     /// The public half.
     pub fn public_key(&self) -> &PublicKey {
         &self.public
     }
-
-    /// The fingerprint, `SHA256:...`.
-    pub fn fingerprint(&self) -> String {
-        fingerprint(&self.public)
-    }
-
-    /// The line of `allowed_signers` that lets this key sign as `principal` in these namespaces.
-    pub(crate) fn public_line(&self, principal: &str, namespaces: &[&str]) -> Result<String, LineProblem> {
-        line_for(&self.public, principal, namespaces)
-    }
 }
 
 /// Never shows a passphrase.
 impl fmt::Debug for ProvenKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ProvenKey").field("fingerprint", &self.fingerprint()).finish_non_exhaustive()
+        f.debug_struct("ProvenKey").field("fingerprint", &fingerprint(&self.public)).finish_non_exhaustive()
     }
 }
 

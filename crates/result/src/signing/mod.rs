@@ -41,10 +41,11 @@ mod verify;
 
 pub use added_signer::{AddedSigner, AddedSignerError, check_added};
 pub(crate) use allowed_line::check_principal;
-pub use allowed_line::{LineProblem, WhyNot};
+pub use allowed_line::{LineProblem, WhyNot, line_for};
+pub(crate) use allowed_signers::SIGNERS_CAP;
 pub use allowed_signers::{AllowedSigners, AllowedSignersError};
 pub use armor::ArmorError;
-pub use child::{ProvenKey, SIGN_COMMAND, sign_for_parent};
+pub use child::{ProvenKey, sign_for_parent};
 pub use git::GitError;
 pub use key_type::{UnsupportedKey, fingerprint, is_security_key};
 pub use keygen::{KeygenError, keygen};

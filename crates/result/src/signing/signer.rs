@@ -15,7 +15,6 @@ use ssh_key::{HashAlg, LineEnding, PrivateKey, PublicKey};
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
-use crate::signing::allowed_line::{LineProblem, line_for};
 use crate::signing::armor::{self, ArmorError};
 use crate::signing::git::{self, GitError, GitKey};
 use crate::signing::key_file::{self, KeyFile};
@@ -154,29 +153,19 @@ impl Signer {
         if signer.key_data() == self.public.key_data() {
             return Ok(armored);
         }
-        Err(SignError::OtherKey { expected: self.fingerprint(), found: fingerprint(&signer) })
+        Err(SignError::OtherKey { expected: fingerprint(&self.public), found: fingerprint(&signer) })
     }
 
     /// The public half.
     pub fn public_key(&self) -> &PublicKey {
         &self.public
     }
-
-    /// The fingerprint, `SHA256:...`.
-    pub fn fingerprint(&self) -> String {
-        fingerprint(&self.public)
-    }
-
-    /// The line of `allowed_signers` that lets this key sign as `principal` in these namespaces.
-    pub fn public_line(&self, principal: &str, namespaces: &[&str]) -> Result<String, LineProblem> {
-        line_for(&self.public, principal, namespaces)
-    }
 }
 
 /// Never shows more than the public half.
 impl fmt::Debug for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Signer").field("fingerprint", &self.fingerprint()).finish_non_exhaustive()
+        f.debug_struct("Signer").field("fingerprint", &fingerprint(&self.public)).finish_non_exhaustive()
     }
 }
 

@@ -11,7 +11,7 @@ use std::thread;
 use ssh_key::PublicKey;
 
 use hlb_core::hint::Hint;
-use hlb_core::text::show;
+use hlb_core::text::{last_words, show};
 
 const SSH_KEYGEN: &str = "ssh-keygen";
 const SSH_ADD: &str = "ssh-add";
@@ -144,11 +144,4 @@ fn answer(program: &str, output: io::Result<Output>) -> Result<Vec<u8>, ToolErro
         return Ok(output.stdout);
     }
     Err(ToolError::Failed { program, status: output.status.to_string(), said: last_words(&output.stderr) })
-}
-
-/// The last line with text in it: the earlier ones of `ssh-keygen` are banners.
-fn last_words(stderr: &[u8]) -> String {
-    let text = String::from_utf8_lossy(stderr);
-    let last = text.lines().rev().find(|line| !line.trim().is_empty());
-    show(last.map_or("it said nothing", str::trim))
 }
