@@ -14,7 +14,7 @@ use crate::hint::Hint;
 use crate::text::show_path;
 
 /// Limit for files written by hand (variants, tracks, prices) and small ones of this program: 64 KiB.
-pub const VARIANT_CAP: u64 = 64 * 1024;
+pub const SMALL_CAP: u64 = 64 * 1024;
 
 /// Limit for results: 1 MiB, also the most that the guard of YAML accepts.
 pub const RESULT_CAP: u64 = 1024 * 1024;

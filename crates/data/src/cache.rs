@@ -11,10 +11,9 @@ use serde::{Deserialize, Serialize};
 use crate::arrays::{ArrayShapes, Arrays};
 use crate::confine::Guard;
 use crate::duplicates::Duplicates;
-use crate::error::failed;
 use crate::resize::Resize;
-use hlb_core::artifact::{ArtifactError, Sha256Hex, sha256_hex, write_atomic};
-use hlb_core::bounded::{self, VARIANT_CAP};
+use hlb_core::artifact::{ArtifactError, Sha256Hex, failed, sha256_hex, write_atomic};
+use hlb_core::bounded::{self, SMALL_CAP};
 use hlb_core::folders;
 use hlb_core::text::show_path;
 
@@ -92,7 +91,7 @@ impl CacheKey<'_> {
     /// Opens the arrays stored under this key, if there are any; the error says how they are damaged.
     pub(crate) fn open(&self, folder: &Path) -> Result<Option<Prepared>, String> {
         let (label_path, path) = self.paths(folder);
-        let Ok(label) = bounded::read(&label_path, VARIANT_CAP) else { return Ok(None) };
+        let Ok(label) = bounded::read(&label_path, SMALL_CAP) else { return Ok(None) };
         let damaged =
             |problem: &dyn Display| format!("the preprocessed arrays in {} are damaged: {problem}", show_path(&path));
         let label: CachedArrays = serde_json::from_slice(&label).map_err(|error| damaged(&error))?;
@@ -169,7 +168,7 @@ pub fn cached(folder: &Path) -> Vec<CachedArrays> {
 fn labels(folder: &Path) -> Vec<(PathBuf, CachedArrays)> {
     let label = |path: PathBuf| {
         let has_arrays = path.extension()? == "json" && path.with_extension("arrays").is_file();
-        let label = serde_json::from_slice(&bounded::read(&path, VARIANT_CAP).ok()?).ok()?;
+        let label = serde_json::from_slice(&bounded::read(&path, SMALL_CAP).ok()?).ok()?;
         has_arrays.then_some((path, label))
     };
     let items = fs::read_dir(folder).into_iter().flatten().flatten();

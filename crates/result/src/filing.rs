@@ -101,8 +101,8 @@ impl Hint for FilingError {
     }
 }
 
-fn failed<'a>(step: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> FilingError + use<'a> {
-    move |source| FilingError::Io { step, path: path.to_owned(), source }
+fn failed<'a, E: Into<io::Error>>(step: &'static str, path: &'a Path) -> impl FnOnce(E) -> FilingError + use<'a, E> {
+    move |error| FilingError::Io { step, path: path.to_owned(), source: error.into() }
 }
 
 /// A key that may sign for a board.
@@ -278,10 +278,7 @@ fn copy_to(session: &FinishedSession, staging_in: &Path, target: &Path) -> Resul
             continue;
         }
         let path = session.folder.join(name);
-        write_atomic(
-            &staging.path().join(name),
-            &bounded::read(&path, LOG_CAP).map_err(|error| failed("read", &path)(error.into()))?,
-        )?;
+        write_atomic(&staging.path().join(name), &bounded::read(&path, LOG_CAP).map_err(failed("read", &path))?)?;
     }
     publish_dir(staging.path(), target)?;
     let _moved = staging.keep();

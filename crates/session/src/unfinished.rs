@@ -8,8 +8,8 @@ use crate::error::SessionError;
 use crate::plan::SessionPlan;
 use crate::resolve::ResolvedVariant;
 use hlb_core::artifact::{DRAFT_PREFIX, Sha256Hex, sha256_hex};
-use hlb_core::bounded;
-use hlb_core::yaml::{self, RESULT_CAP};
+use hlb_core::bounded::{self, RESULT_CAP};
+use hlb_core::yaml;
 use hlb_protocol::run_log::{LOG_CAP, LogWriter, RunLog, whole_lines};
 use hlb_result::{FinishedSession, LOG_FILE, RESULT_FILE, ResultFile, VARIANT_FILE};
 
@@ -86,7 +86,7 @@ impl Unfinished {
 
     /// The session, if all of its runs are logged and its result, which belongs to this log, is written.
     fn finished(&self) -> Option<FinishedSession> {
-        let text = self.lacks_only_its_result().then(|| yaml::read(&self.folder.join(RESULT_FILE), RESULT_CAP))?;
+        let text = self.lacks_only_its_result().then(|| bounded::read(&self.folder.join(RESULT_FILE), RESULT_CAP))?;
         let result_text = String::from_utf8(text.ok()?).ok()?;
         let result: ResultFile = yaml::parse(result_text.as_bytes(), RESULT_FILE).ok()?;
         let whole = result.session.is_complete() && result.log.sha256 == self.sha256;

@@ -7,13 +7,12 @@ use std::path::{Path, PathBuf};
 use super::{Fetch, FetchError, Place};
 use crate::cifar;
 use crate::download::{DownloadError, Patience, Published, download};
-use crate::error::failed;
 use crate::file_list::{FileList, list_name, place_of};
 use crate::manifest::{self, Archive, CifarSource, IdxSource, ImageSource, Manifest, Source};
 use crate::prepare::{list_of, verify};
 use crate::store::{self, Folder};
 use crate::unpack::{Limits, Unpacked, unpack};
-use hlb_core::artifact::{ArtifactError, Sha256Hex, sha256_file};
+use hlb_core::artifact::{ArtifactError, Sha256Hex, failed, sha256_file};
 use hlb_core::bounded;
 use hlb_core::text::show_path;
 
@@ -151,7 +150,7 @@ impl Fetch<'_> {
         wanted: &dyn Fn(&str) -> bool,
         needs: Limits,
     ) -> Result<Vec<Unpacked>, FetchError> {
-        let reader = bounded::open_named(archive).map_err(|error| failed("open", archive)(error.into()))?;
+        let reader = bounded::open_named(archive).map_err(failed("open", archive))?;
         let bytes_in_archive = reader.metadata().map_err(failed("read", archive))?.len();
         // Images do not compress, and arrays may compress to nothing. Twice the number of files leaves room for strays.
         let limits = Limits {
@@ -178,7 +177,7 @@ fn copy(from: &Path, to: &Path) -> Result<(), ArtifactError> {
     if let Some(folder) = to.parent() {
         fs::create_dir_all(folder).map_err(failed("create the folder", folder))?;
     }
-    let mut file = bounded::open_named(from).map_err(|error| failed("copy", from)(error.into()))?;
+    let mut file = bounded::open_named(from).map_err(failed("copy", from))?;
     File::create_new(to).and_then(|mut to| io::copy(&mut file, &mut to)).map(drop).map_err(failed("copy", from))
 }
 
