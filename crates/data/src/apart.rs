@@ -3,9 +3,6 @@
 //! `hlb-bench` starts itself with [`DECODE_COMMAND`], sends a line of JSON, and reads lines of JSON until the images come, one
 //! after the other in the order of the files. Whatever that process says is a stranger's word: the arrays have a digest.
 
-use std::collections::BTreeSet;
-use std::ffi::OsString;
-use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, BufWriter, Read, Write};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -21,6 +18,7 @@ use crate::error::DatasetProblem;
 use crate::file_list::ListedFile;
 use crate::resize::Resize;
 use hlb_core::artifact::{Sha256Hex, sha256_hex};
+use hlb_core::bounded::{self, ReadError};
 use hlb_core::text::show;
 
 /// Command of `hlb-bench` that decodes images for its parent.
@@ -43,8 +41,6 @@ pub fn decode_apart(program: &Path) {
 #[derive(Serialize, Deserialize)]
 struct Job {
     files: Vec<ListedFile>,
-    /// Folders that hold them.
-    folders: Vec<OsString>,
     resize: Resize,
     threads: usize,
 }
@@ -74,7 +70,11 @@ enum Refusal {
 }
 
 impl Refusal {
-    fn read(error: &io::Error) -> Self {
+    fn read(error: ReadError) -> Self {
+        if let ReadError::TooLarge { size, cap, .. } = error {
+            return Self::Image(format!("has {size} bytes, expected {cap}"));
+        }
+        let error = io::Error::from(error);
         Self::Read(error.raw_os_error(), error.to_string())
     }
 
@@ -103,9 +103,9 @@ pub(crate) fn decode<T>(
         let images = decode_files(files, folder, resize, threads, progress)
             .map_err(|(file, refusal)| refusal.of(&files[file], folder))?;
         let collected = collect(&mut &images[..]).map_err(|error| ended(&error))?;
-        return Ok((collected, vec![Guard::OwnProcess, Guard::Landlock, Guard::Seccomp]));
+        return Ok((collected, Guard::all()));
     };
-    let job = Job { files: files.to_vec(), folders: folders(files, folder), resize, threads };
+    let job = Job { files: files.to_vec(), resize, threads };
     let mut decoder = Decoder::start(program, &job, folder).map_err(|error| ended(&error))?;
     let mut without = Vec::new();
     loop {
@@ -125,17 +125,6 @@ pub(crate) fn decode<T>(
 
 fn ended(why: &dyn std::fmt::Display) -> DatasetProblem {
     DatasetProblem::Decoder { why: show(&why.to_string()) }
-}
-
-/// The folders that files lie in; those of files that are links, too.
-fn folders(files: &[ListedFile], folder: &Path) -> Vec<OsString> {
-    let place = |file: &ListedFile| {
-        let path = folder.join(&file.path);
-        let link = fs::symlink_metadata(&path).is_ok_and(|facts| facts.is_symlink());
-        let path = if link { fs::canonicalize(&path).unwrap_or(path) } else { path };
-        std::path::absolute(path.parent()?).ok().map(PathBuf::into_os_string)
-    };
-    files.iter().filter_map(place).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// The other process. It does not outlive this value.
@@ -193,7 +182,7 @@ pub fn decode_for_parent(input: impl Read, output: impl Write + Send) -> io::Res
     // Nobody would read its answer.
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     let job: Job = serde_json::from_reader(BufReader::new(input))?;
-    let without = confine(&job.folders);
+    let without = confine(job.files.iter().map(|file| &file.path));
     let output = Mutex::new(output);
     let say = |message: &Message| {
         let line = serde_json::to_string(message)? + "\n";
@@ -214,7 +203,6 @@ pub fn decode_for_parent(input: impl Read, output: impl Write + Send) -> io::Res
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "rustix opens by a system call that not every machine has")]
 fn decode_files(
     files: &[ListedFile],
     folder: &Path,
@@ -224,11 +212,8 @@ fn decode_files(
 ) -> Result<Vec<u8>, (usize, Refusal)> {
     let numbered: Vec<(usize, &ListedFile)> = files.iter().enumerate().collect();
     let read = |(number, file): &(usize, &ListedFile)| {
-        let mut bytes = Vec::new();
-        // One byte more than expected tells that there are too many.
-        let opened = File::open(folder.join(&file.path));
-        let read = opened.and_then(|opened| opened.take(file.bytes.saturating_add(1)).read_to_end(&mut bytes));
-        read.map_err(|error| (*number, Refusal::read(&error)))?;
+        let read = bounded::read_named(&folder.join(&file.path), file.bytes);
+        let bytes = read.map_err(|error| (*number, Refusal::read(error)))?;
         let found = sha256_hex(&bytes);
         if found == file.sha256 { Ok(bytes) } else { Err((*number, Refusal::Digest(found))) }
     };
@@ -236,4 +221,32 @@ fn decode_files(
         (*number, Refusal::Image(problem.to_string()))
     };
     decode_all(&numbered, read, refused, resize, threads, progress)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::file_list::Split;
+
+    #[test]
+    fn an_image_that_is_no_file_neither_blocks_nor_fills_the_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name| folder.path().join(name);
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &at("pipe"), rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", at("zero")).unwrap();
+        std::fs::write(at("long"), [7; 9]).unwrap();
+        let refusal = |name: &str, bytes| {
+            let file =
+                ListedFile { path: name.to_owned(), bytes, sha256: sha256_hex(b""), split: Split::Train, label: 0 };
+            let refused = decode_files(&[file], folder.path(), Resize::Squash { side: 1 }, 1, &|_| ());
+            match refused.unwrap_err() {
+                (0, Refusal::Read(_, text) | Refusal::Image(text)) => text,
+                _ => String::new(),
+            }
+        };
+        assert_eq!(refusal("pipe", 1 << 63), "it is a pipe, not a regular file");
+        assert_eq!(refusal("zero", 1 << 63), "it is a socket or device, not a regular file");
+        assert_eq!(refusal("long", 8), "has 9 bytes, expected 8");
+    }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{Fetch, FetchError, Place};
 use crate::cifar;
 use crate::download::{DownloadError, Patience, Published, download};
-use crate::file_list::{FileList, list_name, place_of};
+use crate::file_list::{FileList, MOST_IMAGE_BYTES, list_name, place_of};
 use crate::manifest::{self, Archive, CifarSource, IdxSource, ImageSource, Manifest, Source};
 use crate::prepare::{list_of, verify};
 use crate::store::{self, Folder};
@@ -155,7 +155,7 @@ impl Fetch<'_> {
         // Images do not compress, and arrays may compress to nothing. Twice the number of files leaves room for strays.
         let limits = Limits {
             members: 2 * needs.members + 1000,
-            member_bytes: needs.member_bytes.max(64 << 20),
+            member_bytes: needs.member_bytes.max(MOST_IMAGE_BYTES),
             total_bytes: bytes_in_archive.saturating_mul(4).max(needs.total_bytes.saturating_mul(2)).max(1 << 20),
         };
         let mut progress = |bytes| self.watch.progress("unpacking", bytes, bytes_in_archive);
