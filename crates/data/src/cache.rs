@@ -18,7 +18,7 @@ use hlb_core::folders;
 use hlb_core::text::show_path;
 
 /// Format of the cache; part of every key.
-const CACHE_FORMAT: u32 = 1;
+const CACHE_FORMAT: u32 = 2;
 
 /// Everything that determines preprocessed arrays. Its digest is their name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -47,7 +47,8 @@ pub struct CachedArrays {
     decoder: String,
     content_sha256: Sha256Hex,
     duplicates: Duplicates,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// Older labels do not say it; their arrays are listed and removed, but not opened.
+    #[serde(default = "Guard::all")]
     decoded_without: Vec<Guard>,
     /// Length in bytes.
     pub bytes: u64,
@@ -230,6 +231,19 @@ mod tests {
         assert_eq!(opened.duplicates, prepared(7).duplicates);
         assert_eq!(opened.decoded_without, [Guard::Landlock]);
         assert!(matches!(key("d 2").open(&cache), Ok(None)));
+    }
+
+    #[test]
+    fn arrays_whose_label_names_no_guards_count_as_decoded_without_any() {
+        let folder = tempfile::tempdir().expect("a folder");
+        key("d").store(folder.path(), &prepared(7)).expect("writable");
+        let (path, _) = key("d").paths(folder.path());
+        let label = fs::read_to_string(&path).expect("readable");
+        let older = label.replace(",\"decoded_without\":[\"landlock\"]", "");
+        assert_ne!(label, older);
+        write_atomic(&path, older.as_bytes()).expect("writable");
+        let opened = key("d").open(folder.path()).expect("undamaged").expect("it is there");
+        assert_eq!(opened.decoded_without, Guard::all());
     }
 
     #[test]
