@@ -1,6 +1,7 @@
 //! Signs a finished session, and files it on a board: as an entry, or with the entry that it
 //! repeats.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -263,7 +264,9 @@ fn publish(session: &FinishedSession, staging_in: &Path, target: &Path) -> Resul
 /// and removes it with what such processes left. A folder that stays does no harm.
 fn remove_filed(folder: &Path) {
     let Some((sessions, name)) = folder.parent().zip(folder.file_name()) else { return };
-    let _ = publish_dir(folder, &sessions.join(format!("{FILED_PREFIX}{}", name.display())));
+    let mut filed = OsString::from(FILED_PREFIX);
+    filed.push(name);
+    let _ = publish_dir(folder, &sessions.join(filed));
     for item in fs::read_dir(sessions).into_iter().flatten().flatten() {
         if item.file_name().to_string_lossy().starts_with(FILED_PREFIX) {
             let _ = fs::remove_dir_all(item.path());

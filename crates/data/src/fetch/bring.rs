@@ -1,6 +1,6 @@
 //! Brings the files of a data set into a staging folder: downloads and archives, or a copy of what the user has.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use crate::file_list::{FileList, MOST_IMAGE_BYTES, list_name, place_of};
 use crate::manifest::{self, Archive, CifarSource, IdxSource, ImageSource, Manifest, Source};
 use crate::prepare::{list_of, verify};
 use crate::store::{self, Folder};
-use crate::unpack::{Limits, Unpacked, unpack};
+use crate::unpack::{Limits, Unpacked, create, unpack};
 use hlb_core::artifact::{ArtifactError, Sha256Hex, failed, sha256_file};
 use hlb_core::bounded;
 use hlb_core::text::show_path;
@@ -174,11 +174,8 @@ fn unpacked_at<'a>(place: &'a Place, archive: &Archive) -> Option<&'a Path> {
 
 /// Copies into a staging folder, which is verified before it is published.
 fn copy(from: &Path, to: &Path) -> Result<(), ArtifactError> {
-    if let Some(folder) = to.parent() {
-        fs::create_dir_all(folder).map_err(failed("create the folder", folder))?;
-    }
     let mut file = bounded::open_named(from).map_err(failed("copy", from))?;
-    File::create_new(to).and_then(|mut to| io::copy(&mut file, &mut to)).map(drop).map_err(failed("copy", from))
+    create(to).and_then(|mut to| io::copy(&mut file, &mut to)).map(drop).map_err(failed("copy", from))
 }
 
 /// Describes a wrong archive: one that is easily mistaken for this one, or another data set's.
