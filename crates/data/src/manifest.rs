@@ -290,7 +290,7 @@ pub fn is_shipped(id: &str) -> bool {
 impl Manifest {
     /// Reads a user's own manifest.
     pub fn read(path: &Path) -> Result<Self, ManifestError> {
-        Self::own(&bounded::read(path, SMALL_CAP)?, &show_path(path))
+        Self::own(&bounded::read_named(path, SMALL_CAP)?, &show_path(path))
     }
 
     /// A user's own manifest from its bytes; it cannot have the id of a published data set.

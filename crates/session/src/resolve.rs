@@ -27,7 +27,7 @@ impl ResolvedVariant {
     /// Reads a variant file. With `manifest` it is trained on that data set of the user's own, else
     /// on the track's.
     pub fn read(path: &Path, manifest: Option<&Path>) -> Result<Self, SessionError> {
-        let bytes = bounded::read(path, SMALL_CAP)?;
+        let bytes = bounded::read_named(path, SMALL_CAP)?;
         Self::parse(bytes, &show_path(path), manifest)
     }
 

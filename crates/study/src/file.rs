@@ -99,9 +99,9 @@ pub struct StudyFile {
 }
 
 impl StudyFile {
-    /// Reads a study from its file.
+    /// Reads a study from the file that the user names.
     pub fn read(path: &Path) -> Result<Self> {
-        Self::parse(&bounded::read(path, SMALL_CAP)?, &show_path(path))
+        Self::parse(&bounded::read_named(path, SMALL_CAP)?, &show_path(path))
     }
 
     /// Reads a study; `shown_name` is its file in messages.

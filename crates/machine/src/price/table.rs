@@ -236,7 +236,7 @@ impl Table {
     ///
     /// The file has at most 64 KiB. A provider without a rule for billing in it keeps the shipped rule.
     pub fn with_file(path: &Path) -> Result<Self, PriceError> {
-        let bytes = bounded::read(path, SMALL_CAP)?;
+        let bytes = bounded::read_named(path, SMALL_CAP)?;
         Self::shipped().with(&Source::new(&bytes, &show_path(path))?)
     }
 
