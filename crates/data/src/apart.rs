@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::confine::{Guard, confine};
 use crate::decode_all::decode_all;
-use crate::error::DatasetProblem;
+use crate::error::{DatasetProblem, unreadable};
 use crate::file_list::ListedFile;
 use crate::resize::Resize;
-use hlb_core::artifact::{Sha256Hex, sha256_hex};
+use hlb_core::artifact::{Sha256Hex, sha256_file, sha256_hex};
 use hlb_core::bounded::{self, ReadError};
 use hlb_core::text::show;
 
@@ -70,17 +70,15 @@ enum Refusal {
 }
 
 impl Refusal {
-    fn read(error: ReadError) -> Self {
-        if let ReadError::TooLarge { size, cap, .. } = error {
-            return Self::Image(format!("has {size} bytes, expected {cap}"));
-        }
-        let error = io::Error::from(error);
+    fn read(error: &io::Error) -> Self {
         Self::Read(error.raw_os_error(), error.to_string())
     }
 
     fn of(self, file: &ListedFile, folder: &Path) -> DatasetProblem {
         let path = folder.join(&file.path);
         match self {
+            // What is no file is not allowed to the other process, which cannot tell why.
+            Self::Read(..) if let Err(error) = bounded::open_named(&path) => unreadable(&path)(error),
             Self::Read(Some(code), _) => DatasetProblem::Read { path, source: io::Error::from_raw_os_error(code) },
             Self::Read(None, text) => DatasetProblem::Read { path, source: io::Error::other(show(&text)) },
             Self::Digest(found) => DatasetProblem::Digest { path, found, expected: file.sha256 },
@@ -212,10 +210,16 @@ fn decode_files(
 ) -> Result<Vec<u8>, (usize, Refusal)> {
     let numbered: Vec<(usize, &ListedFile)> = files.iter().enumerate().collect();
     let read = |(number, file): &(usize, &ListedFile)| {
-        let read = bounded::read_named(&folder.join(&file.path), file.bytes);
-        let bytes = read.map_err(|error| (*number, Refusal::read(error)))?;
-        let found = sha256_hex(&bytes);
-        if found == file.sha256 { Ok(bytes) } else { Err((*number, Refusal::Digest(found))) }
+        let path = folder.join(&file.path);
+        let refusal = match bounded::read_named(&path, file.bytes) {
+            Ok(bytes) if sha256_hex(&bytes) == file.sha256 => return Ok(bytes),
+            // Of all its bytes, however many there are.
+            Ok(_) | Err(ReadError::TooLarge { .. }) => {
+                sha256_file(&path).map_or_else(|error| Refusal::Read(None, error.to_string()), Refusal::Digest)
+            }
+            Err(error) => Refusal::read(&error.into()),
+        };
+        Err((*number, refusal))
     };
     let refused = |(number, _): &(usize, &ListedFile), problem: crate::image::ImageError| {
         (*number, Refusal::Image(problem.to_string()))
@@ -241,12 +245,13 @@ mod tests {
                 ListedFile { path: name.to_owned(), bytes, sha256: sha256_hex(b""), split: Split::Train, label: 0 };
             let refused = decode_files(&[file], folder.path(), Resize::Squash { side: 1 }, 1, &|_| ());
             match refused.unwrap_err() {
-                (0, Refusal::Read(_, text) | Refusal::Image(text)) => text,
+                (0, Refusal::Read(_, text)) => text,
+                (_, Refusal::Digest(found)) => found.to_string(),
                 _ => String::new(),
             }
         };
         assert_eq!(refusal("pipe", 1 << 63), "it is a pipe, not a regular file");
         assert_eq!(refusal("zero", 1 << 63), "it is a socket or device, not a regular file");
-        assert_eq!(refusal("long", 8), "has 9 bytes, expected 8");
+        assert_eq!(refusal("long", 8), sha256_hex(&[7; 9]).to_string());
     }
 }
