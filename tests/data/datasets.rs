@@ -499,7 +499,7 @@ fn a_mirror_serves_a_whole_data_set_and_a_web_page_is_none() {
 fn processes_that_prepare_at_once_do_no_harm() {
     let context = fetched();
     let start = || {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_hlb-bench"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hlb-bench"));
         command
             .current_dir(context.root())
             .env("HOME", context.path("home"))
@@ -526,7 +526,7 @@ fn a_disk_that_fills_leaves_nothing_half() {
     fs::create_dir(context.path("small")).unwrap();
     let script = "mount -t tmpfs -o size=300k none small && HLB_BENCH_DATA=small \"$0\" data fetch --manifest \
         made-imagenette.yaml --from imagenette2-160.tgz; status=$?; ls -A small; exit $status";
-    let mut command = std::process::Command::new("unshare");
+    let mut command = Command::new("unshare");
     command.args(["-rm", "sh", "-c", script, env!("CARGO_BIN_EXE_hlb-bench")]).current_dir(context.root());
     let answer = crate::support::context::answer(&command.output().unwrap());
     if answer.stderr.contains("unshare failed") || answer.stderr.contains("mount:") {
@@ -544,7 +544,7 @@ fn a_disk_that_fills_leaves_nothing_half() {
 fn another_machine_prepares_the_same_bytes() {
     let context = fetched();
     let prepare = |wrapper: &[&str], cache: &str| {
-        let mut command = std::process::Command::new("env");
+        let mut command = Command::new("env");
         command
             .current_dir(context.root())
             .env("HOME", context.path("home"))
