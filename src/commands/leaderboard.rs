@@ -49,7 +49,7 @@ pub(super) fn leaderboard(arguments: &Leaderboard) -> Result<ExitCode> {
 }
 
 fn options(arguments: &Leaderboard) -> SiteOptions {
-    let studies = Studies { folder: arguments.studies.clone(), remake: hlb_study::remake };
+    let studies = Studies::new(&arguments.studies, hlb_study::remake);
     SiteOptions { base_url: arguments.base_url.clone(), studies: Some(studies) }
 }
 

@@ -63,7 +63,7 @@ pub(super) fn say_enrolled(signer: &BoardSigner, list: &Path) {
 }
 
 fn rebuild(arguments: &Submit) -> Result<()> {
-    let studies = Studies { folder: STUDIES_FOLDER.into(), remake: hlb_study::remake };
+    let studies = Studies::new(STUDIES_FOLDER.as_ref(), hlb_study::remake);
     let build = Build {
         submissions: arguments.submissions.clone(),
         out: arguments.site.clone(),

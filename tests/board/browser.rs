@@ -229,7 +229,7 @@ fn built() -> (Fixture, PathBuf) {
     std::fs::write(fixture.submissions().join("withdrawn.yaml"), withdrawn).expect("written");
     let site = fixture.sibling("site");
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("studies/reports");
-    let studies = Studies { folder, remake: hlb_study::remake };
+    let studies = Studies::new(&folder, hlb_study::remake);
     let options = SiteOptions { studies: Some(studies), ..SiteOptions::default() };
     hlb_board::write(&fixture.board(), &site, &options, Workers::all()).expect("written");
     let track = std::fs::read_to_string(site.join("tracks/fashion-mnist/index.html")).expect("a page");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -362,8 +362,20 @@ fn a_report_without_its_records_or_its_study_is_refused() {
     fs::remove_file(folder.join("runs.jsonl")).unwrap();
     refused("there are no records");
     fs::write(folder.join("runs.jsonl"), records).unwrap();
-    fs::remove_file(stage.context.path("studies/ablation.yaml")).unwrap();
+    let study = stage.context.path("studies/ablation.yaml");
+    let text = fs::read_to_string(&study).unwrap();
+    fs::write(&study, text.replacen("\nruns: ", "\nrnus: ", 1)).unwrap();
+    refused("ablation.yaml:");
+    fs::rename(&study, stage.context.path("aside.yaml")).unwrap();
+    symlink(stage.context.path("aside.yaml"), &study).unwrap();
+    refused("ablation.yaml` is a symbolic link");
+    fs::remove_file(&study).unwrap();
     refused("no study file");
+    fs::write(&study, text).unwrap();
+    assert_eq!(stage.build().code, Some(0));
+    fs::rename(&folder, stage.context.path("elsewhere")).unwrap();
+    symlink(stage.context.path("elsewhere"), &folder).unwrap();
+    refused("it is a symbolic link");
 }
 
 #[test]
@@ -434,6 +446,11 @@ fn a_watched_board_is_built_again_when_an_entry_changes() {
     assert!(shows("3 entries"), "a list of signers that cannot be read does not end it");
     study(&stage);
     assert!(shows("studies&#x2f;mine"), "reports of studies are watched, too");
+    let file = stage.context.path("studies/ablation.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    let line = text.lines().find(|line| line.starts_with("title: ")).unwrap();
+    fs::write(&file, text.replacen(line, "title: another title", 1)).unwrap();
+    assert!(shows("another title"), "and so are study files");
     let done = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(done.success());
     let ended = answer(&child.wait_with_output().unwrap());

@@ -1,13 +1,16 @@
 //! `hlb-bench data` on archives in the published layouts, good and bad, as a user types it.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Command;
 
 use hlb_data::{Resize, count_duplicates};
 
 use crate::support::archive::{MadeArchive, Numbers, cifar, gzip, imagenette, jpeg, tar_gz};
 use crate::support::context::{Answer, Context};
 use crate::support::server::Server;
+use crate::support::traps::{confined, set};
 
 const FOLDER: &str = "home/hlb-bench/made-imagenette";
 
@@ -87,8 +90,39 @@ fn a_missing_extra_altered_or_mislabeled_file_is_named() {
     restored();
     assert_eq!(verify(&context).code, Some(0));
     fs::remove_file(root.join(tench)).unwrap();
-    std::os::unix::fs::symlink(context.path("imagenette2-160.tgz"), root.join(tench)).unwrap();
-    assert!(said(&|| {}).contains("has other bytes"), "a link is no image");
+    symlink(context.path("imagenette2-160.tgz"), root.join(tench)).unwrap();
+    assert!(said(&|| {}).contains("has other bytes"), "a link to another file");
+}
+
+#[test]
+fn the_list_and_an_image_may_be_links_and_what_is_no_file_is_refused() {
+    let context = fetched();
+    let folder = context.path(FOLDER);
+    let tench = folder.join("imagenette2-160/train/n01440764/n01440764_1.JPEG");
+    let list = folder.join("imagenette2-160.files.jsonl");
+    for (file, aside) in [(&tench, "tench"), (&list, "list")] {
+        fs::rename(file, context.path(aside)).unwrap();
+        symlink(context.path(aside), file).unwrap();
+    }
+    let confined = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hlb-bench"));
+        command.current_dir(context.root()).env("HOME", context.path("home"));
+        command.env("XDG_DATA_HOME", context.path("home")).env_remove("HLB_BENCH_DATA").env_remove("HLB_BENCH_CACHE");
+        confined(command.arg("data").args(arguments).args(["--manifest", "made-imagenette.yaml"]))
+    };
+    for trap in ["a pipe", "a link to /dev/zero"] {
+        set(trap, &tench);
+        let verified = confined(&["verify"]);
+        assert!(verified.code == Some(1) && verified.stderr.contains("1.JPEG` has other bytes"), "{}", verified.stderr);
+        let prepared = confined(&["prepare", "imagenette-64"]);
+        assert!(prepared.code == Some(2) && prepared.stderr.contains("not a regular file"), "{}", prepared.stderr);
+    }
+    fs::remove_file(&tench).unwrap();
+    symlink(context.path("tench"), &tench).unwrap();
+    for arguments in [&["verify"][..], &["prepare", "imagenette-64"]] {
+        let answer = confined(arguments);
+        assert_eq!(answer.code, Some(0), "{}", answer.stderr);
+    }
 }
 
 #[test]
@@ -127,6 +161,15 @@ fn an_unpacked_folder_is_taken_with_its_list_and_refused_without() {
     context.write("unpacked/imagenette2-160.files.jsonl", lines.join("\n"));
     let swapped = fetch(&context, "made-imagenette.yaml", "unpacked");
     assert!(swapped.stderr.contains("is not in its order"), "{}", swapped.stderr);
+    let most = |line: &str| {
+        let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
+        line["bytes"] = u64::MAX.into();
+        line.to_string()
+    };
+    let most: Vec<String> = text.lines().map(most).collect();
+    context.write("unpacked/imagenette2-160.files.jsonl", most.join("\n"));
+    let large = fetch(&context, "made-imagenette.yaml", "unpacked");
+    assert!(large.stderr.contains("18446744073709551615 bytes, over the limit of 67108864"), "{}", large.stderr);
     fs::remove_file(&list).unwrap();
     let refused = fetch(&context, "made-imagenette.yaml", "unpacked/imagenette2-160");
     assert_eq!(refused.code, Some(2));
@@ -167,7 +210,7 @@ fn the_next_place_is_tried_after_a_folder_whose_files_are_wrong() {
     let good = fetch(&context, &manifest, made.file);
     assert_eq!(good.code, Some(0), "{}", good.stderr);
     let home = context.path("home/hlb-bench").join(made.id);
-    std::process::Command::new("cp").arg("-r").arg(&home).arg(context.path("wrong")).status().unwrap();
+    Command::new("cp").arg("-r").arg(&home).arg(context.path("wrong")).status().unwrap();
     let batch = context.path("wrong/cifar-10-batches-bin/test_batch.bin");
     let mut bytes = fs::read(&batch).unwrap();
     bytes[100] ^= 1;
@@ -456,7 +499,7 @@ fn a_mirror_serves_a_whole_data_set_and_a_web_page_is_none() {
 fn processes_that_prepare_at_once_do_no_harm() {
     let context = fetched();
     let start = || {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_hlb-bench"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hlb-bench"));
         command
             .current_dir(context.root())
             .env("HOME", context.path("home"))
@@ -483,7 +526,7 @@ fn a_disk_that_fills_leaves_nothing_half() {
     fs::create_dir(context.path("small")).unwrap();
     let script = "mount -t tmpfs -o size=300k none small && HLB_BENCH_DATA=small \"$0\" data fetch --manifest \
         made-imagenette.yaml --from imagenette2-160.tgz; status=$?; ls -A small; exit $status";
-    let mut command = std::process::Command::new("unshare");
+    let mut command = Command::new("unshare");
     command.args(["-rm", "sh", "-c", script, env!("CARGO_BIN_EXE_hlb-bench")]).current_dir(context.root());
     let answer = crate::support::context::answer(&command.output().unwrap());
     if answer.stderr.contains("unshare failed") || answer.stderr.contains("mount:") {
@@ -501,7 +544,7 @@ fn a_disk_that_fills_leaves_nothing_half() {
 fn another_machine_prepares_the_same_bytes() {
     let context = fetched();
     let prepare = |wrapper: &[&str], cache: &str| {
-        let mut command = std::process::Command::new("env");
+        let mut command = Command::new("env");
         command
             .current_dir(context.root())
             .env("HOME", context.path("home"))

@@ -1,11 +1,12 @@
 //! Files of a stranger's tree that are no files, or names that are more than names: refused at once, in one visible line.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use hlb_core::text::is_hidden;
 
-use crate::support::context::{Answer, Context};
+use crate::support::context::{Answer, Context, answer};
 use crate::support::fixture::{Fixture, Spec};
 use crate::support::simulated::Stage;
 use crate::support::traps::{TRAPS, confined, set};
@@ -165,4 +166,27 @@ fn the_name_of_a_folder_stays_in_its_line_and_hides_nothing() {
     assert!(said[1].stdout.starts_with("VERIFIED board"), "{}", said[1].stdout);
     serde_json::from_str::<serde_json::Value>(&said[3].stdout).unwrap();
     assert!(said[6].stdout.contains("shapes/x\\n::error"), "{}", said[6].stderr);
+}
+
+#[test]
+fn what_the_user_names_may_be_a_link_to_a_file() {
+    let context = Context::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let link = |name: &str, to: &Path| std::os::unix::fs::symlink(to, context.path(name)).unwrap();
+    context.write("a/variant.yaml", "name: v\nauthors: [a]\ndescription: d\nextends: hlb-shapes\n");
+    link("variant", &context.path("a/variant.yaml"));
+    link("study", &root.join("studies/ablation.yaml"));
+    let manifest = include_str!("../../datasets/imagewoof2-160.yaml").replace("id: imagewoof2-160", "id: mine");
+    context.write("a/manifest.yaml", manifest);
+    link("manifest", &context.path("a/manifest.yaml"));
+    let cases: [(&[&str], &str); 3] = [
+        (&["recipe", "show", "variant"], ""),
+        (&["study", "study", "--track", "shapes", "--out", "a/out", "--report-only"], "there are no records"),
+        (&["data", "verify", "--manifest", "manifest"], "data set `mine` is not on this machine"),
+    ];
+    for (arguments, expected) in cases {
+        let answer = answer(&program(&context, arguments).output().unwrap());
+        assert!(answer.stderr.contains(expected), "{}", answer.stderr);
+        assert!(!answer.stderr.contains("symbolic link"), "{}", answer.stderr);
+    }
 }

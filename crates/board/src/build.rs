@@ -47,30 +47,39 @@ impl Build {
 
     /// The state of the files that the site is built from.
     pub fn file_state(&self) -> FileState {
-        let folders = [Some(&self.submissions), self.options.studies.as_ref().map(|studies| &studies.folder)];
-        FileState::read(folders.into_iter().flatten())
+        let studies = self.options.studies.as_ref();
+        let folders = [Some(&self.submissions), studies.map(|studies| &studies.folder)];
+        FileState::read(folders.into_iter().flatten(), studies.map(|studies| &studies.files))
     }
 }
 
-/// Size, inode and time of change of every file in some folders: equal states mean that nothing was changed in between.
+/// Size, inode and time of change of every file that counts: equal states mean that nothing was changed in between.
 #[derive(Debug, PartialEq, Eq)]
 pub struct FileState(BTreeMap<PathBuf, (u64, u64, i64, i64)>);
 
 impl FileState {
-    /// Files that cannot be read are left out; a build reports them.
-    fn read<'a>(folders: impl Iterator<Item = &'a PathBuf>) -> Self {
+    /// Of all files in the folders, and of the YAML right in the folder of study files, which may hold the site, too. Files
+    /// that cannot be read are left out; a build reports them.
+    fn read<'a>(folders: impl Iterator<Item = &'a PathBuf>, study_files: Option<&PathBuf>) -> Self {
         let mut open: Vec<PathBuf> = folders.cloned().collect();
-        let mut found = BTreeMap::new();
+        let study_files = study_files.into_iter().flat_map(|folder| items(folder));
+        let is_yaml = |(path, _): &(PathBuf, _)| path.extension().is_some_and(|kind| kind == "yaml");
+        let mut found: BTreeMap<_, _> =
+            study_files.filter(is_yaml).map(|(path, facts)| (path, state(&facts))).collect();
         while let Some(folder) = open.pop() {
             for (path, facts) in items(&folder) {
                 if facts.is_dir() {
                     open.push(path.clone());
                 }
-                found.insert(path, (facts.len(), facts.ino(), facts.ctime(), facts.ctime_nsec()));
+                found.insert(path, state(&facts));
             }
         }
         Self(found)
     }
+}
+
+fn state(facts: &fs::Metadata) -> (u64, u64, i64, i64) {
+    (facts.len(), facts.ino(), facts.ctime(), facts.ctime_nsec())
 }
 
 fn items(folder: &Path) -> impl Iterator<Item = (PathBuf, fs::Metadata)> {

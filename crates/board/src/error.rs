@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use crate::RETRACTIONS_FILE;
 use crate::site::SiteError;
+use hlb_core::bounded::ReadError;
 use hlb_core::hint::Hint;
 use hlb_core::text::{show, show_path};
-use hlb_core::yaml::{ReadError, YamlError};
+use hlb_core::yaml::YamlError;
 use hlb_result::RunnersError;
 use hlb_result::signing::AllowedSignersError;
 

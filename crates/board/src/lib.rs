@@ -27,7 +27,7 @@ pub use retractions::{Retraction, retractions_schema};
 pub use sensors::{Reading, Sensor, Sensors};
 pub use signers::{SIGNERS_FILE, read_signers, signers_for};
 pub use site::{BaseUrl, BaseUrlError, Differences, SiteError, SiteOptions, Studies, StudyReport, compare, write};
-pub use site::{Pages, csv_table, human_interval, percentage, plot, ratio, scaled};
+pub use site::{Pages, csv_table, csv_text, human_interval, percentage, plot, ratio, scaled};
 pub use workers::Workers;
 
 /// Name of the file in the folder of submissions.

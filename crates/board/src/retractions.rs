@@ -11,8 +11,9 @@ use serde_json::Value;
 
 use crate::RETRACTIONS_FILE;
 use crate::error::BoardError;
+use hlb_core::bounded::{self, SMALL_CAP};
 use hlb_core::text::{SafeText, show_path};
-use hlb_core::yaml::{self, VARIANT_CAP};
+use hlb_core::yaml;
 
 /// An entry that no longer counts.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -67,7 +68,7 @@ pub fn retractions_schema() -> Value {
 /// The list of a board; a missing file is an empty one.
 pub(crate) fn read(submissions: &Path) -> Result<Vec<Retraction>, BoardError> {
     let path = submissions.join(RETRACTIONS_FILE);
-    let bytes = match yaml::read(&path, VARIANT_CAP) {
+    let bytes = match bounded::read(&path, SMALL_CAP) {
         // Not so a link that leads nowhere: with it, what was retracted would count again.
         Err(error) if error.is_of_no_file() => return Ok(Vec::new()),
         read => read?,

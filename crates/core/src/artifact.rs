@@ -61,9 +61,12 @@ impl Hint for ArtifactError {
     }
 }
 
-/// Adds the step and the path to an I/O error.
-fn failed<'a>(step: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> ArtifactError + use<'a> {
-    move |source| ArtifactError::Io { step, path: path.to_owned(), source }
+/// The error of a step that the system refused; `step` is a verb that the path follows.
+pub fn failed<'a, E: Into<io::Error>>(
+    step: &'static str,
+    path: &'a Path,
+) -> impl FnOnce(E) -> ArtifactError + use<'a, E> {
+    move |error| ArtifactError::Io { step, path: path.to_owned(), source: error.into() }
 }
 
 /// The folder that holds a path, `.` for a bare name.
@@ -125,7 +128,7 @@ pub fn publish_dir(staging: &Path, target: &Path) -> Result<(), ArtifactError> {
         Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::NOTSUP) => {
             claim_and_rename(staging, target)?;
         }
-        Err(error) => return Err(failed("create", target)(error.into())),
+        Err(error) => return Err(failed("create", target)(error)),
     }
     sync_dir(parent(target))
 }
@@ -218,7 +221,7 @@ pub fn sha256_hex(bytes: &[u8]) -> Sha256Hex {
 pub fn sha256_file(path: &Path) -> Result<Sha256Hex, ArtifactError> {
     let file = bounded::open_named(path).map_err(|error| match error {
         ReadError::NotAFile { path, .. } => ArtifactError::NotAFile { path },
-        error => failed("read", path)(error.into()),
+        error => failed("read", path)(error),
     })?;
     let mut hasher = Sha256::new();
     io::copy(&mut io::BufReader::with_capacity(1 << 16, file), &mut hasher).map_err(failed("read", path))?;

@@ -7,14 +7,14 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::hint::Hint;
 use crate::text::show_path;
 
 /// Limit for files written by hand (variants, tracks, prices) and small ones of this program: 64 KiB.
-pub const VARIANT_CAP: u64 = 64 * 1024;
+pub const SMALL_CAP: u64 = 64 * 1024;
 
 /// Limit for results: 1 MiB, also the most that the guard of YAML accepts.
 pub const RESULT_CAP: u64 = 1024 * 1024;
@@ -120,7 +120,8 @@ pub fn open_to_extend(path: &Path, cap: u64) -> Result<File, ReadError> {
 fn opened(path: &Path, flags: OFlags) -> Result<File, ReadError> {
     let not_a_file = |kind| ReadError::NotAFile { path: path.to_owned(), kind };
     let flags = flags | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = rustix::fs::open(path, flags, Mode::empty()).map(File::from).map_err(|error| match error {
+    // Not `open`, a system call that a confined decoder does not have.
+    let file = rustix::fs::openat(CWD, path, flags, Mode::empty()).map(File::from).map_err(|error| match error {
         // Without the flag, it is a circle of links.
         Errno::LOOP => not_a_file("a symbolic link"),
         // What Linux says about a socket, and about a device or pipe without its other end.
@@ -191,7 +192,7 @@ mod tests {
     /// What a stranger may leave where a file is expected, by the word of its refusal.
     fn traps(folder: &Path) -> [(PathBuf, &'static str); 4] {
         let (pipe, zero, inside) = (folder.join("pipe"), folder.join("zero"), folder.join("inside"));
-        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        rustix::fs::mknodat(CWD, &pipe, rustix::fs::FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
         symlink("/dev/zero", &zero).unwrap();
         symlink(&pipe, &inside).unwrap();
         [(pipe, "a pipe"), (zero, "device"), (inside, "a pipe"), (folder.to_owned(), "a folder")]

@@ -3,9 +3,6 @@
 //! `hlb-bench` starts itself with [`DECODE_COMMAND`], sends a line of JSON, and reads lines of JSON until the images come, one
 //! after the other in the order of the files. Whatever that process says is a stranger's word: the arrays have a digest.
 
-use std::collections::BTreeSet;
-use std::ffi::OsString;
-use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, BufWriter, Read, Write};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -17,10 +14,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::confine::{Guard, confine};
 use crate::decode_all::decode_all;
-use crate::error::DatasetProblem;
+use crate::error::{DatasetProblem, unreadable};
 use crate::file_list::ListedFile;
 use crate::resize::Resize;
-use hlb_core::artifact::{Sha256Hex, sha256_hex};
+use hlb_core::artifact::{Sha256Hex, sha256_file, sha256_hex};
+use hlb_core::bounded::{self, ReadError};
 use hlb_core::text::show;
 
 /// Command of `hlb-bench` that decodes images for its parent.
@@ -43,8 +41,6 @@ pub fn decode_apart(program: &Path) {
 #[derive(Serialize, Deserialize)]
 struct Job {
     files: Vec<ListedFile>,
-    /// Folders that hold them.
-    folders: Vec<OsString>,
     resize: Resize,
     threads: usize,
 }
@@ -81,6 +77,8 @@ impl Refusal {
     fn of(self, file: &ListedFile, folder: &Path) -> DatasetProblem {
         let path = folder.join(&file.path);
         match self {
+            // What is no file is not allowed to the other process, which cannot tell why.
+            Self::Read(..) if let Err(error) = bounded::open_named(&path) => unreadable(&path)(error),
             Self::Read(Some(code), _) => DatasetProblem::Read { path, source: io::Error::from_raw_os_error(code) },
             Self::Read(None, text) => DatasetProblem::Read { path, source: io::Error::other(show(&text)) },
             Self::Digest(found) => DatasetProblem::Digest { path, found, expected: file.sha256 },
@@ -103,9 +101,9 @@ pub(crate) fn decode<T>(
         let images = decode_files(files, folder, resize, threads, progress)
             .map_err(|(file, refusal)| refusal.of(&files[file], folder))?;
         let collected = collect(&mut &images[..]).map_err(|error| ended(&error))?;
-        return Ok((collected, vec![Guard::OwnProcess, Guard::Landlock, Guard::Seccomp]));
+        return Ok((collected, Guard::all()));
     };
-    let job = Job { files: files.to_vec(), folders: folders(files, folder), resize, threads };
+    let job = Job { files: files.to_vec(), resize, threads };
     let mut decoder = Decoder::start(program, &job, folder).map_err(|error| ended(&error))?;
     let mut without = Vec::new();
     loop {
@@ -125,17 +123,6 @@ pub(crate) fn decode<T>(
 
 fn ended(why: &dyn std::fmt::Display) -> DatasetProblem {
     DatasetProblem::Decoder { why: show(&why.to_string()) }
-}
-
-/// The folders that files lie in; those of files that are links, too.
-fn folders(files: &[ListedFile], folder: &Path) -> Vec<OsString> {
-    let place = |file: &ListedFile| {
-        let path = folder.join(&file.path);
-        let link = fs::symlink_metadata(&path).is_ok_and(|facts| facts.is_symlink());
-        let path = if link { fs::canonicalize(&path).unwrap_or(path) } else { path };
-        std::path::absolute(path.parent()?).ok().map(PathBuf::into_os_string)
-    };
-    files.iter().filter_map(place).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// The other process. It does not outlive this value.
@@ -193,7 +180,7 @@ pub fn decode_for_parent(input: impl Read, output: impl Write + Send) -> io::Res
     // Nobody would read its answer.
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     let job: Job = serde_json::from_reader(BufReader::new(input))?;
-    let without = confine(&job.folders);
+    let without = confine(job.files.iter().map(|file| &file.path));
     let output = Mutex::new(output);
     let say = |message: &Message| {
         let line = serde_json::to_string(message)? + "\n";
@@ -214,7 +201,6 @@ pub fn decode_for_parent(input: impl Read, output: impl Write + Send) -> io::Res
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "rustix opens by a system call that not every machine has")]
 fn decode_files(
     files: &[ListedFile],
     folder: &Path,
@@ -224,16 +210,48 @@ fn decode_files(
 ) -> Result<Vec<u8>, (usize, Refusal)> {
     let numbered: Vec<(usize, &ListedFile)> = files.iter().enumerate().collect();
     let read = |(number, file): &(usize, &ListedFile)| {
-        let mut bytes = Vec::new();
-        // One byte more than expected tells that there are too many.
-        let opened = File::open(folder.join(&file.path));
-        let read = opened.and_then(|opened| opened.take(file.bytes.saturating_add(1)).read_to_end(&mut bytes));
-        read.map_err(|error| (*number, Refusal::read(&error)))?;
-        let found = sha256_hex(&bytes);
-        if found == file.sha256 { Ok(bytes) } else { Err((*number, Refusal::Digest(found))) }
+        let path = folder.join(&file.path);
+        let refusal = match bounded::read_named(&path, file.bytes) {
+            Ok(bytes) if sha256_hex(&bytes) == file.sha256 => return Ok(bytes),
+            // Of all its bytes, however many there are.
+            Ok(_) | Err(ReadError::TooLarge { .. }) => {
+                sha256_file(&path).map_or_else(|error| Refusal::Read(None, error.to_string()), Refusal::Digest)
+            }
+            Err(error) => Refusal::read(&error.into()),
+        };
+        Err((*number, refusal))
     };
     let refused = |(number, _): &(usize, &ListedFile), problem: crate::image::ImageError| {
         (*number, Refusal::Image(problem.to_string()))
     };
     decode_all(&numbered, read, refused, resize, threads, progress)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::file_list::Split;
+
+    #[test]
+    fn an_image_that_is_no_file_neither_blocks_nor_fills_the_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name| folder.path().join(name);
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, at("pipe"), rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", at("zero")).unwrap();
+        std::fs::write(at("long"), [7; 9]).unwrap();
+        let refusal = |name: &str, bytes| {
+            let file =
+                ListedFile { path: name.to_owned(), bytes, sha256: sha256_hex(b""), split: Split::Train, label: 0 };
+            let refused = decode_files(&[file], folder.path(), Resize::Squash { side: 1 }, 1, &|_| ());
+            match refused.unwrap_err() {
+                (0, Refusal::Read(_, text)) => text,
+                (_, Refusal::Digest(found)) => found.to_string(),
+                _ => String::new(),
+            }
+        };
+        assert_eq!(refusal("pipe", 1 << 63), "it is a pipe, not a regular file");
+        assert_eq!(refusal("zero", 1 << 63), "it is a socket or device, not a regular file");
+        assert_eq!(refusal("long", 8), sha256_hex(&[7; 9]).to_string());
+    }
 }

@@ -11,15 +11,14 @@ use serde::{Deserialize, Serialize};
 use crate::arrays::{ArrayShapes, Arrays};
 use crate::confine::Guard;
 use crate::duplicates::Duplicates;
-use crate::error::failed;
 use crate::resize::Resize;
-use hlb_core::artifact::{ArtifactError, Sha256Hex, sha256_hex, write_atomic};
-use hlb_core::bounded::{self, VARIANT_CAP};
+use hlb_core::artifact::{ArtifactError, Sha256Hex, failed, sha256_hex, write_atomic};
+use hlb_core::bounded::{self, SMALL_CAP};
 use hlb_core::folders;
 use hlb_core::text::show_path;
 
 /// Format of the cache; part of every key.
-const CACHE_FORMAT: u32 = 1;
+const CACHE_FORMAT: u32 = 2;
 
 /// Everything that determines preprocessed arrays. Its digest is their name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -48,7 +47,8 @@ pub struct CachedArrays {
     decoder: String,
     content_sha256: Sha256Hex,
     duplicates: Duplicates,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// Older labels do not say it; their arrays are listed and removed, but not opened.
+    #[serde(default = "Guard::all")]
     decoded_without: Vec<Guard>,
     /// Length in bytes.
     pub bytes: u64,
@@ -92,7 +92,7 @@ impl CacheKey<'_> {
     /// Opens the arrays stored under this key, if there are any; the error says how they are damaged.
     pub(crate) fn open(&self, folder: &Path) -> Result<Option<Prepared>, String> {
         let (label_path, path) = self.paths(folder);
-        let Ok(label) = bounded::read(&label_path, VARIANT_CAP) else { return Ok(None) };
+        let Ok(label) = bounded::read(&label_path, SMALL_CAP) else { return Ok(None) };
         let damaged =
             |problem: &dyn Display| format!("the preprocessed arrays in {} are damaged: {problem}", show_path(&path));
         let label: CachedArrays = serde_json::from_slice(&label).map_err(|error| damaged(&error))?;
@@ -169,7 +169,7 @@ pub fn cached(folder: &Path) -> Vec<CachedArrays> {
 fn labels(folder: &Path) -> Vec<(PathBuf, CachedArrays)> {
     let label = |path: PathBuf| {
         let has_arrays = path.extension()? == "json" && path.with_extension("arrays").is_file();
-        let label = serde_json::from_slice(&bounded::read(&path, VARIANT_CAP).ok()?).ok()?;
+        let label = serde_json::from_slice(&bounded::read(&path, SMALL_CAP).ok()?).ok()?;
         has_arrays.then_some((path, label))
     };
     let items = fs::read_dir(folder).into_iter().flatten().flatten();
@@ -231,6 +231,19 @@ mod tests {
         assert_eq!(opened.duplicates, prepared(7).duplicates);
         assert_eq!(opened.decoded_without, [Guard::Landlock]);
         assert!(matches!(key("d 2").open(&cache), Ok(None)));
+    }
+
+    #[test]
+    fn arrays_whose_label_names_no_guards_count_as_decoded_without_any() {
+        let folder = tempfile::tempdir().expect("a folder");
+        key("d").store(folder.path(), &prepared(7)).expect("writable");
+        let (path, _) = key("d").paths(folder.path());
+        let label = fs::read_to_string(&path).expect("readable");
+        let older = label.replace(",\"decoded_without\":[\"landlock\"]", "");
+        assert_ne!(label, older);
+        write_atomic(&path, older.as_bytes()).expect("writable");
+        let opened = key("d").open(folder.path()).expect("undamaged").expect("it is there");
+        assert_eq!(opened.decoded_without, Guard::all());
     }
 
     #[test]

@@ -1,20 +1,22 @@
-//! What this process may still do: read some folders, compute, and write to what is open already.
+//! What this process may still do: read some files, compute, and write to what is open already.
 //!
 //! Landlock takes the file system, seccomp all system calls but those of reading, memory and threads: so no network, no
 //! other program, no other process, and nothing that changes a file. Neither can be undone, and threads that are started
 //! later inherit both.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::path::Path;
 
 use landlock::{
-    ABI, Access as _, AccessFs, AccessNet, PathBeneath, PathFd, Ruleset, RulesetAttr as _, RulesetCreatedAttr as _,
+    ABI, Access as _, AccessFs, AccessNet, PathBeneath, Ruleset, RulesetAttr as _, RulesetCreatedAttr as _,
     RulesetError, RulesetStatus, Scope,
 };
 use seccompiler::SeccompCmpArgLen::{Dword, Qword};
 use seccompiler::SeccompCmpOp::{Eq, MaskedEq};
 use seccompiler::{BpfProgram, SeccompAction, SeccompCondition, SeccompFilter, SeccompRule};
 use serde::{Deserialize, Serialize};
+
+use hlb_core::bounded;
 
 /// What stands between a decoder and the rest of the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +31,11 @@ pub enum Guard {
 }
 
 impl Guard {
+    /// All of them.
+    pub(crate) fn all() -> Vec<Self> {
+        vec![Self::OwnProcess, Self::Landlock, Self::Seccomp]
+    }
+
     /// The names of guards, for a message; `None` if there are none.
     pub fn list(guards: &[Self]) -> Option<String> {
         let name = |guard: &Self| match guard {
@@ -40,8 +47,8 @@ impl Guard {
     }
 }
 
-/// Gives up everything but reading in these folders; the guards that this kernel does not have.
-pub(crate) fn confine(readable: &[OsString]) -> Vec<Guard> {
+/// Gives up everything but reading these files; the guards that this kernel does not have.
+pub(crate) fn confine<P: AsRef<Path>>(readable: impl Iterator<Item = P>) -> Vec<Guard> {
     let landlocked = landlock(readable).unwrap_or(false);
     let filtered = seccomp().is_ok();
     let missing = [(landlocked, Guard::Landlock), (filtered, Guard::Seccomp)];
@@ -49,16 +56,16 @@ pub(crate) fn confine(readable: &[OsString]) -> Vec<Guard> {
 }
 
 /// Takes the file system as far as this kernel knows how to; false where it does not at all.
-fn landlock(readable: &[OsString]) -> Result<bool, RulesetError> {
+fn landlock<P: AsRef<Path>>(readable: impl Iterator<Item = P>) -> Result<bool, RulesetError> {
     let abi = ABI::V6;
     let ruleset = Ruleset::default()
         .handle_access(AccessFs::from_all(abi))?
         .handle_access(AccessNet::from_all(abi))?
         .scope(Scope::from_all(abi))?
         .create()?;
-    // A folder that is missing has no files either: reading them says so.
-    let folders = readable.iter().filter_map(|folder| PathFd::new(folder).ok());
-    let rules = folders.map(|folder| Ok::<_, RulesetError>(PathBeneath::new(folder, AccessFs::ReadFile)));
+    // What is no file is not allowed, since a folder would stand for all that it holds: reading it says so.
+    let files = readable.filter_map(|path| bounded::open_named(path.as_ref()).ok());
+    let rules = files.map(|file| Ok::<_, RulesetError>(PathBeneath::new(file, AccessFs::ReadFile)));
     let status = ruleset.add_rules(rules)?.restrict_self()?;
     Ok(status.ruleset != RulesetStatus::NotEnforced)
 }
@@ -137,8 +144,8 @@ fn allowed() -> Result<BTreeMap<i64, Vec<SeccompRule>>, seccompiler::BackendErro
 mod tests {
     use std::fs::{self, File};
     use std::net::{TcpStream, UdpSocket};
+    use std::os::unix::fs::symlink;
     use std::os::unix::net::{UnixDatagram, UnixStream};
-    use std::path::Path;
     use std::process::Command;
     use std::thread;
 
@@ -151,6 +158,9 @@ mod tests {
         let file = mine.join("image");
         let done = [
             ("read elsewhere", fs::read(other.join("key")).is_ok()),
+            ("read a neighbor", fs::read(mine.join("neighbor")).is_ok()),
+            ("read what lies next to the end of a link", fs::read(other.join("neighbor")).is_ok()),
+            ("read in a folder", fs::read(other.join("folder/key")).is_ok()),
             ("read /proc", fs::read("/proc/self/environ").is_ok()),
             ("list", fs::read_dir(mine).is_ok_and(|items| items.count() > 0)),
             ("write", File::options().write(true).open(&file).is_ok()),
@@ -160,7 +170,7 @@ mod tests {
             ("remove", fs::remove_file(&file).is_ok()),
             ("rename", fs::rename(&file, mine.join("new")).is_ok()),
             ("link", fs::hard_link(&file, mine.join("new")).is_ok()),
-            ("link softly", std::os::unix::fs::symlink(&file, mine.join("new")).is_ok()),
+            ("link softly", symlink(&file, mine.join("new")).is_ok()),
             ("set the mode", fs::set_permissions(&file, fs::metadata(mine).unwrap().permissions()).is_ok()),
             ("connect", TcpStream::connect("127.0.0.1:1").is_err_and(|error| error.raw_os_error() == Some(111))),
             ("bind", UdpSocket::bind("127.0.0.1:0").is_ok()),
@@ -172,26 +182,26 @@ mod tests {
     }
 
     #[test]
-    fn a_confined_process_reads_its_folder_and_does_nothing_else() {
+    fn a_confined_process_reads_its_files_and_does_nothing_else() {
         if let Some(folder) = std::env::var_os(FOLDER) {
             let folder = Path::new(&folder);
             let (mine, other) = (folder.join("mine"), folder.join("other"));
-            let missing = confine(&[mine.clone().into_os_string()]);
-            let read = thread::spawn({
-                let file = mine.join("image");
-                move || fs::read(file)
-            })
-            .join()
-            .unwrap();
-            println!("SAID {missing:?} {:?} {:?}", read.unwrap(), misdeeds(&mine, &other));
+            let files = ["image", "link", "link to a folder", "missing"].map(|name| mine.join(name));
+            let missing = confine(files.iter());
+            let read = thread::spawn(move || [fs::read(&files[0]).unwrap(), fs::read(&files[1]).unwrap()].concat());
+            println!("SAID {missing:?} {:?} {:?}", read.join().unwrap(), misdeeds(&mine, &other));
             return;
         }
         let folder = tempfile::tempdir().unwrap();
-        for (name, file) in [("mine", "image"), ("other", "key")] {
-            fs::create_dir(folder.path().join(name)).unwrap();
-            fs::write(folder.path().join(name).join(file), [7]).unwrap();
+        for file in ["mine/image", "mine/neighbor", "other/key", "other/neighbor", "other/linked", "other/folder/key"] {
+            let file = folder.path().join(file);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, [7]).unwrap();
         }
-        let name = "confine::tests::a_confined_process_reads_its_folder_and_does_nothing_else";
+        for (link, end) in [("link", "linked"), ("link to a folder", "folder")] {
+            symlink(folder.path().join("other").join(end), folder.path().join("mine").join(link)).unwrap();
+        }
+        let name = "confine::tests::a_confined_process_reads_its_files_and_does_nothing_else";
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", name, "--nocapture", "--test-threads=1"]).env(FOLDER, folder.path());
         let output = command.output().unwrap();
@@ -200,7 +210,7 @@ mod tests {
             println!("skipped: this kernel lacks a guard: {said}");
             return;
         }
-        assert!(said.contains("SAID [] [7] []"), "{said}{}", String::from_utf8_lossy(&output.stderr));
+        assert!(said.contains("SAID [] [7, 7] []"), "{said}{}", String::from_utf8_lossy(&output.stderr));
         assert!(folder.path().join("mine/image").is_file());
     }
 }

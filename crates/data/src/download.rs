@@ -13,9 +13,8 @@ use rustix::fs::OFlags;
 use ureq::http::{HeaderMap, Response, header};
 use ureq::{Agent, Body, Timeout};
 
-use crate::error::failed;
 use crate::lock::has_name;
-use hlb_core::artifact::{ArtifactError, Sha256Hex, publish_file, sha256_file};
+use hlb_core::artifact::{ArtifactError, Sha256Hex, failed, publish_file, sha256_file};
 use hlb_core::clock::{Clock as _, MonotonicClock};
 use hlb_core::hint::Hint;
 use hlb_core::text::{show, show_path};

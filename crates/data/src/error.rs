@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::manifest::{self, Manifest};
-use hlb_core::artifact::{ArtifactError, Sha256Hex};
+use hlb_core::artifact::Sha256Hex;
 use hlb_core::hint::Hint;
 use hlb_core::text::{show, show_path};
 
@@ -124,9 +124,4 @@ impl Hint for DatasetError {
 /// The error of a file that cannot be read.
 pub(crate) fn unreadable<E: Into<io::Error>>(path: &Path) -> impl FnOnce(E) -> DatasetProblem + use<'_, E> {
     |error| DatasetProblem::Read { path: path.to_owned(), source: error.into() }
-}
-
-/// The error of a step that the system refused; `step` is a verb that the path follows.
-pub(crate) fn failed<'a>(step: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> ArtifactError + use<'a> {
-    move |source| ArtifactError::Io { step, path: path.to_owned(), source }
 }

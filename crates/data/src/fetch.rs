@@ -12,14 +12,14 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use crate::download::DownloadError;
-use crate::error::{DatasetError, DatasetProblem, failed};
+use crate::error::{DatasetError, DatasetProblem};
 use crate::lock::{FetchLock, lock_file};
 use crate::manifest::{Manifest, Source};
 use crate::prepare::verify;
 use crate::store::Folder;
 use crate::unpack::UnpackError;
 use crate::watch::Watch;
-use hlb_core::artifact::{ArtifactError, Sha256Hex, publish_dir};
+use hlb_core::artifact::{ArtifactError, Sha256Hex, failed, publish_dir};
 use hlb_core::hint::Hint;
 use hlb_core::text::show_path;
 

@@ -22,6 +22,9 @@ const LIST_SCHEMA: &str = "hlb-bench/files/v1";
 /// Longest list that is read, in bytes: 100 times that of Imagenette.
 const LIST_CAP: u64 = 256 << 20;
 
+/// Most bytes of an image, in an archive and in a list.
+pub(crate) const MOST_IMAGE_BYTES: u64 = 64 << 20;
+
 /// First line of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -128,7 +131,7 @@ impl FileList {
 
     /// Reads the list and refuses one that was not made from the manifest's archive.
     pub(crate) fn read(path: &Path, manifest: &Manifest, source: &ImageSource) -> Result<Self, DatasetProblem> {
-        let bytes = bounded::read(path, LIST_CAP).map_err(unreadable(path))?;
+        let bytes = bounded::read_named(path, LIST_CAP).map_err(unreadable(path))?;
         let list = parse(&bytes).map_err(|error| format!("it cannot be read: {error}"));
         let checked = list.and_then(|list| list.check(manifest, source).map(|()| list));
         checked.map_err(|problem| DatasetProblem::List { path: path.to_owned(), problem })
@@ -139,6 +142,11 @@ impl FileList {
         if let Some(file) = self.files.iter().find(misplaced) {
             let path = show(&file.path);
             return Err(format!("it gives `{path}` a split or label that its folder does not stand for"));
+        }
+        // Before they are added up.
+        if let Some(file) = self.files.iter().find(|file| file.bytes > MOST_IMAGE_BYTES) {
+            let (path, bytes) = (show(&file.path), file.bytes);
+            return Err(format!("it gives `{path}` {bytes} bytes, over the limit of {MOST_IMAGE_BYTES}"));
         }
         if !self.files.is_sorted_by(|a, b| a.place() < b.place()) {
             return Err("it is not in its order, or names an image twice".to_owned());
@@ -159,7 +167,8 @@ impl FileList {
         let (mut differences, mut misplaced) = (Vec::new(), Vec::new());
         for path in &found {
             let listed = missing.remove(path.as_str());
-            let digest = digest_of(&folder.join(path));
+            // An image may be a link to a file, as it may when it is decoded.
+            let digest = sha256_file(&folder.join(path)).ok();
             if listed.is_some_and(|file| Some(file.sha256) == digest) {
                 continue;
             }
@@ -181,13 +190,7 @@ impl FileList {
     }
 }
 
-/// `None` for anything but a regular file; links are not followed.
-fn digest_of(path: &Path) -> Option<Sha256Hex> {
-    let regular = fs::symlink_metadata(path).is_ok_and(|facts| facts.is_file());
-    if regular { sha256_file(path).ok() } else { None }
-}
-
-/// Paths below `folder` of everything below `folder/root` that is named like an image; links are not followed.
+/// Paths below `folder` of everything below `folder/root` that is named like an image; links to folders are not followed.
 fn images_below(folder: &Path, root: &str, extension: &str) -> io::Result<Vec<String>> {
     let mut found = Vec::new();
     let mut waiting = vec![root.to_owned()];

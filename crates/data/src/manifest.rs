@@ -13,9 +13,10 @@ use crate::arrays::ArrayShapes;
 use crate::duplicates::Duplicates;
 use crate::resize::Resize;
 use hlb_core::artifact::{Sha256Hex, sha256_hex};
+use hlb_core::bounded::{self, ReadError, SMALL_CAP};
 use hlb_core::hint::Hint;
 use hlb_core::text::{Id, SafeText, show, show_path};
-use hlb_core::yaml::{self, ReadError, VARIANT_CAP, YamlError};
+use hlb_core::yaml::{self, YamlError};
 
 /// What a data set is.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -289,7 +290,7 @@ pub fn is_shipped(id: &str) -> bool {
 impl Manifest {
     /// Reads a user's own manifest.
     pub fn read(path: &Path) -> Result<Self, ManifestError> {
-        Self::own(&yaml::read(path, VARIANT_CAP)?, &show_path(path))
+        Self::own(&bounded::read_named(path, SMALL_CAP)?, &show_path(path))
     }
 
     /// A user's own manifest from its bytes; it cannot have the id of a published data set.

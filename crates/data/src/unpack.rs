@@ -70,7 +70,7 @@ pub fn unpack(
         let mut entry = entry.map_err(|source| position.unreadable(source))?;
         let Some(member) = policy.admit(&mut entry, &position)? else { continue };
         if member.is_file && wanted(&member.path) {
-            let mut file = create(into, &member.path).map_err(|source| unwritten(&member.path, source))?;
+            let mut file = create(&into.join(&member.path)).map_err(|source| unwritten(&member.path, source))?;
             let sha256 = copy(&mut entry, &position, &member.path, &mut file, &mut buffer)?;
             unpacked.push(Unpacked { path: member.path, bytes: member.bytes, sha256 });
         }
@@ -88,8 +88,7 @@ fn expect_empty(into: &Path) -> Result<(), UnpackError> {
 
 /// Makes a new file, and the folders above it, with the mode that any new file gets.
 #[expect(clippy::disallowed_methods, reason = "a new file is opened, and nothing is read")]
-fn create(into: &Path, path: &str) -> io::Result<File> {
-    let path = into.join(path);
+pub(crate) fn create(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }

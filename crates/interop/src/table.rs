@@ -1,6 +1,6 @@
 //! All evaluations of an entry as comma-separated values (RFC 4180, lines that end in LF). What is unknown is an empty field.
 
-use hlb_board::csv_table;
+use hlb_board::{csv_table, csv_text};
 use hlb_protocol::run_log::{Arm, LoggedRun};
 use hlb_result::Entry;
 
@@ -42,9 +42,9 @@ fn rows(entry: &Entry, run: &LoggedRun) -> Vec<Vec<String>> {
     };
     let of_run = [
         entry.result_sha256.to_string(),
-        result.track.to_string(),
-        variant,
-        result.class(),
+        csv_text(result.track.as_str()),
+        csv_text(&variant),
+        csv_text(&result.class()),
         if run.arm == Arm::Reference { "reference" } else { "variant" }.to_owned(),
         run.run.to_string(),
         run.seed.to_string(),
@@ -65,38 +65,7 @@ fn rows(entry: &Entry, run: &LoggedRun) -> Vec<Vec<String>> {
             at_seconds.to_string(),
             price.clone(),
         ];
-        of_run.iter().chain(&of_epoch).map(|text| inert(text)).collect()
+        of_run.iter().chain(&of_epoch).cloned().collect()
     });
     rows.collect()
-}
-
-/// A field with an apostrophe in front of what a spreadsheet would run as a formula.
-fn inert(text: &str) -> String {
-    let is_number = text.parse::<f64>().is_ok();
-    let is_formula = !is_number && text.trim_start().starts_with(['=', '+', '-', '@', '\t', '\r']);
-    if is_formula { format!("'{text}") } else { text.to_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_is_run_as_a_formula() {
-        let cases = [
-            ("plain", "plain"),
-            ("-1.5", "-1.5"),
-            ("1e-7", "1e-7"),
-            ("=HYPERLINK(\"x\")", "'=HYPERLINK(\"x\")"),
-            ("+cmd|' /C calc'!A0", "'+cmd|' /C calc'!A0"),
-            ("@SUM(1)", "'@SUM(1)"),
-            ("-2+3", "'-2+3"),
-            (" =1", "' =1"),
-            ("a,b", "a,b"),
-            ("", ""),
-        ];
-        for (text, safe) in cases {
-            assert_eq!(inert(text), safe, "{text}");
-        }
-    }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use hlb_core::artifact::{sha256_hex, write_atomic};
-use hlb_core::bounded::{self, VARIANT_CAP};
+use hlb_core::bounded::{self, SMALL_CAP};
 use hlb_core::folders;
 use hlb_core::seed::Nonce;
 
@@ -20,7 +20,7 @@ fn tag_with(folder: &Path, uuid: &str) -> io::Result<String> {
         std::fs::create_dir_all(folder)?;
         write_atomic(&path, Nonce::fresh().as_str().as_bytes()).map_err(io::Error::other)?;
     }
-    let salt = String::from_utf8(bounded::read_named(&path, VARIANT_CAP)?).map_err(io::Error::other)?;
+    let salt = String::from_utf8(bounded::read_named(&path, SMALL_CAP)?).map_err(io::Error::other)?;
     Ok(sha256_hex(format!("hlb-bench device tag v1\n{salt}\n{uuid}\n").as_bytes()).to_string()[..16].to_owned())
 }
 

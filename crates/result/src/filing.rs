@@ -1,6 +1,7 @@
 //! Signs a finished session, and files it on a board: as an entry, or with the entry that it
 //! repeats.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -101,8 +102,8 @@ impl Hint for FilingError {
     }
 }
 
-fn failed<'a>(step: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> FilingError + use<'a> {
-    move |source| FilingError::Io { step, path: path.to_owned(), source }
+fn failed<'a, E: Into<io::Error>>(step: &'static str, path: &'a Path) -> impl FnOnce(E) -> FilingError + use<'a, E> {
+    move |error| FilingError::Io { step, path: path.to_owned(), source: error.into() }
 }
 
 /// A key that may sign for a board.
@@ -260,7 +261,9 @@ fn publish(session: &FinishedSession, staging_in: &Path, target: &Path) -> Resul
 /// and removes it with what such processes left. A folder that stays does no harm.
 fn remove_filed(folder: &Path) {
     let Some((sessions, name)) = folder.parent().zip(folder.file_name()) else { return };
-    let _ = publish_dir(folder, &sessions.join(format!("{FILED_PREFIX}{}", name.display())));
+    let mut filed = OsString::from(FILED_PREFIX);
+    filed.push(name);
+    let _ = publish_dir(folder, &sessions.join(filed));
     for item in fs::read_dir(sessions).into_iter().flatten().flatten() {
         if item.file_name().to_string_lossy().starts_with(FILED_PREFIX) {
             let _ = fs::remove_dir_all(item.path());
@@ -275,10 +278,7 @@ fn copy_to(session: &FinishedSession, staging_in: &Path, target: &Path) -> Resul
             continue;
         }
         let path = session.folder.join(name);
-        write_atomic(
-            &staging.path().join(name),
-            &bounded::read(&path, LOG_CAP).map_err(|error| failed("read", &path)(error.into()))?,
-        )?;
+        write_atomic(&staging.path().join(name), &bounded::read(&path, LOG_CAP).map_err(failed("read", &path))?)?;
     }
     publish_dir(staging.path(), target)?;
     let _moved = staging.keep();

@@ -1,6 +1,5 @@
 //! Who is a runner of a board: a list that only its maintainers change, next to that of the signers.
 
-use std::io;
 use std::path::Path;
 
 use schemars::JsonSchema;
@@ -8,9 +7,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::signing::{LineProblem, check_principal};
+use hlb_core::bounded::{self, ReadError, SMALL_CAP};
 use hlb_core::hint::Hint;
 use hlb_core::text::show_path;
-use hlb_core::yaml::{self, ReadError, VARIANT_CAP, YamlError};
+use hlb_core::yaml::{self, YamlError};
 
 /// Name of the list, in the folder of a board's entries.
 pub const RUNNERS_FILE: &str = "runners.yaml";
@@ -65,8 +65,8 @@ pub fn runners_schema() -> Value {
 /// The runners of the board whose list of signers is this; a missing file names none.
 pub(crate) fn runners_beside(signers: &Path) -> Result<Vec<String>, RunnersError> {
     let path = signers.with_file_name(RUNNERS_FILE);
-    let bytes = match yaml::read(&path, VARIANT_CAP) {
-        Err(ReadError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+    let bytes = match bounded::read(&path, SMALL_CAP) {
+        Err(error) if error.is_of_no_file() => return Ok(Vec::new()),
         read => read?,
     };
     let list: List = yaml::parse(&bytes, &show_path(&path))?;

@@ -18,10 +18,11 @@ use crate::file::{HarnessFacts, RESULT_SCHEMA, ResultFile, SessionFacts};
 use crate::plausible::{self, Claim, too_many_restarts};
 use crate::signing::{AllowedSigners, RERUN_NAMESPACE, RESULT_NAMESPACE, SignatureError, verify};
 use hlb_core::artifact::{Sha256Hex, sha256_hex};
+use hlb_core::bounded::{self, RESULT_CAP, SMALL_CAP};
 use hlb_core::clock;
 use hlb_core::rules::{FIGURE_TOLERANCE, MAX_DAYS_AHEAD, RULES_VERSION};
 use hlb_core::tree::{self, Change};
-use hlb_core::yaml::{self, RESULT_CAP, VARIANT_CAP};
+use hlb_core::yaml;
 use hlb_data::task::Task;
 use hlb_data::{Manifest, track};
 use hlb_machine::Machine;
@@ -54,7 +55,7 @@ fn result_bytes(folder: &Path) -> Result<Vec<u8>, Fault> {
     if let Some(stranger) = names.iter().find(|name| !known.contains(&name.as_str())) {
         return Err(Fault::Stranger(stranger.clone()));
     }
-    Ok(yaml::read(&folder.join(RESULT_FILE), RESULT_CAP)?)
+    Ok(bounded::read(&folder.join(RESULT_FILE), RESULT_CAP)?)
 }
 
 /// The names in a folder, all of which, and itself, are files and folders. A link could lead to files that are not
@@ -76,7 +77,7 @@ fn names_in(folder: &Path) -> Result<BTreeSet<String>, Fault> {
 
 /// Why a session left a run log and no result.
 fn unfinished(folder: &Path) -> Result<Fault, Fault> {
-    let log = RunLog::parse_unfinished(&yaml::read(&folder.join(LOG_FILE), LOG_CAP)?)?;
+    let log = RunLog::parse_unfinished(&bounded::read(&folder.join(LOG_FILE), LOG_CAP)?)?;
     let reason = log.stop_reason.unwrap_or_else(|| "its run log has no `session_stop`, so it was killed".to_owned());
     Ok(Fault::Unfinished(format!("{reason} (after {} runs)", log.runs.len())))
 }
@@ -87,7 +88,7 @@ fn signature(folder: &Path, bytes: &[u8], signers: &AllowedSigners, now: DateTim
     if !path.exists() {
         return Ok(Trust::Unsigned);
     }
-    let armor = yaml::read(&path, VARIANT_CAP)?;
+    let armor = bounded::read(&path, SMALL_CAP)?;
     let signer = |namespace| verify(bytes, &armor, namespace, signers, now);
     match (signer(RESULT_NAMESPACE), signer(RERUN_NAMESPACE)) {
         (Ok(submitter), _) => Ok(Trust::SelfReported(submitter)),
@@ -201,7 +202,7 @@ fn check_independent(entry: &Entry, again: &Entry) -> Result<(), String> {
 
 /// The bytes of a file of the entry, which have to be those that the result names.
 fn read_checked(folder: &Path, name: &'static str, cap: u64, stated: Sha256Hex) -> Result<Vec<u8>, Fault> {
-    let bytes = yaml::read(&folder.join(name), cap)?;
+    let bytes = bounded::read(&folder.join(name), cap)?;
     digest(name, sha256_hex(&bytes), stated)?;
     Ok(bytes)
 }
@@ -216,8 +217,8 @@ fn digest(file: &'static str, found: Sha256Hex, stated: Sha256Hex) -> Result<(),
 /// The variant and the recipe, and that one follows from the other. Shipped recipes never change under their name.
 fn check_recipe(folder: &Path, result: &ResultFile, task: &Task) -> Result<Recipe, Fault> {
     let stated = &result.variant;
-    let variant_bytes = read_checked(folder, VARIANT_FILE, VARIANT_CAP, stated.variant_sha256)?;
-    let recipe_bytes = read_checked(folder, RECIPE_FILE, VARIANT_CAP, stated.recipe_sha256)?;
+    let variant_bytes = read_checked(folder, VARIANT_FILE, SMALL_CAP, stated.variant_sha256)?;
+    let recipe_bytes = read_checked(folder, RECIPE_FILE, SMALL_CAP, stated.recipe_sha256)?;
     let recipe: Recipe = yaml::parse_canonical(&recipe_bytes, RECIPE_FILE)?.ok_or(Fault::NotCanonical(RECIPE_FILE))?;
     require(recipe.track == task.track.id, "track", &result.track, "the recipe is for another track")?;
     recipe.check(task.terms())?;
@@ -265,7 +266,7 @@ fn check_task(folder: &Path, result: &ResultFile) -> Result<Task, Fault> {
     let own = folder.join(MANIFEST_FILE);
     let task = match (result.dataset.published, own.exists()) {
         (true, false) => Task::published(track),
-        (false, true) => Task::own(track, Manifest::own(&yaml::read(&own, VARIANT_CAP)?, MANIFEST_FILE)?)?,
+        (false, true) => Task::own(track, Manifest::own(&bounded::read(&own, SMALL_CAP)?, MANIFEST_FILE)?)?,
         (published, _) => {
             let problem =
                 format!("and a `{MANIFEST_FILE}` belongs to an entry on a data set of one's own, and to no other");

@@ -12,10 +12,10 @@ use crate::resolve::ResolvedVariant;
 use crate::supervise::Opening;
 use crate::unfinished::Unfinished;
 use hlb_core::artifact::{ArtifactError, write_atomic};
+use hlb_core::bounded;
 use hlb_core::clock::{self, Clock as _, MonotonicClock};
 use hlb_core::rules::{MAX_RESUMES, RULES_VERSION};
 use hlb_core::seed::{self, Nonce};
-use hlb_core::yaml;
 use hlb_protocol::run_log::range::{self, SensorCount};
 use hlb_protocol::run_log::{
     Arm, LOG_CAP, LOG_SCHEMA, LogError, RunStart, SessionResume, SessionStart, TrainingLength, whole_lines,
@@ -100,7 +100,7 @@ fn remove_unbegun(folder: &Path) {
 /// first line of its log, there is no session, and its folder is removed.
 pub(super) fn unbegun(folder: &Path, error: SessionError) -> SessionError {
     let log = folder.join(LOG_FILE);
-    let begun = yaml::read(&log, LOG_CAP).map_or_else(|_| log.exists(), |bytes| !whole_lines(&bytes).is_empty());
+    let begun = bounded::read(&log, LOG_CAP).map_or_else(|_| log.exists(), |bytes| !whole_lines(&bytes).is_empty());
     match error {
         SessionError::Log(source @ LogError::Write { .. }) if !begun => {
             remove_unbegun(folder);

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use hlb_core::artifact::{Sha256Hex, sha256_file, write_atomic};
-use hlb_core::bounded::{self, VARIANT_CAP};
+use hlb_core::bounded::{self, SMALL_CAP};
 use hlb_core::folders;
 
 /// SHA-256 of the library at `path`; `None` if it cannot be read.
@@ -38,7 +38,7 @@ fn identity(path: &Path) -> io::Result<String> {
 }
 
 fn remembered(cache: &Path, identity: &str) -> Option<Sha256Hex> {
-    let text = bounded::read_text(cache, VARIANT_CAP).ok()?;
+    let text = bounded::read_text(cache, SMALL_CAP).ok()?;
     let (known, digest) = text.trim_end().rsplit_once(' ')?;
     if known == identity { digest.parse().ok() } else { None }
 }

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::error::SessionError;
+use hlb_core::bounded::{self, SMALL_CAP};
 use hlb_core::text::show_path;
-use hlb_core::yaml::{self, VARIANT_CAP};
 use hlb_data::task::Task;
 use hlb_data::{Manifest, track};
 use hlb_recipe::Recipe;
@@ -27,7 +27,7 @@ impl ResolvedVariant {
     /// Reads a variant file. With `manifest` it is trained on that data set of the user's own, else
     /// on the track's.
     pub fn read(path: &Path, manifest: Option<&Path>) -> Result<Self, SessionError> {
-        let bytes = yaml::read(path, VARIANT_CAP)?;
+        let bytes = bounded::read_named(path, SMALL_CAP)?;
         Self::parse(bytes, &show_path(path), manifest)
     }
 

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use crate::error::SessionError;
 use crate::plan::SessionPlan;
 use hlb_core::artifact::{DRAFT_PREFIX, sha256_file};
-use hlb_core::bounded;
-use hlb_core::yaml::{self, RESULT_CAP};
+use hlb_core::bounded::{self, RESULT_CAP};
+use hlb_core::yaml;
 use hlb_protocol::run_log::{LOG_CAP, LogWriter, RunLog, whole_lines};
 use hlb_result::{FinishedSession, LOG_FILE, MANIFEST_FILE, RESULT_FILE, ResultFile, VARIANT_FILE};
 
@@ -111,7 +111,7 @@ impl Unfinished {
 
     /// The session, if all of its runs are logged and its result, which belongs to this log, is written.
     fn finished(&self) -> Option<FinishedSession> {
-        let text = self.lacks_only_its_result().then(|| yaml::read(&self.folder.join(RESULT_FILE), RESULT_CAP))?;
+        let text = self.lacks_only_its_result().then(|| bounded::read(&self.folder.join(RESULT_FILE), RESULT_CAP))?;
         let result_text = String::from_utf8(text.ok()?).ok()?;
         let result: ResultFile = yaml::parse(result_text.as_bytes(), RESULT_FILE).ok()?;
         let whole =

@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use hlb_core::artifact::{Sha256Hex, sha256_hex};
+use hlb_core::bounded::{self, SMALL_CAP};
 use hlb_core::hint::{Context as _, Failure, Result};
 use hlb_core::rules::MAX_STUDY_RUNS;
 use hlb_core::text::{Id, SafeText, show, show_path};
-use hlb_core::yaml::{self, Source, VARIANT_CAP};
+use hlb_core::yaml::Source;
 use hlb_data::task::Task;
 use hlb_data::track;
 use hlb_recipe::Recipe;
@@ -98,9 +99,9 @@ pub struct StudyFile {
 }
 
 impl StudyFile {
-    /// Reads a study from its file.
+    /// Reads a study from the file that the user names.
     pub fn read(path: &Path) -> Result<Self> {
-        Self::parse(&yaml::read(path, VARIANT_CAP)?, &show_path(path))
+        Self::parse(&bounded::read_named(path, SMALL_CAP)?, &show_path(path))
     }
 
     /// Reads a study; `shown_name` is its file in messages.

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use crate::plan::{PlannedVariant, StudyPlan};
 use hlb_board::entry_folders;
+use hlb_core::bounded::{self, RESULT_CAP};
 use hlb_core::text::visible_path;
 use hlb_core::units::DeviceKind;
-use hlb_core::yaml::{self, RESULT_CAP};
+use hlb_core::yaml;
 use hlb_data::flops::Work;
 use hlb_machine::Machine;
 use hlb_protocol::job::DeviceChoice;
@@ -99,7 +100,7 @@ impl Forecast {
 }
 
 fn result(folder: &Path) -> Option<ResultFile> {
-    let bytes = yaml::read(&folder.join(RESULT_FILE), RESULT_CAP).ok()?;
+    let bytes = bounded::read(&folder.join(RESULT_FILE), RESULT_CAP).ok()?;
     yaml::parse_canonical(&bytes, RESULT_FILE).ok()?
 }
 

@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use hlb_core::artifact::write_atomic;
-use hlb_core::bounded::{VARIANT_CAP, read_named};
+use hlb_core::bounded::{SMALL_CAP, read_named};
 use hlb_core::clock::{Clock as _, MonotonicClock};
 use hlb_core::seed::Seed;
 use hlb_data::arrays::Arrays;
@@ -50,7 +50,7 @@ fn dump(arrays: &Arrays, folder: &Path) -> Result<(), Failure> {
 /// Steps are timed one by one, after a warmup run and a few steps more.
 fn time(arrays: &Arrays, recipe: &str, steps: u64, threads: u32) -> Result<(), Failure> {
     const WARMUP: u64 = 5;
-    let recipe: Recipe = serde_json::from_slice(&read_named(recipe.as_ref(), VARIANT_CAP)?)?;
+    let recipe: Recipe = serde_json::from_slice(&read_named(recipe.as_ref(), SMALL_CAP)?)?;
     let engine = Engine::choose(DeviceChoice::Auto, recipe.precision, recipe.norm, threads, false)?;
     let data = DeviceData::upload(arrays, recipe.augment, engine);
     let batch_size = recipe.batch_size;

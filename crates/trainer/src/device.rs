@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tch::{Cuda, Device, Kind};
 
-use hlb_core::bounded::{self, VARIANT_CAP};
+use hlb_core::bounded::{self, SMALL_CAP};
 use hlb_core::units::{DeviceKind, NumberFormat};
 use hlb_protocol::job::DeviceChoice;
 use hlb_recipe::{Norm, Precision};
@@ -121,7 +121,7 @@ pub fn loaded_libtorch() -> (Option<PathBuf>, String) {
 /// The version in the wheel's `version.py` or in the zip's `build-version`.
 fn version_next_to(library: &Path) -> Option<String> {
     let root = library.parent()?.parent()?;
-    let text = |name: &str| String::from_utf8(bounded::read_named(&root.join(name), VARIANT_CAP).ok()?).ok();
+    let text = |name: &str| String::from_utf8(bounded::read_named(&root.join(name), SMALL_CAP).ok()?).ok();
     if let Some(text) = text("build-version") {
         return Some(text.trim().to_owned());
     }

@@ -1,4 +1,4 @@
-//! Builds the site again whenever the submissions or the reports of studies change.
+//! Builds the site again whenever the submissions or the studies change.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;

@@ -6,7 +6,7 @@ use crate::board::Row;
 use crate::site::addresses::{digits, entry_folder, is_plain};
 use crate::site::error::SiteError;
 use hlb_core::artifact::{Sha256Hex, sha256_hex};
-use hlb_core::yaml;
+use hlb_core::bounded;
 use hlb_protocol::run_log::LOG_CAP;
 use hlb_result::{Entry, REPRODUCTIONS_FOLDER, Reproduction};
 
@@ -22,7 +22,7 @@ pub(super) struct EntryFile {
 impl EntryFile {
     /// Reads the file again.
     pub(super) fn bytes(&self) -> Result<Vec<u8>, SiteError> {
-        let bytes = yaml::read(&self.from, LOG_CAP)?;
+        let bytes = bounded::read(&self.from, LOG_CAP)?;
         match self.sha256 {
             Some(verified) if sha256_hex(&bytes) != verified => Err(SiteError::Changed { path: self.from.clone() }),
             _ => Ok(bytes),

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use crate::site::MARKER;
 use hlb_core::artifact::ArtifactError;
+use hlb_core::bounded::ReadError;
 use hlb_core::hint::{Failure, Hint};
 use hlb_core::text::{show, show_path};
-use hlb_core::yaml::ReadError;
 
 /// The site cannot be written or compared.
 #[derive(Debug, thiserror::Error)]

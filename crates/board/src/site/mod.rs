@@ -44,7 +44,7 @@ pub use base_url::{BaseUrl, BaseUrlError};
 pub use charts::plot;
 pub use differences::{Differences, compare};
 pub use error::SiteError;
-pub use feeds::csv_table;
+pub use feeds::{csv_table, csv_text};
 pub use figure::{human_interval, percentage, ratio, scaled};
 pub use options::SiteOptions;
 pub use studies::{Studies, StudyReport};

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::site::addresses::is_plain;
 use crate::site::error::SiteError;
 use crate::site::figure::foreign;
-use hlb_core::hint::Result;
+use hlb_core::hint::{Failure, Result};
 
 /// The page of a report.
 const PAGE: &str = "index.html";
@@ -21,9 +21,18 @@ const WAY_BACK: &str = "<header class=\"top\"><div class=\"frame\"><a class=\"ma
 #[derive(Debug, Clone)]
 pub struct Studies {
     /// The folder of their folders; it may be missing.
-    pub folder: PathBuf,
-    /// Makes a report from what is in its folder.
-    pub remake: fn(&Path) -> Result<StudyReport>,
+    pub(crate) folder: PathBuf,
+    /// The folder of study files, which reports are made again from.
+    pub(crate) files: PathBuf,
+    /// Makes a report from what is in its folder and in that of the study files.
+    remake: fn(&Path, &Path) -> Result<StudyReport>,
+}
+
+impl Studies {
+    /// The reports in a folder, which lies next to the study files.
+    pub fn new(folder: &Path, remake: fn(&Path, &Path) -> Result<StudyReport>) -> Self {
+        Self { folder: folder.to_owned(), files: folder.join(".."), remake }
+    }
 }
 
 /// A report as this program makes it.
@@ -53,11 +62,18 @@ pub(super) fn find(studies: &Studies) -> Result<Vec<Study>, SiteError> {
     let failed = |source| SiteError::Folder { step: "list", path: studies.folder.clone(), source };
     let mut found = Vec::new();
     for item in std::fs::read_dir(&studies.folder).map_err(failed)? {
-        let folder = item.map_err(failed)?.path();
+        let item = item.map_err(failed)?;
+        let folder = item.path();
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         // Its name becomes a path of the site.
         if folder.join(PAGE).is_file() && is_plain(&name) {
-            let report = (studies.remake)(&folder).map_err(|failure| SiteError::study(&folder, &failure))?;
+            // As a link among the entries: it could lead to any folder of this machine.
+            let made = if item.file_type().map_err(failed)?.is_symlink() {
+                Err(Failure::new("it is a symbolic link").with_hint("put the folder itself there"))
+            } else {
+                (studies.remake)(&folder, &studies.files)
+            };
+            let report = made.map_err(|failure| SiteError::study(&folder, &failure))?;
             found.push(Study::new(&name, report));
         }
     }

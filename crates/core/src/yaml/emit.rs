@@ -13,7 +13,7 @@ use crate::text;
 use crate::yaml::error::YamlError;
 use crate::yaml::guard;
 
-/// The text of a value: LF line ends, one at the end, at most [`RESULT_CAP`](crate::yaml::RESULT_CAP) bytes.
+/// The text of a value: LF line ends, one at the end, at most [`RESULT_CAP`](crate::bounded::RESULT_CAP) bytes.
 ///
 /// The same value gives the same bytes on every machine. A map without an order of its own (a `HashMap`) does not
 /// belong in such a value.

@@ -1,6 +1,6 @@
 //! Reading and writing YAML. No other module uses the YAML crates.
 //!
-//! Reading: [`read`] (of [`bounded`](crate::bounded)) takes the bytes of a file. The guard refuses text that would cost more
+//! Reading: [`bounded`](crate::bounded) takes the bytes of a file. The guard refuses text that would cost more
 //! time or memory than its size, or that two readers would read differently. Then the YAML crate fills a type. Writing:
 //! [`emit`] gives one fixed text for a value, which [`parse`] and other readers (`PyYAML` is tested) read as that value.
 //!
@@ -16,7 +16,6 @@ mod position;
 mod source;
 mod unfit;
 
-pub use crate::bounded::{RESULT_CAP, ReadError, VARIANT_CAP, read};
 pub use emit::{emit, emit_unread};
 pub use error::YamlError;
 pub use parse::{is_canonical, parse, parse_canonical};

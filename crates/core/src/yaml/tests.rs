@@ -5,8 +5,9 @@ use std::path::Path;
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::bounded::{SMALL_CAP, read};
 use crate::text;
-use crate::yaml::{VARIANT_CAP, emit, is_canonical, parse, parse_canonical, read};
+use crate::yaml::{emit, is_canonical, parse, parse_canonical};
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -258,7 +259,7 @@ fn what_could_not_be_read_back_is_not_written() {
 
 /// The kind of refusal that a path gets.
 fn refused(path: &Path) -> String {
-    read(path, VARIANT_CAP).unwrap_err().to_string()
+    read(path, SMALL_CAP).unwrap_err().to_string()
 }
 
 #[test]
@@ -266,7 +267,7 @@ fn a_file_is_read_up_to_the_cap_and_no_further() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.yaml");
     fs::write(&path, vec![b'x'; 65_536]).unwrap();
-    assert_eq!(read(&path, VARIANT_CAP).unwrap().len(), 65_536);
+    assert_eq!(read(&path, SMALL_CAP).unwrap().len(), 65_536);
     fs::write(&path, vec![b'x'; 65_537]).unwrap();
     let message = format!("`{}` has 65537 bytes, over the limit of 65536 bytes", path.display());
     assert_eq!(refused(&path), message);

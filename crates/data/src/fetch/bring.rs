@@ -1,19 +1,18 @@
 //! Brings the files of a data set into a staging folder: downloads and archives, or a copy of what the user has.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Fetch, FetchError, Place};
 use crate::cifar;
 use crate::download::{DownloadError, Patience, Published, download};
-use crate::error::failed;
-use crate::file_list::{FileList, list_name, place_of};
+use crate::file_list::{FileList, MOST_IMAGE_BYTES, list_name, place_of};
 use crate::manifest::{self, Archive, CifarSource, IdxSource, ImageSource, Manifest, Source};
 use crate::prepare::{list_of, verify};
 use crate::store::{self, Folder};
-use crate::unpack::{Limits, Unpacked, unpack};
-use hlb_core::artifact::{ArtifactError, Sha256Hex, sha256_file};
+use crate::unpack::{Limits, Unpacked, create, unpack};
+use hlb_core::artifact::{ArtifactError, Sha256Hex, failed, sha256_file};
 use hlb_core::bounded;
 use hlb_core::text::show_path;
 
@@ -151,12 +150,12 @@ impl Fetch<'_> {
         wanted: &dyn Fn(&str) -> bool,
         needs: Limits,
     ) -> Result<Vec<Unpacked>, FetchError> {
-        let reader = bounded::open_named(archive).map_err(|error| failed("open", archive)(error.into()))?;
+        let reader = bounded::open_named(archive).map_err(failed("open", archive))?;
         let bytes_in_archive = reader.metadata().map_err(failed("read", archive))?.len();
         // Images do not compress, and arrays may compress to nothing. Twice the number of files leaves room for strays.
         let limits = Limits {
             members: 2 * needs.members + 1000,
-            member_bytes: needs.member_bytes.max(64 << 20),
+            member_bytes: needs.member_bytes.max(MOST_IMAGE_BYTES),
             total_bytes: bytes_in_archive.saturating_mul(4).max(needs.total_bytes.saturating_mul(2)).max(1 << 20),
         };
         let mut progress = |bytes| self.watch.progress("unpacking", bytes, bytes_in_archive);
@@ -175,11 +174,8 @@ fn unpacked_at<'a>(place: &'a Place, archive: &Archive) -> Option<&'a Path> {
 
 /// Copies into a staging folder, which is verified before it is published.
 fn copy(from: &Path, to: &Path) -> Result<(), ArtifactError> {
-    if let Some(folder) = to.parent() {
-        fs::create_dir_all(folder).map_err(failed("create the folder", folder))?;
-    }
-    let mut file = bounded::open_named(from).map_err(|error| failed("copy", from)(error.into()))?;
-    File::create_new(to).and_then(|mut to| io::copy(&mut file, &mut to)).map(drop).map_err(failed("copy", from))
+    let mut file = bounded::open_named(from).map_err(failed("copy", from))?;
+    create(to).and_then(|mut to| io::copy(&mut file, &mut to)).map(drop).map_err(failed("copy", from))
 }
 
 /// Describes a wrong archive: one that is easily mistaken for this one, or another data set's.

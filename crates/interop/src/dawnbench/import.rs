@@ -10,9 +10,9 @@ use crate::dawnbench::filename;
 use crate::dawnbench::irregularity::{Irregularity, Kind};
 use crate::dawnbench::task::Task;
 use hlb_board::external::{ExternalResult, ExternalResults};
+use hlb_core::bounded::{self, RESULT_CAP, SMALL_CAP};
 use hlb_core::hint::{Context as _, Result, bail};
 use hlb_core::text::{SafeText, show, show_path};
-use hlb_core::yaml::{self, RESULT_CAP, VARIANT_CAP};
 
 /// The most entries of a task.
 const MOST_ENTRIES: usize = 2000;
@@ -99,7 +99,7 @@ fn other_tasks(folder: &Path, task: &Task) -> Vec<String> {
 /// An entry; the error says why it cannot be read.
 fn read(train: &Path, stem: &str, task: &Task) -> Result<Entry, String> {
     let name = SafeText::cleaned(stem).ok_or("its name is blank")?;
-    let facts = Facts::parse(&bytes(&train.join(format!("{stem}.json")), VARIANT_CAP)?)?;
+    let facts = Facts::parse(&bytes(&train.join(format!("{stem}.json")), SMALL_CAP)?)?;
     let curve = Curve::parse(&bytes(&train.join(format!("{stem}.tsv")), RESULT_CAP)?, task)?;
     let result = curve.result();
     let text = |text: &Option<String>| text.as_deref().and_then(SafeText::cleaned);
@@ -126,7 +126,7 @@ fn read(train: &Path, stem: &str, task: &Task) -> Result<Entry, String> {
 }
 
 fn bytes(path: &Path, cap: u64) -> Result<Vec<u8>, String> {
-    yaml::read(path, cap).map_err(|error| {
+    bounded::read(path, cap).map_err(|error| {
         let cause = std::error::Error::source(&error).map_or_else(String::new, |source| format!(": {source}"));
         format!("{error}{cause}")
     })

@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::price::billing::Billing;
+use hlb_core::bounded::ReadError;
 use hlb_core::clock;
 use hlb_core::hint::Hint;
 use hlb_core::text::{SafeText, show};
-use hlb_core::yaml::{ReadError, YamlError};
+use hlb_core::yaml::YamlError;
 
 /// The price of an hour of the machine, with its source.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -11,8 +11,9 @@ use serde_json::Value;
 
 use crate::price::billing::{Billing, increment};
 use crate::price::quote::{Origin, Price, PriceError, check_day, is_price, row_name};
+use hlb_core::bounded::{self, SMALL_CAP};
 use hlb_core::text::{SafeText, show, show_path};
-use hlb_core::yaml::{self, Source, VARIANT_CAP, YamlError};
+use hlb_core::yaml::{Source, YamlError};
 
 /// Prices by name, several for each as time went on.
 #[derive(Debug, Clone)]
@@ -235,7 +236,7 @@ impl Table {
     ///
     /// The file has at most 64 KiB. A provider without a rule for billing in it keeps the shipped rule.
     pub fn with_file(path: &Path) -> Result<Self, PriceError> {
-        let bytes = yaml::read(path, VARIANT_CAP)?;
+        let bytes = bounded::read_named(path, SMALL_CAP)?;
         Self::shipped().with(&Source::new(&bytes, &show_path(path))?)
     }
 

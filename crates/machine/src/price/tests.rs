@@ -146,7 +146,11 @@ fn a_table_of_the_user_s_is_read_from_a_file() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("mine.yaml");
     std::fs::write(&path, MINE).expect("written");
-    assert!(Table::with_file(&path).expect("valid").find("basement/box", "2026-11-22").is_ok());
+    let link = folder.path().join("link.yaml");
+    std::os::unix::fs::symlink(&path, &link).expect("a link");
+    for path in [path, link] {
+        assert!(Table::with_file(&path).expect("valid").find("basement/box", "2026-11-22").is_ok());
+    }
     let missing = Table::with_file(&folder.path().join("none.yaml")).expect_err("missing");
     assert!(missing.hint().is_some());
 }

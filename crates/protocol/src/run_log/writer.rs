@@ -44,8 +44,8 @@ impl Hint for LogError {
     }
 }
 
-fn failed(path: &Path) -> impl FnOnce(io::Error) -> LogError + use<'_> {
-    |source| LogError::Write { path: path.to_owned(), source }
+fn failed<E: Into<io::Error>>(path: &Path) -> impl FnOnce(E) -> LogError + use<'_, E> {
+    |error| LogError::Write { path: path.to_owned(), source: error.into() }
 }
 
 fn is_full(error: &io::Error) -> bool {
@@ -71,7 +71,7 @@ impl LogWriter {
 
     /// Continues the log of a session that ended early, without a last line that was cut off.
     pub fn resume(path: &Path) -> Result<Self, LogError> {
-        let file = bounded::open_to_extend(path, LOG_CAP).map_err(|error| failed(path)(error.into()))?;
+        let file = bounded::open_to_extend(path, LOG_CAP).map_err(failed(path))?;
         let mut writer = Self { file, path: path.to_owned(), length: 0 }.alone()?;
         let mut bytes = Vec::new();
         writer.file.read_to_end(&mut bytes).map_err(failed(path))?;

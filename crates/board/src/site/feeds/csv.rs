@@ -23,8 +23,9 @@ fn lines(rows: impl IntoIterator<Item = impl IntoIterator<Item = String>>, termi
 
 /// A text as a cell. One that a spreadsheet would compute, or that begins with the mark against that, gets the mark in front,
 /// so that a reader who removes one mark from the front of a cell has the text again.
-pub(super) fn text(text: &str) -> String {
-    if text.starts_with(FORMULA) { format!("'{text}") } else { text.to_owned() }
+pub fn text(text: &str) -> String {
+    let is_marked = [text, text.trim_start()].iter().any(|text| text.starts_with(FORMULA));
+    if is_marked { format!("'{text}") } else { text.to_owned() }
 }
 
 #[cfg(test)]
@@ -35,8 +36,10 @@ mod tests {
 
     #[test]
     fn formulas_are_marked_and_figures_are_not() {
-        let shown = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "'=1", "a=1"].map(text);
-        assert_eq!(shown, ["'=1+1", "'+1", "'-1", "'@SUM(A1)", "'\tx", "''=1", "a=1"]);
+        let shown = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "'=1", " =1", "-2+3", "+cmd|' /C calc'!A0"].map(text);
+        let marked = ["'=1+1", "'+1", "'-1", "'@SUM(A1)", "'\tx", "''=1", "' =1", "'-2+3", "'+cmd|' /C calc'!A0"];
+        assert_eq!(shown, marked);
+        assert_eq!(["plain", "a=1", "a,b", ""].map(text), ["plain", "a=1", "a,b", ""]);
         assert_eq!(line(["-0.5".to_owned(), "a,b".to_owned()]), "-0.5,\"a,b\"\r\n");
     }
 

@@ -18,7 +18,7 @@ mod entries;
 mod field;
 mod history;
 
-pub use csv::table as csv_table;
+pub use csv::{table as csv_table, text as csv_text};
 
 use std::collections::BTreeMap;
 
