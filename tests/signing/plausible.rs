@@ -9,7 +9,7 @@ use hlb_core::artifact::sha256_hex;
 use hlb_core::units::DeviceKind;
 use hlb_core::yaml;
 use hlb_machine::GpuSample;
-use hlb_protocol::run_log::{Epoch, Event, LogLine, RunLog, RunStart, SessionResume};
+use hlb_protocol::run_log::{Epoch, Event, LogLine, Outcome, RunLog, RunStart, SessionResume};
 use hlb_result::{Entry, LOG_FILE, RESULT_FILE, ResultFile, SessionFacts, Warning, derive};
 
 use crate::support::fixture::{Fixture, Hand, Spec, gpu_machine, gpu_sample, sample};
@@ -310,6 +310,26 @@ fn a_log_whose_program_has_both_clocks_may_not_lack_one() {
     })
     .unwrap();
     assert!(reasons(&fixture)[0].contains("it lacks `library_clock_seconds`"), "{:?}", reasons(&fixture));
+}
+
+/// Its last line comes after its last epoch, and is no less a line for that.
+#[test]
+fn a_run_that_was_interrupted_after_its_last_epoch_keeps_its_library_clock() {
+    let interrupted = |library: fn(f64) -> Option<f64>| {
+        after_two_clocks(move |line| {
+            if let Event::RunStop(stop) = &mut line.event
+                && stop.run == 10
+            {
+                line.at_seconds += 0.06;
+                (stop.outcome, stop.reason) = (Outcome::Interrupted, Some("stopped".to_owned()));
+                stop.library_clock_seconds = library(line.at_seconds);
+            }
+        })
+    };
+    assert_eq!(interrupted(Some), (Vec::new(), Some(true)));
+    assert_eq!(interrupted(|at| Some(at - 0.06)), (Vec::new(), Some(false)));
+    let (reasons, _) = interrupted(|_| None);
+    assert!(reasons[0].contains("it lacks `library_clock_seconds`"), "{reasons:?}");
 }
 
 #[test]
@@ -660,6 +680,8 @@ fn a_run_whose_last_epoch_is_known_is_not_run_again() {
     forge_lines(&fixture, &folder, without_its_end).unwrap();
     let row = fixture.board().tracks[0].rows[0].clone();
     assert_eq!((row.unranked_because.clone(), row.rank), (Vec::new(), Some(1)));
+    forge(&fixture, &folder, with_two_clocks).unwrap();
+    assert_eq!(reasons(&fixture), [""; 0]);
     let run = &row.entry.result.derived.runs[2];
     assert_eq!(run.reason.as_deref(), Some("its process ended after the last epoch"));
     assert!(run.time_to_accuracy_seconds.is_some() && row.entry.log.abandoned.is_empty());

@@ -77,6 +77,7 @@ impl Reader {
             reference: Vec::new(),
             abandoned: Vec::new(),
             samples: Vec::new(),
+            stops: Vec::new(),
             stop_reason: None,
             wall_seconds: line.at_seconds,
         };
@@ -252,6 +253,7 @@ impl Reader {
         check_phases(&stop, run.epochs.last())?;
         check_booked(stop.wall_seconds, at_seconds - run.began_at_seconds)?;
         let is_cut_off = stop.outcome == Outcome::Interrupted && ended;
+        let library_clock_seconds = stop.library_clock_seconds;
         run.stop = Some(stop);
         run.supervised_seconds = at_seconds - run.began_at_seconds;
         if is_cut_off {
@@ -259,6 +261,7 @@ impl Reader {
         }
         let arm = run.arm;
         self.open = None;
+        self.log.stops.push((at_seconds, library_clock_seconds));
         check_not_a_copy(self.log.runs_of(arm))
     }
 
