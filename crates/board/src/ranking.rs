@@ -20,7 +20,7 @@ pub(crate) fn rank(mut rows: Vec<Row>, track: &Track, now: DateTime<Utc>) -> Vec
         row.unranked_because.extend(ineligible_because(&row.entry, track));
         row.unranked_because.extend(date_problem(row, now));
         row.unranked_because.extend(row.calendar_problem.clone());
-        row.warnings.clone_from(&row.entry.result.derived.warnings);
+        row.warnings = row.entry.result.warnings();
     }
     mark_other_data(&mut rows);
     warn_of_rates(&mut rows);
