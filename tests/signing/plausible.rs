@@ -507,6 +507,33 @@ fn a_reproduction_that_copies_another_or_is_older_than_its_entry_is_refused() {
 }
 
 #[test]
+fn a_reproduction_from_the_future_is_refused() {
+    let fixture = Fixture::new();
+    let first = fixture.file(&Spec::named("honest"));
+    let again = Spec { hand: Hand::Runner, started_at: "2027-11-27T09:26:53Z".to_owned(), ..Spec::named("honest") };
+    fixture.file_reproduction(&first, "2027-11-27-honest", &again);
+    let found = reasons(&fixture);
+    assert!(found[0].contains("its session starts on 2027-11-27, which is in the future"), "{found:?}");
+}
+
+#[test]
+fn a_reproduction_on_an_unknown_gpu_says_nothing() {
+    for known in [true, false] {
+        let fixture = Fixture::new();
+        let mut spec = Spec { device: DeviceKind::Cuda, machine: gpu_machine(), ..Spec::named("gpu") };
+        spec.sample.gpus = vec![gpu_sample()];
+        spec.reference_epoch_seconds = Some(2.6);
+        let first = fixture.file(&spec);
+        spec.machine.trained_gpu = spec.machine.trained_gpu.filter(|_| known);
+        fixture.file_reproduction(&first, "2026-11-27-gpu", &Spec { hand: Hand::Runner, ..spec });
+        assert_eq!(reasons(&fixture), [""; 0]);
+        let entry = fixture.board().tracks[0].rows[0].entry.clone();
+        let said = entry.reproductions[0].agreement.reasons.iter().any(|reason| reason.contains("unknown which GPU"));
+        assert_eq!((entry.trust.level(), said), if known { (3, false) } else { (1, true) });
+    }
+}
+
+#[test]
 fn a_reproduction_whose_runs_were_chosen_says_nothing() {
     let fixture = Fixture::new();
     let first = fixture.file(&Spec::named("honest"));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::derive::{Basis, floor_seconds_of_epochs};
 use crate::entry::{Entry, Fault};
+use crate::file::ResultFile;
 use crate::fingerprint::{self, Mark};
 use hlb_core::rules::{MAX_RESTARTS, RESTARTED_SHARE};
 use hlb_protocol::run_log::{Arm, LoggedRun, RunLog};
@@ -88,6 +89,12 @@ fn check_repeated(basis: Basis, reference: Option<&Recipe>) -> Result<(), Fault>
         seen.extend(marks.into_iter().map(|mark| (mark.key, run)));
     }
     Ok(())
+}
+
+/// Why nobody can tell what trained; `None` where it is known.
+pub fn unknown_gpu(result: &ResultFile) -> Option<String> {
+    let known = result.machine.knows(result.session.device);
+    (!known).then(|| "it is unknown which GPU trained".to_owned())
 }
 
 /// Why a session's runs were cut off too often: who may choose when to stop a run may choose among its results. `None` if they

@@ -7,7 +7,7 @@ use std::path::Path;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::agreement;
-use crate::calendar::calendar_problem;
+use crate::calendar::{calendar_problem, date_problem};
 use crate::clocks;
 use crate::derive::derive;
 use crate::entry::{
@@ -15,7 +15,7 @@ use crate::entry::{
     SIGNATURE_FILE, Trust, VARIANT_FILE,
 };
 use crate::file::{HarnessFacts, RESULT_SCHEMA, ResultFile, SessionFacts};
-use crate::plausible::{self, Claim, too_many_restarts};
+use crate::plausible::{self, Claim, too_many_restarts, unknown_gpu};
 use crate::signing::{AllowedSigners, RERUN_NAMESPACE, RESULT_NAMESPACE, SignatureError, verify};
 use hlb_core::artifact::{Sha256Hex, sha256_hex};
 use hlb_core::clock;
@@ -167,16 +167,18 @@ fn reproduction(
     if again.trust == Trust::Unsigned {
         return Err("it is unsigned".to_owned());
     }
-    check_independent(entry, &again)?;
+    check_independent(entry, &again, now)?;
     if !again.reproductions.is_empty() {
         return Err("a reproduction is not reproduced itself".to_owned());
     }
-    let agreement = agreement::between(&entry.result, &again.result).unless(too_many_restarts(&again.log));
+    let agreement = agreement::between(&entry.result, &again.result);
+    let agreement = agreement.unless(too_many_restarts(&again.log)).unless(unknown_gpu(&again.result));
     Ok(Reproduction { entry: Box::new(again), agreement })
 }
 
-/// Refuses a session that shares a run with the entry or with another session that reproduced it, or that is older than it.
-fn check_independent(entry: &Entry, again: &Entry) -> Result<(), String> {
+/// Refuses a session that shares a run with the entry or with another session that reproduced it, or whose day
+/// cannot be: it is older than its entry, or in the future.
+fn check_independent(entry: &Entry, again: &Entry, now: DateTime<Utc>) -> Result<(), String> {
     let theirs: BTreeSet<String> = plausible::claims(again).into_iter().map(|claim| claim.key).collect();
     let is_theirs = |claim: &Claim| theirs.contains(&claim.key);
     if let Some(copied) = plausible::claims(entry).into_iter().find(is_theirs) {
@@ -186,12 +188,11 @@ fn check_independent(entry: &Entry, again: &Entry) -> Result<(), String> {
     if let Some(copied) = others.find(is_theirs) {
         return Err(format!("{} is that of another reproduction", copied.what));
     }
-    if let Some(problem) = calendar_problem(&again.log) {
+    if let Some(problem) = calendar_problem(&again.log).or_else(|| date_problem(&again.log, now)) {
         return Err(problem);
     }
     let times = [entry, again].map(|one| clock::parse(&one.result.session.started_at));
     match times {
-        [_, None] => Err("its session states no calendar time".to_owned()),
         [Some(first), Some(again)] if again + TimeDelta::days(MAX_DAYS_AHEAD) < first => {
             Err("it began before the session that it reproduces".to_owned())
         }
