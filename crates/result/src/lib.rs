@@ -51,7 +51,8 @@ pub use file::{
     VariantFacts, entry_name,
 };
 pub use filing::{BoardSigner, FilingError, FinishedSession, board_of, file_entry, file_reproduction};
-pub use plausible::{Claim, claims, too_many_restarts, unknown_gpu};
+pub use fingerprint::Claim;
+pub use plausible::{too_many_restarts, unknown_gpu};
 pub use power::{Bill, GainForecast, PowerError, PowerReport, RunsForecast, TimesFacts, TimesSource};
 pub use runners::{RUNNERS_FILE, RunnersError, runners_beside, runners_schema};
 pub use signers::{SIGNERS_FILE, board_above, named_signers_text, signers_text};
