@@ -259,10 +259,9 @@ impl Reader {
         if is_cut_off {
             run.cut_off(met);
         }
-        let arm = run.arm;
         self.open = None;
         self.log.stops.push((at_seconds, library_clock_seconds));
-        check_not_a_copy(self.log.runs_of(arm))
+        Ok(())
     }
 
     /// Ends a run whose process ended after its last epoch. Its result is known, so that to run it again would be to choose.
@@ -312,17 +311,6 @@ impl Reader {
 /// Milliseconds since 1970 of a calendar time in the form of the rules; `None` for any other text.
 fn milliseconds(text: &str) -> Option<i64> {
     clock::parse(text).map(|time| time.timestamp_millis())
-}
-
-/// Refuses a last run with the same nanoseconds as an earlier one, of which it is a copy.
-fn check_not_a_copy(runs: &[LoggedRun]) -> Result<(), String> {
-    let times = |run: &LoggedRun| run.epochs.iter().map(|epoch| epoch.train_seconds.to_bits()).collect::<Vec<_>>();
-    let Some((last, others)) = runs.split_last() else { return Ok(()) };
-    let mine = times(last);
-    match others.iter().find(|other| !mine.is_empty() && times(other) == mine) {
-        Some(other) => Err(format!("runs {} and {} have the same times to the last digit", other.run, last.run)),
-        None => Ok(()),
-    }
 }
 
 /// The seconds of an epoch against those that passed. Whether two clocks agree is for [`RunLog::clocks_agree`]; this refuses
