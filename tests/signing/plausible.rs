@@ -49,7 +49,7 @@ fn faster(by: f64) -> impl Fn(&mut LogLine) {
     move |line| {
         line.at_seconds /= by;
         match &mut line.event {
-            Event::WarmupRun { seconds, .. } => *seconds /= by,
+            Event::WarmupRun(warmup) => warmup.seconds /= by,
             Event::Epoch(epoch) => {
                 epoch.train_seconds /= by;
                 epoch.evaluate_seconds /= by;

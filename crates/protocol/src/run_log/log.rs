@@ -1,9 +1,6 @@
 //! A session as its run log tells it.
 
-use serde::{Deserialize, Serialize};
-
-use crate::determinism::Divergence;
-use crate::run_log::event::{Arm, Epoch, Outcome, RunStop, SessionStart, TrainerStart};
+use crate::run_log::event::{Arm, Epoch, Outcome, Repeat, RunStop, SessionStart, TrainerStart};
 use hlb_core::clock::PhaseSeconds;
 use hlb_core::rules::{CLOCK_TOLERANCE_SECONDS, CLOCK_TOLERANCE_SHARE};
 use hlb_core::seed::Seed;
@@ -53,16 +50,6 @@ pub struct Segment {
     pub warmup_seconds: f64,
     /// Seconds of the reference's warmup run.
     pub reference_warmup_seconds: f64,
-}
-
-/// What came of training one seed twice.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Repeat {
-    /// Optimizer steps compared.
-    pub steps: u64,
-    /// Where the two first differed; `null` if they were bit-identical to the end.
-    pub parted: Option<Divergence>,
 }
 
 /// What the sensors said, and when.

@@ -3,10 +3,10 @@
 use std::str;
 
 use crate::run_log::event::{
-    Arm, Epoch, Event, Outcome, RunStart, RunStop, SessionResume, TrainerStart, TrainingLength,
+    Arm, Epoch, Event, Outcome, Repeat, RunStart, RunStop, SessionResume, TrainerStart, TrainingLength, WarmupRun,
 };
 use crate::run_log::line::{LogLine, read_line, whole_lines};
-use crate::run_log::log::{LoggedRun, Repeat, RunLog, Segment, TimedSample, slack};
+use crate::run_log::log::{LoggedRun, RunLog, Segment, TimedSample, slack};
 use crate::run_log::range::{self, SensorCount, expect, positive};
 use hlb_core::clock;
 use hlb_core::rules::{BOOKED_TOLERANCE_SECONDS, BOOKED_TOLERANCE_SHARE, MAX_RESUMES};
@@ -95,15 +95,15 @@ impl Reader {
         match event {
             Event::SessionStart(_) => return Err("a second `session_start`".to_owned()),
             Event::TrainerStart(trainer) => self.trainer_start(trainer)?,
-            Event::WarmupRun { arm, seconds } => self.warmup_run(arm, seconds)?,
-            Event::Repeat { steps, parted } => self.repeat(Repeat { steps, parted })?,
+            Event::WarmupRun(warmup) => self.warmup_run(warmup)?,
+            Event::Repeat(repeat) => self.repeat(repeat)?,
             Event::RunStart(start) => self.run_start(start)?,
             Event::Progress { .. } => return Err("`progress` is shown, not logged".to_owned()),
             Event::Telemetry(sample) => self.telemetry(sample)?,
             Event::Epoch(epoch) => self.epoch(epoch)?,
             Event::RunStop(stop) => self.run_stop(stop)?,
             Event::SessionResume(resume) => self.session_resume(&resume)?,
-            Event::SessionStop { reason } => self.session_stop(reason)?,
+            Event::SessionStop(stop) => self.session_stop(stop.reason)?,
         }
         Ok(())
     }
@@ -131,7 +131,7 @@ impl Reader {
         Ok(())
     }
 
-    fn warmup_run(&mut self, arm: Arm, seconds: f64) -> Result<(), String> {
+    fn warmup_run(&mut self, WarmupRun { arm, seconds }: WarmupRun) -> Result<(), String> {
         let first = self.log.segments.len() > 1 || (self.log.runs.is_empty() && self.log.reference.is_empty());
         let in_turn = self.trainer_started && first && self.open.is_none();
         expect(in_turn, "the warmup run comes after `trainer_start` and before all runs")?;
