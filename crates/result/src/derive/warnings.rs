@@ -245,7 +245,7 @@ impl Warning {
 fn resumed_text(times: u32, abandoned_runs: u32) -> String {
     let often = if times == 1 { "once".to_owned() } else { format!("{times} times") };
     let runs = match abandoned_runs {
-        0 => "no run was cut off".to_owned(),
+        0 => "no run was run again".to_owned(),
         1 => "1 run was cut off and run again with the same seed".to_owned(),
         more => format!("{more} runs were cut off and run again with the same seeds"),
     };
