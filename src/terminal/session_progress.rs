@@ -8,7 +8,7 @@ use crate::terminal::dataset_progress::DatasetProgress;
 use crate::terminal::printer::{self, Label, labeled, note};
 use hlb_core::text::visible;
 use hlb_core::units::{DeviceKind, Target, human_seconds};
-use hlb_protocol::run_log::{Arm, Epoch, Event, LogLine, Outcome, RunStop, TrainerStart};
+use hlb_protocol::run_log::{Arm, Epoch, Event, LogLine, Outcome, Repeat, RunStop, TrainerStart};
 use hlb_recipe::Recipe;
 use hlb_session::{Note, Observer, Outline};
 
@@ -192,11 +192,11 @@ impl Training {
     fn event(&mut self, line: &LogLine) {
         match &line.event {
             Event::TrainerStart(trainer) => self.say(&trainer_line(trainer)),
-            Event::WarmupRun { arm, seconds } => self.warmup(*arm, *seconds),
-            Event::Repeat { steps, parted: None } => {
+            Event::WarmupRun(warmup) => self.warmup(warmup.arm, warmup.seconds),
+            Event::Repeat(Repeat { steps, parted: None }) => {
                 self.say(&format!("deterministic: one seed trained twice was bit-identical over all {steps} steps"));
             }
-            Event::Repeat { parted: Some(parted), .. } => {
+            Event::Repeat(Repeat { parted: Some(parted), .. }) => {
                 self.say(&format!(
                     "not repeatable: one seed trained twice diverged after optimizer step {}, in `{}`",
                     parted.step, parted.tensor
@@ -206,7 +206,7 @@ impl Training {
             Event::Progress { run, step } => self.step(*run, *step),
             Event::Epoch(epoch) => self.epoch(epoch),
             Event::RunStop(stop) => self.run_stop(stop),
-            Event::SessionStop { .. } => {
+            Event::SessionStop(_) => {
                 if let Some(bar) = &self.bar {
                     bar.finish_and_clear();
                 }

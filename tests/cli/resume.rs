@@ -477,7 +477,7 @@ fn a_session_that_lacks_only_its_result_gets_it() {
     let resumed = stage.run("run", "sessions", &["--resume"]);
     assert_eq!(resumed.code, Some(0), "{}", resumed.stderr);
     assert_eq!(fs::read_to_string(stage.context.path("sessions.pids")).unwrap(), trainers, "no trainer is started");
-    assert!(resumed.stderr.contains("was resumed once; no run was cut off"), "{}", resumed.stderr);
+    assert!(resumed.stderr.contains("was resumed once; no run was run again"), "{}", resumed.stderr);
 }
 
 #[test]

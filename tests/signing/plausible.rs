@@ -9,7 +9,7 @@ use hlb_core::artifact::sha256_hex;
 use hlb_core::units::DeviceKind;
 use hlb_core::yaml;
 use hlb_machine::GpuSample;
-use hlb_protocol::run_log::{Epoch, Event, LogLine, RunLog, RunStart, SessionResume};
+use hlb_protocol::run_log::{Epoch, Event, LogLine, Outcome, RunLog, RunStart, SessionResume};
 use hlb_result::{Entry, LOG_FILE, RESULT_FILE, ResultFile, SessionFacts, Warning, derive};
 
 use crate::support::fixture::{Fixture, Hand, Spec, gpu_machine, gpu_sample, sample};
@@ -49,7 +49,7 @@ fn faster(by: f64) -> impl Fn(&mut LogLine) {
     move |line| {
         line.at_seconds /= by;
         match &mut line.event {
-            Event::WarmupRun { seconds, .. } => *seconds /= by,
+            Event::WarmupRun(warmup) => warmup.seconds /= by,
             Event::Epoch(epoch) => {
                 epoch.train_seconds /= by;
                 epoch.evaluate_seconds /= by;
@@ -139,7 +139,7 @@ fn a_run_that_repeats_another_to_the_last_digit_is_refused() {
     let fixture = Fixture::new();
     let folder = fixture.file(&Spec::named("honest"));
     let log = fixture.board().tracks[0].rows[0].entry.log.clone();
-    let refused = forge(&fixture, &folder, |line| match &mut line.event {
+    forge(&fixture, &folder, |line| match &mut line.event {
         Event::Epoch(epoch) if epoch.run == 2 => {
             epoch.train_seconds = log.runs[0].epochs[epoch.epoch as usize - 1].train_seconds;
         }
@@ -149,9 +149,12 @@ fn a_run_that_repeats_another_to_the_last_digit_is_refused() {
             stop.phases.train_seconds = copied;
         }
         _ => {}
-    });
-    let refused = refused.unwrap_err();
-    assert!(refused.contains("runs 1 and 2 have the same times to the last digit"), "{refused}");
+    })
+    .unwrap();
+    assert_eq!(
+        reasons(&fixture),
+        ["run 1 and run 2 have every time in common, which no two runs do; each run of a session has to be trained"]
+    );
 }
 
 /// A supervisor that was stopped for a while sees the same, so the session is kept, and never ranked.
@@ -310,6 +313,26 @@ fn a_log_whose_program_has_both_clocks_may_not_lack_one() {
     })
     .unwrap();
     assert!(reasons(&fixture)[0].contains("it lacks `library_clock_seconds`"), "{:?}", reasons(&fixture));
+}
+
+/// Its last line comes after its last epoch, and is no less a line for that.
+#[test]
+fn a_run_that_was_interrupted_after_its_last_epoch_keeps_its_library_clock() {
+    let interrupted = |library: fn(f64) -> Option<f64>| {
+        after_two_clocks(move |line| {
+            if let Event::RunStop(stop) = &mut line.event
+                && stop.run == 10
+            {
+                line.at_seconds += 0.06;
+                (stop.outcome, stop.reason) = (Outcome::Interrupted, Some("stopped".to_owned()));
+                stop.library_clock_seconds = library(line.at_seconds);
+            }
+        })
+    };
+    assert_eq!(interrupted(Some), (Vec::new(), Some(true)));
+    assert_eq!(interrupted(|at| Some(at - 0.06)), (Vec::new(), Some(false)));
+    let (reasons, _) = interrupted(|_| None);
+    assert!(reasons[0].contains("it lacks `library_clock_seconds`"), "{reasons:?}");
 }
 
 #[test]
@@ -487,6 +510,33 @@ fn a_reproduction_that_copies_another_or_is_older_than_its_entry_is_refused() {
 }
 
 #[test]
+fn a_reproduction_from_the_future_is_refused() {
+    let fixture = Fixture::new();
+    let first = fixture.file(&Spec::named("honest"));
+    let again = Spec { hand: Hand::Runner, started_at: "2027-11-27T09:26:53Z".to_owned(), ..Spec::named("honest") };
+    fixture.file_reproduction(&first, "2027-11-27-honest", &again);
+    let found = reasons(&fixture);
+    assert!(found[0].contains("its session starts on 2027-11-27, which is in the future"), "{found:?}");
+}
+
+#[test]
+fn a_reproduction_on_an_unknown_gpu_says_nothing() {
+    for known in [true, false] {
+        let fixture = Fixture::new();
+        let mut spec = Spec { device: DeviceKind::Cuda, machine: gpu_machine(), ..Spec::named("gpu") };
+        spec.sample.gpus = vec![gpu_sample()];
+        spec.reference_epoch_seconds = Some(2.6);
+        let first = fixture.file(&spec);
+        spec.machine.trained_gpu = spec.machine.trained_gpu.filter(|_| known);
+        fixture.file_reproduction(&first, "2026-11-27-gpu", &Spec { hand: Hand::Runner, ..spec });
+        assert_eq!(reasons(&fixture), [""; 0]);
+        let entry = fixture.board().tracks[0].rows[0].entry.clone();
+        let said = entry.reproductions[0].agreement.reasons.iter().any(|reason| reason.contains("unknown which GPU"));
+        assert_eq!((entry.trust.level(), said), if known { (3, false) } else { (1, true) });
+    }
+}
+
+#[test]
 fn a_reproduction_whose_runs_were_chosen_says_nothing() {
     let fixture = Fixture::new();
     let first = fixture.file(&Spec::named("honest"));
@@ -660,6 +710,8 @@ fn a_run_whose_last_epoch_is_known_is_not_run_again() {
     forge_lines(&fixture, &folder, without_its_end).unwrap();
     let row = fixture.board().tracks[0].rows[0].clone();
     assert_eq!((row.unranked_because.clone(), row.rank), (Vec::new(), Some(1)));
+    forge(&fixture, &folder, with_two_clocks).unwrap();
+    assert_eq!(reasons(&fixture), [""; 0]);
     let run = &row.entry.result.derived.runs[2];
     assert_eq!(run.reason.as_deref(), Some("its process ended after the last epoch"));
     assert!(run.time_to_accuracy_seconds.is_some() && row.entry.log.abandoned.is_empty());

@@ -84,8 +84,8 @@ fn a_gpu_that_is_not_in_the_table_says_so() {
         let fixture = Fixture::new();
         fixture.file(&on_gpu(name));
         assert_eq!(verdict(&fixture), "");
-        let warnings = fixture.board().tracks[0].rows[0].entry.result.warnings();
-        let labels: Vec<_> = warnings.iter().map(hlb_result::Warning::label).collect();
+        let row = &fixture.board().tracks[0].rows[0];
+        let labels: Vec<_> = row.warnings.iter().map(hlb_result::Warning::label).collect();
         assert_eq!(labels.contains(&"no lower bound"), warns, "{name}: {labels:?}");
     }
 }

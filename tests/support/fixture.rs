@@ -29,8 +29,8 @@ use hlb_data::track::{self, Track};
 use hlb_machine::price::Price;
 use hlb_machine::{Gpu, GpuSample, Host, HostSample, Machine, Sample};
 use hlb_protocol::run_log::{
-    Arm, Epoch, Event, LOG_SCHEMA, LogLine, Outcome, RunLog, RunStart, RunStop, SessionStart, TrainerStart,
-    TrainingLength,
+    Arm, Epoch, Event, LOG_SCHEMA, LogLine, Outcome, RunLog, RunStart, RunStop, SessionStart, SessionStop,
+    TrainerStart, TrainingLength, WarmupRun,
 };
 use hlb_recipe::Recipe;
 use hlb_recipe::variant::{self, Variant};
@@ -523,7 +523,7 @@ fn log_text(spec: &Spec, start: &SessionStart, evaluation: u32) -> String {
             libtorch_version: "2.11.0".parse().expect("a version"),
         }),
     );
-    log.line(1.8, Event::WarmupRun { arm: Arm::Variant, seconds: 1.8 });
+    log.line(1.8, Event::WarmupRun(WarmupRun { arm: Arm::Variant, seconds: 1.8 }));
     // No two sessions take the same nanoseconds; nothing that is shown changes by so little.
     let own = 1.0
         + 1e-9
@@ -543,7 +543,7 @@ fn log_text(spec: &Spec, start: &SessionStart, evaluation: u32) -> String {
         }
         log.run(Arm::Variant, number, run, start, evaluation);
     }
-    log.line(2.01, Event::SessionStop { reason: "completed".to_owned() });
+    log.line(2.01, Event::SessionStop(SessionStop { reason: "completed".to_owned() }));
     log.text
 }
 

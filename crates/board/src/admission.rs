@@ -15,7 +15,7 @@ use crate::workers::Workers;
 use hlb_core::text::show;
 use hlb_data::track::{self, Track};
 use hlb_result::signing::AllowedSigners;
-use hlb_result::{Claim, Entry, RESULT_FILE, Trust, check_entry, claims, entry_name};
+use hlb_result::{Claim, Entry, RESULT_FILE, Trust, check_entry, entry_name};
 
 /// Folders of entries, at most two levels below `folder`, in the order of their names. Hidden ones are work in
 /// progress. A link is among them and not followed, so that it is rejected in its place.
@@ -116,8 +116,8 @@ fn is_numbered(folder: &str, name: &str) -> bool {
 
 /// A session is an entry once, whatever its name. Which of two is genuine cannot be told from their files, dates least of
 /// all, so both are rejected, each with the name of the other, until a maintainer removes one.
-fn without_copies(rows: Vec<Row>, rejected: &mut Vec<Rejected>) -> Vec<Row> {
-    let claimed: Vec<Vec<Claim>> = rows.iter().map(|row| sessions(&row.entry).flat_map(claims).collect()).collect();
+fn without_copies(mut rows: Vec<Row>, rejected: &mut Vec<Rejected>) -> Vec<Row> {
+    let claimed: Vec<Vec<Claim>> = rows.iter_mut().map(|row| row.entry.take_claims()).collect();
     let mut holders: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
     for (index, claims) in claimed.iter().enumerate() {
         for claim in claims {
@@ -127,7 +127,7 @@ fn without_copies(rows: Vec<Row>, rejected: &mut Vec<Rejected>) -> Vec<Row> {
     let other = |index: usize, claim: &Claim| holders[claim.key.as_str()].iter().copied().find(|held| *held != index);
     let copied = |index: usize| {
         let (claim, other) = claimed[index].iter().find_map(|claim| Some((claim, other(index, claim)?)))?;
-        Some(format!("{} of its session is also that of {}, and only one can be genuine", claim.what, rows[other].path))
+        Some(format!("{claim} of its session is also that of {}, and only one can be genuine", rows[other].path))
     };
     let reasons: Vec<Option<String>> = (0..rows.len()).map(copied).collect();
     let mut kept = Vec::with_capacity(rows.len());
@@ -138,11 +138,6 @@ fn without_copies(rows: Vec<Row>, rejected: &mut Vec<Rejected>) -> Vec<Row> {
         }
     }
     kept
-}
-
-/// The session of an entry, and those that reproduced it.
-fn sessions(entry: &Entry) -> impl Iterator<Item = &Entry> {
-    std::iter::once(entry).chain(entry.reproductions.iter().map(|again| again.entry.as_ref()))
 }
 
 /// Marks rows that were retracted or refuted. An entry that was rejected may be named too.

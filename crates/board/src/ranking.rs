@@ -2,25 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
-use crate::board::{Row, TiedWith, day};
+use crate::board::{Row, TiedWith};
 use hlb_core::artifact::Sha256Hex;
-use hlb_core::rules::{
-    CLASS_RATE_FACTOR, CLOCK_TOLERANCE_SHARE, MAX_DAYS_AHEAD, REACHED_SHARE, RULES_FIRST_DAY, SIGNIFICANCE,
-};
+use hlb_core::rules::{CLASS_RATE_FACTOR, CLOCK_TOLERANCE_SHARE, REACHED_SHARE, SIGNIFICANCE};
 use hlb_core::stats::mann_whitney;
 use hlb_data::track::Track;
-use hlb_result::{Entry, Warning, too_many_restarts};
+use hlb_result::{Entry, Warning, date_problem, too_many_restarts, unknown_gpu};
 
 /// Rows by hardware class and median time-to-accuracy, then the others by date; ties by path, so that the order is total.
 pub(crate) fn rank(mut rows: Vec<Row>, track: &Track, now: DateTime<Utc>) -> Vec<Row> {
     for row in &mut rows {
         row.unranked_because = row.retraction.iter().map(ToString::to_string).collect();
         row.unranked_because.extend(ineligible_because(&row.entry, track));
-        row.unranked_because.extend(date_problem(row, now));
+        row.unranked_because.extend(date_problem(&row.entry.log, now));
         row.unranked_because.extend(row.calendar_problem.clone());
-        row.warnings.clone_from(&row.entry.result.derived.warnings);
+        row.warnings = row.entry.result.warnings();
     }
     mark_other_data(&mut rows);
     warn_of_rates(&mut rows);
@@ -81,22 +79,6 @@ fn mark_other_data(rows: &mut [Row]) {
     }
 }
 
-/// Records are kept by date, so a session needs one that is neither older than the rules nor in the future.
-fn date_problem(row: &Row, now: DateTime<Utc>) -> Option<String> {
-    let Some(started) = row.started_at() else { return Some("its session states no calendar time".to_owned()) };
-    let is_too_old = |at: DateTime<Utc>| *day(at) < *RULES_FIRST_DAY;
-    let says = |what: &str| Some(format!("its session starts on {}, which is {what}", day(started)));
-    if is_too_old(started) {
-        return says(&format!("before the day of the rules, {RULES_FIRST_DAY}"));
-    }
-    if is_in_the_future(started, now) {
-        return says("in the future");
-    }
-    let resumes = row.entry.log.segments.iter().filter_map(|segment| segment.started_at_milliseconds);
-    let late = resumes.filter_map(DateTime::from_timestamp_millis).find(|at| is_in_the_future(*at, now));
-    late.map(|at| format!("its session was resumed on {}, which is in the future", day(at)))
-}
-
 /// Warns of a session that made far more operations a second than any other of its class: a better machine has another
 /// name, and a better recipe makes fewer.
 fn warn_of_rates(rows: &mut [Row]) {
@@ -111,10 +93,6 @@ fn warn_of_rates(rows: &mut [Row]) {
         let far = times.filter(|times| *times > CLASS_RATE_FACTOR);
         row.warnings.extend(far.map(|times| Warning::OverClass { times }));
     }
-}
-
-fn is_in_the_future(started: DateTime<Utc>, now: DateTime<Utc>) -> bool {
-    started > now + TimeDelta::days(MAX_DAYS_AHEAD)
 }
 
 /// Why an entry cannot be ranked; the rules are in `docs/reference/rules.md`.
@@ -145,9 +123,7 @@ fn ineligible_because(entry: &Entry, track: &Track) -> Vec<String> {
         let p = summary.p_mean_over_target.map_or_else(|| "unknown".to_owned(), |p| format!("{p:.4}"));
         found.push(format!("the mean final accuracy is not above the target at p < {SIGNIFICANCE} (p = {p})"));
     }
-    if !entry.result.machine.knows(session.device) {
-        found.push("it is unknown which GPU trained".to_owned());
-    }
+    found.extend(unknown_gpu(&entry.result));
     found.extend(too_many_restarts(&entry.log));
     if !entry.result.derived.phases.clocks_agree {
         let percent = 100.0 * CLOCK_TOLERANCE_SHARE;

@@ -123,9 +123,6 @@ pub const CONVOLUTION_SAVING: u64 = 4;
 pub const CPU_FLOP_PER_CYCLE: f64 = 128.0;
 /// Cycles a second that a core is granted: over the boost clock of any server.
 pub const CPU_HERTZ: f64 = 6e9;
-/// Percent by which the driver's bytes of a GPU may differ from its memory as sold: reserved parts on one side, gibibytes
-/// on the other.
-pub const GPU_MEMORY_PERCENT: u64 = 12;
 
 #[cfg(test)]
 mod tests {

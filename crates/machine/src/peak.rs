@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use hlb_core::rules::{CPU_FLOP_PER_CYCLE, CPU_HERTZ, GPU_MEMORY_PERCENT};
+use hlb_core::rules::{CPU_FLOP_PER_CYCLE, CPU_HERTZ};
 use hlb_core::units::NumberFormat;
 use hlb_core::yaml;
 
@@ -39,9 +39,10 @@ struct Table {
 struct Row {
     /// Name for people.
     name: String,
-    /// Product names as the driver gives them, letter by letter.
+    /// Product names as the driver gives them, in upper or lower case.
     nvml_names: Vec<String>,
-    /// Memory as sold, in units of 10^9 bytes.
+    /// Memory as sold, in units of 10^9 bytes; for people.
+    #[cfg_attr(not(test), expect(dead_code, reason = "people tell products apart by it"))]
     memory_gb: u32,
     /// The fastest of half precision and bfloat16; `null` where it has neither.
     fp16_tera: Option<f64>,
@@ -59,11 +60,6 @@ pub fn schema() -> Value {
 }
 
 impl Row {
-    fn fits(&self, memory_bytes: u64) -> bool {
-        let sold = u64::from(self.memory_gb) * 1_000_000_000;
-        memory_bytes.abs_diff(sold) <= sold / 100 * GPU_MEMORY_PERCENT
-    }
-
     fn tera(&self, format: NumberFormat) -> f64 {
         let short = match format {
             NumberFormat::Fp16 | NumberFormat::Bf16 => self.fp16_tera,
@@ -84,14 +80,11 @@ fn table() -> &'static [Row] {
 
 /// The peak of the GPU with this name in the driver (NVML); `None` for a name that is not in the table.
 ///
-/// Of several products with one name it is the one whose memory fits, else the fastest: a wrong statement of the memory never
-/// takes a GPU out of the table. In `fp32` the larger of single precision and TF32 counts, since a program may switch TF32 on;
+/// Of several products with one name it is the fastest. In `fp32` the larger of single precision and TF32 counts, since a program may switch TF32 on;
 /// in the others never less than in plain single precision.
-pub fn peak(gpu_name: &str, memory_bytes: Option<u64>, format: NumberFormat) -> Option<Peak> {
+pub fn peak(gpu_name: &str, format: NumberFormat) -> Option<Peak> {
     let named = |row: &&Row| row.nvml_names.iter().any(|name| name.eq_ignore_ascii_case(gpu_name));
-    let fits = |row: &&Row| memory_bytes.is_some_and(|bytes| row.fits(bytes));
-    let fastest = || table().iter().filter(named).max_by(|a, b| a.tera(format).total_cmp(&b.tera(format)));
-    let row = table().iter().filter(named).find(fits).or_else(fastest)?;
+    let row = table().iter().filter(named).max_by(|a, b| a.tera(format).total_cmp(&b.tera(format)))?;
     Some(Peak { flop_per_second: row.tera(format) * 1e12, name: row.name.clone(), source: row.source.clone() })
 }
 
@@ -114,10 +107,8 @@ mod tests {
     use hlb_core::units::NumberFormat::{Bf16, Fp16, Fp32};
     use proptest::prelude::*;
 
-    const GIB: u64 = 1 << 30;
-
     fn tera(name: &str, format: NumberFormat) -> Option<f64> {
-        peak(name, None, format).map(|peak| peak.flop_per_second / 1e12)
+        peak(name, format).map(|peak| peak.flop_per_second / 1e12)
     }
 
     #[test]
@@ -167,20 +158,16 @@ mod tests {
     #[test]
     fn nothing_is_guessed() {
         for unknown in ["", "H100", "NVIDIA H100", "NVIDIA H100 80GB HBM3 ", "NVIDIA H100 80GB"] {
-            assert_eq!(peak(unknown, None, Fp16), None, "{unknown}");
+            assert_eq!(peak(unknown, Fp16), None, "{unknown}");
         }
     }
 
     #[test]
-    fn no_memory_and_no_spelling_takes_a_name_out_of_the_table() {
-        let fast = peak("NVIDIA H200", Some(143_771 << 20), Fp16);
-        assert!(fast.is_some());
-        for memory in [None, Some(0), Some(1), Some(10 * GIB), Some(u64::MAX)] {
-            assert_eq!(peak("NVIDIA H200", memory, Fp16), fast, "{memory:?}");
-        }
-        assert_eq!(peak("nvidia h200", None, Fp16), fast);
+    fn no_spelling_takes_a_name_out_of_the_table() {
         for format in [Fp32, Fp16, Bf16] {
-            assert!(peak("Tesla K80", Some(1), format).is_some(), "{format}");
+            let fast = peak("NVIDIA H200", format);
+            assert!(fast.is_some(), "{format}");
+            assert_eq!(peak("nvidia h200", format), fast);
         }
     }
 

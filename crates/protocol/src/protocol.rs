@@ -2,7 +2,7 @@
 //!
 //! It owns the clock and no tensors. See `docs/reference/rules.md`.
 
-use crate::run_log::{Arm, Epoch, Event, Outcome, RunStart, RunStop, range};
+use crate::run_log::{Arm, Epoch, Event, Outcome, RunStart, RunStop, WarmupRun, range};
 use crate::trainer::{TrainError, Trainer};
 use hlb_core::clock::{Clock, Phase, RunClock};
 use hlb_core::seed::Seed;
@@ -33,7 +33,8 @@ pub fn warm_up(
     let before = clock.now();
     trainer.warm_up(seed)?;
     trainer.synchronize();
-    emit(Event::WarmupRun { arm, seconds: clock.now().saturating_sub(before).as_secs_f64() })
+    let seconds = clock.now().saturating_sub(before).as_secs_f64();
+    emit(Event::WarmupRun(WarmupRun { arm, seconds }))
 }
 
 /// One run from a fresh model to the end of its schedule.
@@ -273,7 +274,7 @@ mod tests {
             Ok(())
         };
         warm_up(Arm::Reference, START.seed, (&mut trainer, &*clock), &mut emit).expect("never fails");
-        assert_eq!(events, [Event::WarmupRun { arm: Arm::Reference, seconds: 4.0 }]);
+        assert_eq!(events, [Event::WarmupRun(WarmupRun { arm: Arm::Reference, seconds: 4.0 })]);
         assert_eq!(trainer.calls, ["warm_up", "synchronize"]);
     }
 

@@ -1,6 +1,10 @@
-//! Whether the calendar times of a session can all be true: of its start, of each resume, and of its samples.
+//! Whether the calendar times of a session can all be true, of its start, of each resume, and of its samples, and whether the
+//! rules take a session of that day.
 
-use hlb_core::rules::CALENDAR_TOLERANCE_SECONDS;
+use chrono::{DateTime, TimeDelta, Utc};
+
+use hlb_core::clock;
+use hlb_core::rules::{CALENDAR_TOLERANCE_SECONDS, MAX_DAYS_AHEAD, RULES_FIRST_DAY};
 use hlb_protocol::run_log::{RunLog, Segment, TimedSample};
 
 const TOLERANCE_MILLISECONDS: i64 = 1000 * CALENDAR_TOLERANCE_SECONDS;
@@ -37,4 +41,24 @@ fn of_segment(segment: &Segment, started: i64, first: Option<&TimedSample>, late
             "the calendar of its sensors differs by more than {CALENDAR_TOLERANCE_SECONDS} s from the time that the session states"
         )
     })
+}
+
+/// Why the rules do not take a session of that day; `None` if they do. Records are kept by date, so it has to have one that is
+/// neither older than the rules nor in the future.
+pub fn date_problem(log: &RunLog, now: DateTime<Utc>) -> Option<String> {
+    let day = |at: DateTime<Utc>| at.date_naive().to_string();
+    let is_in_the_future = |at: DateTime<Utc>| at > now + TimeDelta::days(MAX_DAYS_AHEAD);
+    let Some(started) = clock::parse(&log.start.started_at) else {
+        return Some("its session states no calendar time".to_owned());
+    };
+    let says = |what: &str| Some(format!("its session starts on {}, which is {what}", day(started)));
+    if *day(started) < *RULES_FIRST_DAY {
+        return says(&format!("before the day of the rules, {RULES_FIRST_DAY}"));
+    }
+    if is_in_the_future(started) {
+        return says("in the future");
+    }
+    let resumes = log.segments.iter().filter_map(|segment| segment.started_at_milliseconds);
+    let late = resumes.filter_map(DateTime::from_timestamp_millis).find(|at| is_in_the_future(*at));
+    late.map(|at| format!("its session was resumed on {}, which is in the future", day(at)))
 }

@@ -1,8 +1,9 @@
 //! Whether a session's seconds can be those that passed: its clocks, and the time that processors worked for it.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 
 use crate::entry::Fault;
+use hlb_core::clock;
 use hlb_core::rules::{CPU_TOLERANCE_SECONDS, OTHER_THREADS, TWO_CLOCKS_SINCE};
 use hlb_machine::Machine;
 use hlb_protocol::run_log::{RunLog, TimedSample};
@@ -16,18 +17,14 @@ pub(super) fn check(log: &RunLog, machine: &Machine) -> Result<(), Fault> {
     }
     let threads = log.trainer.as_ref().map_or(0, |trainer| trainer.threads).saturating_add(OTHER_THREADS);
     let most = threads.min(machine.host.logical_cpus);
-    let starts: Vec<f64> = log.segments.iter().map(|segment| segment.began_at_seconds).collect();
-    let segment = |timed: &TimedSample| starts.partition_point(|began| *began <= timed.at_seconds);
-    log.samples
-        .chunk_by(|one, next| segment(one) == segment(next))
-        .try_for_each(|samples| check_processors(samples, most))
+    log.samples_by_segment().try_for_each(|(_, samples)| check_processors(samples, most))
 }
 
 /// Whether this log is of a program that writes both clocks.
 fn has_both_clocks(log: &RunLog) -> bool {
-    let day = |text: &str| Some(DateTime::parse_from_rfc3339(text).ok()?.with_timezone(&Utc).date_naive());
-    let since: Option<NaiveDate> = TWO_CLOCKS_SINCE.parse().ok();
-    log.start.environment.is_some() || day(&log.start.started_at) >= since
+    let since = clock::parse_day(TWO_CLOCKS_SINCE).expect("a day in the form of the rules; a test reads it");
+    let is_since = |started: DateTime<Utc>| started.date_naive() >= since;
+    log.start.environment.is_some() || clock::parse(&log.start.started_at).is_some_and(is_since)
 }
 
 /// Processor time of one process of the session against the time that passed, since its first sample that has any.

@@ -1,6 +1,7 @@
 //! An entry: the files of its folder, how far it can be trusted, and what can be wrong with it.
 
 use std::fmt;
+use std::mem;
 use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
@@ -8,6 +9,7 @@ use serde::{Serialize, Serializer};
 use crate::agreement::Agreement;
 use crate::derive::Basis;
 use crate::file::ResultFile;
+use crate::fingerprint::Claim;
 use crate::signing::{RERUN_NAMESPACE, RESULT_NAMESPACE, SignatureError, Verified};
 use hlb_core::artifact::Sha256Hex;
 use hlb_core::bounded::ReadError;
@@ -125,6 +127,8 @@ pub struct Entry {
     pub log: RunLog,
     /// How far it can be trusted.
     pub trust: Trust,
+    /// What only its session can have.
+    pub claims: Vec<Claim>,
     /// Sessions under other keys that repeated it, in the order of their folders' names.
     pub reproductions: Vec<Reproduction>,
 }
@@ -153,6 +157,13 @@ impl Entry {
         for again in &mut self.reproductions {
             again.entry.forget_samples();
         }
+    }
+
+    /// What only its session, and those that repeated it, can have; kept no longer.
+    pub fn take_claims(&mut self) -> Vec<Claim> {
+        let mut taken = mem::take(&mut self.claims);
+        taken.extend(self.reproductions.iter_mut().flat_map(|again| again.entry.take_claims()));
+        taken
     }
 
     /// Names of its files, with the digests of those that have one. A signature has none: it is verified

@@ -6,11 +6,11 @@
 //! or more, and the times of epochs by a ten-thousandth on the quietest GPU.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use hlb_core::artifact::sha256_hex;
 use hlb_core::rules::MIN_CURVE_EPOCHS;
-use hlb_protocol::run_log::{Epoch, LoggedRun};
+use hlb_protocol::run_log::{Arm, Epoch, LoggedRun};
 
 /// Something that only runs of one seed, or only one run, can have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,24 @@ pub(super) struct Mark {
     pub(super) key: String,
     /// Whether training a seed again may give it again; times never repeat.
     pub(super) follows_from_seed: bool,
+}
+
+/// Something that only one session can have; shown as what it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// What it is, for people.
+    pub(super) what: &'static str,
+    /// The run that has it; `None` if it is of the session.
+    pub(super) run: Option<(Arm, u32)>,
+    /// What is compared.
+    pub key: String,
+}
+
+impl fmt::Display for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.what)?;
+        self.run.map_or(Ok(()), |(arm, run)| write!(f, " of {arm} {run}"))
+    }
 }
 
 /// Marks of a run. A loss that was summed in half precision takes few values, so that it is compared with the accuracies only.
@@ -130,7 +148,6 @@ mod tests {
 
     use hlb_core::seed;
     use hlb_core::units::Accuracy;
-    use hlb_protocol::run_log::Arm;
     use proptest::prelude::*;
 
     use super::*;
@@ -251,6 +268,18 @@ mod tests {
                 epoch.accuracy.correct += u32::from(index == at);
             });
             assert!(shared(&run, &with_other_times(&other)).contains("the series of accuracies and losses"), "{at}");
+        }
+    }
+
+    /// One time is few digits, so that the accuracy has to be the same, too.
+    #[test]
+    fn the_times_of_one_epoch_tell_with_its_accuracy_and_of_more_alone() {
+        for epochs in 1..4 {
+            let run = honest(1, epochs);
+            let other = changed(&with_other_learning(&run), |_, epoch| epoch.accuracy.correct += 1);
+            let same = changed(&other, |index, epoch| epoch.accuracy = run.epochs[index].accuracy);
+            assert!(shared(&run, &same).contains("every time"), "{epochs}");
+            assert_eq!(shared(&run, &other).contains("every time"), epochs > 1, "{epochs}");
         }
     }
 

@@ -36,7 +36,7 @@ pub mod signing;
 mod verify;
 
 pub use agreement::{Agreement, Verdict, between, quotient};
-pub use calendar::calendar_problem;
+pub use calendar::{calendar_problem, date_problem};
 pub use comparison::{ComparedSession, Comparison, ComparisonError, Conclusion, PairedReference, TimeRatio};
 pub use derive::{
     Basis, Calibration, Derived, Drift, Effort, EnergyMethod, EnergySummary, GpuTelemetry, NearbyTimes, Phases,
@@ -51,7 +51,8 @@ pub use file::{
     VariantFacts, entry_name,
 };
 pub use filing::{BoardSigner, FilingError, FinishedSession, board_of, file_entry, file_reproduction};
-pub use plausible::{Claim, claims, too_many_restarts};
+pub use fingerprint::Claim;
+pub use plausible::{too_many_restarts, unknown_gpu};
 pub use power::{Bill, GainForecast, PowerError, PowerReport, RunsForecast, TimesFacts, TimesSource};
 pub use runners::{RUNNERS_FILE, RunnersError, runners_schema};
 pub use signers::{SIGNERS_FILE, board_above, named_signers_text, parse_signers, signers_text};

@@ -4,17 +4,22 @@ use std::collections::BTreeMap;
 
 use crate::derive::{Basis, floor_seconds_of_epochs};
 use crate::entry::{Entry, Fault};
-use crate::fingerprint::{self, Mark};
+use crate::file::ResultFile;
+use crate::fingerprint::{self, Claim, Mark};
 use hlb_core::rules::{MAX_RESTARTS, RESTARTED_SHARE};
 use hlb_protocol::run_log::{Arm, LoggedRun, RunLog};
 use hlb_recipe::Recipe;
 
-/// Refuses an epoch that trained faster than the device's peak allows, and a run that is a copy of another. The floor is low on purpose, so that no honest run is refused.
-pub(super) fn check(basis: Basis, reference: Option<&Recipe>) -> Result<(), Fault> {
+/// What only this session can have. Refuses an epoch that trained faster than the device's peak allows, and a run that is a copy
+/// of another. The floor is low on purpose, so that no honest run is refused.
+pub(super) fn check(entry: &Entry, reference: Option<&Recipe>) -> Result<Vec<Claim>, Fault> {
+    let basis = entry.basis();
     check_runs(&basis.log.runs, floor_seconds_of_epochs(basis))?;
     let floor = reference.and_then(|recipe| floor_seconds_of_epochs(Basis { recipe, ..basis }));
     check_runs(&basis.log.reference, floor)?;
-    check_repeated(basis, reference)
+    let marked = marked(basis, reference);
+    check_repeated(&marked)?;
+    Ok(claims(&entry.result, marked))
 }
 
 fn check_runs(runs: &[LoggedRun], floors: Option<Vec<f64>>) -> Result<(), Fault> {
@@ -32,62 +37,53 @@ fn check_runs(runs: &[LoggedRun], floors: Option<Vec<f64>>) -> Result<(), Fault>
     Ok(())
 }
 
-/// Something that only one session can have.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claim {
-    /// What it is, for people.
-    pub what: String,
-    /// What is compared.
-    pub key: String,
-}
-
 /// What only this session can have: its nonce, its log, its seeds, and the marks of its runs.
-pub fn claims(entry: &Entry) -> Vec<Claim> {
-    let result = &entry.result;
-    let claim = |what: String, key: String| Claim { what, key };
+fn claims(result: &ResultFile, marked: Vec<(&LoggedRun, Vec<Mark>)>) -> Vec<Claim> {
+    let of_session = |what, key| Claim { what, run: None, key };
     let mut found = vec![
-        claim("the nonce".to_owned(), format!("nonce {}", result.session.nonce)),
-        claim("the run log".to_owned(), format!("log {}", result.log.sha256)),
+        of_session("the nonce", format!("nonce {}", result.session.nonce)),
+        of_session("the run log", format!("log {}", result.log.sha256)),
     ];
-    let reference = result.reference.as_ref().map(|_| entry.task.reference());
-    for (run, marks) in marked(&entry.log, &entry.recipe, reference.as_ref()) {
+    for (run, marks) in marked {
+        let claim = |what, key| Claim { what, run: Some((run.arm, run.run)), key };
         // A run that was abandoned and run again has its seed twice within one session.
-        found.push(claim(format!("the seed of {} {}", run.arm, run.run), format!("seed {}", run.seed)));
-        found
-            .extend(marks.into_iter().map(|mark| claim(format!("{} of {} {}", mark.what, run.arm, run.run), mark.key)));
+        found.push(claim("the seed", format!("seed {}", run.seed)));
+        found.extend(marks.into_iter().map(|mark| claim(mark.what, mark.key)));
     }
     found
 }
 
 /// Every run of a session with its marks, those that were abandoned too.
-fn marked<'a>(
-    log: &'a RunLog,
-    recipe: &'a Recipe,
-    reference: Option<&'a Recipe>,
-) -> impl Iterator<Item = (&'a LoggedRun, Vec<Mark>)> {
-    let half = move |arm| match arm {
-        Arm::Variant => recipe.loss.half,
+fn marked<'a>(basis: Basis<'a>, reference: Option<&Recipe>) -> Vec<(&'a LoggedRun, Vec<Mark>)> {
+    let half = |arm| match arm {
+        Arm::Variant => basis.recipe.loss.half,
         Arm::Reference => reference.is_some_and(|reference| reference.loss.half),
     };
-    let runs = log.runs.iter().chain(&log.reference).chain(&log.abandoned);
-    runs.map(move |run| (run, fingerprint::of_run(run, half(run.arm))))
+    let runs = basis.log.runs.iter().chain(&basis.log.reference).chain(&basis.log.abandoned);
+    runs.map(|run| (run, fingerprint::of_run(run, half(run.arm)))).collect()
 }
 
 /// Refuses a session in which a run has a mark of another. What follows from a seed may repeat with it: in a run that was
 /// started again, and in runs of one recipe as variant and as reference.
-fn check_repeated(basis: Basis, reference: Option<&Recipe>) -> Result<(), Fault> {
-    let mut seen: BTreeMap<String, &LoggedRun> = BTreeMap::new();
-    for (run, marks) in marked(basis.log, basis.recipe, reference) {
-        for mark in &marks {
-            let other = seen.get(&mark.key).filter(|other| !(mark.follows_from_seed && other.seed == run.seed));
+fn check_repeated(marked: &[(&LoggedRun, Vec<Mark>)]) -> Result<(), Fault> {
+    let mut seen: BTreeMap<&str, &LoggedRun> = BTreeMap::new();
+    for (run, marks) in marked {
+        for mark in marks {
+            let other = seen.get(mark.key.as_str()).filter(|other| !(mark.follows_from_seed && other.seed == run.seed));
             if let Some(other) = other {
-                let [first, second] = [other, &run].map(|run| format!("{} {}", run.arm, run.run));
+                let [first, second] = [other, run].map(|run| format!("{} {}", run.arm, run.run));
                 return Err(Fault::Repeated { first, second, what: mark.what });
             }
         }
-        seen.extend(marks.into_iter().map(|mark| (mark.key, run)));
+        seen.extend(marks.iter().map(|mark| (mark.key.as_str(), *run)));
     }
     Ok(())
+}
+
+/// Why nobody can tell what trained; `None` where it is known.
+pub fn unknown_gpu(result: &ResultFile) -> Option<String> {
+    let known = result.machine.knows(result.session.device);
+    (!known).then(|| "it is unknown which GPU trained".to_owned())
 }
 
 /// Why a session's runs were cut off too often: who may choose when to stop a run may choose among its results. `None` if they

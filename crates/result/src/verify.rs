@@ -1,13 +1,13 @@
 //! Checks an entry: signature before parsing, canonical bytes, digests, and every figure computed again from the run log.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::agreement;
-use crate::calendar::calendar_problem;
+use crate::calendar::{calendar_problem, date_problem};
 use crate::clocks;
 use crate::derive::derive;
 use crate::entry::{
@@ -15,7 +15,7 @@ use crate::entry::{
     SIGNATURE_FILE, Trust, VARIANT_FILE,
 };
 use crate::file::{HarnessFacts, RESULT_SCHEMA, ResultFile, SessionFacts};
-use crate::plausible::{self, Claim, too_many_restarts};
+use crate::plausible::{self, too_many_restarts, unknown_gpu};
 use crate::signing::{AllowedSigners, RERUN_NAMESPACE, RESULT_NAMESPACE, SignatureError, verify};
 use hlb_core::artifact::{Sha256Hex, sha256_hex};
 use hlb_core::bounded::{self, RESULT_CAP, SMALL_CAP};
@@ -131,11 +131,12 @@ fn read_entry(folder: &Path, bytes: &[u8], trust: Trust) -> Result<Entry, Fault>
     check_losses(&log)?;
     let reference = reference(&result, &task)?;
     check_schedule(&task, (&recipe, reference.as_ref()), &log)?;
-    let (folder, result_sha256, reproductions) = (folder.to_owned(), sha256_hex(bytes), Vec::new());
-    let entry = Entry { folder, result, result_sha256, recipe, task, log, trust, reproductions };
+    let (folder, result_sha256) = (folder.to_owned(), sha256_hex(bytes));
+    let (claims, reproductions) = (Vec::new(), Vec::new());
+    let mut entry = Entry { folder, result, result_sha256, recipe, task, log, trust, claims, reproductions };
     let recomputed = ResultFile { derived: derive(entry.basis()), ..entry.result.clone() };
     check_equal(&entry.result, &recomputed, is_rounding)?;
-    plausible::check(entry.basis(), reference.as_ref())?;
+    entry.claims = plausible::check(&entry, reference.as_ref())?;
     Ok(entry)
 }
 
@@ -146,8 +147,13 @@ fn reproductions(entry: &mut Entry, signers: &AllowedSigners, now: DateTime<Utc>
     if !folder.exists() {
         return Ok(());
     }
+    let mut seen = Seen::new();
+    claim(&mut seen, entry, "the entry");
     for name in names_in(&folder)? {
-        let found = reproduction(entry, &folder.join(&name), signers, now);
+        let found = reproduction(entry, &folder.join(&name), &seen, signers, now);
+        if let Ok(found) = &found {
+            claim(&mut seen, &found.entry, "another reproduction");
+        }
         entry.reproductions.push(found.map_err(|problem| Fault::Reproduction { name, problem })?);
     }
     // An entry is reproduced once an independent session agrees with it.
@@ -157,9 +163,17 @@ fn reproductions(entry: &mut Entry, signers: &AllowedSigners, now: DateTime<Utc>
     Ok(())
 }
 
+/// What only one session can have, and whose it is.
+type Seen = BTreeMap<String, &'static str>;
+
+fn claim(seen: &mut Seen, entry: &Entry, whose: &'static str) {
+    seen.extend(entry.claims.iter().map(|claim| (claim.key.clone(), whose)));
+}
+
 fn reproduction(
     entry: &Entry,
     folder: &Path,
+    seen: &Seen,
     signers: &AllowedSigners,
     now: DateTime<Utc>,
 ) -> Result<Reproduction, String> {
@@ -168,31 +182,26 @@ fn reproduction(
     if again.trust == Trust::Unsigned {
         return Err("it is unsigned".to_owned());
     }
-    check_independent(entry, &again)?;
+    check_independent(entry, &again, seen, now)?;
     if !again.reproductions.is_empty() {
         return Err("a reproduction is not reproduced itself".to_owned());
     }
-    let agreement = agreement::between(&entry.result, &again.result).unless(too_many_restarts(&again.log));
+    let agreement = agreement::between(&entry.result, &again.result);
+    let agreement = agreement.unless(too_many_restarts(&again.log)).unless(unknown_gpu(&again.result));
     Ok(Reproduction { entry: Box::new(again), agreement })
 }
 
-/// Refuses a session that shares a run with the entry or with another session that reproduced it, or that is older than it.
-fn check_independent(entry: &Entry, again: &Entry) -> Result<(), String> {
-    let theirs: BTreeSet<String> = plausible::claims(again).into_iter().map(|claim| claim.key).collect();
-    let is_theirs = |claim: &Claim| theirs.contains(&claim.key);
-    if let Some(copied) = plausible::claims(entry).into_iter().find(is_theirs) {
-        return Err(format!("{} is that of the entry", copied.what));
+/// Refuses a session that shares a run with the entry or with another session that reproduced it, or whose day
+/// cannot be: it is older than its entry, or in the future.
+fn check_independent(entry: &Entry, again: &Entry, seen: &Seen, now: DateTime<Utc>) -> Result<(), String> {
+    if let Some((copied, whose)) = again.claims.iter().find_map(|claim| Some((claim, seen.get(&claim.key)?))) {
+        return Err(format!("{copied} is that of {whose}"));
     }
-    let mut others = entry.reproductions.iter().flat_map(|other| plausible::claims(&other.entry));
-    if let Some(copied) = others.find(is_theirs) {
-        return Err(format!("{} is that of another reproduction", copied.what));
-    }
-    if let Some(problem) = calendar_problem(&again.log) {
+    if let Some(problem) = calendar_problem(&again.log).or_else(|| date_problem(&again.log, now)) {
         return Err(problem);
     }
     let times = [entry, again].map(|one| clock::parse(&one.result.session.started_at));
     match times {
-        [_, None] => Err("its session states no calendar time".to_owned()),
         [Some(first), Some(again)] if again + TimeDelta::days(MAX_DAYS_AHEAD) < first => {
             Err("it began before the session that it reproduces".to_owned())
         }

@@ -14,7 +14,7 @@ use hlb_data::arrays::Arrays;
 use hlb_protocol::job::Job;
 use hlb_protocol::run_log::range::SensorCount;
 use hlb_protocol::run_log::{
-    Event, LogError, LogLine, LogWriter, Outcome, RunStop, SessionResume, SessionStart, TrainerStart,
+    Event, LogError, LogLine, LogWriter, Outcome, RunStop, SessionResume, SessionStart, SessionStop, TrainerStart,
 };
 
 /// How often the wait for an event is interrupted to check for Ctrl-C.
@@ -225,7 +225,7 @@ impl<'a> Recorder<'a> {
                 let reason = stop.reason.map(|reason| hlb_core::text::show(&reason));
                 Event::RunStop(RunStop { reason, ..stop })
             }
-            Event::SessionStop { reason } => Event::SessionStop { reason: hlb_core::text::show(&reason) },
+            Event::SessionStop(stop) => Event::SessionStop(SessionStop { reason: hlb_core::text::show(&stop.reason) }),
             other => other,
         })
     }
@@ -260,7 +260,7 @@ impl<'a> Recorder<'a> {
             let stop = RunStop { run, outcome, reason, phases, wall_seconds, library_clock_seconds: None };
             self.record_now(Event::RunStop(stop))?;
         }
-        self.record_now(Event::SessionStop { reason: reason.clone() })?;
+        self.record_now(Event::SessionStop(SessionStop { reason: reason.clone() }))?;
         Ok(reason)
     }
 

@@ -14,7 +14,7 @@ use hlb_data::arrays::Arrays;
 use hlb_protocol::determinism;
 use hlb_protocol::job::{Job, TrainerInfo};
 use hlb_protocol::protocol::{self, Plan};
-use hlb_protocol::run_log::{Arm, Event, TrainerStart};
+use hlb_protocol::run_log::{Arm, Event, Repeat, TrainerStart};
 use hlb_protocol::trainer::TrainError;
 use hlb_recipe::Recipe;
 
@@ -158,7 +158,7 @@ fn run_all(job: &Job, workers: &mut [Worker], heartbeat: &Heartbeat) -> Result<(
         let steps = worker.plan.length.steps();
         let parted =
             guarded(Some(worker.batch_size), || determinism::check(&mut worker.trainer, job.warmup_seed, steps))?;
-        emit(Event::Repeat { steps, parted })?;
+        emit(Event::Repeat(Repeat { steps, parted }))?;
     }
     for start in &job.runs {
         heartbeat.run.set(start.run);

@@ -68,19 +68,9 @@ pub enum Event {
     /// The trainer has loaded libtorch and received the data.
     TrainerStart(TrainerStart),
     /// A warmup run is over and everything it made is dropped.
-    WarmupRun {
-        /// Whose recipe it warmed up.
-        arm: Arm,
-        /// Untimed seconds.
-        seconds: f64,
-    },
+    WarmupRun(WarmupRun),
     /// One seed was trained twice before the runs, to see whether training repeats itself bit by bit.
-    Repeat {
-        /// Optimizer steps compared.
-        steps: u64,
-        /// Where the two first differed; `null` if they never did.
-        parted: Option<Divergence>,
-    },
+    Repeat(Repeat),
     /// A run begins.
     RunStart(RunStart),
     /// A sign of life, at most one a second; shown, not logged.
@@ -99,10 +89,7 @@ pub enum Event {
     /// A session that ended early goes on in a new process.
     SessionResume(SessionResume),
     /// Last line of a run log, unless the session is resumed.
-    SessionStop {
-        /// `completed`, or why not.
-        reason: String,
-    },
+    SessionStop(SessionStop),
 }
 
 /// What a session set out to do.
@@ -214,6 +201,26 @@ pub struct TrainerStart {
     pub libtorch_version: LibtorchVersion,
 }
 
+/// A warmup run is over.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WarmupRun {
+    /// Whose recipe it warmed up.
+    pub arm: Arm,
+    /// Untimed seconds.
+    pub seconds: f64,
+}
+
+/// What came of training one seed twice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Repeat {
+    /// Optimizer steps compared.
+    pub steps: u64,
+    /// Where the two first differed; `null` if they were bit-identical to the end.
+    pub parted: Option<Divergence>,
+}
+
 /// One epoch of one run. Seconds count from the start of the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -251,4 +258,12 @@ pub struct RunStop {
     /// Seconds since the session's start by the C library's clock in `hlb-bench`, which sets it. Absent in older logs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub library_clock_seconds: Option<f64>,
+}
+
+/// How a session ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionStop {
+    /// `completed`, or why not.
+    pub reason: String,
 }

@@ -6,8 +6,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::run_log::event::{Arm, Event};
-use crate::run_log::log::Repeat;
+use crate::run_log::event::Event;
 use hlb_core::json;
 
 /// Format of the run logs that this program writes and reads.
@@ -88,46 +87,28 @@ enum Name {
     SessionStop,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WarmupRun {
-    arm: Arm,
-    seconds: f64,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SessionStop {
-    reason: String,
-}
-
 fn read_event<'de, D: Deserializer<'de>>(name: Name, rest: D) -> Result<Event, D::Error> {
     Ok(match name {
         Name::SessionStart => Event::SessionStart(Deserialize::deserialize(rest)?),
         Name::TrainerStart => Event::TrainerStart(Deserialize::deserialize(rest)?),
-        Name::WarmupRun => {
-            let WarmupRun { arm, seconds } = Deserialize::deserialize(rest)?;
-            Event::WarmupRun { arm, seconds }
-        }
-        Name::Repeat => {
-            let Repeat { steps, parted } = Deserialize::deserialize(rest)?;
-            Event::Repeat { steps, parted }
-        }
+        Name::WarmupRun => Event::WarmupRun(Deserialize::deserialize(rest)?),
+        Name::Repeat => Event::Repeat(Deserialize::deserialize(rest)?),
         Name::RunStart => Event::RunStart(Deserialize::deserialize(rest)?),
         Name::Telemetry => Event::Telemetry(Deserialize::deserialize(rest)?),
         Name::Epoch => Event::Epoch(Deserialize::deserialize(rest)?),
         Name::RunStop => Event::RunStop(Deserialize::deserialize(rest)?),
         Name::SessionResume => Event::SessionResume(Deserialize::deserialize(rest)?),
-        Name::SessionStop => Event::SessionStop { reason: SessionStop::deserialize(rest)?.reason },
+        Name::SessionStop => Event::SessionStop(Deserialize::deserialize(rest)?),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::path::Path;
 
     use super::*;
-    use crate::run_log::event::{Epoch, RunStart};
+    use crate::run_log::event::{Arm, Epoch, Repeat, RunStart, SessionStop, WarmupRun};
     use hlb_core::seed::Seed;
     use hlb_core::units::Accuracy;
     use hlb_machine::{GpuSample, HostSample, Sample};
@@ -138,12 +119,12 @@ mod tests {
         let accuracy = Accuracy { correct: 1, total: 2 };
         let epoch = Epoch { run: 1, epoch: 1, step: 1, loss: 0.5, accuracy, train_seconds: 1.0, evaluate_seconds: 0.5 };
         let events = [
-            Event::WarmupRun { arm: Arm::Variant, seconds: 1.0 },
-            Event::Repeat { steps: 3, parted: None },
+            Event::WarmupRun(WarmupRun { arm: Arm::Variant, seconds: 1.0 }),
+            Event::Repeat(Repeat { steps: 3, parted: None }),
             Event::RunStart(RunStart { arm: Arm::Reference, run: 1, seed: Seed::from_number(1) }),
             Event::Telemetry(Sample { host: HostSample::default(), gpus, unknown }),
             Event::Epoch(epoch),
-            Event::SessionStop { reason: "completed".to_owned() },
+            Event::SessionStop(SessionStop { reason: "completed".to_owned() }),
         ];
         let text = |event| serde_json::to_string(&LogLine { at_seconds: 12.0625, event }).expect("plain");
         events.map(text).into()
@@ -155,6 +136,26 @@ mod tests {
             let read = read_line(&line).expect("a good line");
             assert_eq!(serde_json::to_string(&read).expect("plain"), line);
         }
+    }
+
+    /// Every log that was ever published.
+    #[test]
+    fn lines_of_entries_are_written_as_they_were() {
+        let submissions = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../submissions");
+        let mut folders = vec![submissions];
+        let mut read = 0;
+        while let Some(folder) = folders.pop() {
+            folders.extend(folder.read_dir().into_iter().flatten().flatten().map(|item| item.path()));
+            let Ok(text) = std::fs::read_to_string(folder.join("session.jsonl")) else { continue };
+            for line in text.lines() {
+                let again = serde_json::to_string(&read_line(line).expect("a good line")).expect("plain");
+                // The last digit of a number may be read otherwise.
+                let shape = |text: &str| text.replace(|digit: char| digit.is_ascii_digit(), "");
+                assert_eq!(shape(&again), shape(line));
+                read += 1;
+            }
+        }
+        assert!(read > 1000, "{read} lines");
     }
 
     #[test]

@@ -1,9 +1,6 @@
 //! A session as its run log tells it.
 
-use serde::{Deserialize, Serialize};
-
-use crate::determinism::Divergence;
-use crate::run_log::event::{Arm, Epoch, Outcome, RunStop, SessionStart, TrainerStart};
+use crate::run_log::event::{Arm, Epoch, Outcome, Repeat, RunStop, SessionStart, TrainerStart};
 use hlb_core::clock::PhaseSeconds;
 use hlb_core::rules::{CLOCK_TOLERANCE_SECONDS, CLOCK_TOLERANCE_SHARE};
 use hlb_core::seed::Seed;
@@ -28,6 +25,8 @@ pub struct RunLog {
     pub abandoned: Vec<LoggedRun>,
     /// What the sensors said.
     pub samples: Vec<TimedSample>,
+    /// Seconds since the session's start of each `run_stop`, by the kernel's clock and by the C library's.
+    pub stops: Vec<(f64, Option<f64>)>,
     /// Why the session ended; `None` if it was killed.
     pub stop_reason: Option<String>,
     /// Seconds from the session's start to the last line.
@@ -51,16 +50,6 @@ pub struct Segment {
     pub warmup_seconds: f64,
     /// Seconds of the reference's warmup run.
     pub reference_warmup_seconds: f64,
-}
-
-/// What came of training one seed twice.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Repeat {
-    /// Optimizer steps compared.
-    pub steps: u64,
-    /// Where the two first differed; `null` if they were bit-identical to the end.
-    pub parted: Option<Divergence>,
 }
 
 /// What the sensors said, and when.
@@ -139,14 +128,11 @@ impl RunLog {
         self.runs.iter().chain(&self.reference).all(LoggedRun::clocks_agree) && self.library_clock().all(agree)
     }
 
-    /// The session's seconds by the kernel's clock and by the C library's, at each sample and at the end of each run.
+    /// The session's seconds by the kernel's clock and by the C library's, at each sample and at each end of a run that is a
+    /// line of the log.
     pub fn library_clock(&self) -> impl Iterator<Item = (f64, Option<f64>)> {
-        let runs = self.runs.iter().chain(&self.reference).chain(&self.abandoned);
-        let stops = runs.filter_map(|run| {
-            Some((run.began_at_seconds + run.supervised_seconds, run.stop.as_ref()?.library_clock_seconds))
-        });
         let samples = self.samples.iter().map(|timed| (timed.at_seconds, timed.sample.host.library_clock_seconds));
-        stops.chain(samples)
+        self.stops.iter().copied().chain(samples)
     }
 }
 

@@ -18,9 +18,10 @@ mod reader;
 mod writer;
 
 pub use event::{
-    Arm, Epoch, Event, Outcome, RunStart, RunStop, SessionResume, SessionStart, TrainerStart, TrainingLength,
+    Arm, Epoch, Event, Outcome, Repeat, RunStart, RunStop, SessionResume, SessionStart, SessionStop, TrainerStart,
+    TrainingLength, WarmupRun,
 };
 pub use line::{LOG_CAP, LOG_SCHEMA, LogLine, whole_lines};
-pub use log::{LoggedRun, Repeat, RunLog, Segment, TimedSample};
+pub use log::{LoggedRun, RunLog, Segment, TimedSample};
 pub use reader::RunLogError;
 pub use writer::{LogError, LogWriter};

@@ -3,10 +3,10 @@
 use std::str;
 
 use crate::run_log::event::{
-    Arm, Epoch, Event, Outcome, RunStart, RunStop, SessionResume, TrainerStart, TrainingLength,
+    Arm, Epoch, Event, Outcome, Repeat, RunStart, RunStop, SessionResume, TrainerStart, TrainingLength, WarmupRun,
 };
 use crate::run_log::line::{LogLine, read_line, whole_lines};
-use crate::run_log::log::{LoggedRun, Repeat, RunLog, Segment, TimedSample, slack};
+use crate::run_log::log::{LoggedRun, RunLog, Segment, TimedSample, slack};
 use crate::run_log::range::{self, SensorCount, expect, positive};
 use hlb_core::clock;
 use hlb_core::rules::{BOOKED_TOLERANCE_SECONDS, BOOKED_TOLERANCE_SHARE, MAX_RESUMES};
@@ -77,6 +77,7 @@ impl Reader {
             reference: Vec::new(),
             abandoned: Vec::new(),
             samples: Vec::new(),
+            stops: Vec::new(),
             stop_reason: None,
             wall_seconds: line.at_seconds,
         };
@@ -94,15 +95,15 @@ impl Reader {
         match event {
             Event::SessionStart(_) => return Err("a second `session_start`".to_owned()),
             Event::TrainerStart(trainer) => self.trainer_start(trainer)?,
-            Event::WarmupRun { arm, seconds } => self.warmup_run(arm, seconds)?,
-            Event::Repeat { steps, parted } => self.repeat(Repeat { steps, parted })?,
+            Event::WarmupRun(warmup) => self.warmup_run(warmup)?,
+            Event::Repeat(repeat) => self.repeat(repeat)?,
             Event::RunStart(start) => self.run_start(start)?,
             Event::Progress { .. } => return Err("`progress` is shown, not logged".to_owned()),
             Event::Telemetry(sample) => self.telemetry(sample)?,
             Event::Epoch(epoch) => self.epoch(epoch)?,
             Event::RunStop(stop) => self.run_stop(stop)?,
             Event::SessionResume(resume) => self.session_resume(&resume)?,
-            Event::SessionStop { reason } => self.session_stop(reason)?,
+            Event::SessionStop(stop) => self.session_stop(stop.reason)?,
         }
         Ok(())
     }
@@ -130,7 +131,7 @@ impl Reader {
         Ok(())
     }
 
-    fn warmup_run(&mut self, arm: Arm, seconds: f64) -> Result<(), String> {
+    fn warmup_run(&mut self, WarmupRun { arm, seconds }: WarmupRun) -> Result<(), String> {
         let first = self.log.segments.len() > 1 || (self.log.runs.is_empty() && self.log.reference.is_empty());
         let in_turn = self.trainer_started && first && self.open.is_none();
         expect(in_turn, "the warmup run comes after `trainer_start` and before all runs")?;
@@ -252,14 +253,15 @@ impl Reader {
         check_phases(&stop, run.epochs.last())?;
         check_booked(stop.wall_seconds, at_seconds - run.began_at_seconds)?;
         let is_cut_off = stop.outcome == Outcome::Interrupted && ended;
+        let library_clock_seconds = stop.library_clock_seconds;
         run.stop = Some(stop);
         run.supervised_seconds = at_seconds - run.began_at_seconds;
         if is_cut_off {
             run.cut_off(met);
         }
-        let arm = run.arm;
         self.open = None;
-        check_not_a_copy(self.log.runs_of(arm))
+        self.log.stops.push((at_seconds, library_clock_seconds));
+        Ok(())
     }
 
     /// Ends a run whose process ended after its last epoch. Its result is known, so that to run it again would be to choose.
@@ -309,17 +311,6 @@ impl Reader {
 /// Milliseconds since 1970 of a calendar time in the form of the rules; `None` for any other text.
 fn milliseconds(text: &str) -> Option<i64> {
     clock::parse(text).map(|time| time.timestamp_millis())
-}
-
-/// Refuses a last run with the same nanoseconds as an earlier one, of which it is a copy.
-fn check_not_a_copy(runs: &[LoggedRun]) -> Result<(), String> {
-    let times = |run: &LoggedRun| run.epochs.iter().map(|epoch| epoch.train_seconds.to_bits()).collect::<Vec<_>>();
-    let Some((last, others)) = runs.split_last() else { return Ok(()) };
-    let mine = times(last);
-    match others.iter().find(|other| !mine.is_empty() && times(other) == mine) {
-        Some(other) => Err(format!("runs {} and {} have the same times to the last digit", other.run, last.run)),
-        None => Ok(()),
-    }
 }
 
 /// The seconds of an epoch against those that passed. Whether two clocks agree is for [`RunLog::clocks_agree`]; this refuses

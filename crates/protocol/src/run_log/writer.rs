@@ -136,7 +136,7 @@ impl LogWriter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run_log::event::Event;
+    use crate::run_log::event::{Event, SessionStop};
     use crate::run_log::line::LogLine;
     use hlb_core::artifact::write_atomic;
 
@@ -147,7 +147,7 @@ mod tests {
         write_atomic(&path, b"{\"whole\":1}\n{\"torn").expect("writable");
         let mut writer = LogWriter::resume(&path).expect("opens");
         writer
-            .write(&LogLine { at_seconds: 1.0, event: Event::SessionStop { reason: "x".to_owned() } })
+            .write(&LogLine { at_seconds: 1.0, event: Event::SessionStop(SessionStop { reason: "x".to_owned() }) })
             .expect("writable");
         writer.finish().expect("synced");
         let text = std::fs::read_to_string(&path).expect("readable");
@@ -159,7 +159,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("session.jsonl");
         let mut writer = LogWriter::create(&path).expect("new");
-        let line = LogLine { at_seconds: 1.0, event: Event::SessionStop { reason: "x".to_owned() } };
+        let line = LogLine { at_seconds: 1.0, event: Event::SessionStop(SessionStop { reason: "x".to_owned() }) };
         writer.write(&line).expect("writable");
         std::fs::remove_file(&path).expect("removable");
         assert!(matches!(writer.write(&line), Err(LogError::Vanished { .. })));

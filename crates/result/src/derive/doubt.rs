@@ -31,16 +31,14 @@ pub(super) fn of(basis: Basis) -> Vec<Warning> {
     found
 }
 
-/// Too few samples in one run, or in all of them. Intervals are bounded from above: they double with every hour.
+/// Too few samples in one run, or in all of them.
 fn few_samples(log: &RunLog, samples: &[&TimedSample]) -> Option<Warning> {
     let within = |run: &LoggedRun| {
         let span = run.began_at_seconds..=run.began_at_seconds + run.supervised_seconds;
         samples.iter().filter(|timed| span.contains(&timed.at_seconds)).count()
     };
-    let interval = |run: &LoggedRun| 1.0 + run.began_at_seconds / SECONDS_PER_INTERVAL;
-    let intervals = |run: &LoggedRun| run.supervised_seconds / interval(run);
+    let intervals = |run: &LoggedRun| least_intervals(run.began_at_seconds, run.supervised_seconds);
     let runs = log.in_order();
-    let is_silent = |count: usize, intervals: f64| intervals > SILENT_INTERVALS * (real(count) + 1.0);
     let warning = |count: usize, seconds: f64| Warning::FewSamples { samples: count32(count), seconds };
     let silent = runs.iter().find(|run| is_silent(within(run), intervals(run)));
     if let Some(run) = silent {
@@ -48,6 +46,15 @@ fn few_samples(log: &RunLog, samples: &[&TimedSample]) -> Option<Warning> {
     }
     let all = is_silent(samples.len(), runs.iter().map(|run| intervals(run)).sum());
     all.then(|| warning(samples.len(), runs.iter().map(|run| run.supervised_seconds).sum()))
+}
+
+/// Intervals of the sensors in a run, at least: they double, first after an hour, and are longest at its end.
+fn least_intervals(began_at_seconds: f64, seconds: f64) -> f64 {
+    seconds / (1.0 + (began_at_seconds + seconds) / SECONDS_PER_INTERVAL)
+}
+
+fn is_silent(count: usize, intervals: f64) -> bool {
+    intervals > SILENT_INTERVALS * (real(count) + 1.0)
 }
 
 fn count32(count: usize) -> u32 {
@@ -140,4 +147,39 @@ fn price_of_other_machine(basis: Basis) -> Option<Warning> {
         }
     };
     (!priced).then(|| Warning::PriceOfOtherMachine { priced: price.gpus.clone(), gpus: count32(gpus.len()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Seconds at which the sensors are read: every second for 3600 samples, then half as often for as many, and so on.
+    fn readings() -> impl Iterator<Item = f64> {
+        (0_i32..9).flat_map(|doubled| {
+            let (interval, hours) = (2_f64.powi(doubled), 2_f64.powi(doubled) - 1.0);
+            (0..3600).map(move |index| 3600.0 * hours + interval * f64::from(index))
+        })
+    }
+
+    fn is_silent_when_sampled(began_at_seconds: f64, seconds: f64, is_lost: impl Fn(usize) -> bool) -> bool {
+        let within = readings().filter(|at| (began_at_seconds..=began_at_seconds + seconds).contains(at));
+        let count = within.enumerate().filter(|(index, _)| !is_lost(*index)).count();
+        is_silent(count, least_intervals(began_at_seconds, seconds))
+    }
+
+    #[test]
+    fn a_run_of_a_day_is_not_silent_and_one_without_samples_is() {
+        assert!(!is_silent_when_sampled(0.0, 86_400.0, |_| false));
+        assert!(is_silent_when_sampled(0.0, 86_400.0, |_| true));
+        assert!(is_silent_when_sampled(3600.0, 600.0, |index| index % 20 > 0));
+    }
+
+    proptest! {
+        #[test]
+        fn no_run_of_working_sensors_is_silent(began in 0.0..400_000.0, seconds in 1.0..300_000.0) {
+            prop_assert!(!is_silent_when_sampled(began, seconds, |_| false));
+        }
+    }
 }

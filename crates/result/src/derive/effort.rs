@@ -27,7 +27,7 @@ pub struct Effort {
 /// The peak of a GPU in the number format that was trained in.
 fn peak_of(gpu: &Gpu, basis: Basis) -> Option<f64> {
     let format = basis.log.trainer.as_ref()?.precision;
-    Some(peak::peak(gpu.name.as_deref()?, gpu.memory_bytes, format)?.flop_per_second)
+    Some(peak::peak(gpu.name.as_deref()?, format)?.flop_per_second)
 }
 
 /// Operations a second that nothing in this machine exceeds. Where it is unknown which GPU trained, it may be the fastest.

@@ -245,7 +245,7 @@ impl Warning {
 fn resumed_text(times: u32, abandoned_runs: u32) -> String {
     let often = if times == 1 { "once".to_owned() } else { format!("{times} times") };
     let runs = match abandoned_runs {
-        0 => "no run was cut off".to_owned(),
+        0 => "no run was run again".to_owned(),
         1 => "1 run was cut off and run again with the same seed".to_owned(),
         more => format!("{more} runs were cut off and run again with the same seeds"),
     };
@@ -345,15 +345,13 @@ fn swap(samples: &[&TimedSample]) -> Option<Warning> {
 /// of a resumed session there is a gap, which does not count.
 #[expect(clippy::cast_precision_loss, reason = "2^52 milliseconds are a long time")]
 fn clock_stepped(log: &RunLog) -> Option<Warning> {
-    let starts: Vec<f64> = log.segments.iter().map(|segment| segment.began_at_seconds).collect();
-    let segment = |timed: &TimedSample| starts.partition_point(|began| *began <= timed.at_seconds);
     let step = |pair: &[TimedSample]| {
         let passed = pair[1].at_seconds - pair[0].at_seconds;
         let calendar = |timed: &TimedSample| timed.sample.host.system_clock_milliseconds;
         let shown = calendar(&pair[1]).saturating_sub(calendar(&pair[0])) as f64 / 1e3;
-        (segment(&pair[0]) == segment(&pair[1])).then_some(shown - passed)
+        shown - passed
     };
-    let steps = log.samples.windows(2).filter_map(step);
+    let steps = log.samples_by_segment().flat_map(|(_, samples)| samples.windows(2)).map(step);
     let largest = steps.max_by(|a, b| a.abs().total_cmp(&b.abs()))?;
     (largest.abs() > CLOCK_STEP_SECONDS).then_some(Warning::ClockStepped { seconds: largest })
 }

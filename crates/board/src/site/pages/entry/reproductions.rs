@@ -31,7 +31,7 @@ pub(super) fn view(entry: &Entry, again: &Reproduction, path: &str) -> Value {
         p_same_accuracy => agreement.p_same_accuracy,
         energy => energy(session),
         reasons => Serde(&agreement.reasons),
-        warnings => warnings(&session.result.derived.warnings),
+        warnings => warnings(&session.result.warnings()),
         files => session.files().map(file).collect::<Value>(),
         // What verifies it; none if its folder's name is not fit for a command.
         verify => is_own_name.then(|| format!("hlb-bench verify submissions/{path}/{REPRODUCTIONS_FOLDER}/{folder}")),
