@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::derive::basis::Basis;
 use crate::derive::telemetry::{in_runs, spread};
-use crate::derive::warnings::Warning;
+use crate::derive::warning::Warning;
 use hlb_core::rules::{
     CALENDAR_DRIFT_SHARE, CLOCK_STEP_SECONDS, EVALUATION_FACTOR, IDLE_CPU_SHARE, MAX_CPU_PERCENT, MIN_CPU_SAMPLES,
     MIN_CURVE_EPOCHS, MIN_EVALUATION_SECONDS, SILENT_INTERVALS,

@@ -10,7 +10,8 @@
 //! | `phases` | where the session's seconds went |
 //! | `energy` | joules between two moments |
 //! | `telemetry` | what the sensors said during runs |
-//! | `warnings` | what a reader should know before trusting a row |
+//! | `warning` | what a reader should know before trusting a row, in words |
+//! | `warnings` | which of that the sensors and the clocks say |
 //! | `doubt` | warnings of figures that do not fit each other |
 //! | `effort` | FLOPs, throughput and MFU |
 
@@ -23,6 +24,7 @@ mod phases;
 mod run_figures;
 mod summary;
 mod telemetry;
+mod warning;
 mod warnings;
 
 pub use basis::Basis;
@@ -35,7 +37,7 @@ pub use run_figures::{NearbyTimes, RunFigures};
 pub(super) use summary::times;
 pub use summary::{EnergySummary, Summary};
 pub use telemetry::{GpuTelemetry, TelemetrySummary};
-pub use warnings::Warning;
+pub use warning::Warning;
 
 use serde::{Deserialize, Serialize};
 
