@@ -47,6 +47,6 @@ fn show() -> Shown {
 
 /// What the trainer says of itself. Without a trainer the machine is shown all the same.
 fn trainer() -> Option<TrainerInfo> {
-    let found = hlb_session::find_trainer().and_then(|trainer| hlb_session::describe(&trainer));
+    let found = hlb_session::find_trainer().and_then(|trainer| hlb_session::describe(&trainer, true));
     found.inspect_err(|error| print_as(Label::Warning, error)).ok()
 }

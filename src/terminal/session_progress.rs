@@ -56,7 +56,7 @@ pub(crate) fn print_note(note: &Note) {
 
 /// What the runs are trained on, in one line.
 pub(crate) fn trainer_line(trainer: &TrainerStart) -> String {
-    let TrainerStart { device, threads, precision, libtorch_version } = trainer;
+    let TrainerStart { device, threads, precision, libtorch_version, .. } = trainer;
     let threads = if *device == DeviceKind::Cpu { format!(", {threads} threads") } else { String::new() };
     format!("libtorch {libtorch_version} on {device}{threads}, {precision}")
 }

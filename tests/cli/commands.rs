@@ -144,15 +144,13 @@ fn a_device_that_is_not_there_is_refused_before_anything_is_written() {
     context.write("v.yaml", format!("{VARIANT}precision: fp16\n"));
     let half = run(&["v.yaml", "--device", "cpu"]);
     assert_eq!(half.code, Some(2), "{}", half.stderr);
-    assert!(half.stderr.contains("fp16 is unusably slow on the CPU"), "{}", half.stderr);
+    assert!(half.stderr.contains("fp16 is not for the CPU"), "{}", half.stderr);
     if !std::path::Path::new("/dev/nvidiactl").exists() {
         let cuda = run(&["--device", "cuda"]);
         assert_eq!(cuda.code, Some(2));
-        assert!(
-            cuda.stderr.contains("libtorch sees no CUDA device") && cuda.stderr.contains("CUDA=1"),
-            "{}",
-            cuda.stderr
-        );
+        for said in ["libtorch finds no NVIDIA driver", "`--device cpu` measures the CPU"] {
+            assert!(cuda.stderr.contains(said), "{}", cuda.stderr);
+        }
     }
     assert_eq!(context.files(), ["v.yaml"]);
 }

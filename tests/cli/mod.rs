@@ -4,6 +4,7 @@ mod commands;
 mod compare;
 mod dawnbench;
 mod export;
+mod gpu;
 mod nvml;
 mod power;
 mod preloaded;

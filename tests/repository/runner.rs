@@ -13,7 +13,7 @@ fn verified(change: (&str, &str)) -> Option<String> {
     let context = Context::new();
     let unit = fs::read_to_string(project("scripts/runner/hlb-bench-runner.service")).unwrap();
     let mut unit = unit.replace(change.0, change.1);
-    for program in ["/opt/hlb-bench/clean-runner.sh", "/var/lib/hlb-runner/run.sh"] {
+    for program in ["/usr/bin/nvidia-modprobe", "/opt/hlb-bench/clean-runner.sh", "/var/lib/hlb-runner/run.sh"] {
         let stand_in = context.write(program.rsplit_once('/').unwrap().1, "#!/bin/sh\n");
         fs::set_permissions(&stand_in, fs::Permissions::from_mode(0o755)).unwrap();
         unit = unit.replace(program, stand_in.to_str().unwrap());
@@ -109,9 +109,25 @@ fn a_form_that_was_filled_in_badly_starts_nothing() {
         let refused = asked(&context, ["submit", "variants/good.yaml"], &[("RUNS", runs)]);
         assert!(refused.code == Some(2) && refused.stderr.contains("is not a number of runs"), "{}", refused.stderr);
     }
+    let refused = asked(&context, ["submit", "variants/good.yaml"], &[("DEVICE", "auto")]);
+    assert!(refused.code == Some(2) && refused.stderr.contains("is not a device"), "{}", refused.stderr);
     // All is well but that the session, here, files nothing.
     let session = asked(&context, ["submit", "variants/good.yaml"], &[("RUNS", "2")]);
     assert!(session.stderr.contains("the session wrote no entry"), "{}", session.stderr);
+}
+
+#[test]
+fn a_job_measures_the_gpu_or_fails() {
+    let context = board();
+    let program = context.write("program", "#!/bin/sh\necho asked: \"$@\" >&2; exit 2\n");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let program = program.to_str().unwrap();
+    let jobs = [["submit", "variants/good.yaml"], ["reproduce", "submissions/shapes/2026-11-26-good"]];
+    for (job, device) in jobs.into_iter().flat_map(|job| [(job, None), (job, Some("cpu"))]) {
+        let chosen: Vec<_> = device.map(|device| ("DEVICE", device)).into_iter().collect();
+        let ran = asked(&context, job, &[&[("HLB_BENCH", program)], &chosen[..]].concat());
+        assert!(ran.stderr.contains(&format!("--device {} ", device.unwrap_or("cuda"))), "{}", ran.stderr);
+    }
 }
 
 #[test]

@@ -429,6 +429,7 @@ impl Made {
                 device: trainer.device,
                 threads: trainer.threads,
                 precision: trainer.precision,
+                matmul_tera: None,
             },
             reference: log.start.reference.map(|length| ReferenceFacts {
                 name: self.track.reference.clone(),
@@ -452,7 +453,7 @@ impl Made {
                 program_sha256: sha256_hex(b"program"),
                 trainer_sha256: sha256_hex(b"trainer"),
             },
-            libtorch: LibtorchFacts { version: trainer.libtorch_version, cpu_library_sha256: None },
+            libtorch: LibtorchFacts { version: trainer.libtorch_version, cpu_library_sha256: None, cuda: None },
             machine: spec.machine.clone(),
             derived: derive(Basis {
                 log: &log,
@@ -521,6 +522,7 @@ fn log_text(spec: &Spec, start: &SessionStart, evaluation: u32) -> String {
             threads: 2,
             precision: if cuda { NumberFormat::Fp16 } else { NumberFormat::Fp32 },
             libtorch_version: "2.11.0".parse().expect("a version"),
+            matmul_tera: None,
         }),
     );
     log.line(1.8, Event::WarmupRun(WarmupRun { arm: Arm::Variant, seconds: 1.8 }));

@@ -7,5 +7,6 @@ pub(crate) mod fixture;
 pub(crate) mod server;
 pub(crate) mod simulated;
 pub(crate) mod sources;
+pub(crate) mod stub_cuda;
 pub(crate) mod trainer;
 pub(crate) mod traps;

@@ -19,6 +19,9 @@ LC_ALL=C
 if [ "$1" = --describe ]; then
   echo '{"libtorch_file":null,"libtorch_version":"0","cuda":false,"cuda_problem":null}'; exit
 fi
+if [ "$1" = --examine ]; then
+  echo '{"device":"cpu","precision":"fp32","matmul_tera":0.1,"copy_gigabytes":9,"launch_microseconds":2,"relative_error":0,"repeats":true}'; exit
+fi
 pids=@ROOT@/${0##*/}.pids
 echo $$ >> "$pids"
 exec 3<&0
@@ -120,11 +123,15 @@ impl Stage {
 
     /// Has the trainer do these things too, in the language of the shell.
     pub(crate) fn plays(&self, before: &str, hook: &str) {
+        let root = self.context.root().to_str().unwrap();
+        self.plays_script(&SCRIPT.replace("@BEFORE@", before).replace("@HOOK@", hook).replace("@ROOT@", root));
+    }
+
+    /// Has another script be the trainer.
+    pub(crate) fn plays_script(&self, script: &str) {
         // A new file each time: a script that runs must not change.
         let path = self.context.path("trainer");
         let _ = std::fs::remove_file(&path);
-        let root = self.context.root().to_str().unwrap();
-        let script = SCRIPT.replace("@BEFORE@", before).replace("@HOOK@", hook).replace("@ROOT@", root);
         self.context.write("trainer", script);
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
     }

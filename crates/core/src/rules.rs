@@ -23,6 +23,8 @@ pub const MIN_MEMORY_BYTES: u64 = 67_108_864;
 pub const MAX_MEMORY_BYTES: u64 = 281_474_976_710_656;
 /// Mean loss of an epoch over which a run counts as diverged.
 pub const MAX_LOSS: f64 = 1e6;
+/// Tera-operations a second that a device may state of products of matrices.
+pub const MAX_MATMUL_TERA: f64 = 1e5;
 /// Days that a session may last, without the time between its processes.
 pub const MAX_SESSION_DAYS: u32 = 60;
 /// Seconds from the start of a process until it trains, at most.

@@ -37,8 +37,10 @@ impl fmt::Display for DeviceKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NumberFormat {
-    /// Single precision.
+    /// Single precision, as IEEE 754 has it.
     Fp32,
+    /// Single precision whose products keep 10 bits of the fraction, as the tensor cores of NVIDIA's GPUs have it.
+    Tf32,
     /// Half precision.
     Fp16,
     /// The 16-bit format with the range of single precision.
@@ -50,6 +52,7 @@ impl NumberFormat {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Fp32 => "fp32",
+            Self::Tf32 => "tf32",
             Self::Fp16 => "fp16",
             Self::Bf16 => "bf16",
         }

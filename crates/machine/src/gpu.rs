@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use nvml_wrapper::enum_wrappers::device::{Clock, TemperatureSensor};
+use nvml_wrapper::enum_wrappers::device::{Clock, ComputeMode, TemperatureSensor};
 use nvml_wrapper::error::NvmlError;
 use nvml_wrapper::{Device, Nvml, cuda_driver_version_major, cuda_driver_version_minor};
 use serde::{Deserialize, Serialize};
@@ -57,6 +57,29 @@ impl Gpu {
         let nulls = tree.as_object().into_iter().flatten().filter(|(_, value)| value.is_null());
         gpu.unknown = nulls.map(|(key, _)| (key.clone(), reason.to_owned())).collect();
         gpu
+    }
+}
+
+/// How the driver lets programs use a GPU; never recorded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Modes {
+    /// Whether programs share it: `default`, `exclusive process` or `prohibited`.
+    pub compute_mode: Option<String>,
+    /// Whether the driver stays loaded while nothing uses it.
+    pub persistence: Option<bool>,
+}
+
+impl Modes {
+    /// Those of a GPU by its place in NVML's list; nothing where NVML does not say.
+    pub fn of(index: u32) -> Self {
+        let Ok(nvml) = nvml::open() else { return Self::default() };
+        let Ok(device) = nvml.device_by_index(index) else { return Self::default() };
+        let mode = device.compute_mode().ok().map(|mode| match mode {
+            ComputeMode::Default => "default",
+            ComputeMode::Prohibited => "prohibited",
+            ComputeMode::ExclusiveThread | ComputeMode::ExclusiveProcess => "exclusive process",
+        });
+        Self { compute_mode: mode.map(str::to_owned), persistence: device.is_in_persistent_mode().ok() }
     }
 }
 

@@ -23,7 +23,7 @@ mod sensors;
 mod visible;
 
 pub use dmi::Instance;
-pub use gpu::Gpu;
+pub use gpu::{Gpu, Modes};
 pub use host::Host;
 pub use sample::{GpuSample, HostSample, Sample, ThrottleReason};
 pub use sampler::Sampler;
@@ -85,6 +85,44 @@ impl Machine {
             DeviceKind::Cuda => {
                 format!("1x {}", self.trained().and_then(|gpu| gpu.name.as_deref()).unwrap_or("unknown GPU"))
             }
+        }
+    }
+
+    /// Holds what CUDA says of the GPU that it trains on against what NVML's order and the environment say, which is only
+    /// inferred.
+    ///
+    /// # Errors
+    /// A contradiction, in words: sensors of another GPU would mislead.
+    pub fn confirm(&mut self, name: &str, uuid: &str) -> Result<(), String> {
+        let tag = salt::tag(uuid).ok();
+        let tagged = |gpu: &Gpu| gpu.device_tag.is_some() && gpu.device_tag == tag;
+        let found = self.gpus.iter().position(tagged).and_then(|index| u32::try_from(index).ok());
+        match (found, self.trained_gpu) {
+            (Some(found), Some(inferred)) if found != inferred => Err(format!(
+                "CUDA trains on GPU {found} of NVML's list, where CUDA_VISIBLE_DEVICES and the PCI order say GPU {inferred}"
+            )),
+            (Some(found), _) => {
+                self.trained_gpu = Some(found);
+                self.unknown.remove("trained_gpu");
+                Ok(())
+            }
+            (None, _) => self.confirm_without_tag(name),
+        }
+    }
+
+    /// The same where no GPU has CUDA's tag: a part of one, or one whose tag is not known.
+    fn confirm_without_tag(&mut self, name: &str) -> Result<(), String> {
+        let Some(gpu) = self.trained() else { return Ok(()) };
+        if gpu.mig_enabled == Some(true) {
+            self.trained_gpu = None;
+            self.unknown.insert("trained_gpu".to_owned(), "CUDA trains on a part of a GPU (MIG)".to_owned());
+            return Ok(());
+        }
+        let (theirs, name) = (gpu.name.as_deref(), range::one_line(name));
+        match (theirs, gpu.device_tag.is_some()) {
+            (Some(theirs), _) if theirs != name => Err(format!("CUDA trains on a `{name}`, NVML says `{theirs}`")),
+            (_, true) => Err("CUDA trains on a GPU that is not in NVML's list".to_owned()),
+            _ => Ok(()),
         }
     }
 
@@ -155,6 +193,32 @@ mod tests {
             assert!(!machine.knows(DeviceKind::Cuda) && machine.knows(DeviceKind::Cpu));
         }
         assert_eq!(machine.class(DeviceKind::Cpu), machine.host.class());
+    }
+
+    #[test]
+    fn what_cuda_says_of_its_gpu_is_held_against_what_is_inferred() {
+        let tag = |uuid: &str| Some(salt::tag(uuid).expect("a home folder"));
+        let gpu = |name: &str, uuid: &str, mig: bool| Gpu {
+            name: Some(name.to_owned()),
+            device_tag: tag(uuid),
+            mig_enabled: Some(mig),
+            ..Gpu::unread("lost")
+        };
+        let mut machine = Machine::read();
+        let mut confirmed = |gpus: &[Gpu], inferred: Option<u32>, name: &str, uuid: &str| {
+            (machine.gpus, machine.trained_gpu) = (gpus.to_vec(), inferred);
+            machine.confirm(name, uuid).map(|()| machine.trained_gpu)
+        };
+        let two = [gpu("A", "GPU-1", false), gpu("A", "GPU-2", false)];
+        assert_eq!(confirmed(&two, Some(1), "A", "GPU-2"), Ok(Some(1)));
+        assert_eq!(confirmed(&two, None, "A", "GPU-2"), Ok(Some(1)), "more is known than before");
+        assert!(confirmed(&two, Some(0), "A", "GPU-2").is_err_and(|said| said.contains("GPU 1 of NVML's list")));
+        assert!(confirmed(&two, Some(0), "A", "GPU-3").is_err_and(|said| said.contains("not in NVML's list")));
+        assert!(confirmed(&two, Some(0), "B", "GPU-3").is_err_and(|said| said.contains("`B`, NVML says `A`")));
+        let split = [gpu("A", "GPU-1", true)];
+        assert_eq!(confirmed(&split, Some(0), "A MIG 1g", "GPU-4"), Ok(None), "a part of it is no GPU of this class");
+        let untold = [Gpu { device_tag: None, ..gpu("A", "GPU-1", false) }];
+        assert_eq!(confirmed(&untold, Some(0), "A", "GPU-1"), Ok(Some(0)));
     }
 
     #[test]

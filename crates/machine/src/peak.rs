@@ -63,7 +63,7 @@ impl Row {
     fn tera(&self, format: NumberFormat) -> f64 {
         let short = match format {
             NumberFormat::Fp16 | NumberFormat::Bf16 => self.fp16_tera,
-            NumberFormat::Fp32 => self.tf32_tera,
+            NumberFormat::Fp32 | NumberFormat::Tf32 => self.tf32_tera,
         };
         short.map_or(self.fp32_tera, |short| short.max(self.fp32_tera))
     }

@@ -117,6 +117,13 @@ pub enum ThrottleReason {
     Other,
 }
 
+impl ThrottleReason {
+    /// Whether it holds the clocks down against the owner's settings.
+    pub fn is_throttling(self) -> bool {
+        !matches!(self, Self::GpuIdle | Self::ApplicationsClocksSetting)
+    }
+}
+
 impl fmt::Display for ThrottleReason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(match self {

@@ -100,8 +100,10 @@ pub struct Recipe {
 pub enum Precision {
     /// Half precision on CUDA, single precision on the CPU.
     Auto,
-    /// Single precision everywhere.
+    /// Single precision everywhere, in all of its bits.
     Fp32,
+    /// Single precision on CUDA whose products keep 10 bits of the fraction; refused on the CPU, which has no such format.
+    Tf32,
     /// Half precision; refused on the CPU, where it is unusably slow.
     Fp16,
     /// The 16-bit format with the range of single precision; refused on the CPU too.
@@ -114,6 +116,7 @@ impl Precision {
         match self {
             Self::Auto => "auto",
             Self::Fp32 => "fp32",
+            Self::Tf32 => "tf32",
             Self::Fp16 => "fp16",
             Self::Bf16 => "bf16",
         }
@@ -125,13 +128,9 @@ impl Precision {
             (Self::Fp32, _) | (Self::Auto, DeviceKind::Cpu) => Some(NumberFormat::Fp32),
             (Self::Fp16 | Self::Auto, DeviceKind::Cuda) => Some(NumberFormat::Fp16),
             (Self::Bf16, DeviceKind::Cuda) => Some(NumberFormat::Bf16),
-            (Self::Fp16 | Self::Bf16, DeviceKind::Cpu) => None,
+            (Self::Tf32, DeviceKind::Cuda) => Some(NumberFormat::Tf32),
+            (Self::Fp16 | Self::Bf16 | Self::Tf32, DeviceKind::Cpu) => None,
         }
-    }
-
-    /// Whether it names a 16-bit format, which is unusably slow on a CPU.
-    pub fn is_short(self) -> bool {
-        matches!(self, Self::Fp16 | Self::Bf16)
     }
 }
 

@@ -11,6 +11,7 @@ use hlb_core::version::{Commit, LibtorchVersion, ProgramVersion};
 use hlb_data::{Duplicates, Guard, Resize};
 use hlb_machine::Machine;
 use hlb_machine::price::Price;
+use hlb_protocol::job::CudaVersions;
 use hlb_protocol::run_log::{RunLog, TrainerStart};
 
 /// Format of the result files that this program writes and reads.
@@ -114,7 +115,7 @@ pub struct ReferenceFacts {
 }
 
 /// The session's circumstances.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SessionFacts {
     /// Random text that the seeds depend on.
@@ -133,8 +134,12 @@ pub struct SessionFacts {
     pub device: DeviceKind,
     /// Threads of libtorch on the CPU.
     pub threads: u32,
-    /// `fp32`, `fp16` or `bf16`.
+    /// `fp32`, `tf32`, `fp16` or `bf16`.
     pub precision: NumberFormat,
+    /// Tera-operations a second of products of large matrices before the runs: whether the machine is in order. Absent in older
+    /// results.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matmul_tera: Option<f64>,
 }
 
 impl SessionFacts {
@@ -151,6 +156,7 @@ impl SessionFacts {
             device: trainer.device,
             threads: trainer.threads,
             precision: trainer.precision,
+            matmul_tera: trainer.matmul_tera,
         }
     }
 
@@ -220,4 +226,17 @@ pub struct LibtorchFacts {
     pub version: LibtorchVersion,
     /// SHA-256 of the `libtorch_cpu.so` that was loaded; `null` where it could not be read.
     pub cpu_library_sha256: Option<Sha256Hex>,
+    /// What computes on a GPU; absent where the processor trained, and in older results.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cuda: Option<CudaFacts>,
+}
+
+/// The libraries that compute on a GPU.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CudaFacts {
+    /// SHA-256 of the `libtorch_cuda.so` that was loaded; `null` where it could not be read.
+    pub library_sha256: Option<Sha256Hex>,
+    /// Versions of the libraries that it calls.
+    pub versions: CudaVersions,
 }

@@ -47,8 +47,8 @@ pub use entry::{
     SIGNATURE_FILE, Trust, VARIANT_FILE,
 };
 pub use file::{
-    DatasetFacts, HarnessFacts, LibtorchFacts, LogFacts, RESULT_SCHEMA, ReferenceFacts, ResultFile, SessionFacts,
-    VariantFacts, entry_name,
+    CudaFacts, DatasetFacts, HarnessFacts, LibtorchFacts, LogFacts, RESULT_SCHEMA, ReferenceFacts, ResultFile,
+    SessionFacts, VariantFacts, entry_name,
 };
 pub use filing::{BoardSigner, FilingError, FinishedSession, board_of, file_entry, file_reproduction};
 pub use fingerprint::Claim;

@@ -10,13 +10,15 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
+use serde::de::DeserializeOwned;
 
 use crate::environment::passed;
 use hlb_core::clock::{Clock as _, MonotonicClock};
 use hlb_core::hint::Hint;
 use hlb_core::text::{last_words, show, show_path};
+use hlb_core::units::DeviceKind;
 use hlb_data::arrays::Arrays;
-use hlb_protocol::job::{Job, TrainerInfo};
+use hlb_protocol::job::{DESCRIBE, EXAMINE, Examination, Job, NO_CUDA, TrainerInfo};
 use hlb_protocol::run_log::Event;
 
 /// The trainer program cannot be started.
@@ -31,6 +33,9 @@ pub enum SpawnError {
     /// It starts and fails at once, most likely without its libtorch.
     #[error("{path} does not work: {problem}", path = show_path(path), problem = show(problem))]
     Broken { path: PathBuf, problem: String },
+    /// It waits for something, most likely a GPU.
+    #[error("{path} did not say in {seconds} s which GPU it sees", path = show_path(path))]
+    Silent { path: PathBuf, seconds: u64 },
 }
 
 impl Hint for SpawnError {
@@ -38,6 +43,11 @@ impl Hint for SpawnError {
         Some(match self {
             Self::Missing { .. } => {
                 "build it with `make build` in a checkout: that installs libtorch 2.11.0 and builds both programs"
+                    .to_owned()
+            }
+            Self::Silent { .. } => {
+                "a GPU that was lost does not answer: see `nvidia-smi` and the kernel's log, and start \
+                                    the machine again; `--device cpu` measures without it"
                     .to_owned()
             }
             _ => {
@@ -58,15 +68,52 @@ pub fn find_trainer() -> Result<PathBuf, SpawnError> {
     if path.is_file() { Ok(path) } else { Err(SpawnError::Missing { folder: folder.to_owned() }) }
 }
 
-/// Asks the trainer program about its libtorch.
-pub fn describe(trainer: &Path) -> Result<TrainerInfo, SpawnError> {
+/// How long a trainer may take to say what its libtorch is. A cold disk takes seconds, a GPU that was lost for ever.
+const DESCRIBE_TIME: Duration = Duration::from_mins(1);
+
+/// How long its device may work on what takes seconds.
+const EXAMINE_TIME: Duration = Duration::from_mins(2);
+
+/// Asks the trainer program about its libtorch; without `cuda` it leaves the GPU alone.
+pub fn describe(trainer: &Path, cuda: bool) -> Result<TrainerInfo, SpawnError> {
+    ask(trainer, DESCRIBE, cuda, DESCRIBE_TIME)
+}
+
+/// Lets the trainer program's device work: the GPU that CUDA numbers 0 with `cuda`, else the CPU.
+pub fn examine(trainer: &Path, cuda: bool) -> Result<Examination, SpawnError> {
+    ask(trainer, EXAMINE, cuda, EXAMINE_TIME)
+}
+
+/// What the trainer answers to one argument within a time.
+fn ask<T: DeserializeOwned>(trainer: &Path, question: &str, cuda: bool, limit: Duration) -> Result<T, SpawnError> {
     let start = |source| SpawnError::Start { path: trainer.to_owned(), source };
-    let output = command(trainer, false).arg("--describe").stdin(Stdio::null()).output().map_err(start)?;
-    let broken = |problem: String| SpawnError::Broken { path: trainer.to_owned(), problem };
-    if !output.status.success() {
-        return Err(broken(failure(&output.stderr, output.status)));
+    let mut command = command(trainer, false);
+    command
+        .arg(question)
+        .args(without(cuda))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0);
+    let mut child = command.spawn().map_err(start)?;
+    let [said, complained] = [Arc::default(), Arc::default()];
+    let listeners = [
+        child.stdout.take().map(|pipe| listen_to(pipe, &said)),
+        child.stderr.take().map(|pipe| listen_to(pipe, &complained)),
+    ];
+    let Some(status) = ended_within(&mut child, limit).map_err(start)? else {
+        // Not waited for: a process that waits for a lost GPU outlives even this.
+        let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
+        return Err(SpawnError::Silent { path: trainer.to_owned(), seconds: limit.as_secs() });
+    };
+    for listener in listeners.into_iter().flatten() {
+        let _ = listener.join();
     }
-    serde_json::from_slice(&output.stdout).map_err(|error| broken(error.to_string()))
+    let broken = |problem: String| SpawnError::Broken { path: trainer.to_owned(), problem };
+    if !status.success() {
+        return Err(broken(failure(&taken(&complained), status)));
+    }
+    serde_json::from_slice(&taken(&said)).map_err(|error| broken(error.to_string()))
 }
 
 /// A trainer that sees nothing of this program's environment but what the list allows.
@@ -74,6 +121,34 @@ fn command(trainer: &Path, deterministic: bool) -> Command {
     let mut command = Command::new(trainer);
     command.env_clear().envs(passed(deterministic));
     command
+}
+
+/// What the trainer is told where it is to leave GPUs alone.
+fn without(cuda: bool) -> Option<&'static str> {
+    (!cuda).then_some(NO_CUDA)
+}
+
+/// How a process ended, if it does within this time.
+fn ended_within(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
+    let clock = MonotonicClock::start();
+    while clock.now() < limit {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        thread::sleep(LOOK_EVERY);
+    }
+    Ok(None)
+}
+
+/// Keeps the last of what a pipe brings.
+fn listen_to(pipe: impl io::Read + Send + 'static, kept: &Arc<Mutex<Vec<u8>>>) -> thread::JoinHandle<()> {
+    let kept = Arc::clone(kept);
+    thread::spawn(move || keep(pipe, &kept))
+}
+
+/// What was kept of a pipe.
+fn taken(kept: &Mutex<Vec<u8>>) -> Vec<u8> {
+    kept.lock().map_or_else(|_| Vec::new(), |kept| kept.clone())
 }
 
 /// How a process ended, and the last line of its standard error.
@@ -126,7 +201,12 @@ impl Trainer {
     ) -> Result<Self, SpawnError> {
         let failed = |source| SpawnError::Start { path: path.to_owned(), source };
         let mut command = command(path, job.deterministic);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        command
+            .args(without(job.device == DeviceKind::Cuda))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0);
         let mut child = command.spawn().map_err(failed)?;
         let stderr = Arc::new(Mutex::new(Vec::new()));
         let mut listeners = Vec::new();
@@ -138,8 +218,7 @@ impl Trainer {
             listeners.push(thread::spawn(move || listen(pipe, &sender, clock)));
         }
         if let Some(pipe) = child.stderr.take() {
-            let kept = Arc::clone(&stderr);
-            listeners.push(thread::spawn(move || keep(pipe, &kept)));
+            listeners.push(listen_to(pipe, &stderr));
         }
         Ok(Self { child, stderr, listeners })
     }
@@ -156,12 +235,8 @@ impl Trainer {
 
     /// Waits for the process, and kills it if it does not end within `EXIT_TIME`.
     fn wait(&mut self) -> io::Result<ExitStatus> {
-        let clock = MonotonicClock::start();
-        while clock.now() < EXIT_TIME {
-            if let Some(status) = self.child.try_wait()? {
-                return Ok(status);
-            }
-            thread::sleep(LOOK_EVERY);
+        if let Some(status) = ended_within(&mut self.child, EXIT_TIME)? {
+            return Ok(status);
         }
         self.kill();
         self.child.wait()
@@ -175,7 +250,7 @@ impl Trainer {
         }
         match status {
             Ok(status) if status.success() => None,
-            Ok(status) => Some(failure(&self.stderr.lock().map_or_else(|_| Vec::new(), |kept| kept.clone()), status)),
+            Ok(status) => Some(failure(&taken(&self.stderr), status)),
             Err(error) => Some(error.to_string()),
         }
     }

@@ -6,14 +6,13 @@ use std::thread;
 use crate::child::{SpawnError, describe, find_trainer};
 use crate::error::SessionError;
 use crate::libtorch::libtorch_digest;
-use crate::note::Note;
-use crate::observer::Observer;
 use hlb_core::artifact::{Sha256Hex, sha256_file};
+use hlb_core::units::DeviceKind;
 use hlb_data::task::Task;
 use hlb_machine::Machine;
 use hlb_protocol::job::{DeviceChoice, TrainerInfo};
 use hlb_recipe::Recipe;
-use hlb_result::HarnessFacts;
+use hlb_result::{CudaFacts, HarnessFacts};
 
 /// What every run needs.
 pub struct Equipment {
@@ -25,6 +24,8 @@ pub struct Equipment {
     pub trainer_info: TrainerInfo,
     /// SHA-256 of the libtorch that it loads; `None` where its file cannot be read.
     pub libtorch_sha256: Option<Sha256Hex>,
+    /// The libraries that compute on a GPU, where it sees one.
+    pub cuda: Option<CudaFacts>,
     /// Version, commit and digests of both programs.
     pub harness: HarnessFacts,
 }
@@ -35,43 +36,45 @@ impl Equipment {
     pub fn find(
         task: &Task,
         folder: Option<&Path>,
+        device: DeviceChoice,
         commit: Option<&str>,
         watch: &dyn hlb_data::Watch,
     ) -> Result<Self, SessionError> {
         let trainer = find_trainer()?;
         // In parallel, since each takes most of a second.
         let (data, libtorch) = thread::scope(|scope| {
-            let libtorch = scope.spawn(|| libtorch(&trainer));
+            let libtorch = scope.spawn(|| libtorch(&trainer, device));
             let data = hlb_data::prepare(&task.manifest, task.track.resize, folder, watch);
             (data, libtorch.join())
         });
         let data = data?;
-        let (trainer_info, libtorch_sha256) = libtorch.map_err(|_| SessionError::LibtorchDigest)??;
+        let (trainer_info, libtorch_sha256, cuda) = libtorch.map_err(|_| SessionError::LibtorchDigest)??;
         let harness = harness(&trainer, commit)?;
-        Ok(Self { data, trainer, trainer_info, libtorch_sha256, harness })
+        Ok(Self { data, trainer, trainer_info, libtorch_sha256, cuda, harness })
     }
 
-    /// Refuses a device or number format that the trainer does not support, before anything is written.
-    pub fn check_device<'a>(
+    /// The device that trains these recipes, before anything is written: never the CPU of a machine that has a GPU, unless the
+    /// user says so.
+    pub fn device<'a>(
         &self,
         recipes: impl IntoIterator<Item = &'a Recipe>,
-        device: DeviceChoice,
-        observer: &mut dyn Observer,
-    ) -> Result<(), SessionError> {
+        choice: DeviceChoice,
+        machine: &Machine,
+    ) -> Result<DeviceKind, SessionError> {
         let info = &self.trainer_info;
-        let reason = || info.cuda_problem.clone().unwrap_or_else(|| "libtorch sees no CUDA device".to_owned());
-        if device == DeviceChoice::Cuda && !info.cuda {
-            return Err(SessionError::NoCuda { reason: reason() });
+        let has_gpu = info.cuda_problem.is_some() || !machine.gpus.is_empty();
+        let reason = || info.cuda_problem.clone().unwrap_or_else(|| "libtorch finds no NVIDIA driver".to_owned());
+        let device = match choice {
+            DeviceChoice::Auto | DeviceChoice::Cuda if info.cuda => DeviceKind::Cuda,
+            DeviceChoice::Cuda => return Err(SessionError::NoCuda { reason: reason() }),
+            DeviceChoice::Auto if has_gpu => return Err(SessionError::UnusableGpu { reason: reason() }),
+            DeviceChoice::Auto | DeviceChoice::Cpu => DeviceKind::Cpu,
+        };
+        let unfit = |recipe: &&Recipe| recipe.precision.format_on(device).is_none();
+        match recipes.into_iter().find(unfit) {
+            Some(recipe) => Err(SessionError::OnlyOnGpu { precision: recipe.precision.as_str() }),
+            None => Ok(device),
         }
-        let on_cpu = device == DeviceChoice::Cpu || !info.cuda;
-        let short = recipes.into_iter().map(|recipe| recipe.precision).find(|precision| precision.is_short());
-        if let (true, Some(precision)) = (on_cpu, short) {
-            return Err(SessionError::SlowPrecision { precision: precision.as_str() });
-        }
-        if on_cpu && device == DeviceChoice::Auto && info.cuda_problem.is_some() {
-            observer.note(&Note::GpuUnused { reason: reason() });
-        }
-        Ok(())
     }
 }
 
@@ -81,10 +84,20 @@ pub fn default_threads(machine: &Machine) -> u32 {
     host.physical_cores.unwrap_or(host.logical_cpus).min(host.logical_cpus)
 }
 
-fn libtorch(trainer: &Path) -> Result<(TrainerInfo, Option<Sha256Hex>), SpawnError> {
-    let info = describe(trainer)?;
+fn libtorch(
+    trainer: &Path,
+    device: DeviceChoice,
+) -> Result<(TrainerInfo, Option<Sha256Hex>, Option<CudaFacts>), SpawnError> {
+    let info = describe(trainer, device != DeviceChoice::Cpu)?;
     let digest = info.libtorch_file.as_deref().and_then(libtorch_digest);
-    Ok((info, digest))
+    let cuda = info.cuda_versions.map(|versions| CudaFacts {
+        library_sha256: info
+            .libtorch_file
+            .as_deref()
+            .and_then(|file| libtorch_digest(&file.with_file_name("libtorch_cuda.so"))),
+        versions,
+    });
+    Ok((info, digest, cuda))
 }
 
 fn harness(trainer: &Path, commit: Option<&str>) -> Result<HarnessFacts, SessionError> {

@@ -88,14 +88,20 @@ pub enum SessionError {
     Equipment(Box<Fault>),
     #[error("the session in {} was resumed {most} times, which is the most; begin a new one", show_path(.folder))]
     ResumedTooOften { folder: PathBuf, most: usize },
-    #[error(
-        "--device cuda cannot be used: {reason}; install the CUDA libraries with `make setup CUDA=1`, or use \
-         --device cpu"
-    )]
+    #[error("--device cuda cannot be used: {}", show(reason))]
     NoCuda { reason: String },
-    /// A number format that only GPUs are fast in.
-    #[error("`precision`: {precision} is unusably slow on the CPU; use `auto` or `fp32`, or train on a GPU")]
-    SlowPrecision { precision: &'static str },
+    /// A machine with a GPU, which the user expects to be measured.
+    #[error("this machine has a GPU that cannot be used: {}", show(reason))]
+    UnusableGpu { reason: String },
+    /// The sensors would be those of another GPU than the one that trains.
+    #[error(
+        "it is not clear which GPU trains: {}; name it in CUDA_VISIBLE_DEVICES by its UUID (`nvidia-smi -L`)",
+        show(problem)
+    )]
+    OtherGpu { problem: String },
+    /// A number format of GPUs.
+    #[error("`precision`: {precision} is not for the CPU; use `auto` or `fp32`, or train on a GPU")]
+    OnlyOnGpu { precision: &'static str },
     /// The thread that asked the trainer about its libtorch panicked.
     #[error("the digest of libtorch could not be taken")]
     LibtorchDigest,
@@ -147,6 +153,9 @@ impl Hint for SessionError {
             Self::NothingToResume { .. } => Some(
                 "a session that was filed is among the submissions: `hlb-bench leaderboard` makes its page".to_owned(),
             ),
+            Self::NoCuda { .. } | Self::UnusableGpu { .. } => {
+                Some("`--device cpu` measures the CPU of this machine instead".to_owned())
+            }
             Self::NeverBegan { .. } => {
                 Some("see whether `hlb-bench hardware` finds it in order; if not, rebuild with `make build`".to_owned())
             }

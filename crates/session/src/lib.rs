@@ -39,7 +39,7 @@ mod supervise;
 mod telemetry;
 mod unfinished;
 
-pub use child::{SpawnError, describe, find_trainer};
+pub use child::{SpawnError, describe, examine, find_trainer};
 pub use environment::{EnvironmentError, check_environment};
 pub use equipment::{Equipment, default_threads};
 pub use error::SessionError;

@@ -14,7 +14,8 @@ use hlb_core::folders;
 /// The last digest is kept in the user's cache folder with the file's identity, size and time of change; a cache that
 /// cannot be read or written only costs time.
 pub(crate) fn libtorch_digest(path: &Path) -> Option<Sha256Hex> {
-    let cache = folders::cache().map(|folder| folder.join("libtorch-digest"));
+    let name = path.file_stem().map_or_else(|| "libtorch".into(), |stem| stem.to_string_lossy());
+    let cache = folders::cache().map(|folder| folder.join(format!("{name}-digest")));
     digest_with_cache(path, cache.as_deref())
 }
 

@@ -20,9 +20,6 @@ pub enum Note {
     DecodedWithout {
         guards: String,
     },
-    GpuUnused {
-        reason: String,
-    },
     OwnDataSet {
         id: String,
     },
@@ -47,8 +44,8 @@ pub enum Note {
 impl Note {
     /// Whether it limits what the result is good for.
     pub fn is_warning(&self) -> bool {
-        use Note::{DecodedWithout, GpuUnused, OtherHardware, OwnDataSet};
-        matches!(self, DecodedWithout { .. } | GpuUnused { .. } | OwnDataSet { .. } | OtherHardware { .. })
+        use Note::{DecodedWithout, OtherHardware, OwnDataSet};
+        matches!(self, DecodedWithout { .. } | OwnDataSet { .. } | OtherHardware { .. })
     }
 }
 
@@ -69,7 +66,6 @@ impl fmt::Display for Note {
                 "the images were decoded without {guards}, which this system does not have: a file made to break the \
                  decoder could do what you can do; use data that you trust"
             ),
-            Self::GpuUnused { reason } => write!(f, "there is a GPU, but training runs on the CPU: {reason}"),
             Self::OwnDataSet { id } => {
                 write!(f, "`{}` is not the track's published data set; this session is never ranked", show(id))
             }

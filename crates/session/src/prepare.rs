@@ -30,6 +30,8 @@ pub struct PreparedSession {
     pub(super) equipment: Equipment,
     pub(super) price: Option<Price>,
     pub(super) machine: Machine,
+    /// What trains.
+    pub(super) device: DeviceKind,
 }
 
 /// Verifies the data set, and finds trainer, libtorch and price.
@@ -43,26 +45,29 @@ pub fn prepare(mut plan: SessionPlan, observer: &mut dyn Observer) -> Result<Pre
     }
     let reference = reference(&plan, runs)?;
     check_size([Some(&plan.variant.recipe), reference.as_ref()], runs)?;
-    let machine = Machine::read();
+    let mut machine = Machine::read();
     let price = pricing::find(&plan.local, &machine, observer)?;
     let (task, local) = (&plan.variant.task, &plan.local);
-    let equipment = Equipment::find(task, local.data.as_deref(), local.commit, observer.data_set())?;
+    let equipment = Equipment::find(task, local.data.as_deref(), local.device, local.commit, observer.data_set())?;
     if let Some(guards) = Guard::list(&equipment.data.decoded_without) {
         observer.note(&Note::DecodedWithout { guards });
     }
     equipment.trainer_info.libtorch_version.parse::<LibtorchVersion>()?;
     check_equipment(&machine, &equipment.harness).map_err(|fault| SessionError::Equipment(Box::new(fault)))?;
     check_threads(local.threads)?;
-    equipment.check_device([&plan.variant.recipe], local.device, observer)?;
+    let recipes = [Some(&plan.variant.recipe), reference.as_ref()];
+    let device = equipment.device(recipes.into_iter().flatten(), local.device, &machine)?;
+    if let (DeviceKind::Cuda, Some(gpu)) = (device, &equipment.trainer_info.gpu) {
+        machine.confirm(&gpu.name, &gpu.uuid).map_err(|problem| SessionError::OtherGpu { problem })?;
+    }
     if let Some(original) = &plan.reproduces {
         check_data(original, &equipment)?;
-        let ours = [DeviceKind::Cpu, DeviceKind::Cuda].map(|device| machine.class(device));
         // Times on other hardware compare only through a reference: the user learns it before training.
-        if reference.is_none() && !ours.contains(&original.hardware) {
+        if reference.is_none() && machine.class(device) != original.hardware {
             observer.note(&Note::OtherHardware { hardware: original.hardware.clone() });
         }
     }
-    Ok(PreparedSession { plan, runs, unfinished, reference, equipment, price, machine })
+    Ok(PreparedSession { plan, runs, unfinished, reference, equipment, price, machine, device })
 }
 
 /// Refuses a number of threads that the run log could not hold.

@@ -6,6 +6,7 @@ use crate::resolve::ResolvedVariant;
 use hlb_core::artifact::sha256_hex;
 use hlb_core::rules::RULES_VERSION;
 use hlb_core::text::SafeText;
+use hlb_core::units::DeviceKind;
 use hlb_protocol::run_log::RunLog;
 use hlb_recipe::variant;
 use hlb_result::{
@@ -44,6 +45,7 @@ pub(super) fn of(prepared: &PreparedSession, log: &RunLog, log_bytes: &[u8]) -> 
         libtorch: LibtorchFacts {
             version: trainer.libtorch_version.clone(),
             cpu_library_sha256: equipment.libtorch_sha256,
+            cuda: equipment.cuda.clone().filter(|_| trainer.device == DeviceKind::Cuda),
         },
         machine: prepared.machine.clone(),
         price: prepared.price.clone(),

@@ -98,7 +98,7 @@ impl PreparedSession {
             warmup_seed: seed::derive(start.recipe.recipe_sha256, start.nonce.as_str(), 0),
             stop_at_target: start.stop_at_target,
             deterministic: start.deterministic,
-            device: local.device,
+            device: self.device,
             threads: local.threads.or(folder.threads).unwrap_or_else(|| default_threads(&self.machine)),
             arrays: self.equipment.data.arrays.shapes(),
         }

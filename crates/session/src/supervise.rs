@@ -79,7 +79,7 @@ pub fn supervise(request: Request, clock: MonotonicClock, observer: &mut dyn Obs
     let mut trainer = Trainer::start(request.trainer, &request.job, &request.arrays, clock, sender)?;
     telemetry.watch(trainer.pid());
     drop(request.arrays);
-    let problem = recorder.follow(&messages, request.hang_after, request.interrupted);
+    let problem = recorder.follow(&messages, &telemetry, request.hang_after, request.interrupted);
     if !matches!(problem, Ok(None)) {
         trainer.kill();
     }
@@ -148,6 +148,7 @@ impl<'a> Recorder<'a> {
     fn follow(
         &mut self,
         messages: &Receiver<Message>,
+        telemetry: &Telemetry,
         hang_after: Duration,
         interrupted: &AtomicBool,
     ) -> Result<Option<String>, LogError> {
@@ -163,6 +164,9 @@ impl<'a> Recorder<'a> {
                     }
                     // A sample of the sensors does not show that the trainer is alive.
                     heard = if matches!(*event, Event::Telemetry(_)) { heard } else { at };
+                    if matches!(*event, Event::RunStart(_) | Event::RunStop(_)) {
+                        telemetry.look();
+                    }
                     self.record(at, *event)?;
                 }
                 Ok(Message::Garbage(line)) => {
@@ -184,9 +188,9 @@ impl<'a> Recorder<'a> {
     /// Why a trainer that differs from the one of earlier runs is refused; its line would make the log invalid.
     fn differs(&self, event: &Event) -> Option<String> {
         let Event::TrainerStart(now) = event else { return None };
-        let first = self.trainer.as_ref().filter(|first| *first != now)?;
+        let first = self.trainer.as_ref().filter(|first| !first.is_like(now))?;
         let words = |it: &TrainerStart| {
-            let TrainerStart { device, threads, precision, libtorch_version } = it;
+            let TrainerStart { device, threads, precision, libtorch_version, .. } = it;
             hlb_core::text::show(&format!("{device}, {threads} threads, {precision}, libtorch {libtorch_version}"))
         };
         Some(format!("the session began on {} and cannot go on with {}", words(first), words(now)))

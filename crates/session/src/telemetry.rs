@@ -23,7 +23,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// A running sampling thread. Dropping it ends it.
 pub(super) struct Telemetry {
     trainer: Arc<AtomicU32>,
-    stop: Option<Sender<()>>,
+    /// Asks for a sample at once; closed, it ends the thread.
+    asks: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -31,11 +32,12 @@ impl Telemetry {
     /// Starts to sample; `hear` gets each sample with the time it was taken.
     pub(super) fn begin(clock: MonotonicClock, hear: impl Fn(Duration, Sample) -> bool + Send + 'static) -> Self {
         let trainer = Arc::new(AtomicU32::new(0));
-        let (stop, stopped) = channel();
+        let (asks, asked) = channel();
         let watched = Arc::clone(&trainer);
         let thread = thread::spawn(move || {
             let mut sampler = Sampler::open(clock::calendar_milliseconds);
-            for taken in 0_u32.. {
+            let mut taken = 0;
+            loop {
                 let pid = watched.load(Ordering::Relaxed);
                 if pid != 0 {
                     sampler.watch_process(pid);
@@ -44,14 +46,16 @@ impl Telemetry {
                 if !hear(clock.now(), sample) {
                     return;
                 }
-                if stopped.recv_timeout(interval(taken)) != Err(RecvTimeoutError::Timeout) {
-                    // One more, so that the end of the last run lies between two samples.
-                    let _ = hear(clock.now(), sampler.sample());
-                    return;
+                match asked.recv_timeout(interval(taken)) {
+                    Ok(()) => {}
+                    Err(RecvTimeoutError::Timeout) => taken += 1,
+                    Err(RecvTimeoutError::Disconnected) => break,
                 }
             }
+            // One more, so that the end of the last run lies between two samples.
+            let _ = hear(clock.now(), sampler.sample());
         });
-        Self { trainer, stop: Some(stop), thread: Some(thread) }
+        Self { trainer, asks: Some(asks), thread: Some(thread) }
     }
 
     /// Sets the process that trains.
@@ -59,9 +63,18 @@ impl Telemetry {
         self.trainer.store(pid, Ordering::Relaxed);
     }
 
+    /// Takes a sample now: at the ends of a run, where the load changes, a line between the samples of each second would mix the
+    /// energy of both.
+    pub(super) fn look(&self) {
+        if let Some(asks) = &self.asks {
+            // A thread that has ended has nobody to tell.
+            let _ = asks.send(());
+        }
+    }
+
     /// Takes a last sample and ends. A thread whose sensor hangs is abandoned.
     pub(super) fn end(mut self) {
-        self.stop = None;
+        self.asks = None;
         let Some(thread) = self.thread.take() else { return };
         let clock = MonotonicClock::start();
         while clock.now() < LAST_SAMPLE_TIME {
@@ -88,6 +101,19 @@ mod tests {
     fn long_sessions_are_sampled_less_often() {
         assert_eq!([0, 3599, 3600, 7200].map(|taken| interval(taken).as_secs()), [1, 1, 2, 4]);
         assert_eq!(interval(u32::MAX).as_secs(), 256);
+    }
+
+    #[test]
+    fn a_sample_is_taken_when_it_is_asked_for() {
+        let (sender, receiver) = channel();
+        let telemetry = Telemetry::begin(MonotonicClock::start(), move |at, _| sender.send(at).is_ok());
+        let next = || receiver.recv_timeout(Duration::from_secs(10)).expect("a sample");
+        let first = next();
+        telemetry.look();
+        let asked = next();
+        assert!(asked < first + INTERVAL, "{asked:?} after {first:?}");
+        let later = next();
+        assert!(later > asked + INTERVAL / 2, "{later:?} after {asked:?}");
     }
 
     #[test]

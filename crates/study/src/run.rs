@@ -35,7 +35,7 @@ pub struct StudyOptions {
 pub struct PreparedStudy<'a> {
     plan: &'a StudyPlan,
     folder: &'a StudyFolder,
-    device: DeviceChoice,
+    device: DeviceKind,
     threads: u32,
     hang_after: Duration,
     equipment: Equipment,
@@ -55,20 +55,17 @@ pub fn prepare<'a>(
     // A folder of another study is refused before a data set is prepared for it.
     folder.read(plan)?;
     let machine = Machine::read();
-    let equipment = Equipment::find(&plan.task, options.data.as_deref(), None, observer.data_set())?;
+    let equipment = Equipment::find(&plan.task, options.data.as_deref(), options.device, None, observer.data_set())?;
     let recipes = plan.variants.iter().map(|variant| &variant.recipe);
-    equipment.check_device(recipes, options.device, observer)?;
+    let device = equipment.device(recipes, options.device, &machine)?;
     let threads = options.threads.unwrap_or_else(|| default_threads(&machine));
-    let facts = machine_facts(&equipment, &machine, options.device, threads);
+    let facts = machine_facts(&equipment, &machine, device, threads);
     let start = StudyStart::new(plan, equipment.data.content_sha256, facts, clock::timestamp());
     let (log, records) = folder.open(plan, start)?;
-    let (device, hang_after) = (options.device, options.hang_after);
-    Ok(PreparedStudy { plan, folder, device, threads, hang_after, equipment, log, records })
+    Ok(PreparedStudy { plan, folder, device, threads, hang_after: options.hang_after, equipment, log, records })
 }
 
-fn machine_facts(equipment: &Equipment, machine: &Machine, device: DeviceChoice, threads: u32) -> MachineFacts {
-    let on_cuda = device != DeviceChoice::Cpu && equipment.trainer_info.cuda;
-    let device = if on_cuda { DeviceKind::Cuda } else { DeviceKind::Cpu };
+fn machine_facts(equipment: &Equipment, machine: &Machine, device: DeviceKind, threads: u32) -> MachineFacts {
     MachineFacts {
         hardware: machine.class(device),
         device,

@@ -1,8 +1,8 @@
 //! Seconds per training step of a recipe on the built-in data set, for `scripts/bench.py`, which pairs them with PyTorch's.
 //!
 //! ```text
-//! step_time dump DIR                         writes the data set for the PyTorch reference implementation
-//! step_time time RECIPE.json STEPS THREADS   prints the median seconds of a step as JSON
+//! step_time dump DIR   writes the data set for the PyTorch reference implementation
+//! step_time time RECIPE.json STEPS THREADS cpu|cuda   prints the median seconds of a step as JSON
 //! ```
 
 use std::io::Write as _;
@@ -12,22 +12,27 @@ use hlb_core::artifact::write_atomic;
 use hlb_core::bounded::{SMALL_CAP, read_named};
 use hlb_core::clock::{Clock as _, MonotonicClock};
 use hlb_core::seed::Seed;
+use hlb_core::units::DeviceKind;
 use hlb_data::arrays::Arrays;
-use hlb_protocol::job::DeviceChoice;
 use hlb_protocol::trainer::Trainer as _;
 use hlb_recipe::Recipe;
 
-use hlb_trainer::{DeviceData, Engine, TorchTrainer};
+use hlb_trainer::{DeviceData, Engine, TorchTrainer, keep_freed_memory, load_cuda_if_there_is_a_driver};
 
 type Failure = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Failure> {
+    keep_freed_memory();
+    load_cuda_if_there_is_a_driver()?;
     // `cargo bench` adds `--bench` of its own.
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let arrays = hlb_data::prepare(&hlb_data::by_id("shapes")?, None, None, &())?.arrays;
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["dump", folder] => dump(&arrays, Path::new(folder)),
-        ["time", recipe, steps, threads] => time(&arrays, recipe, steps.parse()?, threads.parse()?),
+        ["time", recipe, steps, threads, device] => {
+            let device = if device == "cuda" { DeviceKind::Cuda } else { DeviceKind::Cpu };
+            time(&arrays, recipe, steps.parse()?, threads.parse()?, device)
+        }
         _ => Err("run `make bench`".into()),
     }
 }
@@ -48,10 +53,10 @@ fn dump(arrays: &Arrays, folder: &Path) -> Result<(), Failure> {
 }
 
 /// Steps are timed one by one, after a warmup run and a few steps more.
-fn time(arrays: &Arrays, recipe: &str, steps: u64, threads: u32) -> Result<(), Failure> {
+fn time(arrays: &Arrays, recipe: &str, steps: u64, threads: u32, device: DeviceKind) -> Result<(), Failure> {
     const WARMUP: u64 = 5;
     let recipe: Recipe = serde_json::from_slice(&read_named(recipe.as_ref(), SMALL_CAP)?)?;
-    let engine = Engine::choose(DeviceChoice::Auto, recipe.precision, recipe.norm, threads, false)?;
+    let engine = Engine::choose(device, recipe.precision, recipe.norm.fp32, threads, false)?;
     let data = DeviceData::upload(arrays, recipe.augment, engine);
     let batch_size = recipe.batch_size;
     let mut trainer = TorchTrainer::new(recipe, data, engine, Box::new(|_| {}));

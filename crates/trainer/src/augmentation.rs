@@ -1,5 +1,8 @@
 //! Random draws for the images of an epoch: order, crops, flips and what is drawn over them.
 
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+
 use hlb_core::seed::{Seed, Stream};
 use hlb_data::arrays::ArrayShapes;
 use hlb_recipe::{Augment, Flip};
@@ -28,6 +31,36 @@ pub struct AugmentationDraws {
     pub mixes: Option<Corners>,
     /// Shift and factor of all pixels.
     pub jitter: Option<(Vec<f32>, Vec<f32>)>,
+}
+
+/// Draws one epoch after the other in a thread of its own, each while the one before is trained.
+///
+/// The first is begun when it is asked for.
+pub(crate) struct DrawnAhead {
+    waiting: Option<AugmentationSampler>,
+    drawn: Option<Receiver<AugmentationDraws>>,
+}
+
+impl DrawnAhead {
+    pub(crate) fn new(sampler: AugmentationSampler) -> Self {
+        Self { waiting: Some(sampler), drawn: None }
+    }
+
+    /// The next epoch.
+    pub(crate) fn next_epoch(&mut self) -> AugmentationDraws {
+        if let Some(sampler) = self.waiting.take() {
+            self.drawn = Some(begin(sampler));
+        }
+        let drawn = self.drawn.as_ref().and_then(|drawn| drawn.recv().ok());
+        drawn.expect("the thread draws as long as this is there")
+    }
+}
+
+/// A thread that draws until nobody listens; it waits until an epoch is taken before it draws the one after the next.
+fn begin(mut sampler: AugmentationSampler) -> Receiver<AugmentationDraws> {
+    let (sender, receiver) = mpsc::sync_channel(0);
+    thread::spawn(move || while sender.send(sampler.epoch()).is_ok() {});
+    receiver
 }
 
 /// Draws one epoch after the other.

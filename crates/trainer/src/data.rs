@@ -37,14 +37,13 @@ impl DeviceData {
         let shapes = arrays.shapes();
         let working = if engine.kind == Kind::Double { Kind::Double } else { Kind::Float };
         let (mean, deviation) = channel_statistics(arrays.train_images(), shapes.channels);
-        let per_channel = |numbers: &[f64]| Tensor::from_slice(numbers).to_kind(working);
-        let (mean, deviation) = (per_channel(&mean), per_channel(&deviation));
-        let train = as_images(arrays.train_images(), shapes.train, shapes, working);
-        let normalize = |images: &Tensor| ((images - &mean) / &deviation).to_device(engine.device).to_kind(engine.kind);
+        let placed = |numbers: &[f64]| Tensor::from_slice(numbers).to_kind(working).to_device(engine.device);
+        let scale = Scale { largest: placed(&[255.0]), mean: placed(&mean), deviation: placed(&deviation) };
+        let upload = |bytes, count, pad| normalized(bytes, count, shapes, &scale, (engine, pad));
         Self {
-            padded: reflect(&normalize(&train), augment.pad.into()),
+            padded: upload(arrays.train_images(), shapes.train, augment.pad.into()),
             train_labels: as_labels(arrays.train_labels(), engine.device),
-            eval_images: normalize(&as_images(arrays.eval_images(), shapes.evaluation, shapes, working)),
+            eval_images: upload(arrays.eval_images(), shapes.evaluation, 0),
             eval_labels: as_labels(arrays.eval_labels(), engine.device),
             shapes,
             augment,
@@ -202,10 +201,34 @@ fn channel_statistics(bytes: &[u8], channels: u32) -> (Vec<f64>, Vec<f64>) {
     (0..channels).map(statistics).unzip()
 }
 
-/// Bytes to values from 0 to 1, `[images, rows, columns, channels]`.
-fn as_images(bytes: &[u8], count: u32, shapes: ArrayShapes, working: Kind) -> Tensor {
-    let size = [count, shapes.height, shapes.width, shapes.channels].map(i64::from);
-    Tensor::from_data_size(bytes, &size, Kind::Uint8).to_kind(working) / 255.0
+/// What brings bytes to a mean of 0 and a deviation of 1, on the device.
+///
+/// *Why the largest byte is a tensor:* CUDA multiplies by the reciprocal of a plain number, which rounds otherwise than dividing.
+struct Scale {
+    largest: Tensor,
+    mean: Tensor,
+    deviation: Tensor,
+}
+
+/// Most values of a slice of images that is normalized at once.
+const SLICE: i64 = 1 << 26;
+
+/// Bytes to normalized and padded images, `[images, rows, columns, channels]`.
+///
+/// *Why in slices on the device:* the host then holds the bytes alone, and no operation meets more values than 32 bits count.
+fn normalized(bytes: &[u8], count: u32, shapes: ArrayShapes, scale: &Scale, (engine, pad): (Engine, i64)) -> Tensor {
+    let [count, rows, columns, channels] = [count, shapes.height, shapes.width, shapes.channels].map(i64::from);
+    let bytes = Tensor::from_data_size(bytes, &[count, rows, columns, channels], Kind::Uint8);
+    let size = [count, rows + 2 * pad, columns + 2 * pad, channels];
+    let whole = Tensor::empty(size, (engine.kind, engine.device));
+    let step = (SLICE / (size[1] * size[2] * size[3])).max(1);
+    for from in (0..count).step_by(usize::try_from(step).unwrap_or(1)) {
+        let part = |tensor: &Tensor| tensor.narrow(0, from, step.min(count - from));
+        let images = part(&bytes).to_device(engine.device).to_kind(scale.mean.kind()) / &scale.largest;
+        let images = ((images - &scale.mean) / &scale.deviation).to_kind(engine.kind);
+        part(&whole).copy_(&reflect(&images, pad));
+    }
+    whole
 }
 
 fn as_labels(bytes: &[u8], device: Device) -> Tensor {

@@ -4,21 +4,26 @@ use std::path::{Path, PathBuf};
 
 use tch::{Cuda, Device, Kind};
 
+use crate::context::{keep_memory_in_searches, set_tf32};
+use crate::cuda::complaint;
 use hlb_core::bounded::{self, SMALL_CAP};
 use hlb_core::units::{DeviceKind, NumberFormat};
-use hlb_protocol::job::DeviceChoice;
-use hlb_recipe::{Norm, Precision};
+use hlb_protocol::trainer::TrainError;
+use hlb_recipe::Precision;
 
 /// The device asked for cannot be used.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UnsupportedDevice {
-    /// `--device cuda` where libtorch sees no GPU.
-    #[error("libtorch sees no CUDA device; use `--device cpu`, or install the CUDA libraries with `make setup CUDA=1`")]
+    /// A job for a GPU where libtorch sees none: it was there when the trainer was asked before.
+    #[error("libtorch sees no CUDA device")]
     NoCuda,
-    /// Half precision on a CPU.
-    #[error("`precision`: {} is unusably slow on the CPU; use `auto` or `fp32`, or train with `--device cuda`", .0.as_str())]
-    ShortOnCpu(Precision),
+    /// A number format of GPUs on a CPU.
+    #[error("`precision`: {} is not for the CPU; use `auto` or `fp32`, or train with `--device cuda`", .0.as_str())]
+    OnlyOnGpu(Precision),
+    /// A libtorch without the functions that set its number format.
+    #[error("this libtorch lacks a function that sets how CUDA computes: {0}")]
+    NoSwitch(String),
 }
 
 /// Device and number formats of a session.
@@ -30,6 +35,8 @@ pub struct Engine {
     pub kind: Kind,
     /// Format of the normalizations' biases and statistics.
     pub norm_kind: Kind,
+    /// What the run log calls it.
+    format: NumberFormat,
 }
 
 impl Engine {
@@ -38,33 +45,32 @@ impl Engine {
     /// *Why cuDNN's algorithms are not timed where training must be `deterministic`:* which one wins is chance, and two that
     /// are each deterministic still round differently.
     pub fn choose(
-        choice: DeviceChoice,
+        device: DeviceKind,
         precision: Precision,
-        norm: Norm,
+        fp32_norm: bool,
         threads: u32,
         deterministic: bool,
     ) -> Result<Self, UnsupportedDevice> {
         tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
-        let cuda = choice != DeviceChoice::Cpu && Cuda::is_available();
-        if choice == DeviceChoice::Cuda && !cuda {
+        let cuda = device == DeviceKind::Cuda;
+        if cuda && !Cuda::is_available() {
             return Err(UnsupportedDevice::NoCuda);
         }
-        if !cuda && precision.is_short() {
-            return Err(UnsupportedDevice::ShortOnCpu(precision));
-        }
+        let format = precision.format_on(device).ok_or(UnsupportedDevice::OnlyOnGpu(precision))?;
         Cuda::cudnn_set_benchmark(cuda && !deterministic);
-        let kind = match precision {
-            Precision::Bf16 => Kind::BFloat16,
-            Precision::Auto | Precision::Fp16 if cuda => Kind::Half,
-            _ => Kind::Float,
+        keep_memory_in_searches().map_err(|error| UnsupportedDevice::NoSwitch(complaint(&error)))?;
+        let kind = match format {
+            NumberFormat::Fp16 => Kind::Half,
+            NumberFormat::Bf16 => Kind::BFloat16,
+            NumberFormat::Fp32 | NumberFormat::Tf32 => Kind::Float,
         };
-        let norm_kind = if norm.fp32 { Kind::Float } else { kind };
-        Ok(Self { device: if cuda { Device::Cuda(0) } else { Device::Cpu }, kind, norm_kind })
+        let norm_kind = if fp32_norm { Kind::Float } else { kind };
+        Ok(Self { device: if cuda { Device::Cuda(0) } else { Device::Cpu }, kind, norm_kind, format })
     }
 
     /// The CPU in a number format, for tests: in double precision, rounding is too small to blur a comparison.
     pub fn cpu(kind: Kind) -> Self {
-        Self { device: Device::Cpu, kind, norm_kind: kind }
+        Self { device: Device::Cpu, kind, norm_kind: kind, format: format_of(kind) }
     }
 
     /// What trains, as the run log states it.
@@ -74,11 +80,14 @@ impl Engine {
 
     /// Format of weights and activations, as the run log states it.
     pub fn number_format(self) -> NumberFormat {
-        match self.kind {
-            Kind::Half => NumberFormat::Fp16,
-            Kind::BFloat16 => NumberFormat::Bf16,
-            _ => NumberFormat::Fp32,
-        }
+        self.format
+    }
+
+    /// Sets how libtorch computes for this engine, before each of its runs: the switches are the process's, and the recipes of
+    /// a session may differ in their format.
+    pub fn apply(self) -> Result<(), TrainError> {
+        let lacking = |error| TrainError(UnsupportedDevice::NoSwitch(complaint(&error)).to_string());
+        set_tf32(self.format == NumberFormat::Tf32).map_err(lacking)
     }
 
     /// Returns when the device has finished everything it was given.
@@ -89,20 +98,12 @@ impl Engine {
     }
 }
 
-/// Loads the CUDA half of libtorch where the machine has an NVIDIA driver; the reason if that fails.
-///
-/// *Why:* the program links only the CPU half, so that one binary serves machines without a GPU. It has to be the
-/// first thing in `main`: libtorch decides once, at the first question about CUDA, whether it is there.
-pub fn load_cuda_if_there_is_a_gpu() -> Result<(), String> {
-    if !Path::new("/dev/nvidiactl").exists() {
-        return Ok(());
+fn format_of(kind: Kind) -> NumberFormat {
+    match kind {
+        Kind::Half => NumberFormat::Fp16,
+        Kind::BFloat16 => NumberFormat::Bf16,
+        _ => NumberFormat::Fp32,
     }
-    let flags = libloading::os::unix::RTLD_NOW | libloading::os::unix::RTLD_GLOBAL;
-    #[expect(unsafe_code, reason = "loading a library runs its constructors; there is no safe way")]
-    // SAFETY: libtorch_cuda's constructors register kernels and touch nothing of ours; no thread runs yet.
-    let library = unsafe { libloading::os::unix::Library::open(Some("libtorch_cuda.so"), flags) };
-    // Leaked on purpose: its kernels are registered for the life of the process.
-    library.map(std::mem::forget).map_err(|error| error.to_string())
 }
 
 /// Most bytes of the kernel's list of mapped files.

@@ -40,7 +40,7 @@ const MEMORY: &[&str] = &[
 ];
 
 /// Phrases of other errors with the advice for each kind. The first kind with a phrase in the message is taken.
-const KINDS: [(&[&str], &str); 4] = [
+const KINDS: [(&[&str], &str); 8] = [
     (
         &["does not have a deterministic implementation", "CUBLAS_WORKSPACE_CONFIG"],
         "libtorch has no deterministic algorithm for an operation of this recipe; go without --deterministic",
@@ -52,6 +52,22 @@ const KINDS: [(&[&str], &str); 4] = [
     (
         &["device-side assert", "illegal memory access", "misaligned address", "illegal instruction"],
         "an operation failed on the GPU; this should not happen, please report it with the recipe",
+    ),
+    (
+        &["CUBLAS_STATUS_NOT_INITIALIZED"],
+        "cuBLAS could not begin, nearly always because the memory of the GPU is full: see in `nvidia-smi` who uses it, or try a smaller `batch_size`",
+    ),
+    (
+        &["unable to find an engine", "CUDNN_STATUS"],
+        "cuDNN has no algorithm for an operation of this recipe in the memory that is left: try a smaller `batch_size`, and report it with the recipe if that does not help",
+    ),
+    (
+        &["busy or unavailable"],
+        "the GPU is in exclusive use: see `nvidia-smi -q -d COMPUTE` and who uses it, then `nvidia-smi -c DEFAULT`",
+    ),
+    (
+        &["initialization failed", "initialization error", "system not yet initialized", "system not ready"],
+        "the driver cannot be initialized: see `nvidia-smi`, that `/dev/nvidia-uvm` is there, and on machines with NVLink that `nvidia-fabricmanager` runs",
     ),
     (
         &["GPU is lost", "fallen off the bus", "unspecified launch failure", "uncorrectable ECC", "CUDA error"],
@@ -176,6 +192,14 @@ mod tests {
             ("CUDA error: device-side assert triggered", "please report it with the recipe; libtorch: CUDA error"),
             ("CUDA error: no kernel image is available for execution on the device", "libtorch 2.11 knows; libtorch:"),
             ("CUDA error: out of memory", "try `batch_size: 256`"),
+            ("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`", "nearly always because"),
+            ("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`", "try `batch_size: 256`"),
+            ("FIND was unable to find an engine to execute this computation", "cuDNN has no algorithm"),
+            ("cuDNN error: CUDNN_STATUS_NOT_SUPPORTED", "cuDNN has no algorithm"),
+            ("CUDA error: CUDA-capable device(s) is/are busy or unavailable", "`nvidia-smi -c DEFAULT`; libtorch"),
+            ("CUDA error: driver initialization failed, you might not have a CUDA gpu.", "`/dev/nvidia-uvm` is there"),
+            ("CUDA error: initialization error", "`/dev/nvidia-uvm` is there"),
+            ("CUDA error: system not yet initialized", "`nvidia-fabricmanager` runs"),
             (
                 "x_cuda does not have a deterministic implementation, but",
                 "go without --deterministic; libtorch: x_cuda",

@@ -34,16 +34,13 @@ impl Ema {
             self.average = Some(state.frozen_copy());
             return;
         };
-        let new = 1.0 - decay_at(self.settings, step, self.steps);
-        let _ = average.weights.lerp_(&state.weights, new);
-        let _ = average.biases.lerp_(&state.biases, new);
-        let _ = average.stats.lerp_(&state.stats, if self.settings.statistics { new } else { 1.0 });
-        if let (Some(averaged), Some(bias)) = (&mut average.whitening_bias, &state.whitening_bias) {
-            let _ = averaged.lerp_(bias, new);
-        }
-        if self.settings.copy_back {
-            look_ahead(average, state);
-        }
+        blend(average, state, self.settings, 1.0 - decay_at(self.settings, step, self.steps));
+    }
+
+    /// Does everything once that an update of the average does, for the warmup run.
+    pub(crate) fn rehearse(&mut self, state: &mut State) {
+        let average = self.average.get_or_insert_with(|| state.frozen_copy());
+        blend(average, state, self.settings, 0.5);
     }
 
     /// The average, once it has begun.
@@ -62,6 +59,19 @@ impl Ema {
 fn decay_at(settings: Average, step: u64, steps: u64) -> f64 {
     let base = settings.decay.powf(f64::from(settings.every_steps));
     if settings.power > 0.0 { base * (step as f64 / steps as f64).powf(settings.power) } else { base }
+}
+
+/// Takes a share of `state` into the average; Lookahead then copies the average back.
+fn blend(average: &mut State, state: &mut State, settings: Average, share: f64) {
+    let _ = average.weights.lerp_(&state.weights, share);
+    let _ = average.biases.lerp_(&state.biases, share);
+    let _ = average.stats.lerp_(&state.stats, if settings.statistics { share } else { 1.0 });
+    if let (Some(averaged), Some(bias)) = (&mut average.whitening_bias, &state.whitening_bias) {
+        let _ = averaged.lerp_(bias, share);
+    }
+    if settings.copy_back {
+        look_ahead(average, state);
+    }
 }
 
 fn look_ahead(average: &State, state: &mut State) {

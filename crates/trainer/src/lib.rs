@@ -5,12 +5,17 @@
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests break files on purpose"))]
 
+mod allocator;
 mod augmentation;
+mod context;
+mod cuda;
 mod data;
 mod determinism;
 mod device;
 mod device_error;
 mod ema;
+mod examine;
+mod health;
 mod layout;
 mod network;
 mod optimizer;
@@ -19,12 +24,15 @@ mod state;
 mod test_time_augmentation;
 mod whitening;
 
+pub use allocator::keep_freed_memory;
 pub use augmentation::{AugmentationDraws, AugmentationSampler, Corners};
+pub use cuda::{cuda_versions, first_gpu, load_cuda_if_there_is_a_driver};
 pub use data::{Batch, DeviceData};
 pub use determinism::{ask_for_deterministic_algorithms, digest};
-
-pub use device::{Engine, UnsupportedDevice, load_cuda_if_there_is_a_gpu, loaded_libtorch};
+pub use device::{Engine, UnsupportedDevice, loaded_libtorch};
 pub use device_error::{explain, is_of_libtorch};
+pub use examine::examine;
+pub use health::matmul_tera;
 pub use layout::Layout;
 pub use network::{Mode, Network};
 pub use run::TorchTrainer;

@@ -2,34 +2,42 @@
 
 use std::any::Any;
 use std::cell::Cell;
+use std::fs::File;
 use std::io::{self, BufRead, Read as _, Write as _};
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
 use hlb_core::clock::{Clock as _, MonotonicClock};
 use hlb_core::text::TextError;
+use hlb_core::units::DeviceKind;
 use hlb_data::arrays::Arrays;
 use hlb_protocol::determinism;
-use hlb_protocol::job::{Job, TrainerInfo};
+use hlb_protocol::job::{DESCRIBE, EXAMINE, Job, NO_CUDA, TrainerInfo};
 use hlb_protocol::protocol::{self, Plan};
 use hlb_protocol::run_log::{Arm, Event, Repeat, TrainerStart};
 use hlb_protocol::trainer::TrainError;
 use hlb_recipe::Recipe;
 
 use hlb_trainer::{
-    DeviceData, Engine, TorchTrainer, ask_for_deterministic_algorithms, explain, is_of_libtorch,
-    load_cuda_if_there_is_a_gpu, loaded_libtorch,
+    DeviceData, Engine, TorchTrainer, ask_for_deterministic_algorithms, cuda_versions, explain, first_gpu,
+    is_of_libtorch, keep_freed_memory, load_cuda_if_there_is_a_driver, loaded_libtorch, matmul_tera,
 };
 
 fn main() -> ExitCode {
-    // First of all, before anything asks libtorch about CUDA: see `load_cuda_if_there_is_a_gpu`.
-    let cuda = load_cuda_if_there_is_a_gpu();
-    let answer = match std::env::args().nth(1).as_deref() {
-        Some("--describe") => describe(cuda.err()),
+    keep_freed_memory();
+    // Before anything asks libtorch about CUDA: see `load_cuda_if_there_is_a_driver`.
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let cuda =
+        if arguments.iter().any(|argument| argument == NO_CUDA) { Ok(()) } else { load_cuda_if_there_is_a_driver() };
+    let answer = match arguments.first().map(String::as_str) {
+        _ if keep_output_for_events().is_err() => Err("there is no standard output to write events to".to_owned()),
+        Some(DESCRIBE) => describe(cuda.err()),
+        Some(EXAMINE) => examine(cuda),
+        None | Some(NO_CUDA) => train().map_err(|error| error.to_string()),
         Some(_) => Err("this program is started by `hlb-bench`; run that instead".to_owned()),
-        None => train().map_err(|error| error.to_string()),
     };
     let Err(problem) = answer else { return ExitCode::SUCCESS };
     let _ = writeln!(io::stderr(), "{problem}");
@@ -38,9 +46,44 @@ fn main() -> ExitCode {
 
 fn describe(cuda_problem: Option<String>) -> Result<(), String> {
     let (libtorch_file, libtorch_version) = loaded_libtorch();
-    let info = TrainerInfo { libtorch_file, libtorch_version, cuda: tch::Cuda::is_available(), cuda_problem };
+    let info = TrainerInfo {
+        libtorch_file,
+        libtorch_version,
+        cuda: tch::Cuda::is_available(),
+        cuda_problem,
+        gpu: first_gpu(),
+        cuda_versions: cuda_versions(),
+    };
     let text = serde_json::to_string(&info).map_err(|error| error.to_string())?;
-    writeln!(io::stdout(), "{text}").map_err(|error| error.to_string())
+    write_line(text.into_bytes()).map_err(|error| error.to_string())
+}
+
+fn examine(cuda: Result<(), String>) -> Result<(), String> {
+    cuda?;
+    let device = if tch::Cuda::is_available() { DeviceKind::Cuda } else { DeviceKind::Cpu };
+    silence_panics_of_libtorch();
+    let examined =
+        guarded(None, || hlb_trainer::examine(device, &MonotonicClock::start())).map_err(|error| error.to_string())?;
+    let text = serde_json::to_vec(&examined).map_err(|error| error.to_string())?;
+    write_line(text).map_err(|error| error.to_string())
+}
+
+/// Standard output as it was when the program started.
+static EVENTS: OnceLock<File> = OnceLock::new();
+
+/// Takes standard output for events alone: what a library prints there from now on goes to standard error, since a line that is
+/// no event ends the session.
+fn keep_output_for_events() -> io::Result<()> {
+    let events = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3)?;
+    rustix::stdio::dup2_stdout(rustix::stdio::stderr())?;
+    let _ = EVENTS.set(File::from(events));
+    Ok(())
+}
+
+fn write_line(mut line: Vec<u8>) -> io::Result<()> {
+    line.push(b'\n');
+    let mut events = EVENTS.get().ok_or(io::ErrorKind::BrokenPipe)?;
+    events.write_all(&line)
 }
 
 fn train() -> Result<(), TrainError> {
@@ -86,10 +129,13 @@ fn train_job(job: &Job, arrays: Arrays) -> Result<(), TrainError> {
     workers.push(Worker::new(Arm::Variant, &job.recipe, job, &arrays, &heartbeat)?);
     drop(arrays);
     engine.synchronize();
+    engine.apply()?;
+    let matmul_tera = matmul_tera(engine, &heartbeat.clock);
     emit(Event::TrainerStart(TrainerStart {
         device: engine.device_kind(),
         threads: job.threads,
         precision: engine.number_format(),
+        matmul_tera: Some(matmul_tera),
         libtorch_version: loaded_libtorch().1.parse().map_err(|error: TextError| TrainError(error.to_string()))?,
     }))?;
     let finished = run_all(job, &mut workers, &heartbeat);
@@ -101,7 +147,7 @@ fn train_job(job: &Job, arrays: Arrays) -> Result<(), TrainError> {
 }
 
 fn engine(job: &Job, recipe: &Recipe) -> Result<Engine, TrainError> {
-    Engine::choose(job.device, recipe.precision, recipe.norm, job.threads, job.deterministic)
+    Engine::choose(job.device, recipe.precision, recipe.norm.fp32, job.threads, job.deterministic)
         .map_err(|error| TrainError(error.to_string()))
 }
 
@@ -194,8 +240,6 @@ fn exit_with_the_parent() {
 #[expect(clippy::needless_pass_by_value, reason = "the protocol passes events by value")]
 fn emit(event: Event) -> Result<(), TrainError> {
     let failed = |error: io::Error| TrainError(format!("an event could not be written: {error}"));
-    let mut line = serde_json::to_vec(&event).map_err(io::Error::other).map_err(failed)?;
-    line.push(b'\n');
-    let mut output = io::stdout().lock();
-    output.write_all(&line).and_then(|()| output.flush()).map_err(failed)
+    let line = serde_json::to_vec(&event).map_err(io::Error::other).map_err(failed)?;
+    write_line(line).map_err(failed)
 }

@@ -3,7 +3,7 @@
 use std::iter::zip;
 use std::ops::Range;
 
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use crate::layout::Weight;
 use crate::{Layout, State};
@@ -27,12 +27,15 @@ pub(crate) struct Gradients {
 }
 
 /// An optimizer step in its schedule.
+#[expect(clippy::struct_field_names, reason = "the step of a schedule of so many steps")]
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Step {
     /// Its number, counted from 0.
     pub step: u64,
     /// Steps of the whole schedule.
     pub steps: u64,
+    /// By how much the gradients are larger than those that the learning rate is for: a power of two.
+    pub headroom: f64,
 }
 
 impl GroupedOptimizer {
@@ -136,8 +139,8 @@ enum Memory {
     Empty,
     /// The momentum; at zero its first value is the first gradient.
     Sgd { momentum: Tensor },
-    /// Means of gradients and of squared gradients, and how many there were.
-    Adamw { mean: Tensor, squares: Tensor, count: i32 },
+    /// Means of gradients and of squared gradients, how many there were, and the parameters of which the model has rounded ones.
+    Adamw { mean: Tensor, squares: Tensor, count: i32, exact: Tensor },
     /// The momentum, and when layers are rescaled next.
     Muon { momentum: Tensor, layers: Vec<Weight>, due: f64 },
 }
@@ -170,13 +173,15 @@ impl ParameterGroup {
     }
 
     fn begin(&mut self, layout: &Layout, state: &State) {
-        let zeros = || {
-            let values = self.slice.of(&state.weights, &state.biases, state.whitening_bias.as_ref());
-            values.expect("a group has parameters").detach().zeros_like()
-        };
+        let values = self.slice.of(&state.weights, &state.biases, state.whitening_bias.as_ref());
+        let values = values.expect("a group has parameters").detach();
+        let zeros = || values.zeros_like();
         self.memory = match self.group.rule {
             Rule::Sgd => Memory::Sgd { momentum: zeros() },
-            Rule::Adamw { .. } => Memory::Adamw { mean: zeros(), squares: zeros(), count: 0 },
+            Rule::Adamw { .. } => {
+                let exact = widened(&values).copy();
+                Memory::Adamw { mean: exact.zeros_like(), squares: exact.zeros_like(), count: 0, exact }
+            }
             Rule::Muon(_) => {
                 Memory::Muon { momentum: zeros(), layers: layout.weights()[self.layers()].to_vec(), due: 0.0 }
             }
@@ -188,7 +193,7 @@ impl ParameterGroup {
     }
 
     fn step(&mut self, recipe: &Recipe, state: &mut State, gradients: &Gradients, at: Step) {
-        let Step { step, steps } = at;
+        let Step { step, steps, headroom } = at;
         if self.frozen_from.is_some_and(|from| step >= from) {
             return;
         }
@@ -200,13 +205,16 @@ impl ParameterGroup {
         let mu = schedule.momentum(step, steps).unwrap_or(self.momentum);
         let decay = self.group.weight_decay;
         match (&mut self.memory, self.group.rule) {
-            (Memory::Adamw { mean, squares, count }, Rule::Adamw { beta1, beta2, eps }) => {
+            (Memory::Adamw { mean, squares, count, exact }, Rule::Adamw { beta1, beta2, eps }) => {
                 *count += 1;
+                let gradient = widened(&gradient) / headroom;
                 let _ = mean.lerp_(&gradient, 1.0 - beta1);
                 let _ = squares.lerp_(&gradient.square(), 1.0 - beta2);
                 let root = (&*squares / (1.0 - beta2.powi(*count))).sqrt() + eps;
-                let _ = parameters.g_mul_scalar_(1.0 - rate * decay);
-                let _ = parameters.g_sub_(&(&*mean / root * (rate / (1.0 - beta1.powi(*count)))));
+                follow(exact, &parameters);
+                let _ = exact.g_mul_scalar_(1.0 - rate * decay);
+                let _ = exact.g_sub_(&(&*mean / root * (rate / (1.0 - beta1.powi(*count)))));
+                parameters.copy_(exact);
             }
             (Memory::Muon { momentum, layers, due }, Rule::Muon(muon)) => {
                 let direction = accumulate(momentum, &gradient, mu, self.nesterov);
@@ -217,9 +225,10 @@ impl ParameterGroup {
                 }
             }
             (Memory::Sgd { momentum }, _) => {
-                let decayed = gradient + &parameters * decay;
+                // In units of the gradient, so that what is small in half precision stays as large as it came.
+                let decayed = gradient + &parameters * (decay * headroom);
                 let direction = accumulate(momentum, &decayed, mu, self.nesterov);
-                let _ = parameters.g_sub_(&(direction * rate));
+                let _ = parameters.g_sub_(&(direction * (rate / headroom)));
             }
             _ => unreachable!("the memory is that of the rule"),
         }
@@ -229,7 +238,9 @@ impl ParameterGroup {
         let kept: Vec<(&str, &Tensor)> = match &self.memory {
             Memory::Empty => Vec::new(),
             Memory::Sgd { momentum } | Memory::Muon { momentum, .. } => vec![("momentum", momentum)],
-            Memory::Adamw { mean, squares, .. } => vec![("mean gradient", mean), ("mean square", squares)],
+            Memory::Adamw { mean, squares, exact, .. } => {
+                vec![("mean gradient", mean), ("mean square", squares), ("exact value", exact)]
+            }
         };
         let names = self.names(layout);
         kept.into_iter()
@@ -258,6 +269,23 @@ impl ParameterGroup {
     }
 }
 
+/// The same numbers in single precision, where they are in less.
+///
+/// *Why:* squares of small gradients vanish in half precision, and so do `eps` and a decay of a few ten-thousandths.
+fn widened(tensor: &Tensor) -> Tensor {
+    if matches!(tensor.kind(), Kind::Half | Kind::BFloat16) {
+        tensor.to_kind(Kind::Float)
+    } else {
+        tensor.shallow_clone()
+    }
+}
+
+/// Takes over parameters that something else than this rule has set, as Lookahead does.
+fn follow(exact: &mut Tensor, parameters: &Tensor) {
+    let same = exact.to_kind(parameters.kind()).eq_tensor(parameters);
+    *exact = exact.where_self(&same, &widened(parameters));
+}
+
 /// Takes a gradient into the momentum; the direction of the update.
 fn accumulate(momentum: &mut Tensor, gradient: &Tensor, mu: f64, nesterov: bool) -> Tensor {
     let _ = momentum.g_mul_scalar_(mu);
@@ -267,7 +295,7 @@ fn accumulate(momentum: &mut Tensor, gradient: &Tensor, mu: f64, nesterov: bool)
 
 /// Whether Muon rescales layers at this step; if so, `due` becomes the step of the next time.
 #[expect(clippy::cast_precision_loss, reason = "a run has far fewer than 2^52 steps")]
-fn rescales(muon: Muon, due: &mut f64, Step { step, steps }: Step) -> bool {
+fn rescales(muon: Muon, due: &mut f64, Step { step, steps, .. }: Step) -> bool {
     let step = step as f64;
     if muon.renormalize_every == 0.0 || step < *due {
         return false;
@@ -280,39 +308,104 @@ fn rescales(muon: Muon, due: &mut f64, Step { step, steps }: Step) -> bool {
 ///
 /// *Why:* gradients of a convolution lie in few directions; made orthogonal, an update moves in all of them (Jordan 2024).
 fn orthogonal_step(layers: &[Weight], parameters: &Tensor, direction: &Tensor, rate: f64, muon: Muon, rescaled: bool) {
-    let mut offset = 0;
-    for layer in layers {
-        let shape = [layer.outputs(), layer.fan_in()];
-        let part = |flat: &Tensor| flat.narrow(0, offset, layer.numel()).view(shape);
-        let mut weight = part(parameters);
+    let parts = |flat: &Tensor| {
+        let sizes: Vec<i64> = layers.iter().map(|layer| layer.numel()).collect();
+        let parts = flat.split_with_sizes(sizes, 0);
+        zip(layers, parts).map(|(layer, part)| part.view([layer.outputs(), layer.fan_in()])).collect::<Vec<_>>()
+    };
+    let directions = parts(direction);
+    let nearest = if direction.device().is_cuda() {
+        orthogonal_padded(&directions, muon, Kind::BFloat16)
+    } else {
+        directions.iter().map(|matrix| orthogonal(matrix, muon, matrix.kind())).collect()
+    };
+    for (mut weight, nearest) in zip(parts(parameters), nearest) {
         if rescaled {
             #[expect(clippy::cast_precision_loss, reason = "a layer has few outputs")]
-            let norm = (layer.outputs() as f64).sqrt();
+            let norm = (weight.size()[0] as f64).sqrt();
             let _ = weight.g_mul_(&((weight.norm() + TINY).reciprocal() * norm));
         }
-        let _ = weight.g_sub_(&(orthogonal(&part(direction), muon) * rate));
-        offset += layer.numel();
+        let _ = weight.g_sub_(&(nearest * rate));
     }
 }
 
-/// The nearest matrix with orthogonal rows, about: Newton-Schulz iterations.
+/// The nearest matrix with orthogonal rows, about, computed in `kind`.
+fn orthogonal(matrix: &Tensor, muon: Muon, kind: Kind) -> Tensor {
+    let x = upright(matrix).to_kind(kind).unsqueeze(0);
+    let nearest = newton_schulz(&(&x / (x.norm() + TINY)), muon).squeeze_dim(0).to_kind(matrix.kind());
+    if is_tall(matrix) { nearest.transpose(0, 1) } else { nearest }
+}
+
+/// The same of several matrices at once, each in the corner of a matrix of zeros, which stay zeros.
 ///
-/// As a batch of one, because only of batches can products be scaled and added in one call: the matrices are small, and calls
-/// cost as much as what they compute.
-fn orthogonal(matrix: &Tensor, muon: Muon) -> Tensor {
-    let kind = if matrix.device() == Device::Cpu { matrix.kind() } else { Kind::BFloat16 };
-    let [a, b, c] = muon.coefficients;
-    let tall = matrix.size()[0] > matrix.size()[1];
-    let mut x = matrix.to_kind(kind).unsqueeze(0);
-    x = &x / (x.norm() + TINY);
-    if tall {
-        x = x.transpose(1, 2);
+/// *Why:* the matrices are small, and a GPU takes as long to begin an operation as to compute it.
+fn orthogonal_padded(matrices: &[Tensor], muon: Muon, kind: Kind) -> Vec<Tensor> {
+    let corners: Vec<Tensor> = matrices.iter().map(upright).collect();
+    let most = |axis: usize| corners.iter().map(|corner| corner.size()[axis]).max().unwrap_or(0);
+    let count = i64::try_from(corners.len()).unwrap_or(0);
+    let padded = Tensor::zeros([count, most(0), most(1)], (kind, matrices[0].device()));
+    let corner = |whole: &Tensor, index: usize| {
+        let size = corners[index].size();
+        whole.get(i64::try_from(index).unwrap_or(0)).narrow(0, 0, size[0]).narrow(1, 0, size[1])
+    };
+    for (index, matrix) in corners.iter().enumerate() {
+        corner(&padded, index).copy_(matrix);
     }
+    let norms = padded.norm_scalaropt_dim(2, [1_i64, 2].as_slice(), true);
+    let nearest = newton_schulz(&(padded / (norms + TINY)), muon);
+    let unpadded = |(index, matrix): (usize, &Tensor)| {
+        let found = corner(&nearest, index).to_kind(matrix.kind());
+        if is_tall(matrix) { found.transpose(0, 1) } else { found }
+    };
+    matrices.iter().enumerate().map(unpadded).collect()
+}
+
+fn is_tall(matrix: &Tensor) -> bool {
+    matrix.size()[0] > matrix.size()[1]
+}
+
+/// The matrix with at most as many rows as columns.
+fn upright(matrix: &Tensor) -> Tensor {
+    if is_tall(matrix) { matrix.transpose(0, 1) } else { matrix.shallow_clone() }
+}
+
+/// Newton-Schulz iterations on a batch of matrices, `[matrices, rows, columns]`: only of batches can products be scaled and added
+/// in one call.
+fn newton_schulz(matrices: &Tensor, muon: Muon) -> Tensor {
+    let [a, b, c] = muon.coefficients;
+    let mut x = matrices.shallow_clone();
     for _ in 0..muon.iterations {
         let gram = x.bmm(&x.transpose(1, 2));
         let mixed = gram.baddbmm(&gram, &gram, b, c);
         x = x.baddbmm(&mixed, &x, a, 1.0);
     }
-    let nearest = if tall { x.transpose(1, 2) } else { x };
-    nearest.squeeze_dim(0).to_kind(matrix.kind())
+    x
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::*;
+
+    /// Layers of several shapes, tall and wide, alone and padded in one batch.
+    #[test]
+    fn a_padded_batch_gives_each_layer_what_it_gets_alone() {
+        let muon = Muon {
+            coefficients: [3.4445, -4.775, 2.0315],
+            iterations: 5,
+            renormalize_every: 0.0,
+            renormalize_grows: 0.0,
+        };
+        let made = |rows: i64, columns: i64| {
+            let count = rows * columns;
+            (Tensor::arange(rows * columns, (Kind::Double, Device::Cpu)) * 1.7).sin().view([rows, columns]) / count
+        };
+        let matrices = [made(4, 27), made(24, 12), made(16, 16), made(1, 5)];
+        let together = orthogonal_padded(&matrices, muon, Kind::Double);
+        for (matrix, found) in zip(&matrices, together) {
+            let alone = orthogonal(matrix, muon, Kind::Double);
+            assert!((alone - found).abs().max().double_value(&[]) < 1e-12, "{:?}", matrix.size());
+        }
+    }
 }

@@ -2,11 +2,11 @@
 
 use tch::{Kind, Reduction, Tensor};
 
-use crate::augmentation::AugmentationSampler;
+use crate::augmentation::{AugmentationSampler, DrawnAhead};
 use crate::data::{Batch, EpochPlan};
 use crate::ema::Ema;
 use crate::optimizer::{Gradients, GroupedOptimizer, Step};
-use crate::test_time_augmentation::{self, EVALUATION_BATCH};
+use crate::test_time_augmentation::{self, evaluation_batch, rehearsed};
 use crate::{DeviceData, Engine, Layout, Mode, Network, State, digest, fit_whitening};
 use hlb_core::seed::Seed;
 use hlb_core::units::Accuracy;
@@ -35,7 +35,7 @@ struct Run {
     state: State,
     optimizer: GroupedOptimizer,
     ema: Option<Ema>,
-    sampler: AugmentationSampler,
+    sampler: DrawnAhead,
     step: u64,
     epoch: Option<EpochPlan>,
 }
@@ -49,7 +49,7 @@ impl Run {
             seed,
             optimizer: GroupedOptimizer::new(recipe, network.layout(), &state, steps_per_epoch),
             ema: recipe.average.map(|average| Ema::new(average, steps, steps_per_epoch)),
-            sampler: AugmentationSampler::new(recipe.augment, data.shapes(), epochs, seed),
+            sampler: DrawnAhead::new(AugmentationSampler::new(recipe.augment, data.shapes(), epochs, seed)),
             step: 0,
             epoch: None,
             state,
@@ -87,6 +87,11 @@ impl<'a> TorchTrainer<'a> {
 
     /// Logits of the evaluation split, `[images, classes]`.
     pub fn logits(&mut self) -> Result<Tensor, TrainError> {
+        self.first_logits(i64::from(self.data.shapes().evaluation))
+    }
+
+    /// Logits of the first `total` images of the evaluation split, `[images, classes]`.
+    fn first_logits(&mut self, total: i64) -> Result<Tensor, TrainError> {
         tch::no_grad(|| {
             let averages = self.run.as_ref().is_some_and(|run| {
                 let begun = run.ema.as_ref().is_some_and(|ema| ema.so_far().is_some());
@@ -97,7 +102,7 @@ impl<'a> TorchTrainer<'a> {
             if !(averages && self.recipe.norm.average_takes_first_part) {
                 self.network.collate_statistics(&mut state);
             }
-            Ok(test_time_augmentation::logits(&self.network, &state, &self.data, self.recipe.evaluate))
+            Ok(test_time_augmentation::logits(&self.network, &state, &self.data, self.recipe.evaluate, total))
         })
     }
 
@@ -132,7 +137,7 @@ impl<'a> TorchTrainer<'a> {
             run.epoch = None;
         }
         let Run { sampler, epoch, step, .. } = run;
-        let plan = epoch.get_or_insert_with(|| self.data.plan(&sampler.epoch()));
+        let plan = epoch.get_or_insert_with(|| self.data.plan(&sampler.next_epoch()));
         let index = i64::try_from(*step % steps_per_epoch).unwrap_or(0);
         let size = self.recipe.side_at(*step, steps);
         self.data.batch(plan, index, i64::from(self.recipe.batch_size), i64::from(size))
@@ -143,19 +148,30 @@ impl<'a> TorchTrainer<'a> {
         let steps = self.schedule_steps();
         let run = self.run.as_mut().expect("an update has a model");
         freeze_whitening_bias(run);
-        let loss = summed_loss(&self.network, self.recipe.loss, &run.state, batch);
-        let scaled = &loss * (LOSS_IMAGES / f64::from(self.recipe.batch_size));
-        let gradients = gradients(&scaled, &run.state);
+        let headroom = headroom(self.engine.kind, self.recipe.batch_size);
+        let factor = LOSS_IMAGES / f64::from(self.recipe.batch_size) * headroom;
+        let loss = summed_loss(&self.network, self.recipe.loss, &run.state, batch, factor);
+        let gradients = gradients(&loss.backward, &run.state);
         tch::no_grad(|| {
-            run.optimizer.step(&self.recipe, &mut run.state, &gradients, Step { step: run.step, steps });
+            let at = Step { step: run.step, steps, headroom };
+            run.optimizer.step(&self.recipe, &mut run.state, &gradients, at);
             run.step += 1;
             if let Some(ema) = &mut run.ema {
                 ema.observe(run.step, &mut run.state);
             }
         });
         (self.alive)(run.step);
-        loss.detach()
+        loss.sum
     }
+}
+
+/// The power of two by which half-precision gradients are larger than those that the learning rate is for.
+///
+/// *Why:* at more than [`LOSS_IMAGES`] images in a batch the loss is scaled down, and small gradients would vanish in half
+/// precision; with a power of two nothing else is rounded otherwise. The originals sum the loss over the batch.
+fn headroom(kind: Kind, batch_size: u32) -> f64 {
+    let shrinks = f64::from(batch_size) / LOSS_IMAGES;
+    if kind == Kind::Half && shrinks > 1.0 { shrinks.log2().ceil().exp2() } else { 1.0 }
 }
 
 /// Stops recording gradients of a frozen bias: with nothing to train before the first block, its input needs none.
@@ -175,30 +191,52 @@ fn gradients(loss: &Tensor, state: &State) -> Gradients {
     Gradients { weights, biases, whitening_bias: next() }
 }
 
-/// Label-smoothed cross entropy summed over the batch. In single precision unless the recipe says `half`, since a sum of
-/// half-precision terms overflows.
-fn summed_loss(network: &Network, settings: Loss, state: &State, batch: &Batch) -> Tensor {
-    let logits = network.forward(state, &batch.images, Mode::Train);
-    let short = matches!(logits.kind(), Kind::Half | Kind::BFloat16) && !settings.half;
-    let logits = if short { logits.to_kind(Kind::Float) } else { logits };
-    let against = |labels: &Tensor| summed_cross_entropy(&logits, labels, settings);
-    match &batch.mixed {
-        None => against(&batch.labels),
-        Some((others, share)) => against(&batch.labels) * (1.0 - share) + against(others) * *share,
+/// The loss of a batch.
+struct BatchLoss {
+    /// What is differentiated: the sum over the batch, scaled for the learning rate.
+    backward: Tensor,
+    /// The sum over the batch, for the log.
+    sum: Tensor,
+}
+
+impl BatchLoss {
+    /// Shares of two losses.
+    fn mixed(&self, other: &Self, share: f64) -> Self {
+        let mix = |a: &Tensor, b: &Tensor| a * (1.0 - share) + b * share;
+        Self { backward: mix(&self.backward, &other.backward), sum: mix(&self.sum, &other.sum) }
     }
 }
 
-fn summed_cross_entropy(logits: &Tensor, labels: &Tensor, settings: Loss) -> Tensor {
+/// Label-smoothed cross entropy of the batch, differentiated times `factor`. In single precision unless the recipe says `half`,
+/// since a sum of half-precision terms overflows.
+fn summed_loss(network: &Network, settings: Loss, state: &State, batch: &Batch, factor: f64) -> BatchLoss {
+    let logits = network.forward(state, &batch.images, Mode::Train);
+    let short = matches!(logits.kind(), Kind::Half | Kind::BFloat16) && !settings.half;
+    let logits = if short { logits.to_kind(Kind::Float) } else { logits };
+    let against = |labels: &Tensor| summed_cross_entropy(&logits, labels, settings, factor);
+    match &batch.mixed {
+        None => against(&batch.labels),
+        Some((others, share)) => against(&batch.labels).mixed(&against(others), *share),
+    }
+}
+
+/// *Why the terms are scaled before they are summed, and the sum of the log is another:* so the original does it, and in half
+/// precision its sum may overflow while every gradient is finite.
+fn summed_cross_entropy(logits: &Tensor, labels: &Tensor, settings: Loss, factor: f64) -> BatchLoss {
     let smoothing = settings.label_smoothing;
     let loss = |reduction| logits.cross_entropy_loss(labels, None::<&Tensor>, reduction, -100, smoothing);
     if (settings.scale - 1.0).abs() < f64::EPSILON {
-        return loss(Reduction::Sum);
+        let sum = loss(Reduction::Sum);
+        return BatchLoss { backward: &sum * factor, sum: sum.detach() };
     }
-    (loss(Reduction::None) * settings.scale).sum(logits.kind()) / settings.scale
+    let terms = loss(Reduction::None);
+    let sum = terms.detach().sum(if logits.kind() == Kind::Double { Kind::Double } else { Kind::Float });
+    BatchLoss { backward: (terms * (settings.scale * factor)).sum(logits.kind()) / settings.scale, sum }
 }
 
 impl Trainer for TorchTrainer<'_> {
     fn reset(&mut self, seed: Seed) -> Result<(), TrainError> {
+        self.engine.apply()?;
         self.run = None;
         self.run = Some(Run::new(&self.recipe, &self.network, &self.data, self.engine, seed));
         Ok(())
@@ -231,9 +269,18 @@ impl Trainer for TorchTrainer<'_> {
         self.engine.synchronize();
     }
 
+    /// Evaluates batches of both sizes, then trains each image size with everything that a run may meet later, on meaningless
+    /// labels.
+    ///
+    /// *Why in this order:* memory and kernels are then as the first timed step wants them. CUDA loads a kernel at its first
+    /// use, so what a run does seldom is done here too: averages, and images of two.
     fn warm_up(&mut self, seed: Seed) -> Result<(), TrainError> {
         self.reset(seed)?;
         self.fit_whitening(seed);
+        let evaluated = i64::from(self.data.shapes().evaluation);
+        let _ = self.first_logits(rehearsed(evaluated, evaluation_batch(self.engine.device)))?;
+        let run = self.run.as_mut().expect("the warmup run has a model");
+        run.sampler = DrawnAhead::new(AugmentationSampler::new(self.recipe.augment, self.data.shapes(), 0, seed));
         let mut meaningless = seed.stream("labels");
         let classes = self.data.shapes().classes;
         let mut sizes: Vec<u32> = self.recipe.sides().iter().map(|(size, _)| *size).collect();
@@ -249,12 +296,10 @@ impl Trainer for TorchTrainer<'_> {
                 let _ = self.update(&batch);
             }
         }
-        let run = self.run.take().ok_or_else(|| TrainError("the warmup run lost its model".to_owned()))?;
-        let last = i64::from(self.data.shapes().evaluation).min(EVALUATION_BATCH);
-        let images = self.data.evaluation_images(0, last);
-        let _ = tch::no_grad(|| {
-            test_time_augmentation::batch_logits(&self.network, &run.state, &images, self.recipe.evaluate)
-        });
+        let mut run = self.run.take().ok_or_else(|| TrainError("the warmup run lost its model".to_owned()))?;
+        if let Some(ema) = &mut run.ema {
+            tch::no_grad(|| ema.rehearse(&mut run.state));
+        }
         Ok(())
     }
 

@@ -53,6 +53,9 @@ fn signs(vectors: &Tensor) -> Tensor {
 }
 
 /// Covariance (centered: n - 1, else n) of all patches, entries ordered channel, row, column.
+///
+/// *Why a product for each image:* the covariance is one small tile, and of a single long product a GPU gives a tile to one of
+/// its processors.
 fn covariance(images: &Tensor, whiten: Whiten) -> Tensor {
     let kernel = i64::from(whiten.kernel);
     let size = images.size()[1] * kernel * kernel;
@@ -61,10 +64,10 @@ fn covariance(images: &Tensor, whiten: Whiten) -> Tensor {
     let mut count = 0;
     for chunk in images.split(CHUNK, 0) {
         let patches = chunk.to_kind(Kind::Double).unfold(2, kernel, 1).unfold(3, kernel, 1);
-        let patches = patches.permute([0, 2, 3, 1, 4, 5]).reshape([-1, size]);
-        count += patches.size()[0];
-        sum += patches.sum_dim_intlist(0_i64, false, Kind::Double);
-        squares += patches.transpose(0, 1).matmul(&patches);
+        let patches = patches.permute([0, 2, 3, 1, 4, 5]).reshape([chunk.size()[0], -1, size]);
+        count += patches.size()[0] * patches.size()[1];
+        sum += patches.sum_dim_intlist([0_i64, 1].as_slice(), false, Kind::Double);
+        squares += patches.transpose(1, 2).bmm(&patches).sum_dim_intlist(0_i64, false, Kind::Double);
     }
     let count = count.max(2);
     let covariance = if whiten.centered {

@@ -188,17 +188,28 @@ pub struct RunStart {
 }
 
 /// What the trainer runs on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainerStart {
     /// `cpu` or `cuda`.
     pub device: DeviceKind,
     /// Threads of libtorch on the CPU.
     pub threads: u32,
-    /// Number format of weights and activations: `fp32`, `fp16` or `bf16`.
+    /// Number format of weights and activations: `fp32`, `tf32`, `fp16` or `bf16`.
     pub precision: NumberFormat,
     /// Version of the loaded libtorch.
     pub libtorch_version: LibtorchVersion,
+    /// Tera-operations a second of products of large matrices just before, which says whether the machine is in order. Absent in
+    /// older logs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matmul_tera: Option<f64>,
+}
+
+impl TrainerStart {
+    /// Whether it is the same device, format and libtorch; the rate is measured anew by each process.
+    pub fn is_like(&self, other: &Self) -> bool {
+        Self { matmul_tera: None, ..self.clone() } == Self { matmul_tera: None, ..other.clone() }
+    }
 }
 
 /// A warmup run is over.

@@ -6,7 +6,7 @@ use crate::run_log::event::SessionStart;
 use crate::run_log::line::LOG_SCHEMA;
 use crate::run_log::log::TimedSample;
 use hlb_core::rules::{
-    MAX_DATASET_SECONDS, MAX_EPOCHS, MAX_LOSS, MAX_REASONS, MAX_RUNS, MAX_SAMPLES, MAX_SESSION_DAYS,
+    MAX_DATASET_SECONDS, MAX_EPOCHS, MAX_LOSS, MAX_MATMUL_TERA, MAX_REASONS, MAX_RUNS, MAX_SAMPLES, MAX_SESSION_DAYS,
 };
 use hlb_core::text::{SafeText, show};
 use hlb_machine::Sample;
@@ -41,6 +41,12 @@ pub(super) fn at_seconds(value: f64) -> Result<(), String> {
 /// Threads of libtorch.
 pub fn threads(count: u32) -> Result<(), String> {
     hlb_machine::range::threads(count).map_err(|error| error.to_string())
+}
+
+/// Tera-operations a second of products of matrices.
+pub fn matmul_tera(rate: f64) -> Result<(), String> {
+    let possible = rate > 0.0 && rate <= MAX_MATMUL_TERA;
+    expect(possible, format_args!("products of matrices at {rate} tera-operations a second"))
 }
 
 /// Mean training loss of an epoch; one that is not in range counts as diverged.

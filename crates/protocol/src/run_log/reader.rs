@@ -120,8 +120,9 @@ impl Reader {
 
     fn trainer_start(&mut self, trainer: TrainerStart) -> Result<(), String> {
         range::threads(trainer.threads)?;
+        trainer.matmul_tera.map_or(Ok(()), range::matmul_tera)?;
         expect(!self.trainer_started, "a second `trainer_start`")?;
-        let same = self.log.trainer.as_ref().is_none_or(|first| *first == trainer);
+        let same = self.log.trainer.as_ref().is_none_or(|first| first.is_like(&trainer));
         expect(same, "the resumed session trains on another device, libtorch or number format")?;
         self.trainer_started = true;
         self.log.trainer = Some(trainer);

@@ -19,6 +19,12 @@ pub enum EnergyMethod {
 /// A reading at a moment.
 type Reading = (f64, f64);
 
+/// The GPU that trains, if its counter is of it alone: that of a GPU that is split (MIG) counts all of its parts.
+fn whole_gpu(basis: Basis) -> Option<usize> {
+    let split = |index: &usize| basis.machine.gpus.get(*index).is_some_and(|gpu| gpu.mig_enabled == Some(true));
+    trained_gpu(basis).filter(|index| !split(index))
+}
+
 /// The GPU that trains; `None` where the processor does, or which one is unknown.
 pub(super) fn trained_gpu(basis: Basis) -> Option<usize> {
     usize::try_from(basis.machine.trained_gpu.filter(|_| basis.is_on_gpu())?).ok()
@@ -32,6 +38,9 @@ pub(super) fn gpu_unknown(basis: Basis) -> Option<String> {
     Some(match (basis.is_on_gpu(), trained_gpu(basis)) {
         (false, _) => "the processor trained".to_owned(),
         (true, None) => "it is not known which GPU trained".to_owned(),
+        (true, Some(_)) if whole_gpu(basis).is_none() => {
+            "the counter is that of a whole GPU, of which a part trained".to_owned()
+        }
         (true, Some(index)) => reason(basis.log, &format!("gpus[{index}].power_milliwatts")),
     })
 }
@@ -73,7 +82,7 @@ fn of_gpu(log: &RunLog, index: usize, value: impl Fn(&GpuSample) -> Option<f64>)
 
 /// How the energy of the GPU that trains was measured; `None` where it was not.
 pub(super) fn method(basis: Basis) -> Option<EnergyMethod> {
-    let index = trained_gpu(basis)?;
+    let index = whole_gpu(basis)?;
     if of_gpu(basis.log, index, gpu_counter).len() > 1 {
         return Some(EnergyMethod::Counter);
     }
@@ -82,7 +91,7 @@ pub(super) fn method(basis: Basis) -> Option<EnergyMethod> {
 
 /// Joules of the GPU that trains between two moments; `None` where sensors do not cover them.
 pub(super) fn gpu_joules(basis: Basis, span: (f64, f64)) -> Option<f64> {
-    let index = trained_gpu(basis)?;
+    let index = whole_gpu(basis)?;
     match method(basis)? {
         EnergyMethod::Counter => difference(&of_gpu(basis.log, index, gpu_counter), span),
         EnergyMethod::IntegratedPower => integral(&of_gpu(basis.log, index, watts), span),

@@ -71,11 +71,6 @@ fn bytes(count: Option<u64>) -> Option<f64> {
     count.map(|count| count as f64)
 }
 
-/// Whether this reason throttles the clocks against the owner's settings.
-pub(super) fn is_throttling(reason: ThrottleReason) -> bool {
-    !matches!(reason, ThrottleReason::GpuIdle | ThrottleReason::ApplicationsClocksSetting)
-}
-
 pub(super) fn summarize(basis: Basis) -> TelemetrySummary {
     let samples = in_runs(basis.log);
     let host = |value: fn(&HostSample) -> Option<f64>| spread(&samples, |sample| value(&sample.host));
@@ -109,6 +104,6 @@ fn of_gpu(samples: &[&TimedSample], index: usize) -> GpuTelemetry {
 pub(super) fn throttled_share(samples: &[&TimedSample], index: usize) -> Option<f64> {
     let reasons: Vec<&Vec<ThrottleReason>> =
         samples.iter().filter_map(|timed| timed.sample.gpus.get(index)?.throttle_reasons.as_ref()).collect();
-    let throttled = reasons.iter().filter(|reasons| reasons.iter().copied().any(is_throttling)).count();
+    let throttled = reasons.iter().filter(|reasons| reasons.iter().copied().any(ThrottleReason::is_throttling)).count();
     (!reasons.is_empty()).then(|| throttled as f64 / reasons.len() as f64)
 }

@@ -3,7 +3,7 @@
 use crate::derive::basis::Basis;
 use crate::derive::calibration::Drift;
 use crate::derive::energy;
-use crate::derive::telemetry::{in_runs, is_throttling, spread, throttled_share};
+use crate::derive::telemetry::{in_runs, spread, throttled_share};
 use crate::derive::warning::Warning;
 use hlb_core::rules::{
     CLOCK_STEP_SECONDS, CPU_LIMITED_SHARE, FREQUENCY_DRIFT_SHARE, OTHER_CPU_PERCENT, THROTTLED_SHARE,
@@ -39,7 +39,7 @@ fn throttled(samples: &[&TimedSample], index: usize) -> Option<Warning> {
     let share = throttled_share(samples, index).filter(|share| *share > THROTTLED_SHARE)?;
     let of_sample = |timed: &&TimedSample| timed.sample.gpus.get(index)?.throttle_reasons.clone();
     let mut reasons: Vec<ThrottleReason> =
-        samples.iter().filter_map(of_sample).flatten().filter(|reason| is_throttling(*reason)).collect();
+        samples.iter().filter_map(of_sample).flatten().filter(|reason| reason.is_throttling()).collect();
     reasons.sort_unstable();
     reasons.dedup();
     Some(Warning::Throttled { share, reasons })

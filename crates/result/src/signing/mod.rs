@@ -50,7 +50,7 @@ pub use git::GitError;
 pub use key_type::{UnsupportedKey, fingerprint, is_security_key};
 pub use keygen::{KeygenError, keygen};
 pub use namespace::{RERUN_NAMESPACE, RESULT_NAMESPACE};
-pub use signer::{KeyChoice, SignError, Signer};
+pub use signer::{KeyChoice, SignError, Signer, named_key};
 pub use ssh_key::{Algorithm, PublicKey};
 pub use told::{ChildError, Told};
 pub use tools::{ToolError, Tools};

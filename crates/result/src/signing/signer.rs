@@ -120,6 +120,21 @@ impl Hint for SignError {
     }
 }
 
+/// What names the key: a file, or an agent that holds it. Neither is opened.
+pub fn named_key(choice: &KeyChoice) -> Result<String, SignError> {
+    let file = |path: &Path| match std::fs::metadata(path) {
+        Ok(_) => Ok(show_path(path)),
+        Err(source) => Err(SignError::Read { path: path.to_owned(), source }),
+    };
+    match choice {
+        KeyChoice::File(path) => file(path),
+        KeyChoice::GitDefault => match git::signing_key(&Tools::default())?.0 {
+            GitKey::File(path) => file(&path),
+            GitKey::Agent(key) => Ok(format!("a key that an agent holds, {}", fingerprint(&key))),
+        },
+    }
+}
+
 impl Signer {
     /// Finds the key and makes it ready, which may ask for a passphrase.
     pub fn open(choice: &KeyChoice, ask: &mut AskPassphrase<'_>) -> Result<Self, SignError> {
