@@ -15,7 +15,7 @@ use crate::schema::Subject;
 pub(crate) use board::{Compare, Leaderboard, Power, Verify};
 pub(crate) use data::{Data, DatasetChoice, Fetch};
 pub(crate) use exchange::{Export, ExportFormat, Import};
-pub(crate) use session::{HostOptions, Reproduce, Run, SessionOptions, Study, Submit};
+pub(crate) use session::{Doctor, HostOptions, Reproduce, Run, SessionOptions, Study, Submit};
 
 /// Measures how long, and at what cost, a training recipe takes to reach an accuracy on this
 /// machine.
@@ -52,6 +52,9 @@ pub(crate) enum Command {
     /// Data sets: where they are, and whether they are the right bytes
     #[command(subcommand)]
     Data(Data),
+    /// Say whether this machine is ready to measure, and what to do where it is not
+    #[command(after_help = "Exit codes: 0 ready, 1 not ready, 2 error.")]
+    Doctor(Doctor),
     /// Show what would be recorded about this machine
     #[command(after_help = "GPUs are read through NVML: libnvidia-ml.so.1, or the file that $HLB_BENCH_NVML names.")]
     Hardware(Hardware),

@@ -156,6 +156,23 @@ pub(crate) struct HostOptions {
     pub(crate) sessions: PathBuf,
 }
 
+/// Arguments of `doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Where sessions would train
+    #[arg(long, default_value = "auto", value_parser = device())]
+    pub(crate) device: DeviceChoice,
+    /// Threads of libtorch on the CPU [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) threads: Option<u32>,
+    /// Folder that sessions are kept in
+    #[arg(long, value_name = "DIR", default_value = "sessions")]
+    pub(crate) sessions: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// How the trainer runs.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct TrainerOptions {
@@ -186,7 +203,7 @@ pub(crate) struct OwnDataset {
 fn device() -> impl TypedValueParser<Value = DeviceChoice> {
     let explained = DeviceChoice::ALL.map(|device| {
         PossibleValue::new(device.name()).help(match device {
-            DeviceChoice::Auto => "CUDA where there is a GPU, else the CPU",
+            DeviceChoice::Auto => "CUDA on a machine with a GPU, else the CPU",
             DeviceChoice::Cpu => "The CPU",
             DeviceChoice::Cuda => "The first GPU; an error without one",
         })

@@ -2,6 +2,7 @@
 
 mod compare;
 mod data;
+mod doctor;
 mod exit;
 mod export;
 mod hardware;
@@ -60,6 +61,7 @@ fn run(command: Command, clock: &MonotonicClock) -> Result<ExitCode> {
         Command::Run(arguments) => return run::run(&arguments, clock),
         Command::Verify(arguments) => return verify::verify(&arguments),
         Command::Reproduce(arguments) => return reproduce::reproduce(&arguments, clock),
+        Command::Doctor(arguments) => return doctor::doctor(&arguments),
         Command::Leaderboard(arguments) => return leaderboard::leaderboard(&arguments),
         Command::Data(command) => return data::data(&command),
         Command::Import(command) => return import::import(&command),

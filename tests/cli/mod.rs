@@ -3,6 +3,7 @@
 mod commands;
 mod compare;
 mod dawnbench;
+mod doctor;
 mod export;
 mod gpu;
 mod nvml;

@@ -10,7 +10,7 @@ use crate::support::sources::{Arrows, Sources};
 
 /// The crates in `crates/` and what each may use; what those may use, it may use too. The package
 /// at the root is last.
-const ORDER: [(&str, &[&str]); 12] = [
+const ORDER: [(&str, &[&str]); 13] = [
     ("hlb_core", &[]),
     ("hlb_recipe", &["hlb_core"]),
     ("hlb_machine", &["hlb_core"]),
@@ -21,9 +21,10 @@ const ORDER: [(&str, &[&str]); 12] = [
     ("hlb_session", &["hlb_result"]),
     ("hlb_board", &["hlb_result"]),
     ("hlb_study", &["hlb_session", "hlb_board"]),
+    ("hlb_doctor", &["hlb_session"]),
     ("hlb_interop", &["hlb_board"]),
     // All but the trainer, which links libtorch.
-    ("hlb_bench", &["hlb_study", "hlb_interop"]),
+    ("hlb_bench", &["hlb_study", "hlb_doctor", "hlb_interop"]),
 ];
 
 /// Libraries that touch the world or shape its bytes, and where they may be used: a folder or a
