@@ -10,6 +10,7 @@
     reason = "tests fail by panicking, their numbers are small, and a skipped one says so"
 )]
 
+mod audit;
 mod golden;
 mod half;
 mod repeat;
