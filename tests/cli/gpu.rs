@@ -60,7 +60,7 @@ fn a_gpu_that_cannot_be_used_is_never_answered_by_the_cpu() {
         let mut command = stage.command("run", sessions, more);
         answer(&command.env("LD_LIBRARY_PATH", stub.folder()).output().unwrap())
     };
-    for (device, said) in [("auto", "has a GPU that cannot be used"), ("cuda", "--device cuda cannot be used")] {
+    for (device, said) in [("auto", "training cannot use it"), ("cuda", "--device cuda cannot be used")] {
         let refused = run("s", &["--runs", "1", "--device", device]);
         assert_eq!(refused.code, Some(2), "{}", refused.stderr);
         for words in [said, "`nvidia-fabricmanager`", "`--device cpu` measures the CPU"] {
