@@ -36,7 +36,7 @@ fn plan_of(records: &Records, folders: [&Path; 2]) -> Result<StudyPlan> {
     files.sort_by_key(|file| file.digest != records.start.study_sha256);
     files.retain(|file| file.choose_track(Some(&records.start.track)).is_ok());
     let none = || {
-        Failure::new("no study file next to it, or two folders above, has the variants of its records")
+        Failure::new("no study file next to it, or among the study files, has the variants of its records")
             .with_hint("put the file of the study there, or remove the folder")
     };
     files.into_iter().find_map(|file| plan(&file, &task, records)).ok_or_else(|| unread.unwrap_or_else(none))
