@@ -159,12 +159,8 @@ pub(crate) struct HostOptions {
 /// Arguments of `doctor`.
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
-    /// Where sessions would train
-    #[arg(long, default_value = "auto", value_parser = device())]
-    pub(crate) device: DeviceChoice,
-    /// Threads of libtorch on the CPU [default: one for each core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
-    pub(crate) threads: Option<u32>,
+    #[command(flatten)]
+    pub(crate) device: DeviceOptions,
     /// Folder that sessions are kept in
     #[arg(long, value_name = "DIR", default_value = "sessions")]
     pub(crate) sessions: PathBuf,
@@ -173,15 +169,22 @@ pub(crate) struct Doctor {
     pub(crate) json: bool,
 }
 
-/// How the trainer runs.
+/// What trains.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct TrainerOptions {
+pub(crate) struct DeviceOptions {
     /// Where to train
-    #[arg(long, default_value = "auto", value_parser = device())]
+    #[arg(long, env = "HLB_BENCH_DEVICE", hide_env_values = true, default_value = "auto", value_parser = device())]
     pub(crate) device: DeviceChoice,
     /// Threads of libtorch on the CPU [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) threads: Option<u32>,
+}
+
+/// How the trainer runs.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct TrainerOptions {
+    #[command(flatten)]
+    pub(crate) device: DeviceOptions,
     /// Folder that holds the data set's files
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,

@@ -9,7 +9,7 @@ use hlb_core::hint::Result;
 
 /// Runs the command.
 pub(super) fn doctor(arguments: &Doctor) -> Result<ExitCode> {
-    let report = hlb_doctor::examine(arguments.device, arguments.threads, &arguments.sessions);
+    let report = hlb_doctor::examine(arguments.device.device, arguments.device.threads, &arguments.sessions);
     if arguments.json {
         answer_json(&serde_json::to_string(&report)?);
     } else {

@@ -2,7 +2,7 @@
 
 use crate::args::{HostOptions, Reproduce, Run, SessionOptions, Submit};
 use crate::commands::interrupt;
-use crate::terminal::{SessionProgress, note};
+use crate::terminal::{SessionProgress, note, print_doubts};
 use hlb_core::clock::MonotonicClock;
 use hlb_core::hint::{Context as _, Result};
 use hlb_core::text::SafeText;
@@ -38,6 +38,8 @@ pub(super) fn run_to_file(mut plan: SessionPlan, clock: &MonotonicClock) -> Resu
 pub(super) fn run(plan: SessionPlan, clock: &MonotonicClock) -> Result<FinishedSession> {
     let mut progress = SessionProgress::new();
     let prepared = hlb_session::prepare(plan, &mut progress)?;
+    let local = prepared.local();
+    print_doubts(&hlb_doctor::glance(prepared.machine(), prepared.device(), local.threads, &local.sessions));
     Ok(prepared.run(clock, &mut progress, interrupt::catch()?)?)
 }
 
@@ -61,8 +63,8 @@ pub(super) fn of_reproduce(arguments: &Reproduce) -> Result<LocalOptions> {
 fn local(host: &HostOptions, resume: bool) -> Result<LocalOptions> {
     Ok(LocalOptions {
         resume,
-        device: host.trainer.device,
-        threads: host.trainer.threads,
+        device: host.trainer.device.device,
+        threads: host.trainer.device.threads,
         data: host.trainer.data.clone(),
         price: price(host.price.as_deref(), host.price_per_hour, host.price_source.as_deref())?,
         prices: host.prices.clone(),

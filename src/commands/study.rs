@@ -40,8 +40,8 @@ pub(super) fn study(arguments: &Study, clock: &MonotonicClock) -> Result<()> {
 
 fn run(plan: &StudyPlan, folder: &StudyFolder, arguments: &Study, clock: &MonotonicClock) -> Result<Records> {
     let options = StudyOptions {
-        device: arguments.trainer.device,
-        threads: arguments.trainer.threads,
+        device: arguments.trainer.device.device,
+        threads: arguments.trainer.device.threads,
         data: arguments.trainer.data.clone(),
         hang_after: arguments.trainer.hang_after,
     };
@@ -53,8 +53,8 @@ fn run(plan: &StudyPlan, folder: &StudyFolder, arguments: &Study, clock: &Monoto
 fn outline(plan: &StudyPlan, folder: &StudyFolder, arguments: &Study) -> Result<()> {
     let records = folder.read(plan)?;
     let machine = Machine::read();
-    let threads = arguments.trainer.threads.unwrap_or_else(|| default_threads(&machine));
-    let forecast = Forecast::find(plan, &TrainingHardware::new(&machine, arguments.trainer.device, threads));
+    let threads = arguments.trainer.device.threads.unwrap_or_else(|| default_threads(&machine));
+    let forecast = Forecast::find(plan, &TrainingHardware::new(&machine, arguments.trainer.device.device, threads));
     answer_text(&hlb_study::outline(plan, records.as_ref(), forecast.as_ref()));
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use crate::args::Submit;
 use crate::commands::{exit, session_arguments, sign};
-use crate::terminal::{answer, note, print_doubts, print_proposal, print_summary};
+use crate::terminal::{answer, note, print_proposal, print_summary};
 use hlb_board::{Build, SIGNERS_FILE, STUDIES_FOLDER, SiteOptions, Studies, Workers};
 use hlb_core::clock::{self, Clock as _, MonotonicClock};
 use hlb_core::hint::{Context as _, Result};
@@ -17,7 +17,6 @@ use hlb_result::{BoardSigner, file_entry};
 pub(super) fn submit(arguments: &Submit, process: &MonotonicClock) -> Result<ExitCode> {
     let plan = session_arguments::of_submit(arguments)?;
     hlb_session::check_environment()?;
-    print_doubts(&hlb_doctor::glance(plan.local.device, plan.local.threads, &plan.local.sessions));
     let asked = process.now();
     let signer = open_signer(arguments)?;
     // The time it takes to type a passphrase is not measured.

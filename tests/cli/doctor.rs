@@ -36,7 +36,8 @@ fn a_machine_in_order_is_ready_and_says_what_was_looked_at() {
     for line in ["ok    environment", "ok    libtorch", "matrix products", "this machine is ready to measure"] {
         assert!(said.stdout.contains(line), "{line}: {}", said.stdout);
     }
-    let report: Value = serde_json::from_str(&examined(&stage, "null", "0.000001", &["--json"]).stdout).unwrap();
+    let report: Value =
+        serde_json::from_str(&examined(&stage, "null", "0.000001", &["--json", "--device", "auto"]).stdout).unwrap();
     assert_eq!(report["ready"], true);
     for what in
         ["environment", "processors", "clocks", "gpus", "arithmetic", "repeats", "disk of sessions", "data sets", "key"]
@@ -51,7 +52,7 @@ fn a_machine_in_order_is_ready_and_says_what_was_looked_at() {
 fn what_is_wrong_is_named_with_its_next_step_and_fails() {
     let stage = Stage::small();
     let problem = r#""CUDA error 802 (system not yet initialized): start it""#;
-    let said = examined(&stage, problem, "0.0", &[]);
+    let said = examined(&stage, problem, "0.0", &["--device", "cuda"]);
     assert_eq!(said.code, Some(1), "{}", said.stderr);
     assert!(said.stdout.contains("wrong cuda"), "{}", said.stdout);
     assert!(
@@ -78,7 +79,8 @@ fn a_driver_that_cannot_be_used_is_found_by_the_real_trainer() {
     stub.fail_with(35);
     let mut command = Command::new(env!("CARGO_BIN_EXE_hlb-bench"));
     stage.environment(&mut command, "s");
-    let said = answer(&command.arg("doctor").env("LD_LIBRARY_PATH", stub.folder()).output().unwrap());
+    let said =
+        answer(&command.args(["doctor", "--device", "cuda"]).env("LD_LIBRARY_PATH", stub.folder()).output().unwrap());
     assert_eq!(said.code, Some(1), "{} {}", said.stdout, said.stderr);
     assert!(said.stdout.contains("wrong cuda") && said.stdout.contains("driver 580 or newer"), "{}", said.stdout);
 }

@@ -1,10 +1,12 @@
 //! A GPU that cannot be used is never answered by training on the CPU without a word: the real CUDA half of libtorch, on
 //! libraries that fail as those of a broken driver do.
 
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
 
+use crate::cli::nvml::Fake;
 use crate::support::context::answer;
 use crate::support::simulated::Stage;
 use crate::support::stub_cuda::StubCuda;
@@ -25,7 +27,7 @@ const ERRORS: [(u32, &str); 10] = [
 ];
 
 /// How the trainer describes itself with these libraries.
-fn described(stub: &StubCuda, trainer: &std::path::Path) -> Value {
+fn described(stub: &StubCuda, trainer: &Path) -> Value {
     let mut command = Command::new(trainer);
     let output = command.arg("--describe").env_clear().env("LD_LIBRARY_PATH", stub.folder()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -56,8 +58,11 @@ fn a_gpu_that_cannot_be_used_is_never_answered_by_the_cpu() {
     let Some(stage) = Stage::real() else { return };
     let Some(stub) = StubCuda::new(&stage.context, test) else { return };
     stub.fail_with(802);
+    let Some(nvml) = Fake::build(test, None) else { return };
+    nvml.script("");
     let run = |sessions: &str, more: &[&str]| {
         let mut command = stage.command("run", sessions, more);
+        nvml.serve(&mut command);
         answer(&command.env("LD_LIBRARY_PATH", stub.folder()).output().unwrap())
     };
     for (device, said) in [("auto", "training cannot use it"), ("cuda", "--device cuda cannot be used")] {
@@ -67,6 +72,16 @@ fn a_gpu_that_cannot_be_used_is_never_answered_by_the_cpu() {
             assert!(refused.stderr.contains(words), "{device}: {words}: {}", refused.stderr);
         }
         assert!(stage.folder("s").is_none());
+    }
+    if !Path::new("/dev/nvidiactl").exists() {
+        let mut command = stage.command("run", "alone", &["--runs", "1", "--device", "auto"]);
+        let session = answer(&command.env("LD_LIBRARY_PATH", stub.folder()).output().unwrap());
+        assert!(session.stdout.contains("device: \"cpu\""), "{} {}", session.stdout, session.stderr);
+        assert!(
+            session.stderr.contains("NVIDIA's driver is here, but no GPU of it, so the CPU trains"),
+            "{}",
+            session.stderr
+        );
     }
     let session = run("c", &["--runs", "1", "--device", "cpu"]);
     assert!(session.stdout.contains("device: \"cpu\""), "{} {}", session.stdout, session.stderr);

@@ -35,7 +35,7 @@ fn session(test: &str, script: &str) -> Option<(Context, Answer)> {
     let trainer = context.write("trainer", TRAINER);
     std::fs::set_permissions(&trainer, std::fs::Permissions::from_mode(0o755)).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_hlb-bench"));
-    command.args(["run", "v.yaml", "--runs", "1"]).current_dir(context.root());
+    command.args(["run", "v.yaml", "--runs", "1", "--device", "cuda"]).current_dir(context.root());
     command.env("HOME", context.path("home")).env("HLB_BENCH_TRAINER", trainer);
     fake.serve(&mut command);
     let session = answer(&command.output().unwrap());
@@ -93,8 +93,9 @@ fn a_gpu_that_falls_off_the_bus_is_null_with_the_reason_and_the_session_goes_on(
     let Some((context, session)) = session(name, &format!("{STEADY}* 0 @3 error 15\n")) else { return };
     assert_eq!(session.code, Some(0), "{}", session.stderr);
     let log = log(&context);
-    let lost = log.samples.iter().find(|timed| timed.sample.gpus[0].sm_clock_mhz.is_none()).unwrap();
+    let lost = log.samples.iter().find(|timed| timed.sample.unknown.contains_key("gpus[0].sm_clock_mhz")).unwrap();
     assert!(lost.sample.unknown["gpus[0].sm_clock_mhz"].contains("NVML_ERROR_GPU_IS_LOST"), "{lost:?}");
+    assert_eq!(lost.sample.gpus[0].sm_clock_mhz, None);
     let energy = result(&session).derived.summary.energy;
     assert_eq!(energy.gpu_joules, None, "the counter does not cover the run");
 }

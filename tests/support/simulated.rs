@@ -151,6 +151,8 @@ impl Stage {
             command.env(name, self.context.path("home"));
         }
         command.env_remove("HLB_BENCH_DATA").env_remove("SSH_AUTH_SOCK").env("GIT_CONFIG_NOSYSTEM", "1");
+        // On a machine with a GPU, too, tests measure the CPU.
+        command.env("HLB_BENCH_DEVICE", "cpu").env("HLB_BENCH_NVML", "/nowhere/nvml.so");
     }
 
     /// The simulated trainer under the name of a folder of sessions, by which it knows where its process is listed.

@@ -18,12 +18,12 @@ const LEAST_CAPABILITY: [u32; 2] = [7, 5];
 const MEMORY_DEVICE: &str = "/dev/nvidia-uvm";
 
 /// What the record of a machine says of its GPUs, without asking them to work.
-pub(crate) fn of_machine(machine: &Machine) -> Vec<Finding> {
+pub(crate) fn of_machine(machine: &Machine, cuda_works: bool) -> Vec<Finding> {
     if machine.gpus.is_empty() {
         let reason = machine.unknown.get("gpus").map_or("NVML lists none", String::as_str);
         return vec![Finding::good("gpus", format!("none: {reason}"))];
     }
-    let mut found = vec![driver(machine)];
+    let mut found = vec![driver(machine, cuda_works)];
     if let Some(gpu) = machine.trained() {
         found.extend(of_gpu(gpu));
     } else {
@@ -34,9 +34,9 @@ pub(crate) fn of_machine(machine: &Machine) -> Vec<Finding> {
     found
 }
 
-/// Whether CUDA's memory device is there and open to this user.
-pub(crate) fn memory_device() -> Option<Finding> {
-    if !Path::new("/dev/nvidiactl").exists() {
+/// Whether CUDA's memory device is there and open to this user. The first program that uses CUDA after a boot makes it.
+pub(crate) fn memory_device(cuda_works: bool) -> Option<Finding> {
+    if cuda_works || !Path::new("/dev/nvidiactl").exists() {
         return None;
     }
     let next = "run `nvidia-modprobe -c0 -u` as root, or start the container with all of the GPU's devices";
@@ -47,13 +47,14 @@ pub(crate) fn memory_device() -> Option<Finding> {
     })
 }
 
-fn driver(machine: &Machine) -> Finding {
+/// An older one serves CUDA 13 where NVIDIA's package for compatibility is installed.
+fn driver(machine: &Machine, cuda_works: bool) -> Finding {
     let Some(version) = &machine.driver_version else {
         return Finding::note("driver", "unknown", "see `nvidia-smi`");
     };
     let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
     let finding = match major {
-        Some(major) if major < LEAST_DRIVER => {
+        Some(major) if major < LEAST_DRIVER && !cuda_works => {
             Finding::wrong("driver", version.clone(), "install a newer driver: CUDA 13 does not work with this one")
         }
         _ => Finding::good("driver", version.clone()),
@@ -142,18 +143,20 @@ mod tests {
     }
 
     fn verdict(what: &str, change: impl FnOnce(&mut Machine)) -> Verdict {
-        let found = of_machine(&machine(change));
+        let found = of_machine(&machine(change), false);
         found.iter().find(|finding| finding.what == what).expect("it was looked at").verdict
     }
 
     #[test]
     fn a_gpu_in_order_is_good_in_everything() {
-        assert!(of_machine(&machine(|_| {})).iter().all(|finding| finding.verdict == Verdict::Good));
+        assert!(of_machine(&machine(|_| {}), false).iter().all(|finding| finding.verdict == Verdict::Good));
     }
 
     #[test]
     fn each_fault_is_found() {
-        assert_eq!(verdict("driver", |machine| machine.driver_version = Some("570.9".to_owned())), Verdict::Wrong);
+        let old_driver = |machine: &mut Machine| machine.driver_version = Some("570.9".to_owned());
+        assert_eq!(verdict("driver", old_driver), Verdict::Wrong);
+        assert!(of_machine(&machine(old_driver), true).iter().all(|finding| finding.verdict == Verdict::Good));
         let old = |machine: &mut Machine| machine.gpus[0].compute_capability = Some("7.0".to_owned());
         assert_eq!(verdict("compute capability", old), Verdict::Wrong);
         assert_eq!(verdict("power limit", |machine| machine.gpus[0].power_limit_milliwatts = Some(1)), Verdict::Note);

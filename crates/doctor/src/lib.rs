@@ -22,6 +22,7 @@ use std::time::Duration;
 pub use finding::{Finding, Report, Verdict};
 
 use hlb_core::clock::{Clock as _, MonotonicClock, calendar_milliseconds};
+use hlb_core::units::DeviceKind;
 use hlb_machine::{Machine, Modes, Sampler};
 use hlb_protocol::job::DeviceChoice;
 use hlb_session::default_threads;
@@ -30,36 +31,40 @@ use hlb_session::default_threads;
 const LOOK_FOR: Duration = Duration::from_secs(1);
 
 /// Looks at everything; takes some seconds, in which the device works.
-pub fn examine(device: DeviceChoice, threads: Option<u32>, sessions: &Path) -> Report {
+pub fn examine(choice: DeviceChoice, threads: Option<u32>, sessions: &Path) -> Report {
     let mut found = vec![system::environment()];
     let mut machine = Machine::read();
     let threads = threads.unwrap_or_else(|| default_threads(&machine));
     found.push(system::processors(&machine.host, threads));
     found.extend(over_a_second());
-    found.extend(gpus(device, &machine));
-    found.extend(trainer::look(device, &mut machine));
+    let (trained, cuda_works) = trainer::look(choice, &mut machine);
+    if choice != DeviceChoice::Cpu {
+        found.extend(gpus(&machine, cuda_works));
+    }
+    found.extend(trained);
     found.extend(storage::disk(sessions));
     found.push(storage::data_sets());
     found.push(storage::key());
     found.into()
 }
 
-/// Looks at what a session is about to depend on, without a device that works.
-pub fn glance(device: DeviceChoice, threads: Option<u32>, sessions: &Path) -> Report {
-    let machine = Machine::read();
-    let threads = threads.unwrap_or_else(|| default_threads(&machine));
-    let mut found = vec![system::processors(&machine.host, threads)];
-    found.extend(gpus(device, &machine));
+/// Looks at what a session that is about to begin depends on, without a device that works.
+pub fn glance(machine: &Machine, device: DeviceKind, threads: Option<u32>, sessions: &Path) -> Report {
+    let mut found = Vec::new();
+    match device {
+        DeviceKind::Cpu => {
+            found.push(system::processors(&machine.host, threads.unwrap_or_else(|| default_threads(machine))));
+        }
+        DeviceKind::Cuda => found.extend(gpus(machine, true)),
+    }
     found.extend(storage::disk(sessions));
     found.into()
 }
 
-fn gpus(device: DeviceChoice, machine: &Machine) -> Vec<Finding> {
-    if device == DeviceChoice::Cpu {
-        return Vec::new();
-    }
+fn gpus(machine: &Machine, cuda_works: bool) -> Vec<Finding> {
     let modes = machine.trained_gpu.map(Modes::of).unwrap_or_default();
-    gpu::of_machine(machine).into_iter().chain(gpu::memory_device()).chain(gpu::of_modes(&modes)).collect()
+    let found = gpu::of_machine(machine, cuda_works).into_iter();
+    found.chain(gpu::memory_device(cuda_works)).chain(gpu::of_modes(&modes)).collect()
 }
 
 /// Load and clocks.

@@ -26,21 +26,24 @@ const MOST_ERROR: f64 = 0.02;
 /// Time between two samples while the device works.
 const SAMPLED_EVERY: Duration = Duration::from_millis(100);
 
-/// What the trainer says, and how the device that it would train on works.
-pub(crate) fn look(choice: DeviceChoice, machine: &mut Machine) -> Vec<Finding> {
+/// What the trainer says, and how the device that it would train on works; whether CUDA works.
+pub(crate) fn look(choice: DeviceChoice, machine: &mut Machine) -> (Vec<Finding>, bool) {
     let known = find_trainer().and_then(|path| Ok((describe(&path, choice != DeviceChoice::Cpu)?, path)));
-    let (info, path) = match known {
-        Ok(known) => known,
-        Err(error) => return vec![broken(&error)],
-    };
-    let mut found = vec![libtorch(&info)];
-    if let Some(problem) = &info.cuda_problem {
-        found.push(Finding::wrong("cuda", problem.clone(), "`--device cpu` measures the CPU of this machine instead"));
-        return found;
+    match known {
+        Ok((info, path)) => (of_known(&info, &path, choice, machine), info.cuda),
+        Err(error) => (vec![broken(&error)], false),
     }
-    if choice == DeviceChoice::Cuda && !info.cuda {
-        found.push(Finding::wrong("cuda", "libtorch finds no NVIDIA driver", "install driver 580 or newer"));
-        return found;
+}
+
+fn of_known(info: &TrainerInfo, path: &Path, choice: DeviceChoice, machine: &mut Machine) -> Vec<Finding> {
+    let mut found = vec![libtorch(info)];
+    if let Some(problem) = no_cuda(info, choice) {
+        if choice == DeviceChoice::Cuda || machine.has_gpu() {
+            let next = "`--device cpu` measures the CPU of this machine instead";
+            found.push(Finding::wrong("cuda", problem, next));
+            return found;
+        }
+        found.push(Finding::note("cuda", problem, "there is no GPU of NVIDIA either: the CPU trains"));
     }
     if let Some(gpu) = &info.gpu {
         found.push(match machine.confirm(&gpu.name, &gpu.uuid) {
@@ -51,9 +54,15 @@ pub(crate) fn look(choice: DeviceChoice, machine: &mut Machine) -> Vec<Finding> 
             }
         });
     }
-    found.extend(versions(&info));
-    found.extend(work(&path, info.cuda, machine));
+    found.extend(versions(info));
+    found.extend(work(path, info.cuda, machine));
     found
+}
+
+/// Why CUDA cannot be used, where somebody asks for it or its driver is there.
+fn no_cuda(info: &TrainerInfo, choice: DeviceChoice) -> Option<String> {
+    let is_asked = choice == DeviceChoice::Cuda && !info.cuda;
+    info.cuda_problem.clone().or_else(|| is_asked.then(|| "libtorch finds no NVIDIA driver".to_owned()))
 }
 
 fn broken(error: &SpawnError) -> Finding {

@@ -30,6 +30,7 @@ pub use sampler::Sampler;
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -78,6 +79,12 @@ impl Machine {
         }
     }
 
+    /// Whether there is a GPU of NVIDIA, which whoever measures expects to be measured: NVML lists one, or its driver's device
+    /// is there.
+    pub fn has_gpu(&self) -> bool {
+        !self.gpus.is_empty() || Path::new("/dev/nvidiactl").exists()
+    }
+
     /// What trained, in a few words: `1x NVIDIA H100 80GB HBM3`, or the processor with its cores.
     pub fn class(&self, device: DeviceKind) -> String {
         match device {
@@ -104,20 +111,29 @@ impl Machine {
             (Some(found), _) => {
                 self.trained_gpu = Some(found);
                 self.unknown.remove("trained_gpu");
+                self.forget_a_split_gpu();
                 Ok(())
             }
             (None, _) => self.confirm_without_tag(name),
         }
     }
 
-    /// The same where no GPU has CUDA's tag: a part of one, or one whose tag is not known.
-    fn confirm_without_tag(&mut self, name: &str) -> Result<(), String> {
-        let Some(gpu) = self.trained() else { return Ok(()) };
-        if gpu.mig_enabled == Some(true) {
+    /// Of a GPU that is split a part trains, whichever UUID CUDA gives it: it is no GPU of its name. Whether that was so.
+    fn forget_a_split_gpu(&mut self) -> bool {
+        let is_split = self.trained().is_some_and(|gpu| gpu.mig_enabled == Some(true));
+        if is_split {
             self.trained_gpu = None;
             self.unknown.insert("trained_gpu".to_owned(), "CUDA trains on a part of a GPU (MIG)".to_owned());
+        }
+        is_split
+    }
+
+    /// The same where no GPU has CUDA's tag: a part of one, or one whose tag is not known.
+    fn confirm_without_tag(&mut self, name: &str) -> Result<(), String> {
+        if self.forget_a_split_gpu() {
             return Ok(());
         }
+        let Some(gpu) = self.trained() else { return Ok(()) };
         let (theirs, name) = (gpu.name.as_deref(), range::one_line(name));
         match (theirs, gpu.device_tag.is_some()) {
             (Some(theirs), _) if theirs != name => Err(format!("CUDA trains on a `{name}`, NVML says `{theirs}`")),
@@ -216,7 +232,9 @@ mod tests {
         assert!(confirmed(&two, Some(0), "A", "GPU-3").is_err_and(|said| said.contains("not in NVML's list")));
         assert!(confirmed(&two, Some(0), "B", "GPU-3").is_err_and(|said| said.contains("`B`, NVML says `A`")));
         let split = [gpu("A", "GPU-1", true)];
-        assert_eq!(confirmed(&split, Some(0), "A MIG 1g", "GPU-4"), Ok(None), "a part of it is no GPU of this class");
+        for uuid in ["GPU-4", "GPU-1"] {
+            assert_eq!(confirmed(&split, Some(0), "A MIG 1g", uuid), Ok(None), "a part of it is no GPU of this class");
+        }
         let untold = [Gpu { device_tag: None, ..gpu("A", "GPU-1", false) }];
         assert_eq!(confirmed(&untold, Some(0), "A", "GPU-1"), Ok(Some(0)));
     }

@@ -63,7 +63,8 @@ impl Row {
     fn tera(&self, format: NumberFormat) -> f64 {
         let short = match format {
             NumberFormat::Fp16 | NumberFormat::Bf16 => self.fp16_tera,
-            NumberFormat::Fp32 | NumberFormat::Tf32 => self.tf32_tera,
+            NumberFormat::Tf32 => self.tf32_tera,
+            NumberFormat::Fp32 => None,
         };
         short.map_or(self.fp32_tera, |short| short.max(self.fp32_tera))
     }
@@ -80,8 +81,7 @@ fn table() -> &'static [Row] {
 
 /// The peak of the GPU with this name in the driver (NVML); `None` for a name that is not in the table.
 ///
-/// Of several products with one name it is the fastest. In `fp32` the larger of single precision and TF32 counts, since a program may switch TF32 on;
-/// in the others never less than in plain single precision.
+/// Of several products with one name it is the fastest. No format has less than plain single precision.
 pub fn peak(gpu_name: &str, format: NumberFormat) -> Option<Peak> {
     let named = |row: &&Row| row.nvml_names.iter().any(|name| name.eq_ignore_ascii_case(gpu_name));
     let row = table().iter().filter(named).max_by(|a, b| a.tera(format).total_cmp(&b.tera(format)))?;
@@ -104,7 +104,7 @@ pub fn floor_seconds(least_flop: f64, flop_per_second: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hlb_core::units::NumberFormat::{Bf16, Fp16, Fp32};
+    use hlb_core::units::NumberFormat::{Bf16, Fp16, Fp32, Tf32};
     use proptest::prelude::*;
 
     fn tera(name: &str, format: NumberFormat) -> Option<f64> {
@@ -145,9 +145,10 @@ mod tests {
             ("NVIDIA B200", 2250.0, 1125.0),
             ("Tesla P100-SXM2-16GB", 21.2, 10.6),
         ];
-        for (name, half, single) in published {
-            assert_eq!((tera(name, Fp16), tera(name, Fp32)), (Some(half), Some(single)), "{name}");
+        for (name, half, tensor) in published {
+            assert_eq!((tera(name, Fp16), tera(name, Tf32)), (Some(half), Some(tensor)), "{name}");
         }
+        assert_eq!((tera("NVIDIA H200", Fp32), tera("NVIDIA H200", Bf16)), (Some(67.0), Some(989.5)));
     }
 
     #[test]
@@ -164,7 +165,7 @@ mod tests {
 
     #[test]
     fn no_spelling_takes_a_name_out_of_the_table() {
-        for format in [Fp32, Fp16, Bf16] {
+        for format in [Fp32, Tf32, Fp16, Bf16] {
             let fast = peak("NVIDIA H200", format);
             assert!(fast.is_some(), "{format}");
             assert_eq!(peak("nvidia h200", format), fast);

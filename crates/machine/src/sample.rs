@@ -117,6 +117,35 @@ pub enum ThrottleReason {
     Other,
 }
 
+impl Sample {
+    /// What counts up, and the clocks. The rest is the state of a moment, or a mean since the sample before: at the ends of a
+    /// run it is half of the idle machine.
+    #[must_use]
+    pub fn counters(self) -> Self {
+        let HostSample {
+            cpu_limited_microseconds,
+            cpu_energy_microjoules,
+            system_clock_milliseconds,
+            own_cpu_milliseconds,
+            library_clock_seconds,
+            ..
+        } = self.host;
+        let counter = |gpu: GpuSample| GpuSample { energy_millijoules: gpu.energy_millijoules, ..GpuSample::default() };
+        Self {
+            host: HostSample {
+                cpu_limited_microseconds,
+                cpu_energy_microjoules,
+                system_clock_milliseconds,
+                own_cpu_milliseconds,
+                library_clock_seconds,
+                ..HostSample::default()
+            },
+            gpus: self.gpus.into_iter().map(counter).collect(),
+            unknown: self.unknown,
+        }
+    }
+}
+
 impl ThrottleReason {
     /// Whether it holds the clocks down against the owner's settings.
     pub fn is_throttling(self) -> bool {

@@ -46,8 +46,8 @@ impl Hint for SpawnError {
                     .to_owned()
             }
             Self::Silent { .. } => {
-                "a GPU that was lost does not answer: see `nvidia-smi` and the kernel's log, and start \
-                                    the machine again; `--device cpu` measures without it"
+                "a GPU that was lost does not answer: see `nvidia-smi` and the kernel's log, and start the machine \
+                 again; `--device cpu` measures without it"
                     .to_owned()
             }
             _ => {
@@ -88,13 +88,7 @@ pub fn examine(trainer: &Path, cuda: bool) -> Result<Examination, SpawnError> {
 fn ask<T: DeserializeOwned>(trainer: &Path, question: &str, cuda: bool, limit: Duration) -> Result<T, SpawnError> {
     let start = |source| SpawnError::Start { path: trainer.to_owned(), source };
     let mut command = command(trainer, false);
-    command
-        .arg(question)
-        .args(without(cuda))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0);
+    command.arg(question).args(without(cuda)).stdin(Stdio::null());
     let mut child = command.spawn().map_err(start)?;
     let [said, complained] = [Arc::default(), Arc::default()];
     let listeners = [
@@ -116,10 +110,12 @@ fn ask<T: DeserializeOwned>(trainer: &Path, question: &str, cuda: bool, limit: D
     serde_json::from_slice(&taken(&said)).map_err(|error| broken(error.to_string()))
 }
 
-/// A trainer that sees nothing of this program's environment but what the list allows.
+/// A trainer that sees nothing of this program's environment but what the list allows, and is heard through pipes. It is in its
+/// own process group, so that Ctrl-C in the terminal does not reach it directly.
 fn command(trainer: &Path, deterministic: bool) -> Command {
     let mut command = Command::new(trainer);
     command.env_clear().envs(passed(deterministic));
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     command
 }
 
@@ -190,8 +186,7 @@ pub(super) struct Trainer {
 }
 
 impl Trainer {
-    /// Starts the program and sends it job and data. It is in its own process group, so that Ctrl-C in the terminal
-    /// does not reach it directly.
+    /// Starts the program and sends it job and data.
     pub(super) fn start(
         path: &Path,
         job: &Job,
@@ -201,12 +196,7 @@ impl Trainer {
     ) -> Result<Self, SpawnError> {
         let failed = |source| SpawnError::Start { path: path.to_owned(), source };
         let mut command = command(path, job.deterministic);
-        command
-            .args(without(job.device == DeviceKind::Cuda))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0);
+        command.args(without(job.device == DeviceKind::Cuda)).stdin(Stdio::piped());
         let mut child = command.spawn().map_err(failed)?;
         let stderr = Arc::new(Mutex::new(Vec::new()));
         let mut listeners = Vec::new();

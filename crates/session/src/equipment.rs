@@ -6,6 +6,8 @@ use std::thread;
 use crate::child::{SpawnError, describe, find_trainer};
 use crate::error::SessionError;
 use crate::libtorch::libtorch_digest;
+use crate::note::Note;
+use crate::observer::Observer;
 use hlb_core::artifact::{Sha256Hex, sha256_file};
 use hlb_core::units::DeviceKind;
 use hlb_data::task::Task;
@@ -54,27 +56,41 @@ impl Equipment {
     }
 
     /// The device that trains these recipes, before anything is written: never the CPU of a machine that has a GPU, unless the
-    /// user says so.
+    /// user says so. The machine's record takes over which GPU that is.
     pub fn device<'a>(
         &self,
         recipes: impl IntoIterator<Item = &'a Recipe>,
         choice: DeviceChoice,
+        machine: &mut Machine,
+        observer: &mut dyn Observer,
+    ) -> Result<DeviceKind, SessionError> {
+        let device = self.chosen(choice, machine, observer)?;
+        let unfit = |recipe: &&Recipe| recipe.precision.format_on(device).is_none();
+        if let Some(recipe) = recipes.into_iter().find(unfit) {
+            return Err(SessionError::OnlyOnGpu { precision: recipe.precision.as_str() });
+        }
+        if let (DeviceKind::Cuda, Some(gpu)) = (device, &self.trainer_info.gpu) {
+            machine.confirm(&gpu.name, &gpu.uuid).map_err(|problem| SessionError::OtherGpu { problem })?;
+        }
+        Ok(device)
+    }
+
+    fn chosen(
+        &self,
+        choice: DeviceChoice,
         machine: &Machine,
+        observer: &mut dyn Observer,
     ) -> Result<DeviceKind, SessionError> {
         let info = &self.trainer_info;
-        let has_gpu = info.cuda_problem.is_some() || !machine.gpus.is_empty();
         let reason = || info.cuda_problem.clone().unwrap_or_else(|| "libtorch finds no NVIDIA driver".to_owned());
-        let device = match choice {
-            DeviceChoice::Auto | DeviceChoice::Cuda if info.cuda => DeviceKind::Cuda,
+        match choice {
+            DeviceChoice::Auto | DeviceChoice::Cuda if info.cuda => return Ok(DeviceKind::Cuda),
             DeviceChoice::Cuda => return Err(SessionError::NoCuda { reason: reason() }),
-            DeviceChoice::Auto if has_gpu => return Err(SessionError::UnusableGpu { reason: reason() }),
-            DeviceChoice::Auto | DeviceChoice::Cpu => DeviceKind::Cpu,
-        };
-        let unfit = |recipe: &&Recipe| recipe.precision.format_on(device).is_none();
-        match recipes.into_iter().find(unfit) {
-            Some(recipe) => Err(SessionError::OnlyOnGpu { precision: recipe.precision.as_str() }),
-            None => Ok(device),
+            DeviceChoice::Auto if machine.has_gpu() => return Err(SessionError::UnusableGpu { reason: reason() }),
+            DeviceChoice::Auto if info.cuda_problem.is_some() => observer.note(&Note::DriverAlone { reason: reason() }),
+            DeviceChoice::Auto | DeviceChoice::Cpu => {}
         }
+        Ok(DeviceKind::Cpu)
     }
 }
 

@@ -91,7 +91,7 @@ pub enum SessionError {
     #[error("--device cuda cannot be used: {}", show(reason))]
     NoCuda { reason: String },
     /// A machine with a GPU, which the user expects to be measured.
-    #[error("this machine has a GPU or its driver, but training cannot use it: {}", show(reason))]
+    #[error("this machine has a GPU, but training cannot use it: {}", show(reason))]
     UnusableGpu { reason: String },
     /// The sensors would be those of another GPU than the one that trains.
     #[error(

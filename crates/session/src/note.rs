@@ -20,6 +20,10 @@ pub enum Note {
     DecodedWithout {
         guards: String,
     },
+    /// A driver of NVIDIA, or what is left of one, on a machine without its GPUs.
+    DriverAlone {
+        reason: String,
+    },
     OwnDataSet {
         id: String,
     },
@@ -66,6 +70,9 @@ impl fmt::Display for Note {
                 "the images were decoded without {guards}, which this system does not have: a file made to break the \
                  decoder could do what you can do; use data that you trust"
             ),
+            Self::DriverAlone { reason } => {
+                write!(f, "NVIDIA's driver is here, but no GPU of it, so the CPU trains: {}", show(reason))
+            }
             Self::OwnDataSet { id } => {
                 write!(f, "`{}` is not the track's published data set; this session is never ranked", show(id))
             }

@@ -5,7 +5,7 @@ use crate::equipment::Equipment;
 use crate::error::SessionError;
 use crate::note::Note;
 use crate::observer::Observer;
-use crate::plan::{Original, ReferenceRuns, SessionPlan};
+use crate::plan::{LocalOptions, Original, ReferenceRuns, SessionPlan};
 use crate::pricing;
 use crate::unfinished::Unfinished;
 use hlb_core::rules::{DEFAULT_RUNS, MAX_EPOCHS};
@@ -34,6 +34,23 @@ pub struct PreparedSession {
     pub(super) device: DeviceKind,
 }
 
+impl PreparedSession {
+    /// The machine that is measured.
+    pub fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// What trains.
+    pub fn device(&self) -> DeviceKind {
+        self.device
+    }
+
+    /// How this machine runs the session.
+    pub fn local(&self) -> &LocalOptions {
+        &self.plan.local
+    }
+}
+
 /// Verifies the data set, and finds trainer, libtorch and price.
 pub fn prepare(mut plan: SessionPlan, observer: &mut dyn Observer) -> Result<PreparedSession, SessionError> {
     check_environment()?;
@@ -56,10 +73,7 @@ pub fn prepare(mut plan: SessionPlan, observer: &mut dyn Observer) -> Result<Pre
     check_equipment(&machine, &equipment.harness).map_err(|fault| SessionError::Equipment(Box::new(fault)))?;
     check_threads(local.threads)?;
     let recipes = [Some(&plan.variant.recipe), reference.as_ref()];
-    let device = equipment.device(recipes.into_iter().flatten(), local.device, &machine)?;
-    if let (DeviceKind::Cuda, Some(gpu)) = (device, &equipment.trainer_info.gpu) {
-        machine.confirm(&gpu.name, &gpu.uuid).map_err(|problem| SessionError::OtherGpu { problem })?;
-    }
+    let device = equipment.device(recipes.into_iter().flatten(), local.device, &mut machine, observer)?;
     if let Some(original) = &plan.reproduces {
         check_data(original, &equipment)?;
         // Times on other hardware compare only through a reference: the user learns it before training.

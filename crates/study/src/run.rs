@@ -54,10 +54,10 @@ pub fn prepare<'a>(
     check_environment()?;
     // A folder of another study is refused before a data set is prepared for it.
     folder.read(plan)?;
-    let machine = Machine::read();
+    let mut machine = Machine::read();
     let equipment = Equipment::find(&plan.task, options.data.as_deref(), options.device, None, observer.data_set())?;
     let recipes = plan.variants.iter().map(|variant| &variant.recipe);
-    let device = equipment.device(recipes, options.device, &machine)?;
+    let device = equipment.device(recipes, options.device, &mut machine, observer)?;
     let threads = options.threads.unwrap_or_else(|| default_threads(&machine));
     let facts = machine_facts(&equipment, &machine, device, threads);
     let start = StudyStart::new(plan, equipment.data.content_sha256, facts, clock::timestamp());

@@ -23,14 +23,18 @@ type Failure = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Failure> {
     keep_freed_memory();
-    load_cuda_if_there_is_a_driver()?;
     // `cargo bench` adds `--bench` of its own.
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let arrays = hlb_data::prepare(&hlb_data::by_id("shapes")?, None, None, &())?.arrays;
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["dump", folder] => dump(&arrays, Path::new(folder)),
         ["time", recipe, steps, threads, device] => {
-            let device = if device == "cuda" { DeviceKind::Cuda } else { DeviceKind::Cpu };
+            let device = if device == "cuda" {
+                load_cuda_if_there_is_a_driver()?;
+                DeviceKind::Cuda
+            } else {
+                DeviceKind::Cpu
+            };
             time(&arrays, recipe, steps.parse()?, threads.parse()?, device)
         }
         _ => Err("run `make bench`".into()),

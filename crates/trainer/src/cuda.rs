@@ -7,10 +7,10 @@ use std::path::Path;
 use hlb_protocol::job::{CudaVersions, GpuIdentity};
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_LAZY, RTLD_NOW};
 
-/// What shows that a machine has a driver: its control device, and that of Windows' subsystem for Linux.
-const DEVICES: [&str; 2] = ["/dev/nvidiactl", "/dev/dxg"];
+/// The driver's control device.
+const DEVICE: &str = "/dev/nvidiactl";
 
-/// The driver's own library.
+/// The driver's own library, by which it shows in Windows' subsystem for Linux, too.
 const DRIVER: &str = "libcuda.so.1";
 
 /// Loads the CUDA half of libtorch where the machine has an NVIDIA driver; the reason if that fails, or if CUDA finds no GPU
@@ -31,7 +31,7 @@ pub fn load_cuda_if_there_is_a_driver() -> Result<(), String> {
 }
 
 fn has_driver() -> bool {
-    DEVICES.iter().any(|path| Path::new(path).exists()) || open(DRIVER, RTLD_LAZY).is_ok()
+    Path::new(DEVICE).exists() || open(DRIVER, RTLD_LAZY).is_ok()
 }
 
 fn open(name: &str, flags: c_int) -> Result<Library, libloading::Error> {
@@ -53,6 +53,11 @@ fn why_no_gpu() -> String {
     match count_gpus() {
         Ok((0, 0)) => explain(100, "no CUDA-capable device is detected"),
         Ok((0, _)) => "CUDA finds a GPU, but libtorch cannot use it; see `nvidia-smi`".to_owned(),
+        // So it is answered, too, where there is no driver's library at all.
+        Ok((35, _)) if open(DRIVER, RTLD_LAZY).is_err() => format!(
+            "the driver's library `{DRIVER}` is not there; start the container with the driver capability `compute`, or \
+             install the driver"
+        ),
         Ok((code, _)) => explain(code, &error_text(code)),
         Err(error) => format!("the CUDA runtime cannot be asked: {}", complaint(&error)),
     }

@@ -58,7 +58,7 @@ const KINDS: [(&[&str], &str); 8] = [
         "cuBLAS could not begin, nearly always because the memory of the GPU is full: see in `nvidia-smi` who uses it, or try a smaller `batch_size`",
     ),
     (
-        &["unable to find an engine", "CUDNN_STATUS"],
+        &["unable to find an engine", "CUDNN_STATUS_NOT_SUPPORTED"],
         "cuDNN has no algorithm for an operation of this recipe in the memory that is left: try a smaller `batch_size`, and report it with the recipe if that does not help",
     ),
     (
@@ -70,7 +70,14 @@ const KINDS: [(&[&str], &str); 8] = [
         "the driver cannot be initialized: see `nvidia-smi`, that `/dev/nvidia-uvm` is there, and on machines with NVLink that `nvidia-fabricmanager` runs",
     ),
     (
-        &["GPU is lost", "fallen off the bus", "unspecified launch failure", "uncorrectable ECC", "CUDA error"],
+        &[
+            "GPU is lost",
+            "fallen off the bus",
+            "unspecified launch failure",
+            "uncorrectable ECC",
+            "CUDNN_STATUS",
+            "CUDA error",
+        ],
         "the GPU failed or was lost: see `nvidia-smi` and the kernel's log, reset it or start the machine again, then go on with --resume",
     ),
 ];
@@ -196,6 +203,7 @@ mod tests {
             ("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`", "try `batch_size: 256`"),
             ("FIND was unable to find an engine to execute this computation", "cuDNN has no algorithm"),
             ("cuDNN error: CUDNN_STATUS_NOT_SUPPORTED", "cuDNN has no algorithm"),
+            ("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED", "the GPU failed or was lost"),
             ("CUDA error: CUDA-capable device(s) is/are busy or unavailable", "`nvidia-smi -c DEFAULT`; libtorch"),
             ("CUDA error: driver initialization failed, you might not have a CUDA gpu.", "`/dev/nvidia-uvm` is there"),
             ("CUDA error: initialization error", "`/dev/nvidia-uvm` is there"),

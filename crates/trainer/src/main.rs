@@ -28,12 +28,13 @@ use hlb_trainer::{
 
 fn main() -> ExitCode {
     keep_freed_memory();
+    let output = keep_output_for_events();
     // Before anything asks libtorch about CUDA: see `load_cuda_if_there_is_a_driver`.
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let cuda =
         if arguments.iter().any(|argument| argument == NO_CUDA) { Ok(()) } else { load_cuda_if_there_is_a_driver() };
     let answer = match arguments.first().map(String::as_str) {
-        _ if keep_output_for_events().is_err() => Err("there is no standard output to write events to".to_owned()),
+        _ if output.is_err() => Err("there is no standard output to write events to".to_owned()),
         Some(DESCRIBE) => describe(cuda.err()),
         Some(EXAMINE) => examine(cuda),
         None | Some(NO_CUDA) => train().map_err(|error| error.to_string()),

@@ -384,9 +384,12 @@ fn newton_schulz(matrices: &Tensor, muon: Muon) -> Tensor {
 
 #[cfg(test)]
 mod tests {
+    use hlb_core::seed::Seed;
+    use hlb_recipe::variant;
     use tch::Device;
 
     use super::*;
+    use crate::Engine;
 
     /// Layers of several shapes, tall and wide, alone and padded in one batch.
     #[test]
@@ -406,6 +409,49 @@ mod tests {
         for (matrix, found) in zip(&matrices, together) {
             let alone = orthogonal(matrix, muon, Kind::Double);
             assert!((alone - found).abs().max().double_value(&[]) < 1e-12, "{:?}", matrix.size());
+        }
+    }
+
+    /// The model after some steps, with gradients that are `headroom` times as large as those of the learning rate.
+    fn stepped(rule: Rule, steps: u32, headroom: f64) -> State {
+        let mut recipe = variant::shipped("hlb-shapes").expect("it is shipped");
+        recipe.optimizer.weights.rule = rule;
+        let layout = Layout::new(&recipe, 3, 10);
+        let mut state = State::fresh(&recipe, &layout, Engine::cpu(Kind::Double), Seed::from_number(1));
+        let mut optimizer = GroupedOptimizer::new(&recipe, &layout, &state, 4);
+        let waves = |like: &Tensor, step: u32| {
+            let numbers = Tensor::ones_like(like).cumsum(0, Kind::Double) * 0.7;
+            (numbers + f64::from(step)).sin() * 0.01 * headroom
+        };
+        for step in 0..steps {
+            let gradients = Gradients {
+                weights: waves(&state.weights, step),
+                biases: waves(&state.biases, step),
+                whitening_bias: state.whitening_bias.as_ref().map(|bias| waves(bias, step)),
+            };
+            tch::no_grad(|| {
+                optimizer.step(&recipe, &mut state, &gradients, Step { step: step.into(), steps: 40, headroom });
+            });
+        }
+        state
+    }
+
+    #[test]
+    fn the_headroom_of_gradients_changes_no_step() {
+        let muon = Muon {
+            iterations: 5,
+            coefficients: [3.4445, -4.775, 2.0315],
+            renormalize_every: 2.0,
+            renormalize_grows: 0.0,
+        };
+        for rule in [Rule::Sgd, Rule::Adamw { beta1: 0.9, beta2: 0.999, eps: 1e-8 }, Rule::Muon(muon)] {
+            let [fresh, plain, large] = [(0, 1.0), (3, 1.0), (3, 4.0)].map(|(steps, room)| stepped(rule, steps, room));
+            for of in [|state: &State| state.weights.detach(), |state: &State| state.biases.detach()] {
+                let largest = |one: &State, other: &State| (of(one) - of(other)).abs().max().double_value(&[]);
+                let moved = largest(&plain, &fresh);
+                // Muon divides by the gradient's norm and a little more.
+                assert!(moved > 0.0 && largest(&plain, &large) < 1e-5 * moved, "{rule:?}: {moved}");
+            }
         }
     }
 }

@@ -278,7 +278,7 @@ impl Trainer for TorchTrainer<'_> {
         self.reset(seed)?;
         self.fit_whitening(seed);
         let evaluated = i64::from(self.data.shapes().evaluation);
-        let _ = self.first_logits(rehearsed(evaluated, evaluation_batch(self.engine.device)))?;
+        let _ = self.first_logits(rehearsed(evaluated, evaluation_batch(self.engine.device, &self.data)))?;
         let run = self.run.as_mut().expect("the warmup run has a model");
         run.sampler = DrawnAhead::new(AugmentationSampler::new(self.recipe.augment, self.data.shapes(), 0, seed));
         let mut meaningless = seed.stream("labels");
@@ -312,5 +312,18 @@ impl Trainer for TorchTrainer<'_> {
         let averaged = average.into_iter().flat_map(|state| state.named(layout));
         tensors.extend(averaged.map(|(name, tensor)| (format!("average of {name}"), tensor)));
         tch::no_grad(|| tensors.into_iter().map(|(name, tensor)| (name, digest(&tensor))).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_batches_in_half_precision_have_room_for_their_gradients() {
+        let rooms =
+            [(Kind::Half, 512), (Kind::Half, 1024), (Kind::Half, 2000), (Kind::Float, 2000), (Kind::BFloat16, 2000)];
+        let found = rooms.map(|(kind, batch)| headroom(kind, batch).to_string());
+        assert_eq!(found, ["1", "2", "4", "1", "1"]);
     }
 }

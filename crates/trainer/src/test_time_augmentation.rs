@@ -7,10 +7,21 @@ use hlb_recipe::Evaluate;
 
 /// Images evaluated at once. The last batch is smaller; none is dropped.
 ///
-/// *Why larger on a GPU:* it finishes small batches before the next is queued, and its clocks fall while it waits.
-pub(crate) fn evaluation_batch(device: Device) -> i64 {
-    if device.is_cuda() { 2000 } else { 250 }
+/// *Why larger on a GPU:* it finishes small batches before the next is queued, and its clocks fall while it waits. Of larger
+/// images fewer, so that memory does not grow with them.
+pub(crate) fn evaluation_batch(device: Device, data: &DeviceData) -> i64 {
+    if !device.is_cuda() {
+        return LEAST_BATCH;
+    }
+    let pixels = i64::from(data.shapes().height) * i64::from(data.shapes().width);
+    (PIXELS_AT_ONCE / pixels.max(1)).clamp(LEAST_BATCH, 2000)
 }
+
+/// Images of a batch on the CPU, and of the largest images on a GPU.
+const LEAST_BATCH: i64 = 250;
+
+/// Pixels of a batch on a GPU: 2,000 images of 32 pixels a side.
+const PIXELS_AT_ONCE: i64 = 2000 * 32 * 32;
 
 /// The first images that make batches of both sizes that an evaluation has: a full one and the last.
 pub(crate) fn rehearsed(total: i64, batch: i64) -> i64 {
@@ -19,7 +30,7 @@ pub(crate) fn rehearsed(total: i64, batch: i64) -> i64 {
 
 /// Logits of the first `total` images of the evaluation split, `[images, classes]`, with the recipe's test-time augmentation.
 pub(crate) fn logits(network: &Network, state: &State, data: &DeviceData, evaluate: Evaluate, total: i64) -> Tensor {
-    let batch = evaluation_batch(state.weights.device());
+    let batch = evaluation_batch(state.weights.device(), data);
     let batches = || (0..total).step_by(usize::try_from(batch).unwrap_or(1));
     let of_all = |view: &dyn Fn(&Tensor) -> Tensor| {
         let parts: Vec<Tensor> =
