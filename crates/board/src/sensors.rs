@@ -59,9 +59,11 @@ impl Sensors {
     /// Keeps what is drawn of a session that trained on the GPU with this index, or on processors.
     pub(super) fn new(log: &RunLog, gpu: Option<u32>) -> Self {
         let sensors: &[Sensor] = if gpu.is_some() { &Sensor::OF_A_GPU } else { &Sensor::OF_PROCESSORS };
-        let values = |sensor: Sensor| log.samples.iter().map(|timed| short(sensor.read(&timed.sample, gpu))).collect();
+        // A reading of the counters alone is no gap in what is drawn.
+        let samples: Vec<&TimedSample> = log.samples.iter().filter(|timed| !timed.sample.is_of_counters()).collect();
+        let values = |sensor: Sensor| samples.iter().map(|timed| short(sensor.read(&timed.sample, gpu))).collect();
         Self {
-            at_seconds: log.samples.iter().map(|timed| timed.at_seconds).collect(),
+            at_seconds: samples.iter().map(|timed| timed.at_seconds).collect(),
             values: sensors.iter().map(|sensor| (*sensor, values(*sensor))).collect(),
             unknown: last_reasons(&log.samples),
         }

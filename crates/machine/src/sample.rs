@@ -144,6 +144,11 @@ impl Sample {
             unknown: self.unknown,
         }
     }
+
+    /// Whether it says no more than [`Sample::counters`] leaves.
+    pub fn is_of_counters(&self) -> bool {
+        self.clone().counters() == *self
+    }
 }
 
 impl ThrottleReason {
@@ -167,5 +172,24 @@ impl fmt::Display for ThrottleReason {
             Self::DisplayClockSetting => "display clocks",
             Self::Other => "a reason that is not known here",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A reading of counters says less than a whole sample, and is told apart from one.
+    #[test]
+    fn counters_are_told_apart_from_a_whole_sample() {
+        let mut sampler = crate::Sampler::open(|| 1);
+        let whole = sampler.sample();
+        assert!(!whole.is_of_counters());
+        let counters = whole.clone().counters();
+        assert!(counters.is_of_counters() && counters.host.load_1m.is_none());
+        assert_eq!(counters.host.own_cpu_milliseconds, whole.host.own_cpu_milliseconds);
+        let gpu = GpuSample { energy_millijoules: Some(7), power_milliwatts: Some(1), ..GpuSample::default() };
+        let kept = Sample { gpus: vec![gpu], ..whole }.counters().gpus;
+        assert_eq!((kept[0].energy_millijoules, kept[0].power_milliwatts), (Some(7), None));
     }
 }
