@@ -20,6 +20,7 @@ mod layout;
 mod network;
 mod optimizer;
 mod run;
+mod stage;
 mod state;
 mod test_time_augmentation;
 mod whitening;

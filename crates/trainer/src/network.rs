@@ -3,8 +3,9 @@
 use std::iter::{Enumerate, zip};
 use std::vec::IntoIter;
 
-use tch::Tensor;
+use tch::{Device, Tensor};
 
+use crate::stage::{Join, Stage};
 use crate::{Engine, Layout, State};
 use hlb_recipe::{Activation, Blocks, Pool, PoolHead, Recipe, Residual};
 
@@ -29,6 +30,19 @@ pub struct Network {
     eps: f64,
     logit_scale: f64,
     ones: Tensor,
+    /// Whether stages are one operation, where that knows them.
+    pub(crate) fused: bool,
+}
+
+/// What follows a convolution.
+#[derive(Clone, Copy)]
+struct Then<'a> {
+    /// Which block's, and which of its convolutions, counted from 1; `None` is the stem's.
+    place: Option<(usize, u32)>,
+    /// Whether it halves rows and columns first.
+    pools: bool,
+    activation: Activation,
+    join: Join<'a>,
 }
 
 /// Is shown each tensor of a pass by its name; tests look there.
@@ -59,6 +73,7 @@ impl Network {
             eps: recipe.norm.eps,
             logit_scale: recipe.logit_scale,
             ones: Tensor::ones(ones, (engine.norm_kind, engine.device)),
+            fused: engine.device == Device::Cpu,
         }
     }
 
@@ -113,10 +128,6 @@ impl Network {
             }
         }
     }
-
-    fn activate(&self, input: &Tensor) -> Tensor {
-        activate(self.activation, input)
-    }
 }
 
 fn activate(activation: Activation, input: &Tensor) -> Tensor {
@@ -150,16 +161,16 @@ impl Pass<'_, '_> {
         } else {
             images.shallow_clone()
         };
-        let hidden = if network.layout.has_stem() {
+        let activation = network.stem_activation;
+        let out = if network.layout.has_stem() {
             let weight = self.next_weight();
             // A 1x1 projection of whitened patches needs no padding, the 3x3 convolution in their place does.
             let padding = (weight.size()[2] - 1) / 2;
             let convolved = conv(&entering, &weight, padding);
-            self.norm(&convolved)
+            self.stage(&convolved, Then { place: None, pools: false, activation, join: Join::None })
         } else {
-            entering
+            activate(activation, &entering)
         };
-        let out = activate(network.stem_activation, &hidden);
         self.show(|| "stem".to_owned(), &out);
         out
     }
@@ -169,21 +180,21 @@ impl Pass<'_, '_> {
     /// *Why pooling comes early:* normalization and activation then work on a quarter of the pixels.
     fn block(&mut self, block: usize, input: &Tensor) -> Tensor {
         let network = self.network;
+        let pools_first = network.blocks.pool == Pool::BeforeNorm;
         let first = self.conv_in_block(block, 1, input);
-        let halved = match network.blocks.pool {
-            Pool::BeforeNorm => network.activate(&self.norm_in_block(block, 1, &halve(&first))),
-            Pool::AfterActivation => halve(&network.activate(&self.norm_in_block(block, 1, &first))),
-        };
+        let activation = network.activation;
+        let then = Then { place: Some((block, 1)), pools: pools_first, activation, join: Join::None };
+        let activated = self.stage(&first, then);
+        let halved = if pools_first { activated } else { halve(&activated) };
         let mut hidden = halved.shallow_clone();
         for place in 2..=network.blocks.convs {
             let convolved = self.conv_in_block(block, place, &hidden);
-            let normal = self.norm_in_block(block, place, &convolved);
-            let joins = place == network.blocks.convs;
-            hidden = match network.blocks.residual {
-                Residual::AfterActivation if joins => network.activate(&normal) + &halved,
-                Residual::BeforeActivation if joins => network.activate(&(normal + &halved)),
-                _ => network.activate(&normal),
+            let join = match network.blocks.residual {
+                Residual::AfterActivation if place == network.blocks.convs => Join::AfterActivation(&halved),
+                Residual::BeforeActivation if place == network.blocks.convs => Join::BeforeActivation(&halved),
+                _ => Join::None,
             };
+            hidden = self.stage(&convolved, Then { place: Some((block, place)), pools: false, activation, join });
         }
         self.show(|| format!("blocks[{block}]"), &hidden);
         hidden
@@ -195,25 +206,40 @@ impl Pass<'_, '_> {
         out
     }
 
-    fn norm_in_block(&mut self, block: usize, place: u32, input: &Tensor) -> Tensor {
-        let out = self.norm(input);
-        self.show(|| format!("blocks[{block}].norm{place}"), &out);
-        out
-    }
-
-    /// Batch normalization with a scale of 1; in the blocks, parts of the batch may be treated apart.
-    fn norm(&mut self, input: &Tensor) -> Tensor {
+    /// What follows a convolution: pooling if it comes first, normalization, activation, and the sum with the block's residual.
+    fn stage(&mut self, input: &Tensor, then: Then) -> Tensor {
+        let (network, training) = (self.network, self.mode == Mode::Train);
         let (index, (bias, (mean, variance))) =
             self.norms.next().expect("the layout lists one normalization for each layer");
-        let (width, ghosts) = (bias.size()[0], self.network.layout.ghosts(index));
-        let training = self.mode == Mode::Train;
-        if ghosts == 1 || !training {
+        let Then { place, pools, activation, join } = then;
+        let Network { momentum, eps, .. } = *network;
+        let (bias, mean, variance) = (&bias, &mean, &variance);
+        let stage = Stage { input, bias, mean, variance, join, pools, training, activation, momentum, eps };
+        if network.fused && self.probe.is_none() && stage.is_known() {
+            return stage.apply();
+        }
+        let pooled = if pools { halve(input) } else { input.shallow_clone() };
+        let normal = self.norm(&pooled, bias, (mean, variance), network.layout.ghosts(index));
+        if let Some((block, place)) = place {
+            self.show(|| format!("blocks[{block}].norm{place}"), &normal);
+        }
+        match join {
+            Join::None => activate(activation, &normal),
+            Join::BeforeActivation(other) => activate(activation, &(normal + other)),
+            Join::AfterActivation(other) => activate(activation, &normal) + other,
+        }
+    }
+
+    /// Batch normalization with a scale of 1; parts of the batch may be treated apart.
+    fn norm(&self, input: &Tensor, bias: &Tensor, (mean, variance): (&Tensor, &Tensor), ghosts: i64) -> Tensor {
+        let width = bias.size()[0];
+        if ghosts == 1 || self.mode == Mode::Evaluate {
             // After collation all parts agree, so evaluation takes the first.
-            return self.batch_norm(input, &bias, &mean.narrow(0, 0, width), &variance.narrow(0, 0, width));
+            return self.batch_norm(input, bias, &mean.narrow(0, 0, width), &variance.narrow(0, 0, width));
         }
         let (_, _, rows, columns) = input.size4().expect("activations have four dimensions");
         let apart = input.reshape([-1, ghosts * width, rows, columns]);
-        self.batch_norm(&apart, &bias.repeat([ghosts]), &mean, &variance).reshape([-1, width, rows, columns])
+        self.batch_norm(&apart, &bias.repeat([ghosts]), mean, variance).reshape([-1, width, rows, columns])
     }
 
     fn batch_norm(&self, input: &Tensor, bias: &Tensor, mean: &Tensor, variance: &Tensor) -> Tensor {
