@@ -90,3 +90,13 @@ fn hypervisor(kernel: &Kernel) -> Result<bool, String> {
     let flags = text.lines().find(|line| line.starts_with("flags")).ok_or("/proc/cpuinfo lists no flags")?;
     Ok(flags.split_whitespace().any(|flag| flag == "hypervisor"))
 }
+
+/// Whether this processor multiplies bfloat16 numbers by itself; others convert each, and are slower than in single precision.
+pub fn multiplies_bfloat16() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("avx512bf16");
+    #[cfg(target_arch = "aarch64")]
+    return std::arch::is_aarch64_feature_detected!("bf16");
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    false
+}

@@ -24,7 +24,7 @@ mod visible;
 
 pub use dmi::Instance;
 pub use gpu::{Gpu, Modes};
-pub use host::Host;
+pub use host::{Host, multiplies_bfloat16};
 pub use sample::{GpuSample, HostSample, Sample, ThrottleReason};
 pub use sampler::Sampler;
 

@@ -106,7 +106,7 @@ pub enum Precision {
     Tf32,
     /// Half precision; refused on the CPU, where it is unusably slow.
     Fp16,
-    /// The 16-bit format with the range of single precision; refused on the CPU too.
+    /// The 16-bit format with the range of single precision; refused on CPUs that do not multiply it.
     Bf16,
 }
 
@@ -127,9 +127,9 @@ impl Precision {
         match (self, device) {
             (Self::Fp32, _) | (Self::Auto, DeviceKind::Cpu) => Some(NumberFormat::Fp32),
             (Self::Fp16 | Self::Auto, DeviceKind::Cuda) => Some(NumberFormat::Fp16),
-            (Self::Bf16, DeviceKind::Cuda) => Some(NumberFormat::Bf16),
+            (Self::Bf16, _) => Some(NumberFormat::Bf16),
             (Self::Tf32, DeviceKind::Cuda) => Some(NumberFormat::Tf32),
-            (Self::Fp16 | Self::Bf16 | Self::Tf32, DeviceKind::Cpu) => None,
+            (Self::Fp16 | Self::Tf32, DeviceKind::Cpu) => None,
         }
     }
 }

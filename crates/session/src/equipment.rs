@@ -9,9 +9,9 @@ use crate::libtorch::libtorch_digest;
 use crate::note::Note;
 use crate::observer::Observer;
 use hlb_core::artifact::{Sha256Hex, sha256_file};
-use hlb_core::units::DeviceKind;
+use hlb_core::units::{DeviceKind, NumberFormat};
 use hlb_data::task::Task;
-use hlb_machine::Machine;
+use hlb_machine::{Machine, multiplies_bfloat16};
 use hlb_protocol::job::{DeviceChoice, TrainerInfo};
 use hlb_recipe::Recipe;
 use hlb_result::{CudaFacts, HarnessFacts};
@@ -65,9 +65,14 @@ impl Equipment {
         observer: &mut dyn Observer,
     ) -> Result<DeviceKind, SessionError> {
         let device = self.chosen(choice, machine, observer)?;
-        let unfit = |recipe: &&Recipe| recipe.precision.format_on(device).is_none();
-        if let Some(recipe) = recipes.into_iter().find(unfit) {
-            return Err(SessionError::OnlyOnGpu { precision: recipe.precision.as_str() });
+        for recipe in recipes {
+            match recipe.precision.format_on(device) {
+                None => return Err(SessionError::OnlyOnGpu { precision: recipe.precision.as_str() }),
+                Some(NumberFormat::Bf16) if device == DeviceKind::Cpu && !multiplies_bfloat16() => {
+                    return Err(SessionError::NoBfloat16);
+                }
+                Some(_) => {}
+            }
         }
         if let (DeviceKind::Cuda, Some(gpu)) = (device, &self.trainer_info.gpu) {
             machine.confirm(&gpu.name, &gpu.uuid).map_err(|problem| SessionError::OtherGpu { problem })?;
