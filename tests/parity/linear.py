@@ -1,6 +1,6 @@
 """How far a linear classifier on pixels gets on a data folder: logistic regression by L-BFGS, several regularisations.
 
-    linear.py DIR        (DIR as for reference.py; `cargo bench --bench step_time -- dump DIR` writes the built-in data set)
+    linear.py DIR        (DIR as for reference.py; `cargo bench --bench step_time -- dump shapes DIR` writes the built-in data set)
 """
 
 import sys

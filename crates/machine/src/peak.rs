@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use hlb_core::rules::{CPU_FLOP_PER_CYCLE, CPU_HERTZ};
+use hlb_core::rules::{CPU_BF16_FLOP_PER_CYCLE, CPU_FLOP_PER_CYCLE, CPU_HERTZ};
 use hlb_core::units::NumberFormat;
 use hlb_core::yaml;
 
@@ -91,9 +91,10 @@ pub fn peak(gpu_name: &str, format: NumberFormat) -> Option<Peak> {
 /// Floating-point operations a second that no processor with this many logical CPUs reaches.
 ///
 /// An upper bound, not an estimate: real processors reach a tenth of it or less. It counts sibling
-/// threads as whole cores, and is for single precision, the only format that processors train in.
-pub fn cpu_bound(logical_cpus: u32) -> f64 {
-    CPU_FLOP_PER_CYCLE * CPU_HERTZ * f64::from(logical_cpus.max(1))
+/// threads as whole cores.
+pub fn cpu_bound(logical_cpus: u32, format: NumberFormat) -> f64 {
+    let in_a_cycle = if format == NumberFormat::Bf16 { CPU_BF16_FLOP_PER_CYCLE } else { CPU_FLOP_PER_CYCLE };
+    in_a_cycle * CPU_HERTZ * f64::from(logical_cpus.max(1))
 }
 
 /// Seconds that `least_flop` operations take at `flop_per_second`.
@@ -175,8 +176,9 @@ mod tests {
     #[test]
     fn a_processor_is_granted_more_than_any_has() {
         // The peak of the largest server processors of today: 192 cores, 64 operations a cycle, 3.7 GHz.
-        assert!(cpu_bound(2 * 192) > 4.0 * 192.0 * 64.0 * 3.7e9);
-        assert!(cpu_bound(0) > 0.0);
+        assert!(cpu_bound(2 * 192, Fp32) > 4.0 * 192.0 * 64.0 * 3.7e9);
+        assert!(cpu_bound(2 * 192, Bf16) > 2.0 * 192.0 * 1024.0 * 3.7e9);
+        assert!(cpu_bound(0, Fp32) > 0.0);
     }
 
     proptest! {

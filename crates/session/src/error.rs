@@ -103,7 +103,9 @@ pub enum SessionError {
     #[error("`precision`: {precision} is not for the CPU; use `auto` or `fp32`, or train on a GPU")]
     OnlyOnGpu { precision: &'static str },
     /// A number format of newer processors.
-    #[error("`precision`: this CPU does not multiply bf16 (AVX512_BF16 or AMX); use `auto` or `fp32`, or train on a GPU")]
+    #[error(
+        "`precision`: this CPU does not multiply bf16 (AVX512_BF16 or AMX); use `auto` or `fp32`, or train on a GPU"
+    )]
     NoBfloat16,
     /// The thread that asked the trainer about its libtorch panicked.
     #[error("the digest of libtorch could not be taken")]

@@ -1,8 +1,8 @@
-//! Seconds per training step of a recipe on the built-in data set, for `scripts/bench.py`, which pairs them with PyTorch's.
+//! Seconds per training step of a recipe, for `scripts/bench.py`, which pairs them with PyTorch's.
 //!
 //! ```text
-//! step_time dump DIR   writes the data set for the PyTorch reference implementation
-//! step_time time RECIPE.json STEPS THREADS cpu|cuda   prints the median seconds of a step as JSON
+//! step_time dump DATASET DIR   writes the data set for the PyTorch reference implementation
+//! step_time time DATASET RECIPE.json STEPS THREADS cpu|cuda   prints the median seconds of a step as JSON
 //! ```
 
 use std::io::Write as _;
@@ -25,17 +25,18 @@ fn main() -> Result<(), Failure> {
     keep_freed_memory();
     // `cargo bench` adds `--bench` of its own.
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    let arrays = hlb_data::prepare(&hlb_data::by_id("shapes")?, None, None, &())?.arrays;
+    let arrays =
+        |id: &str| -> Result<Arrays, Failure> { Ok(hlb_data::prepare(&hlb_data::by_id(id)?, None, None, &())?.arrays) };
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["dump", folder] => dump(&arrays, Path::new(folder)),
-        ["time", recipe, steps, threads, device] => {
+        ["dump", data, folder] => dump(&arrays(data)?, Path::new(folder)),
+        ["time", data, recipe, steps, threads, device] => {
             let device = if device == "cuda" {
                 load_cuda_if_there_is_a_driver()?;
                 DeviceKind::Cuda
             } else {
                 DeviceKind::Cpu
             };
-            time(&arrays, recipe, steps.parse()?, threads.parse()?, device)
+            time(&arrays(data)?, recipe, steps.parse()?, threads.parse()?, device)
         }
         _ => Err("run `make bench`".into()),
     }

@@ -34,7 +34,8 @@ fn peak_of(gpu: &Gpu, basis: Basis) -> Option<f64> {
 fn most_flop_per_second(basis: Basis) -> Option<f64> {
     let machine = basis.machine;
     if !basis.is_on_gpu() {
-        return Some(peak::cpu_bound(machine.host.logical_cpus));
+        let format = basis.log.trainer.as_ref()?.precision;
+        return Some(peak::cpu_bound(machine.host.logical_cpus, format));
     }
     let candidates = machine.trained().map_or(machine.gpus.as_slice(), slice::from_ref);
     candidates.iter().filter_map(|gpu| peak_of(gpu, basis)).max_by(f64::total_cmp)
