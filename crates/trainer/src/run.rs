@@ -6,6 +6,7 @@ use crate::augmentation::{AugmentationSampler, DrawnAhead};
 use crate::data::{Batch, EpochPlan};
 use crate::ema::Ema;
 use crate::optimizer::{Gradients, GroupedOptimizer, Step};
+use crate::sgd::can_fuse;
 use crate::test_time_augmentation::{self, evaluation_batch, rehearsed};
 use crate::{DeviceData, Engine, Layout, Mode, Network, State, digest, fit_whitening};
 use hlb_core::seed::Seed;
@@ -44,10 +45,11 @@ impl Run {
     fn new(recipe: &Recipe, network: &Network, data: &DeviceData, engine: Engine, seed: Seed) -> Self {
         let state = State::fresh(recipe, network.layout(), engine, seed);
         let Length { epochs, steps_per_epoch, .. } = recipe.length(data.shapes().train);
+        let fused = can_fuse(engine.device, engine.kind);
         let steps = recipe.length(data.shapes().train).steps();
         Self {
             seed,
-            optimizer: GroupedOptimizer::new(recipe, network.layout(), &state, steps_per_epoch),
+            optimizer: GroupedOptimizer::new(recipe, network.layout(), &state, steps_per_epoch, fused),
             ema: recipe.average.map(|average| Ema::new(average, steps, steps_per_epoch)),
             sampler: DrawnAhead::new(AugmentationSampler::new(recipe.augment, data.shapes(), epochs, seed)),
             step: 0,
@@ -154,7 +156,7 @@ impl<'a> TorchTrainer<'a> {
         let gradients = gradients(&loss.backward, &run.state);
         tch::no_grad(|| {
             let at = Step { step: run.step, steps, headroom };
-            run.optimizer.step(&self.recipe, &mut run.state, &gradients, at);
+            run.optimizer.step(&self.recipe, &gradients, at);
             run.step += 1;
             if let Some(ema) = &mut run.ema {
                 ema.observe(run.step, &mut run.state);
