@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// What is compiled.
-const SOURCES: [&str; 1] = ["csrc/sgd.cpp"];
+const SOURCES: [&str; 2] = ["csrc/graph.cpp", "csrc/sgd.cpp"];
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
@@ -23,6 +23,9 @@ fn compile(headers: &Path) {
         .std("c++17")
         .flag("-isystem")
         .flag(headers.as_os_str())
+        // After libtorch's own; its headers of CUDA's half mention names of CUDA's.
+        .flag("-isystem")
+        .flag("csrc/cuda_names")
         .warnings(true)
         .files(SOURCES)
         .compile("hlb_trainer_native");

@@ -6,7 +6,8 @@ use std::ops::Range;
 use tch::{Kind, Tensor};
 
 use crate::layout::Weight;
-use crate::sgd::{Sgd, widened};
+use crate::native::Sgd;
+use crate::sgd::widened;
 use crate::{Layout, State};
 use hlb_recipe::{Freeze, Group, Muon, Optimizer, Parameters, Recipe, Rule};
 

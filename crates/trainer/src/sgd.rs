@@ -2,16 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use crate::native::fused_sgd;
-
-/// What a step is computed with.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Sgd {
-    pub rate: f64,
-    pub decay: f64,
-    pub momentum: f64,
-    pub nesterov: bool,
-}
+use crate::native::{Sgd, fused_sgd};
 
 /// Whether libtorch has a fused kernel that is right. That of the CPU is not in half precision, as a test shows.
 pub(crate) fn can_fuse(device: Device, kind: Kind) -> bool {
@@ -107,7 +98,7 @@ mod tests {
         let whole = Tensor::zeros([3], (Kind::Int64, Device::Cpu));
         let step = Sgd { rate: 0.1, decay: 0.0, momentum: 0.9, nesterov: true };
         let refused = std::panic::catch_unwind(|| {
-            step.step(&mut whole.shallow_clone(), &whole, &mut whole.shallow_clone(), true)
+            step.step(&mut whole.shallow_clone(), &whole, &mut whole.shallow_clone(), true);
         })
         .expect_err("must be refused");
         let words = refused.downcast_ref::<String>().expect("a text");
