@@ -81,13 +81,17 @@ fn a_graph_that_cannot_be_had_is_done_without_and_the_log_says_why() {
     for (fails, reason) in [
         ("begin", unsupported),
         ("kernel", unsupported),
+        ("memory", "CUDA out of memory. Tried to allocate "),
         ("end", unsupported),
         ("replay", "CUDA error: as a driver says it"),
     ] {
         let (answer, noted) = session(&stage, &stub, fails, &[]);
         assert_eq!(answer.code, MISSED, "{fails}: {} {}", answer.stdout, answer.stderr);
-        let expected = [(ShortcutName::FusedSgd, None), (ShortcutName::CudaGraph, Some(reason.to_owned()))];
-        assert_eq!(shortcuts(&stage, fails), expected, "{fails}");
+        let decided = shortcuts(&stage, fails);
+        let [(ShortcutName::FusedSgd, None), (ShortcutName::CudaGraph, Some(refused))] = &decided[..] else {
+            panic!("{fails}: {decided:?}")
+        };
+        assert!(refused.starts_with(reason), "{fails}: {refused}");
         assert!(answer.stderr.contains(&format!("cuda_graph: not used, {reason}")), "{fails}: {}", answer.stderr);
         // No step is replayed, and memory comes from where it came before.
         assert!(noted.get("replay").copied().unwrap_or(0) <= 1, "{fails}: {noted:?}");

@@ -145,7 +145,9 @@ static int allocate(void** memory, size_t bytes) {
   return SUCCESS;
 }
 // libtorch asks for memory in a mode that allows it while it captures.
-int cudaMalloc(void** memory, size_t bytes) { return allocate(memory, bytes); }
+int cudaMalloc(void** memory, size_t bytes) {
+  return captured && fails("memory") ? (last_error = 2) : allocate(memory, bytes);
+}
 int cudaHostAlloc(void** memory, size_t bytes, unsigned flags) { return allocate(memory, bytes); }
 int cudaFree(void* memory) { free(memory); return SUCCESS; }
 int cudaFreeHost(void* memory) { free(memory); return SUCCESS; }

@@ -82,7 +82,7 @@ impl StubCuda {
         self.let_fail("nothing");
     }
 
-    /// Has this fail from now on: `begin`, `kernel` or `end` of a capture, or `replay`. What was noted is forgotten.
+    /// Has this fail from now on: `begin`, `kernel`, `memory` or `end` of a capture, or `replay`. What was noted is forgotten.
     pub(crate) fn let_fail(&self, what: &str) {
         fs::write(self.root.join("fails"), what).unwrap();
         let _ = fs::remove_file(self.root.join("notes"));

@@ -29,7 +29,7 @@ struct Captured {
     batch: Batch,
     /// None on the CPU, where the work is done again in its place: tests hold a graph's bookkeeping against the plain way.
     graph: Option<CudaGraph>,
-    /// What each replay fills anew.
+    /// What each replay fills anew. Graphs share memory, so it lasts until another one is replayed.
     made: Differentiated,
 }
 

@@ -32,8 +32,7 @@ impl TorchTrainer<'_> {
         }
         self.reset(seed)?;
         self.fit_whitening(seed);
-        let evaluated = i64::from(self.data.shapes().evaluation);
-        let _ = self.first_logits(rehearsed(evaluated, evaluation_batch(self.engine.device, &self.data)))?;
+        self.rehearse_evaluation()?;
         let plain = self.rehearse(seed)?;
         let mut decided = Vec::new();
         for name in self.offered.clone() {
@@ -74,8 +73,16 @@ impl TorchTrainer<'_> {
                 // What plain steps and the stream of the captures took is not needed any more.
                 empty_cache();
             }
+            // The graphs keep their memory, so that an evaluation does not find that of a step: here is seen whether both fit.
+            self.rehearse_evaluation()?;
         }
         self.rehearse(seed)
+    }
+
+    /// Evaluates batches of both sizes.
+    fn rehearse_evaluation(&mut self) -> Result<(), TrainError> {
+        let evaluated = i64::from(self.data.shapes().evaluation);
+        self.first_logits(rehearsed(evaluated, evaluation_batch(self.engine.device, &self.data))).map(drop)
     }
 
     /// Trains a fresh model for some steps of each kind.
