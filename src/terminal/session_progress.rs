@@ -8,7 +8,7 @@ use crate::terminal::dataset_progress::DatasetProgress;
 use crate::terminal::printer::{self, Label, labeled, note};
 use hlb_core::text::visible;
 use hlb_core::units::{DeviceKind, Target, human_seconds};
-use hlb_protocol::run_log::{Arm, Epoch, Event, LogLine, Outcome, Repeat, RunStop, TrainerStart};
+use hlb_protocol::run_log::{Arm, Epoch, Event, LogLine, Outcome, Repeat, RunStop, Shortcut, TrainerStart, WarmupRun};
 use hlb_recipe::Recipe;
 use hlb_session::{Note, Observer, Outline};
 
@@ -175,9 +175,15 @@ impl Training {
         self.say(&format!("{} {}/{}: {word}{reason}", self.arm, stop.run, self.runs));
     }
 
-    fn warmup(&self, arm: Arm, seconds: f64) {
-        let whose = if arm == Arm::Reference { " of the reference" } else { "" };
-        self.say(&format!("warmup run{whose}: {}", human_seconds(seconds)));
+    fn warmup(&self, WarmupRun { arm, seconds, shortcuts }: &WarmupRun) {
+        let whose = if *arm == Arm::Reference { " of the reference" } else { "" };
+        self.say(&format!("warmup run{whose}: {}", human_seconds(*seconds)));
+        for Shortcut { name, refused } in shortcuts {
+            let name = name.as_str();
+            self.say(
+                &refused.as_ref().map_or_else(|| format!("{name}: used"), |why| format!("{name}: not used, {why}")),
+            );
+        }
     }
 
     fn step(&self, run: u32, step: u64) {
@@ -192,7 +198,7 @@ impl Training {
     fn event(&mut self, line: &LogLine) {
         match &line.event {
             Event::TrainerStart(trainer) => self.say(&trainer_line(trainer)),
-            Event::WarmupRun(warmup) => self.warmup(warmup.arm, warmup.seconds),
+            Event::WarmupRun(warmup) => self.warmup(warmup),
             Event::Repeat(Repeat { steps, parted: None }) => {
                 self.say(&format!("deterministic: one seed trained twice was bit-identical over all {steps} steps"));
             }

@@ -4,6 +4,7 @@ use std::fs;
 
 use hlb_core::text::SafeText;
 use hlb_core::units::DeviceKind;
+use hlb_protocol::run_log::{Shortcut, ShortcutName};
 
 use crate::support::fixture::{Fixture, Spec, gpu_machine, price};
 
@@ -190,6 +191,7 @@ pub(crate) fn spec(name: &str, words: &str) -> Spec {
     spec.machine.host.unknown.insert("kernel".to_owned(), on_a_line(words));
     spec.machine.gpus[0].name = Some(device_name(words));
     spec.device = DeviceKind::Cuda;
+    spec.shortcuts = vec![Shortcut { name: ShortcutName::CudaGraph, refused: Some(safe(words)) }];
     let mut price = price(1.0);
     (price.provider, price.region, price.instance) = (safe(words), safe(words), safe(words));
     (price.source, price.date) = (safe(words), Some(safe(words)));

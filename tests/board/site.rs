@@ -11,6 +11,7 @@ use hlb_core::hint::Hint as _;
 use hlb_core::units::DeviceKind;
 use hlb_machine::GpuSample;
 use hlb_machine::price::Table;
+use hlb_protocol::run_log::{Shortcut, ShortcutName};
 use html5gum::{HtmlString, Token, Tokenizer};
 
 use crate::board::hostile_words;
@@ -317,6 +318,17 @@ fn an_entry_page_shows_curves_differences_and_commands() {
     }
     let reference = self::text(&pages[Path::new("entries/shapes/2026-11-26-reference/index.html")]);
     assert!(reference.contains("Identical to the reference hlb-shapes"), "{reference}");
+}
+
+#[test]
+fn a_shortcut_was_used_or_the_page_says_why_not() {
+    let fixture = Fixture::new();
+    let refused = "the loss of step 3 is 2.1 instead of 2.3".parse().ok();
+    let graph = Shortcut { name: ShortcutName::CudaGraph, refused };
+    let shortcuts = vec![Shortcut { name: ShortcutName::FusedSgd, refused: None }, graph];
+    fixture.file(&Spec { shortcuts, ..Spec::named("short") });
+    let page = seen(&fixture, "short").1;
+    assert_holds(&page, &["Fused SGD used", "CUDA graph of a step not used the loss of step 3 is 2.1 instead of 2.3"]);
 }
 
 /// The index, and the page of an entry of this name, as a reader sees them.

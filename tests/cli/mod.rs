@@ -9,6 +9,7 @@ mod gpu;
 mod nvml;
 mod power;
 mod preloaded;
+mod pretended_gpu;
 mod recipes;
 mod reproduce;
 mod resume;

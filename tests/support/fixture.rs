@@ -29,7 +29,7 @@ use hlb_data::track::{self, Track};
 use hlb_machine::price::Price;
 use hlb_machine::{Gpu, GpuSample, Host, HostSample, Machine, Sample};
 use hlb_protocol::run_log::{
-    Arm, Epoch, Event, LOG_SCHEMA, LogLine, Outcome, RunLog, RunStart, RunStop, SessionStart, SessionStop,
+    Arm, Epoch, Event, LOG_SCHEMA, LogLine, Outcome, RunLog, RunStart, RunStop, SessionStart, SessionStop, Shortcut,
     TrainerStart, TrainingLength, WarmupRun,
 };
 use hlb_recipe::Recipe;
@@ -83,6 +83,8 @@ pub(crate) struct Spec {
     /// SHA-256 of the result that this session reproduces.
     pub(crate) reproduces: Option<Sha256Hex>,
     pub(crate) device: DeviceKind,
+    /// What the warmup run held against the plain way to compute a step.
+    pub(crate) shortcuts: Vec<Shortcut>,
     pub(crate) hand: Hand,
     /// Name of the entry's folder below its track.
     pub(crate) folder: String,
@@ -105,6 +107,7 @@ impl Spec {
             sample: sample(),
             reproduces: None,
             device: DeviceKind::Cpu,
+            shortcuts: Vec::new(),
             hand: Hand::Submitter,
             folder: format!("{DAY}-{name}"),
         }
@@ -430,6 +433,7 @@ impl Made {
                 threads: trainer.threads,
                 precision: trainer.precision,
                 matmul_tera: None,
+                shortcuts: spec.shortcuts.clone(),
             },
             reference: log.start.reference.map(|length| ReferenceFacts {
                 name: self.track.reference.clone(),
@@ -525,7 +529,7 @@ fn log_text(spec: &Spec, start: &SessionStart, evaluation: u32) -> String {
             matmul_tera: None,
         }),
     );
-    log.line(1.8, Event::WarmupRun(WarmupRun { arm: Arm::Variant, seconds: 1.8 }));
+    log.line(1.8, Event::WarmupRun(WarmupRun { arm: Arm::Variant, seconds: 1.8, shortcuts: spec.shortcuts.clone() }));
     // No two sessions take the same nanoseconds; nothing that is shown changes by so little.
     let own = 1.0
         + 1e-9

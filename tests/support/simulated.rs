@@ -80,6 +80,12 @@ done
 pub(crate) const MADE: &str = "name: made\nauthors: [Ada Lovelace]\ndescription: on made data\nextends: hlb-cifar10\n\
     epochs: 2\nbatch_size: 64\nstem: {images: 64, width: 8}\nblocks: {widths: [8, 16]}\naverage: null\n";
 
+/// Two epochs of a narrow airbench94 on as many images, whose whitening bias is frozen after the first.
+const TRAINED: &str = "name: made\nauthors: [Ada Lovelace]\ndescription: on made data\nextends: airbench94\n\
+    epochs: 2\nbatch_size: 64\nstem: {images: 64}\nblocks: {widths: [8, 16]}\naverage: null\n\
+    evaluate: {weights: trained, mirror: false, multi_crop: false}\n\
+    freeze: [{parameters: whitening_bias, after_epochs: 1.0}]\n";
+
 /// A folder in which sessions are run with the simulated trainer.
 pub(crate) struct Stage {
     pub(crate) context: Context,
@@ -119,6 +125,13 @@ impl Stage {
     /// The same with the trainer that trains.
     pub(crate) fn real() -> Option<Self> {
         Some(Self { trainer: real_trainer()?, ..Self::shapes() })
+    }
+
+    /// A variant of airbench94 on the small made data set, with the trainer that trains.
+    pub(crate) fn small_real() -> Option<Self> {
+        let stage = Self { trainer: real_trainer()?, ..Self::small() };
+        stage.context.write("v.yaml", TRAINED);
+        Some(stage)
     }
 
     /// Has the trainer do these things too, in the language of the shell.
@@ -167,6 +180,11 @@ impl Stage {
         // A test may have removed it.
         let _ = std::fs::hard_link(written, &named);
         named
+    }
+
+    /// The program that trains here.
+    pub(crate) fn trainer(&self) -> &Path {
+        &self.trainer
     }
 
     pub(crate) fn run(&self, verb: &str, sessions: &str, more: &[&str]) -> Answer {

@@ -1,5 +1,6 @@
 //! The real CUDA half of libtorch on a machine without CUDA: its folders, of links, with stand-ins for NVIDIA's libraries. Each
-//! function of the stand-ins fails with one error, as all of them do where the driver cannot be used.
+//! function of the stand-ins fails with one error, as all of them do where the driver cannot be used; or they pretend a GPU that
+//! computes nothing (`stub_cuda.c`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -72,10 +73,35 @@ impl StubCuda {
 
     /// Puts stand-ins in place whose functions return this error of CUDA.
     pub(crate) fn fail_with(&self, error: u32) {
+        self.put(error, &[]);
+    }
+
+    /// Puts stand-ins in place that pretend a GPU.
+    pub(crate) fn pretend(&self) {
+        self.put(0, &[project("tests/support/stub_cuda.c")]);
+        self.let_fail("nothing");
+    }
+
+    /// Has this fail from now on: `begin`, `kernel`, `memory` or `end` of a capture, or `replay`. What was noted is forgotten.
+    pub(crate) fn let_fail(&self, what: &str) {
+        fs::write(self.root.join("fails"), what).unwrap();
+        let _ = fs::remove_file(self.root.join("notes"));
+    }
+
+    /// How often the pretended GPU noted what.
+    pub(crate) fn notes(&self) -> BTreeMap<String, u32> {
+        let mut noted = BTreeMap::new();
+        for line in fs::read_to_string(self.root.join("notes")).unwrap_or_default().lines() {
+            *noted.entry(line.to_owned()).or_default() += 1;
+        }
+        noted
+    }
+
+    fn put(&self, error: u32, more: &[PathBuf]) {
         let none = BTreeSet::new();
-        compile(&self.folder(), DRIVER, &none, error);
+        compile(&self.folder(), DRIVER, &none, (error, more));
         for (_, library) in LIBRARIES {
-            compile(&self.nvidia(), library, self.functions.get(library).unwrap_or(&none), error);
+            compile(&self.nvidia(), library, self.functions.get(library).unwrap_or(&none), (error, more));
         }
     }
 
@@ -111,8 +137,8 @@ fn functions(libtorch: &Path) -> BTreeMap<&'static str, BTreeSet<(String, String
     found
 }
 
-/// Builds a library of these functions.
-fn compile(folder: &Path, library: &str, functions: &BTreeSet<(String, String)>, error: u32) {
+/// Builds a library of these functions, which return an error, and of what `more` has of it in their place.
+fn compile(folder: &Path, library: &str, functions: &BTreeSet<(String, String)>, (error, more): (u32, &[PathBuf])) {
     let mut source = String::from("int stand_in;\n");
     for (name, _) in functions {
         let body = match name.as_str() {
@@ -121,7 +147,7 @@ fn compile(folder: &Path, library: &str, functions: &BTreeSet<(String, String)>,
             }
             _ => format!("int {name}(void) {{ return {error}; }}"),
         };
-        writeln!(source, "{body}").unwrap();
+        writeln!(source, "__attribute__((weak)) {body}").unwrap();
     }
     let mut versions = String::new();
     for version in
@@ -137,6 +163,11 @@ fn compile(folder: &Path, library: &str, functions: &BTreeSet<(String, String)>,
     fs::write(&script, &versions).unwrap();
     let mut cc = Command::new("cc");
     cc.args(["-shared", "-fPIC", "-w", "-O0"]).arg(format!("-Wl,-soname,{library}")).arg("-o").arg(&path).arg(&code);
+    // `libcudart.so.13` is `libcudart` in the source, and the folder is that of all libraries.
+    let root = folder.ancestors().find(|folder| folder.ends_with("libtorch")).unwrap();
+    cc.arg(format!("-D{}", library.split('.').next().unwrap()))
+        .arg(format!("-DFOLDER=\"{}\"", root.display()))
+        .args(more);
     if !versions.is_empty() {
         cc.arg(format!("-Wl,--version-script={}", script.display()));
     }

@@ -59,6 +59,7 @@ fn differing(first: &Fingerprint, second: &Fingerprint) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run_log::Shortcut;
     use hlb_core::units::Accuracy;
 
     /// Counts its steps; in its second life one tensor is changed after some of them.
@@ -85,7 +86,7 @@ mod tests {
 
         fn synchronize(&mut self) {}
 
-        fn warm_up(&mut self, _: Seed) -> Result<(), TrainError> {
+        fn warm_up(&mut self, _: Seed) -> Result<Vec<Shortcut>, TrainError> {
             unreachable!("it is warm")
         }
 

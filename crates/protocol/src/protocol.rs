@@ -31,10 +31,10 @@ pub fn warm_up(
     emit: Emit,
 ) -> Result<(), TrainError> {
     let before = clock.now();
-    trainer.warm_up(seed)?;
+    let shortcuts = trainer.warm_up(seed)?;
     trainer.synchronize();
     let seconds = clock.now().saturating_sub(before).as_secs_f64();
-    emit(Event::WarmupRun(WarmupRun { arm, seconds }))
+    emit(Event::WarmupRun(WarmupRun { arm, seconds, shortcuts }))
 }
 
 /// One run from a fresh model to the end of its schedule.
@@ -113,9 +113,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::run_log::{Shortcut, ShortcutName};
 
     const TARGET: Target = Target { correct: 90, of: 100 };
     const START: RunStart = RunStart { arm: Arm::Variant, run: 1, seed: Seed::from_number(1) };
+
+    const GRAPH: Shortcut = Shortcut { name: ShortcutName::CudaGraph, refused: None };
 
     /// A clock that tests advance.
     #[derive(Debug, Default)]
@@ -182,9 +185,9 @@ mod tests {
             self.call("synchronize", Duration::from_secs(1));
         }
 
-        fn warm_up(&mut self, _: Seed) -> Result<(), TrainError> {
+        fn warm_up(&mut self, _: Seed) -> Result<Vec<Shortcut>, TrainError> {
             self.call("warm_up", Duration::from_secs(3));
-            Ok(())
+            Ok(vec![GRAPH])
         }
 
         fn fingerprint(&self) -> crate::trainer::Fingerprint {
@@ -274,7 +277,8 @@ mod tests {
             Ok(())
         };
         warm_up(Arm::Reference, START.seed, (&mut trainer, &*clock), &mut emit).expect("never fails");
-        assert_eq!(events, [Event::WarmupRun(WarmupRun { arm: Arm::Reference, seconds: 4.0 })]);
+        let expected = WarmupRun { arm: Arm::Reference, seconds: 4.0, shortcuts: vec![GRAPH] };
+        assert_eq!(events, [Event::WarmupRun(expected)]);
         assert_eq!(trainer.calls, ["warm_up", "synchronize"]);
     }
 

@@ -1,5 +1,6 @@
 //! The interface between the protocol, which owns the clock, and a trainer, which owns the tensors.
 
+use crate::run_log::Shortcut;
 use hlb_core::seed::Seed;
 use hlb_core::units::Accuracy;
 
@@ -26,7 +27,9 @@ pub trait Trainer {
     fn synchronize(&mut self);
 
     /// A few steps and an evaluation on meaningless labels, to warm kernels and allocator. The caller resets afterwards.
-    fn warm_up(&mut self, seed: Seed) -> Result<(), TrainError>;
+    ///
+    /// What is not the plain way to compute a step is held against it, and used from then on if both give the same.
+    fn warm_up(&mut self, seed: Seed) -> Result<Vec<Shortcut>, TrainError>;
 
     /// The exact bits of every tensor of the model, by name; empty before the first [`Trainer::reset`].
     fn fingerprint(&self) -> Fingerprint;

@@ -12,7 +12,7 @@ use hlb_data::{Duplicates, Guard, Resize};
 use hlb_machine::Machine;
 use hlb_machine::price::Price;
 use hlb_protocol::job::CudaVersions;
-use hlb_protocol::run_log::{RunLog, TrainerStart};
+use hlb_protocol::run_log::{RunLog, Shortcut, TrainerStart};
 
 /// Format of the result files that this program writes and reads.
 pub const RESULT_SCHEMA: &str = "hlb-bench/result/v1";
@@ -140,6 +140,10 @@ pub struct SessionFacts {
     /// results.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub matmul_tera: Option<f64>,
+    /// What the variant's warmup run held against the plain way to compute a step, and why what was not used was not. Absent
+    /// where there is nothing else, and in older results.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shortcuts: Vec<Shortcut>,
 }
 
 impl SessionFacts {
@@ -157,6 +161,7 @@ impl SessionFacts {
             threads: trainer.threads,
             precision: trainer.precision,
             matmul_tera: trainer.matmul_tera,
+            shortcuts: log.shortcuts.clone(),
         }
     }
 

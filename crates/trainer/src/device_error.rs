@@ -1,14 +1,22 @@
 //! Explains libtorch's error texts, and what to change.
 
+use std::any::Any;
+
 /// The message of a panic or error inside libtorch in one line, led by what to change where that is known.
 ///
 /// `batch_size` is that of the recipe that was trained, `None` while its data set was on the way to the device.
 pub fn explain(message: &str, batch_size: Option<u32>) -> String {
-    let short = first_line(message);
+    let short = in_one_line(message);
     match advice(message, batch_size) {
         Some(advice) => format!("{advice}; libtorch: {short}"),
         None => short,
     }
+}
+
+/// The text of a panic.
+pub fn words_of(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<String>().map(String::as_str).or_else(|| payload.downcast_ref::<&str>().copied());
+    text.unwrap_or("the trainer panicked").to_owned()
 }
 
 /// Whether the text of a panic is that of a failed operation of libtorch.
@@ -22,7 +30,8 @@ const WRAPPED: &str = "Torch(\"";
 /// Characters of libtorch's text that are kept.
 const KEPT: usize = 300;
 
-fn first_line(message: &str) -> String {
+/// The message in one line.
+pub(crate) fn in_one_line(message: &str) -> String {
     let text = message.split_once(WRAPPED).map_or(message, |(_, text)| text);
     let first = text.split("\\n").flat_map(str::lines).find(|line| !line.trim().is_empty());
     let line: String = first.unwrap_or("libtorch failed without a message").trim().chars().take(KEPT).collect();

@@ -1,6 +1,5 @@
 //! The program that trains: the only one that links libtorch. `hlb-bench` starts it, sends it a job and reads its events.
 
-use std::any::Any;
 use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, BufRead, Read as _, Write as _};
@@ -23,7 +22,7 @@ use hlb_recipe::Recipe;
 
 use hlb_trainer::{
     DeviceData, Engine, TorchTrainer, ask_for_deterministic_algorithms, cuda_versions, explain, first_gpu,
-    is_of_libtorch, keep_freed_memory, load_cuda_if_there_is_a_driver, loaded_libtorch, matmul_tera,
+    is_of_libtorch, keep_freed_memory, load_cuda_if_there_is_a_driver, loaded_libtorch, matmul_tera, words_of,
 };
 
 fn main() -> ExitCode {
@@ -112,12 +111,6 @@ fn silence_panics_of_libtorch() {
 fn guarded<T>(batch_size: Option<u32>, work: impl FnOnce() -> Result<T, TrainError>) -> Result<T, TrainError> {
     let done = panic::catch_unwind(AssertUnwindSafe(work));
     done.unwrap_or_else(|payload| Err(TrainError(explain(&words_of(payload.as_ref()), batch_size))))
-}
-
-/// The text of a panic.
-fn words_of(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<String>().map(String::as_str).or_else(|| payload.downcast_ref::<&str>().copied());
-    text.unwrap_or("the trainer panicked").to_owned()
 }
 
 fn train_job(job: &Job, arrays: Arrays) -> Result<(), TrainError> {

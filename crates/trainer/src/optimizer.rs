@@ -6,6 +6,8 @@ use std::ops::Range;
 use tch::{Kind, Tensor};
 
 use crate::layout::Weight;
+use crate::native::Sgd;
+use crate::sgd::widened;
 use crate::{Layout, State};
 use hlb_recipe::{Freeze, Group, Muon, Optimizer, Parameters, Recipe, Rule};
 
@@ -40,7 +42,9 @@ pub(crate) struct Step {
 
 impl GroupedOptimizer {
     /// The groups of a recipe. Stem, filters and linear layer are one slice where their settings are the same.
-    pub(crate) fn new(recipe: &Recipe, layout: &Layout, state: &State, steps_per_epoch: u32) -> Self {
+    ///
+    /// SGD is computed by libtorch's fused kernel where it is `fused`.
+    pub(crate) fn new(recipe: &Recipe, layout: &Layout, state: &State, steps_per_epoch: u32, fused: bool) -> Self {
         let mut groups: Vec<ParameterGroup> = Vec::new();
         for parameters in Parameters::ALL {
             let Some(slice) = slice(parameters, layout, state) else { continue };
@@ -56,6 +60,7 @@ impl GroupedOptimizer {
         }
         for group in &mut groups {
             group.begin(layout, state);
+            group.fused = fused;
         }
         Self { groups }
     }
@@ -65,10 +70,10 @@ impl GroupedOptimizer {
         self.groups.iter().find(|group| group.parameters == parameters).and_then(|group| group.frozen_from)
     }
 
-    /// One optimizer step. Call it where gradients are not recorded.
-    pub(crate) fn step(&mut self, recipe: &Recipe, state: &mut State, gradients: &Gradients, at: Step) {
+    /// One optimizer step of the model that this was made for. Call it where gradients are not recorded.
+    pub(crate) fn step(&mut self, recipe: &Recipe, gradients: &Gradients, at: Step) {
         for group in &mut self.groups {
-            group.step(recipe, state, gradients, at);
+            group.step(recipe, gradients, at);
         }
     }
 
@@ -129,6 +134,10 @@ struct ParameterGroup {
     nesterov: bool,
     momentum: f64,
     frozen_from: Option<u64>,
+    /// SGD is computed by libtorch's fused kernel.
+    fused: bool,
+    /// The slice's values, a view of the model's; `None` before the model exists.
+    values: Option<Tensor>,
     memory: Memory,
 }
 
@@ -154,7 +163,8 @@ impl ParameterGroup {
         optimizer: &Optimizer,
     ) -> Self {
         let momentum = optimizer.momentum_of(&group);
-        Self { parameters, slice, group, nesterov: optimizer.nesterov, momentum, frozen_from, memory: Memory::Empty }
+        let (nesterov, memory) = (optimizer.nesterov, Memory::Empty);
+        Self { parameters, slice, group, nesterov, momentum, frozen_from, fused: false, values: None, memory }
     }
 
     /// Whether `slice` can join this group.
@@ -186,32 +196,33 @@ impl ParameterGroup {
                 Memory::Muon { momentum: zeros(), layers: layout.weights()[self.layers()].to_vec(), due: 0.0 }
             }
         };
+        self.values = Some(values);
     }
 
     fn layers(&self) -> Range<usize> {
         if let Slice::Weights { layers, .. } = &self.slice { layers.clone() } else { 0..0 }
     }
 
-    fn step(&mut self, recipe: &Recipe, state: &mut State, gradients: &Gradients, at: Step) {
+    fn step(&mut self, recipe: &Recipe, gradients: &Gradients, at: Step) {
         let Step { step, steps, headroom } = at;
         if self.frozen_from.is_some_and(|from| step >= from) {
             return;
         }
         let gradient = self.slice.of(&gradients.weights, &gradients.biases, gradients.whitening_bias.as_ref());
-        let parameters = self.slice.of(&state.weights, &state.biases, state.whitening_bias.as_ref());
-        let (Some(gradient), Some(mut parameters)) = (gradient, parameters) else { return };
+        let (Some(gradient), Some(parameters)) = (gradient, &mut self.values) else { return };
         let schedule = recipe.schedule_of(&self.group);
         let rate = self.group.lr * schedule.factor(step, steps);
         let mu = schedule.momentum(step, steps).unwrap_or(self.momentum);
         let decay = self.group.weight_decay;
         match (&mut self.memory, self.group.rule) {
+            // *Why in single precision:* squares of small gradients vanish in half precision, as do `eps` and a small decay.
             (Memory::Adamw { mean, squares, count, exact }, Rule::Adamw { beta1, beta2, eps }) => {
                 *count += 1;
                 let gradient = widened(&gradient) / headroom;
                 let _ = mean.lerp_(&gradient, 1.0 - beta1);
                 let _ = squares.lerp_(&gradient.square(), 1.0 - beta2);
                 let root = (&*squares / (1.0 - beta2.powi(*count))).sqrt() + eps;
-                follow(exact, &parameters);
+                follow(exact, parameters);
                 let _ = exact.g_mul_scalar_(1.0 - rate * decay);
                 let _ = exact.g_sub_(&(&*mean / root * (rate / (1.0 - beta1.powi(*count)))));
                 parameters.copy_(exact);
@@ -219,16 +230,16 @@ impl ParameterGroup {
             (Memory::Muon { momentum, layers, due }, Rule::Muon(muon)) => {
                 let direction = accumulate(momentum, &gradient, mu, self.nesterov);
                 let rescaled = rescales(muon, due, at);
-                orthogonal_step(layers, &parameters, &direction, rate, muon, rescaled);
+                orthogonal_step(layers, parameters, &direction, rate, muon, rescaled);
                 if decay > 0.0 {
                     let _ = parameters.g_mul_scalar_(1.0 - rate * decay);
                 }
             }
             (Memory::Sgd { momentum }, _) => {
                 // In units of the gradient, so that what is small in half precision stays as large as it came.
-                let decayed = gradient + &parameters * (decay * headroom);
-                let direction = accumulate(momentum, &decayed, mu, self.nesterov);
-                let _ = parameters.g_sub_(&(direction * (rate / headroom)));
+                let (rate, decay) = (rate / headroom, decay * headroom);
+                let sgd = Sgd { rate, decay, momentum: mu, nesterov: self.nesterov };
+                sgd.step(parameters, &gradient, momentum, self.fused);
             }
             _ => unreachable!("the memory is that of the rule"),
         }
@@ -266,17 +277,6 @@ impl ParameterGroup {
                 vec![("whitening.bias".to_owned(), layout.whitening().map_or(0, |whitening| whitening.outputs))]
             }
         }
-    }
-}
-
-/// The same numbers in single precision, where they are in less.
-///
-/// *Why:* squares of small gradients vanish in half precision, and so do `eps` and a decay of a few ten-thousandths.
-fn widened(tensor: &Tensor) -> Tensor {
-    if matches!(tensor.kind(), Kind::Half | Kind::BFloat16) {
-        tensor.to_kind(Kind::Float)
-    } else {
-        tensor.shallow_clone()
     }
 }
 
@@ -417,8 +417,8 @@ mod tests {
         let mut recipe = variant::shipped("hlb-shapes").expect("it is shipped");
         recipe.optimizer.weights.rule = rule;
         let layout = Layout::new(&recipe, 3, 10);
-        let mut state = State::fresh(&recipe, &layout, Engine::cpu(Kind::Double), Seed::from_number(1));
-        let mut optimizer = GroupedOptimizer::new(&recipe, &layout, &state, 4);
+        let state = State::fresh(&recipe, &layout, Engine::cpu(Kind::Double), Seed::from_number(1));
+        let mut optimizer = GroupedOptimizer::new(&recipe, &layout, &state, 4, true);
         let waves = |like: &Tensor, step: u32| {
             let numbers = Tensor::ones_like(like).cumsum(0, Kind::Double) * 0.7;
             (numbers + f64::from(step)).sin() * 0.01 * headroom
@@ -430,7 +430,7 @@ mod tests {
                 whitening_bias: state.whitening_bias.as_ref().map(|bias| waves(bias, step)),
             };
             tch::no_grad(|| {
-                optimizer.step(&recipe, &mut state, &gradients, Step { step: step.into(), steps: 40, headroom });
+                optimizer.step(&recipe, &gradients, Step { step: step.into(), steps: 40, headroom });
             });
         }
         state

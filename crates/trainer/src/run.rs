@@ -1,60 +1,45 @@
 //! The trainer on libtorch: one model at a time, from a seed to the end of its schedule.
 
-use tch::{Kind, Reduction, Tensor};
+use tch::{Kind, Tensor};
 
 use crate::augmentation::{AugmentationSampler, DrawnAhead};
 use crate::data::{Batch, EpochPlan};
 use crate::ema::Ema;
-use crate::optimizer::{Gradients, GroupedOptimizer, Step};
-use crate::test_time_augmentation::{self, evaluation_batch, rehearsed};
-use crate::{DeviceData, Engine, Layout, Mode, Network, State, digest, fit_whitening};
+use crate::loss::{Differentiated, differentiated, headroom};
+use crate::optimizer::{GroupedOptimizer, Step};
+use crate::sgd::can_fuse;
+use crate::step_graph::StepGraphs;
+use crate::test_time_augmentation;
+use crate::{DeviceData, Engine, Layout, Network, State, digest, fit_whitening};
 use hlb_core::seed::Seed;
 use hlb_core::units::Accuracy;
+use hlb_protocol::run_log::{Shortcut, ShortcutName};
 use hlb_protocol::trainer::{Fingerprint, TrainError, Trainer};
-use hlb_recipe::{EvaluatedWeights, Length, Loss, Parameters, Recipe};
-
-/// The learning rate is for gradients summed over this many images, as in hlb-CIFAR10, at any batch size.
-const LOSS_IMAGES: f64 = 512.0;
-
-/// Optimizer steps of the warmup run for each image size: enough for every kernel to be chosen and every buffer to be allocated.
-const WARMUP_STEPS: u64 = 2;
+use hlb_recipe::{EvaluatedWeights, Length, Parameters, Recipe};
 
 /// Trains recipes of the `SpeedyResNet` family.
 pub struct TorchTrainer<'a> {
-    recipe: Recipe,
-    engine: Engine,
-    data: DeviceData,
+    pub(crate) recipe: Recipe,
+    pub(crate) engine: Engine,
+    pub(crate) data: DeviceData,
     network: Network,
-    run: Option<Run>,
+    pub(crate) run: Option<Run>,
     alive: Box<dyn FnMut(u64) + 'a>,
+    /// What the warmup run holds against the plain way to compute a step.
+    pub(crate) offered: Vec<ShortcutName>,
+    fused_sgd: bool,
+    pub(crate) graphs: Option<StepGraphs>,
 }
 
 /// Everything of one run.
-struct Run {
+pub(crate) struct Run {
     seed: Seed,
-    state: State,
-    optimizer: GroupedOptimizer,
-    ema: Option<Ema>,
-    sampler: DrawnAhead,
+    pub(crate) state: State,
+    pub(crate) optimizer: GroupedOptimizer,
+    pub(crate) ema: Option<Ema>,
+    pub(crate) sampler: DrawnAhead,
     step: u64,
     epoch: Option<EpochPlan>,
-}
-
-impl Run {
-    fn new(recipe: &Recipe, network: &Network, data: &DeviceData, engine: Engine, seed: Seed) -> Self {
-        let state = State::fresh(recipe, network.layout(), engine, seed);
-        let Length { epochs, steps_per_epoch, .. } = recipe.length(data.shapes().train);
-        let steps = recipe.length(data.shapes().train).steps();
-        Self {
-            seed,
-            optimizer: GroupedOptimizer::new(recipe, network.layout(), &state, steps_per_epoch),
-            ema: recipe.average.map(|average| Ema::new(average, steps, steps_per_epoch)),
-            sampler: DrawnAhead::new(AugmentationSampler::new(recipe.augment, data.shapes(), epochs, seed)),
-            step: 0,
-            epoch: None,
-            state,
-        }
-    }
 }
 
 impl<'a> TorchTrainer<'a> {
@@ -62,7 +47,49 @@ impl<'a> TorchTrainer<'a> {
     pub fn new(recipe: Recipe, data: DeviceData, engine: Engine, alive: Box<dyn FnMut(u64) + 'a>) -> Self {
         let layout = Layout::new(&recipe, data.shapes().channels, data.shapes().classes);
         let network = Network::new(&recipe, layout, engine);
-        Self { recipe, engine, data, network, run: None, alive }
+        let cuda = engine.device.is_cuda();
+        // On the CPU tests have shown it.
+        let fused_sgd = !cuda && can_fuse(engine.device, engine.kind);
+        let offered = match cuda {
+            true => vec![ShortcutName::FusedSgd, ShortcutName::CudaGraph],
+            false if network.can_fuse(engine) => vec![ShortcutName::FusedStages],
+            false => Vec::new(),
+        };
+        Self { recipe, engine, data, network, run: None, alive, offered, fused_sgd, graphs: None }
+    }
+
+    /// Has the warmup run try these shortcuts, for tests.
+    pub fn offer(&mut self, shortcuts: Vec<ShortcutName>) {
+        self.offered = shortcuts;
+    }
+
+    /// Takes a shortcut from the next model on, or no longer.
+    pub(crate) fn switch(&mut self, shortcut: ShortcutName, on: bool) {
+        match shortcut {
+            ShortcutName::FusedSgd => self.fused_sgd = on,
+            ShortcutName::CudaGraph => self.graphs = on.then(StepGraphs::default),
+            ShortcutName::FusedStages => self.network.fused = on,
+        }
+    }
+
+    fn fresh_run(&self, seed: Seed) -> Run {
+        let Self { recipe, network, data, engine, .. } = self;
+        let fresh = State::fresh(recipe, network.layout(), *engine, seed);
+        let state = match &self.graphs {
+            Some(graphs) => graphs.settle(fresh),
+            None => fresh,
+        };
+        let Length { epochs, steps_per_epoch, .. } = recipe.length(data.shapes().train);
+        let steps = recipe.length(data.shapes().train).steps();
+        Run {
+            seed,
+            optimizer: GroupedOptimizer::new(recipe, network.layout(), &state, steps_per_epoch, self.fused_sgd),
+            ema: recipe.average.map(|average| Ema::new(average, steps, steps_per_epoch)),
+            sampler: DrawnAhead::new(AugmentationSampler::new(recipe.augment, data.shapes(), epochs, seed)),
+            step: 0,
+            epoch: None,
+            state,
+        }
     }
 
     /// The state of the current model, for tests.
@@ -91,7 +118,7 @@ impl<'a> TorchTrainer<'a> {
     }
 
     /// Logits of the first `total` images of the evaluation split, `[images, classes]`.
-    fn first_logits(&mut self, total: i64) -> Result<Tensor, TrainError> {
+    pub(crate) fn first_logits(&mut self, total: i64) -> Result<Tensor, TrainError> {
         tch::no_grad(|| {
             let averages = self.run.as_ref().is_some_and(|run| {
                 let begun = run.ema.as_ref().is_some_and(|ema| ema.so_far().is_some());
@@ -115,7 +142,7 @@ impl<'a> TorchTrainer<'a> {
     }
 
     /// Fits the whitening filters on the first images of a random order: the first touch of training data.
-    fn fit_whitening(&mut self, seed: Seed) {
+    pub(crate) fn fit_whitening(&mut self, seed: Seed) {
         self.fit_whitening_in(&seed.stream("whitening").permutation(self.data.shapes().train));
     }
 
@@ -123,14 +150,17 @@ impl<'a> TorchTrainer<'a> {
     pub fn fit_whitening_in(&mut self, order: &[u32]) {
         let Some(whiten) = self.recipe.stem.whitening() else { return };
         let chosen = self.data.whole_images(&order[..order.len().min(whiten.images as usize)]);
-        let filters = fit_whitening(&chosen, whiten);
+        let mut filters = fit_whitening(&chosen, whiten);
+        if let Some(graphs) = &self.graphs {
+            filters = graphs.settle_whitening(filters);
+        }
         if let Some(run) = &mut self.run {
             run.state.whitening = Some(filters);
         }
     }
 
     /// The batch that is next, drawing a new epoch where the last one ended.
-    fn next_batch(&mut self) -> Batch {
+    pub(crate) fn next_batch(&mut self) -> Batch {
         let (steps_per_epoch, steps) = (self.steps_per_epoch(), self.schedule_steps());
         let run = self.run.as_mut().expect("train_until and warm_up begin with a model");
         if run.step.is_multiple_of(steps_per_epoch) {
@@ -146,32 +176,24 @@ impl<'a> TorchTrainer<'a> {
     /// One optimizer step; the loss summed over the batch, still on the device.
     pub fn update(&mut self, batch: &Batch) -> Tensor {
         let steps = self.schedule_steps();
+        let Self { network, recipe, engine, graphs, .. } = self;
         let run = self.run.as_mut().expect("an update has a model");
         freeze_whitening_bias(run);
-        let headroom = headroom(self.engine.kind, self.recipe.batch_size);
-        let factor = LOSS_IMAGES / f64::from(self.recipe.batch_size) * headroom;
-        let loss = summed_loss(&self.network, self.recipe.loss, &run.state, batch, factor);
-        let gradients = gradients(&loss.backward, &run.state);
+        let plain = |state: &State, batch: &Batch| differentiated((network, recipe, *engine), state, batch);
+        let replayed = graphs.as_mut().and_then(|graphs| graphs.differentiated(&run.state, batch, plain));
+        let Differentiated { gradients, sum } = replayed.unwrap_or_else(|| plain(&run.state, batch));
+        let headroom = headroom(engine.kind, recipe.batch_size);
         tch::no_grad(|| {
             let at = Step { step: run.step, steps, headroom };
-            run.optimizer.step(&self.recipe, &mut run.state, &gradients, at);
+            run.optimizer.step(recipe, &gradients, at);
             run.step += 1;
             if let Some(ema) = &mut run.ema {
                 ema.observe(run.step, &mut run.state);
             }
         });
         (self.alive)(run.step);
-        loss.sum
+        sum
     }
-}
-
-/// The power of two by which half-precision gradients are larger than those that the learning rate is for.
-///
-/// *Why:* at more than [`LOSS_IMAGES`] images in a batch the loss is scaled down, and small gradients would vanish in half
-/// precision; with a power of two nothing else is rounded otherwise. The originals sum the loss over the batch.
-fn headroom(kind: Kind, batch_size: u32) -> f64 {
-    let shrinks = f64::from(batch_size) / LOSS_IMAGES;
-    if kind == Kind::Half && shrinks > 1.0 { shrinks.log2().ceil().exp2() } else { 1.0 }
 }
 
 /// Stops recording gradients of a frozen bias: with nothing to train before the first block, its input needs none.
@@ -182,63 +204,11 @@ fn freeze_whitening_bias(run: &mut Run) {
     }
 }
 
-fn gradients(loss: &Tensor, state: &State) -> Gradients {
-    let mut of = vec![&state.weights, &state.biases];
-    of.extend(state.whitening_bias.as_ref().filter(|bias| bias.requires_grad()));
-    let mut found = Tensor::run_backward(&[loss], &of, false, false).into_iter();
-    let mut next = || found.next();
-    let (weights, biases) = (next().expect("one for the weights"), next().expect("one for the biases"));
-    Gradients { weights, biases, whitening_bias: next() }
-}
-
-/// The loss of a batch.
-struct BatchLoss {
-    /// What is differentiated: the sum over the batch, scaled for the learning rate.
-    backward: Tensor,
-    /// The sum over the batch, for the log.
-    sum: Tensor,
-}
-
-impl BatchLoss {
-    /// Shares of two losses.
-    fn mixed(&self, other: &Self, share: f64) -> Self {
-        let mix = |a: &Tensor, b: &Tensor| a * (1.0 - share) + b * share;
-        Self { backward: mix(&self.backward, &other.backward), sum: mix(&self.sum, &other.sum) }
-    }
-}
-
-/// Label-smoothed cross entropy of the batch, differentiated times `factor`. In single precision unless the recipe says `half`,
-/// since a sum of half-precision terms overflows.
-fn summed_loss(network: &Network, settings: Loss, state: &State, batch: &Batch, factor: f64) -> BatchLoss {
-    let logits = network.forward(state, &batch.images, Mode::Train);
-    let short = matches!(logits.kind(), Kind::Half | Kind::BFloat16) && !settings.half;
-    let logits = if short { logits.to_kind(Kind::Float) } else { logits };
-    let against = |labels: &Tensor| summed_cross_entropy(&logits, labels, settings, factor);
-    match &batch.mixed {
-        None => against(&batch.labels),
-        Some((others, share)) => against(&batch.labels).mixed(&against(others), *share),
-    }
-}
-
-/// *Why the terms are scaled before they are summed, and the sum of the log is another:* so the original does it, and in half
-/// precision its sum may overflow while every gradient is finite.
-fn summed_cross_entropy(logits: &Tensor, labels: &Tensor, settings: Loss, factor: f64) -> BatchLoss {
-    let smoothing = settings.label_smoothing;
-    let loss = |reduction| logits.cross_entropy_loss(labels, None::<&Tensor>, reduction, -100, smoothing);
-    if (settings.scale - 1.0).abs() < f64::EPSILON {
-        let sum = loss(Reduction::Sum);
-        return BatchLoss { backward: &sum * factor, sum: sum.detach() };
-    }
-    let terms = loss(Reduction::None);
-    let sum = terms.detach().sum(if logits.kind() == Kind::Double { Kind::Double } else { Kind::Float });
-    BatchLoss { backward: (terms * (settings.scale * factor)).sum(logits.kind()) / settings.scale, sum }
-}
-
 impl Trainer for TorchTrainer<'_> {
     fn reset(&mut self, seed: Seed) -> Result<(), TrainError> {
         self.engine.apply()?;
         self.run = None;
-        self.run = Some(Run::new(&self.recipe, &self.network, &self.data, self.engine, seed));
+        self.run = Some(self.fresh_run(seed));
         Ok(())
     }
 
@@ -269,38 +239,8 @@ impl Trainer for TorchTrainer<'_> {
         self.engine.synchronize();
     }
 
-    /// Evaluates batches of both sizes, then trains each image size with everything that a run may meet later, on meaningless
-    /// labels.
-    ///
-    /// *Why in this order:* memory and kernels are then as the first timed step wants them. CUDA loads a kernel at its first
-    /// use, so what a run does seldom is done here too: averages, and images of two.
-    fn warm_up(&mut self, seed: Seed) -> Result<(), TrainError> {
-        self.reset(seed)?;
-        self.fit_whitening(seed);
-        let evaluated = i64::from(self.data.shapes().evaluation);
-        let _ = self.first_logits(rehearsed(evaluated, evaluation_batch(self.engine.device, &self.data)))?;
-        let run = self.run.as_mut().expect("the warmup run has a model");
-        run.sampler = DrawnAhead::new(AugmentationSampler::new(self.recipe.augment, self.data.shapes(), 0, seed));
-        let mut meaningless = seed.stream("labels");
-        let classes = self.data.shapes().classes;
-        let mut sizes: Vec<u32> = self.recipe.sides().iter().map(|(size, _)| *size).collect();
-        sizes.dedup();
-        for size in sizes {
-            for _ in 0..WARMUP_STEPS {
-                let mut batch = self.next_batch();
-                batch.images =
-                    batch.images.internal_upsample_bilinear2d_aa([size, size].map(i64::from), false, None, None);
-                let drawn: Vec<i64> =
-                    (0..self.recipe.batch_size).map(|_| i64::from(meaningless.below(classes))).collect();
-                batch.labels = Tensor::from_slice(&drawn).to_device(batch.labels.device());
-                let _ = self.update(&batch);
-            }
-        }
-        let mut run = self.run.take().ok_or_else(|| TrainError("the warmup run lost its model".to_owned()))?;
-        if let Some(ema) = &mut run.ema {
-            tch::no_grad(|| ema.rehearse(&mut run.state));
-        }
-        Ok(())
+    fn warm_up(&mut self, seed: Seed) -> Result<Vec<Shortcut>, TrainError> {
+        self.warm_up_and_decide(seed)
     }
 
     fn fingerprint(&self) -> Fingerprint {
@@ -312,18 +252,5 @@ impl Trainer for TorchTrainer<'_> {
         let averaged = average.into_iter().flat_map(|state| state.named(layout));
         tensors.extend(averaged.map(|(name, tensor)| (format!("average of {name}"), tensor)));
         tch::no_grad(|| tensors.into_iter().map(|(name, tensor)| (name, digest(&tensor))).collect())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn large_batches_in_half_precision_have_room_for_their_gradients() {
-        let rooms =
-            [(Kind::Half, 512), (Kind::Half, 1024), (Kind::Half, 2000), (Kind::Float, 2000), (Kind::BFloat16, 2000)];
-        let found = rooms.map(|(kind, batch)| headroom(kind, batch).to_string());
-        assert_eq!(found, ["1", "2", "4", "1", "1"]);
     }
 }

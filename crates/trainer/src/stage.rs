@@ -12,7 +12,7 @@ use torch_sys::C_tensor;
 use hlb_recipe::Activation;
 
 /// Channels that the loops take at once.
-const LANES: i64 = 16;
+pub(crate) const LANES: i64 = 16;
 
 /// Where the residual is added.
 #[derive(Debug, Clone, Copy)]

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::determinism::Divergence;
+use crate::run_log::shortcut::Shortcut;
 use hlb_core::artifact::Sha256Hex;
 use hlb_core::clock::PhaseSeconds;
 use hlb_core::seed::{Nonce, Seed};
@@ -213,13 +214,16 @@ impl TrainerStart {
 }
 
 /// A warmup run is over.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WarmupRun {
     /// Whose recipe it warmed up.
     pub arm: Arm,
     /// Untimed seconds.
     pub seconds: f64,
+    /// What it held against the plain way to compute a step. Absent where there is nothing else, and in older logs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shortcuts: Vec<Shortcut>,
 }
 
 /// What came of training one seed twice.

@@ -119,7 +119,7 @@ mod tests {
         let accuracy = Accuracy { correct: 1, total: 2 };
         let epoch = Epoch { run: 1, epoch: 1, step: 1, loss: 0.5, accuracy, train_seconds: 1.0, evaluate_seconds: 0.5 };
         let events = [
-            Event::WarmupRun(WarmupRun { arm: Arm::Variant, seconds: 1.0 }),
+            Event::WarmupRun(WarmupRun { arm: Arm::Variant, seconds: 1.0, shortcuts: Vec::new() }),
             Event::Repeat(Repeat { steps: 3, parted: None }),
             Event::RunStart(RunStart { arm: Arm::Reference, run: 1, seed: Seed::from_number(1) }),
             Event::Telemetry(Sample { host: HostSample::default(), gpus, unknown }),

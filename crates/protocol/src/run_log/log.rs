@@ -1,6 +1,7 @@
 //! A session as its run log tells it.
 
 use crate::run_log::event::{Arm, Epoch, Outcome, Repeat, RunStop, SessionStart, TrainerStart};
+use crate::run_log::shortcut::Shortcut;
 use hlb_core::clock::PhaseSeconds;
 use hlb_core::rules::{CLOCK_TOLERANCE_SECONDS, CLOCK_TOLERANCE_SHARE};
 use hlb_core::seed::Seed;
@@ -17,6 +18,8 @@ pub struct RunLog {
     pub segments: Vec<Segment>,
     /// Whether one seed trained twice gave the same model, where that was asked for.
     pub repeat: Option<Repeat>,
+    /// What the warmup runs of the variant held against the plain way to compute a step.
+    pub shortcuts: Vec<Shortcut>,
     /// The runs of the variant, in order.
     pub runs: Vec<LoggedRun>,
     /// The runs of the reference, where the session is calibrated.

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `event` | what happens in a session |
 //! | `line` | an event with its time, as a line of the log |
+//! | `shortcut` | a way to compute a step that is not the plain one |
 //! | `writer` | a log that is being written |
 //! | `log` | a session as its log tells it |
 //! | `range` | what a number or text in it may be |
@@ -15,6 +16,7 @@ mod line;
 mod log;
 pub mod range;
 mod reader;
+mod shortcut;
 mod writer;
 
 pub use event::{
@@ -24,4 +26,5 @@ pub use event::{
 pub use line::{LOG_CAP, LOG_SCHEMA, LogLine, whole_lines};
 pub use log::{LoggedRun, RunLog, Segment, TimedSample};
 pub use reader::RunLogError;
+pub use shortcut::{Shortcut, ShortcutName};
 pub use writer::{LogError, LogWriter};

@@ -8,6 +8,7 @@ use crate::run_log::event::{
 use crate::run_log::line::{LogLine, read_line, whole_lines};
 use crate::run_log::log::{LoggedRun, RunLog, Segment, TimedSample, slack};
 use crate::run_log::range::{self, SensorCount, expect, positive};
+use crate::run_log::shortcut;
 use hlb_core::clock;
 use hlb_core::rules::{BOOKED_TOLERANCE_SECONDS, BOOKED_TOLERANCE_SHARE, MAX_RESUMES};
 use hlb_core::seed;
@@ -73,6 +74,7 @@ impl Reader {
             trainer: None,
             segments: vec![segment],
             repeat: None,
+            shortcuts: Vec::new(),
             runs: Vec::new(),
             reference: Vec::new(),
             abandoned: Vec::new(),
@@ -132,15 +134,19 @@ impl Reader {
         Ok(())
     }
 
-    fn warmup_run(&mut self, WarmupRun { arm, seconds }: WarmupRun) -> Result<(), String> {
+    fn warmup_run(&mut self, WarmupRun { arm, seconds, shortcuts }: WarmupRun) -> Result<(), String> {
         let first = self.log.segments.len() > 1 || (self.log.runs.is_empty() && self.log.reference.is_empty());
         let in_turn = self.trainer_started && first && self.open.is_none();
         expect(in_turn, "the warmup run comes after `trainer_start` and before all runs")?;
         positive("seconds", seconds)?;
         let began_at_seconds = self.segment().began_at_seconds;
         check_booked(seconds, self.log.wall_seconds - began_at_seconds)?;
+        expect(shortcut::are_distinct(&shortcuts), "a shortcut is named twice")?;
         match arm {
-            Arm::Variant => self.segment().warmup_seconds = seconds,
+            Arm::Variant => {
+                self.segment().warmup_seconds = seconds;
+                shortcut::join(&mut self.log.shortcuts, shortcuts);
+            }
             Arm::Reference => self.segment().reference_warmup_seconds = seconds,
         }
         Ok(())

@@ -15,4 +15,5 @@ mod golden;
 mod half;
 mod repeat;
 mod shapes;
+mod shortcut;
 mod tiny;

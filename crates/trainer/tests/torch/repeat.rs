@@ -4,6 +4,7 @@ use hlb_core::seed::Seed;
 use hlb_core::units::Accuracy;
 use hlb_data::arrays::Arrays;
 use hlb_protocol::determinism::{self, Divergence};
+use hlb_protocol::run_log::Shortcut;
 use hlb_protocol::trainer::{Fingerprint, TrainError, Trainer};
 use hlb_recipe::Recipe;
 use hlb_recipe::variant;
@@ -85,7 +86,7 @@ impl Trainer for Disturbed {
         self.inner.synchronize();
     }
 
-    fn warm_up(&mut self, seed: Seed) -> Result<(), TrainError> {
+    fn warm_up(&mut self, seed: Seed) -> Result<Vec<Shortcut>, TrainError> {
         self.inner.warm_up(seed)
     }
 
