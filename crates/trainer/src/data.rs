@@ -119,7 +119,7 @@ impl DeviceData {
             images = ((images + part(shift)) * part(factor)).to_kind(self.padded.kind());
         }
         if size != crop {
-            images = images.internal_upsample_bilinear2d_aa([size, size], false, None, None);
+            images = resized(&images, size);
         }
         Batch { images: self.laid_out(&images), labels, mixed }
     }
@@ -199,6 +199,13 @@ fn channel_statistics(bytes: &[u8], channels: u32) -> (Vec<f64>, Vec<f64>) {
         (mean / 255.0, variance.sqrt() / 255.0)
     };
     (0..channels).map(statistics).unzip()
+}
+
+/// Images with so many rows and columns. The CPU cannot compute them in 16 bits, so they are rounded afterwards there.
+pub(crate) fn resized(images: &Tensor, side: i64) -> Tensor {
+    let narrow = images.device() == Device::Cpu && matches!(images.kind(), Kind::Half | Kind::BFloat16);
+    let wide = if narrow { images.to_kind(Kind::Float) } else { images.shallow_clone() };
+    wide.internal_upsample_bilinear2d_aa([side, side], false, None, None).to_kind(images.kind())
 }
 
 /// What brings bytes to a mean of 0 and a deviation of 1, on the device.

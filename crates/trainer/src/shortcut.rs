@@ -20,13 +20,13 @@ struct Bounds {
     way: f64,
 }
 
-/// *Why these:* they are about twice what 14 recipes with narrow layers showed on the CPU when all of a training was computed in
-/// the format instead of exactly, which is the most that another order of the same sums can do: in fp32 up to 3e-4 of the loss and
-/// 0.013 of the way (Muon; 0.0003 without), in fp16 0.003 and 0.22, in bf16 0.004 and 0.28. TF32 has the fraction of fp16. With
-/// batches that are not the next ones, losses were at least 0.057 apart and parameters 1.3 of their way.
+/// *Why these:* in fp32 another order of the same sums moved the losses of shipped recipes by up to 3e-4 and parameters by 0.08 of
+/// their way (both with Muon, on the CPU; 1e-5 and 0.04 without), and training narrow ones in 16 bits instead of exactly, by
+/// 0.004 and 0.36. TF32 has the fraction of fp16. With batches that are not the next ones, losses were at least 0.057 apart and
+/// parameters 1.3 of their way; parameters that do not move are 1 apart.
 fn bounds(format: NumberFormat) -> Bounds {
     match format {
-        NumberFormat::Fp32 => Bounds { loss: 1e-3, way: 0.05 },
+        NumberFormat::Fp32 => Bounds { loss: 1e-3, way: 0.25 },
         NumberFormat::Tf32 | NumberFormat::Fp16 => Bounds { loss: 1e-2, way: 0.4 },
         NumberFormat::Bf16 => Bounds { loss: 2e-2, way: 0.6 },
     }
@@ -74,7 +74,7 @@ mod tests {
     fn what_differs_by_roundings_is_the_same_and_more_is_not() {
         let plain = rehearsed(&[2.0, 4.0], 1.0);
         for (format, share, way) in
-            [(NumberFormat::Fp32, 5e-4, 0.02), (NumberFormat::Fp16, 5e-3, 0.3), (NumberFormat::Bf16, 1e-2, 0.5)]
+            [(NumberFormat::Fp32, 5e-4, 0.1), (NumberFormat::Fp16, 5e-3, 0.3), (NumberFormat::Bf16, 1e-2, 0.5)]
         {
             assert_eq!(judge(&plain, &rehearsed(&[2.0, 4.0 * (1.0 + share)], 1.0 - way), format), Ok(()));
             let loss = judge(&plain, &rehearsed(&[2.0, 4.0 * (1.0 + 5.0 * share)], 1.0), format);

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use tch::{Kind, Tensor};
 
 use crate::augmentation::{AugmentationSampler, DrawnAhead};
+use crate::data::resized;
 use crate::device_error::{in_one_line, words_of};
 use crate::native::empty_cache;
 use crate::shortcut::{Rehearsed, judge};
@@ -86,31 +87,45 @@ impl TorchTrainer<'_> {
     }
 
     /// Trains a fresh model for some steps of each kind.
+    ///
+    /// *Why a fresh one for each kind:* within a dozen steps roundings grow to be as large as what they are compared with.
     fn rehearse(&mut self, seed: Seed) -> Result<Rehearsed, TrainError> {
+        let mut sizes: Vec<u32> = self.recipe.sides().iter().map(|(size, _)| *size).collect();
+        sizes.dedup();
+        let mut rehearsed = Rehearsed { losses: Vec::new(), way: Vec::new() };
+        for size in sizes {
+            let freezes = self.recipe.freeze.iter().any(|freeze| freeze.parameters == Parameters::WhiteningBias);
+            for frozen in [false, true].into_iter().take(1 + usize::from(freezes)) {
+                self.rehearse_kind(seed, (size, frozen), &mut rehearsed)?;
+            }
+        }
+        Ok(rehearsed)
+    }
+
+    /// The steps of images of one size, with a bias of the whitening that is frozen or trained.
+    fn rehearse_kind(
+        &mut self,
+        seed: Seed,
+        (size, frozen): (u32, bool),
+        rehearsed: &mut Rehearsed,
+    ) -> Result<(), TrainError> {
         self.reset(seed)?;
         self.fit_whitening(seed);
         let sampler = AugmentationSampler::new(self.recipe.augment, self.data.shapes(), 0, seed);
         let run = self.run.as_mut().ok_or_else(lost)?;
         run.sampler = DrawnAhead::new(sampler);
         let begin = parameters(&run.state);
-        let freezes = run.optimizer.frozen_from(Parameters::WhiteningBias).is_some();
+        self.train_bias_of_whitening(!frozen);
         let mut labels = seed.stream("labels");
-        let mut losses = Vec::new();
-        let mut sizes: Vec<u32> = self.recipe.sides().iter().map(|(size, _)| *size).collect();
-        sizes.dedup();
-        for size in sizes {
-            for frozen in [false, true].into_iter().take(1 + usize::from(freezes)) {
-                self.train_bias_of_whitening(!frozen);
-                losses.extend((1..=STEPS).map(|step| self.rehearse_step(size, step == STEPS, &mut labels)));
-            }
-        }
+        let losses: Vec<Tensor> =
+            (1..=STEPS).map(|step| self.rehearse_step(size, step == STEPS, &mut labels)).collect();
         let run = self.run.as_mut().ok_or_else(lost)?;
-        let end = parameters(&run.state);
+        rehearsed.way.extend(parameters(&run.state).iter().zip(&begin).map(|(end, begin)| end - begin));
         if let Some(ema) = &mut run.ema {
             tch::no_grad(|| ema.rehearse(&mut run.state));
         }
-        let losses = losses.iter().map(|loss| loss.double_value(&[])).collect();
-        Ok(Rehearsed { losses, way: end.iter().zip(&begin).map(|(end, begin)| end - begin).collect() })
+        rehearsed.losses.extend(losses.iter().map(|loss| loss.double_value(&[])));
+        Ok(())
     }
 
     fn train_bias_of_whitening(&self, trains: bool) {
@@ -122,7 +137,7 @@ impl TorchTrainer<'_> {
     /// A step with images of this size; images of two where the recipe has them, if it `mixes`.
     fn rehearse_step(&mut self, size: u32, mixes: bool, labels: &mut Stream) -> Tensor {
         let mut batch = self.next_batch();
-        batch.images = batch.images.internal_upsample_bilinear2d_aa([size, size].map(i64::from), false, None, None);
+        batch.images = resized(&batch.images, size.into());
         let classes = self.data.shapes().classes;
         let drawn: Vec<i64> = (0..self.recipe.batch_size).map(|_| i64::from(labels.below(classes))).collect();
         batch.labels = Tensor::from_slice(&drawn).to_device(batch.labels.device());
