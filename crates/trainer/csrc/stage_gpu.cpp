@@ -128,9 +128,9 @@ Passed forward(const Tensor &given, const Tensor &bias, const Tensor &mean, cons
     return passed;
 }
 
-Gradients backward(const Tensor &given, const Passed &passed, const Tensor &joined, const Tensor &bias, at::IntArrayRef whole,
+Gradients backward(const Tensor &given, const Passed &passed, const Tensor &other, const Tensor &bias, at::IntArrayRef whole,
                    const Settings &settings) {
-    const Tensor &input = passed.input, gradient = aligned(given);
+    const Tensor &input = passed.input, gradient = aligned(given), joined = other.defined() ? aligned(other) : other;
     check_alike(gradient, input, "gradient");
     // A residual's gradient is the inner one, so the result lies elsewhere.
     const Gradients found{like(input, whole[2], whole[3], input.scalar_type()), at::empty_like(bias), at::empty_like(input)};
