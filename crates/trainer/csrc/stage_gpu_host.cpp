@@ -1,6 +1,7 @@
 // The kernels of a GPU on the host, one thread after the other, and other entries for tests. No program links it.
 
 #include <c10/util/BFloat16.h>
+#include <c10/util/Exception.h>
 #include <c10/util/Half.h>
 
 #include <cmath>
@@ -53,7 +54,11 @@ using Function = void (*)(StageWork);
 #define OF_BFLOAT(name) bfloat::name,
 constexpr Function FUNCTIONS[3][8] = {{STAGE_KERNELS(OF_SINGLE)}, {STAGE_KERNELS(OF_HALF)}, {STAGE_KERNELS(OF_BFLOAT)}};
 
+// A GPU refuses to read 16 bytes from anywhere else.
 void launch(int, int kind, stage::gpu::Kernel kernel, unsigned blocks, const StageWork &work) {
+    for (const void *maps : {work.whole, work.joined, work.gradient, (const void *)work.input, (const void *)work.inner}) {
+        TORCH_CHECK(reinterpret_cast<uintptr_t>(maps) % 16 == 0, "a map lies where a GPU cannot read it");
+    }
     for (emulated_block = 0; emulated_block < blocks; ++emulated_block) FUNCTIONS[kind][size_t(kernel)](work);
 }
 
