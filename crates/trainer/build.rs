@@ -1,14 +1,28 @@
 //! Builds our C++ against libtorch's headers, and gives the trainer and its tests an rpath to libtorch.
 
-use std::env;
 use std::path::Path;
+use std::{env, fs};
 
 /// What knows libtorch.
-const SOURCES: [&str; 3] = ["csrc/graph.cpp", "csrc/sgd.cpp", "csrc/stage.cpp"];
+const SOURCES: [&str; 6] = [
+    "csrc/graph.cpp",
+    "csrc/sgd.cpp",
+    "csrc/stage.cpp",
+    "csrc/stage_gpu.cpp",
+    "csrc/gpu_kernels.cpp",
+    "csrc/stage_gpu_host.cpp",
+];
 
 /// Widths of vector registers that the loops of a stage are compiled for, and the compiler's flags.
 const LEVELS: [(&str, &[&str]); 3] =
     [("baseline", &[]), ("avx2", &["-mavx2", "-mfma"]), ("avx512", &["-mavx512f", "-mavx512bw", "-mavx512vl"])];
+
+/// Files of the kernels of a GPU, in their order.
+const GPU_KERNELS: [(&str, &str); 3] = [
+    ("stage_gpu.h", include_str!("csrc/stage_gpu.h")),
+    ("stage_gpu_numbers.inc", include_str!("csrc/stage_gpu_numbers.inc")),
+    ("stage_gpu_kernels.inc", include_str!("csrc/stage_gpu_kernels.inc")),
+];
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
@@ -36,10 +50,22 @@ fn compile(headers: &Path) {
         }
         loops.compile(&format!("hlb_stage_{level}"));
     }
+    let generated = env::var("OUT_DIR").expect("cargo names the folder");
+    embed_gpu_kernels(Path::new(&generated));
     let mut native = cpp();
     // After libtorch's own headers: those of its CUDA half mention names of CUDA's.
-    native.flag("-isystem").flag(headers).flag("-isystem").flag("csrc/cuda_names");
-    native.flag("-fopenmp").files(SOURCES).opt_level(2).compile("hlb_trainer_native");
+    native.flag("-isystem").flag(headers).flag("-isystem").flag("csrc/cuda_names").include(generated);
+    // Kernels read numbers as words, which compilers for GPUs allow.
+    native.flag("-fopenmp").flag("-fno-strict-aliasing");
+    native.files(SOURCES).opt_level(2).compile("hlb_trainer_native");
+}
+
+/// The kernels of a GPU are compiled where they run: their text is in the program.
+#[expect(clippy::disallowed_methods, reason = "only this build reads the file")]
+fn embed_gpu_kernels(folder: &Path) {
+    let parts = GPU_KERNELS.map(|(name, text)| format!("R\"HLB(#line 1 \"{name}\"\n{text})HLB\"\n"));
+    let source = format!("const char stage_gpu_source[] =\n{};\n", parts.concat());
+    fs::write(folder.join("stage_gpu_source.h"), source).expect("the folder can be written");
 }
 
 fn cpp() -> cc::Build {

@@ -58,17 +58,20 @@ fn a_session_runs_to_its_end_with_its_steps_as_graphs() {
     let Some((stage, stub)) = stage(test) else { return };
     for more in [&[][..], &["--deterministic"]] {
         let sessions = if more.is_empty() { "nothing" } else { "deterministic" };
-        let (answer, noted) = session(&stage, &stub, sessions, more);
+        let (answer, mut noted) = session(&stage, &stub, sessions, more);
         assert_eq!(answer.code, MISSED, "{} {}", answer.stdout, answer.stderr);
+        // Of a step that is captured as of one that is not.
+        assert!(noted.remove("a stage is launched").unwrap_or(0) > 100, "{noted:?}");
         for words in ["device: \"cuda\"", "precision: \"fp16\"", "name: \"cuda_graph\""] {
             assert!(stage.result(sessions).unwrap().contains(words), "{words}: {:?}", stage.result(sessions));
         }
-        let used = [(ShortcutName::FusedSgd, None), (ShortcutName::CudaGraph, None)];
-        assert_eq!(shortcuts(&stage, sessions), used);
+        let used = [ShortcutName::FusedSgd, ShortcutName::FusedStages, ShortcutName::CudaGraph];
+        assert_eq!(shortcuts(&stage, sessions), used.map(|name| (name, None)));
         // One graph while the bias of the whitening is trained and one from then on; four steps of each are rehearsed twice, and
         // the run has eight, as has each of the two that are compared bit by bit.
         let steps = if more.is_empty() { 8 } else { 3 * 8 };
-        let expected = [("capture begins", 2), ("capture ends", 2), ("replay", 2 * 2 * 4 + steps)];
+        let compiled = ("--gpu-architecture=sm_90", 1);
+        let expected = [compiled, ("capture begins", 2), ("capture ends", 2), ("replay", 2 * 2 * 4 + steps)];
         assert_eq!(noted, expected.map(|(what, times)| (what.to_owned(), times)).into());
     }
 }
@@ -88,7 +91,12 @@ fn a_graph_that_cannot_be_had_is_done_without_and_the_log_says_why() {
         let (answer, noted) = session(&stage, &stub, fails, &[]);
         assert_eq!(answer.code, MISSED, "{fails}: {} {}", answer.stdout, answer.stderr);
         let decided = shortcuts(&stage, fails);
-        let [(ShortcutName::FusedSgd, None), (ShortcutName::CudaGraph, Some(refused))] = &decided[..] else {
+        let [
+            (ShortcutName::FusedSgd, None),
+            (ShortcutName::FusedStages, None),
+            (ShortcutName::CudaGraph, Some(refused)),
+        ] = &decided[..]
+        else {
             panic!("{fails}: {decided:?}")
         };
         assert!(refused.starts_with(reason), "{fails}: {refused}");
@@ -97,4 +105,24 @@ fn a_graph_that_cannot_be_had_is_done_without_and_the_log_says_why() {
         assert!(noted.get("replay").copied().unwrap_or(0) <= 1, "{fails}: {noted:?}");
         assert!(!noted.contains_key("libtorch believes in a capture"), "{fails}: {noted:?}");
     }
+}
+
+#[test]
+fn stages_that_cannot_be_compiled_or_launched_are_done_without_and_the_log_says_why() {
+    let test = "stages_that_cannot_be_compiled_or_launched_are_done_without_and_the_log_says_why";
+    let Some((stage, stub)) = stage(test) else { return };
+    let compiler = "NVRTC cannot compile for sm_90, error 6: stage_gpu.h(1): error: as a compiler says it";
+    let refused = |fails: &str, reason: &str| {
+        let (answer, noted) = session(&stage, &stub, fails, &[]);
+        assert_eq!(answer.code, MISSED, "{fails}: {} {}", answer.stdout, answer.stderr);
+        let stages = (ShortcutName::FusedStages, Some(reason.to_owned()));
+        let expected = [(ShortcutName::FusedSgd, None), stages, (ShortcutName::CudaGraph, None)];
+        assert_eq!(shortcuts(&stage, fails), expected, "{fails}");
+        assert!(!noted.contains_key("a stage is launched"), "{fails}: {noted:?}");
+    };
+    refused("compile", compiler);
+    refused("launch", "cuLaunchKernel failed with error 1");
+    stub.lacks("libnvrtc.so.13");
+    let missing = "NVRTC cannot be loaded: libnvrtc.so.13: cannot open shared object file: No such file or directory";
+    refused("nothing", missing);
 }

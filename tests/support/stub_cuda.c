@@ -11,6 +11,24 @@
 #include <string.h>
 #include <unistd.h>
 
+// Notes what happens, so that a test can count it. In a file, since the trainer is handed no variables that it does not know.
+static void note(const char* what) {
+  FILE* notes = fopen(FOLDER "/notes", "a");
+  if (!notes) return;
+  fprintf(notes, "%s\n", what);
+  fclose(notes);
+}
+
+// Whether this is what is to fail, by the file that a test wrote.
+static int fails(const char* what) {
+  char named[32] = "";
+  FILE* file = fopen(FOLDER "/fails", "r");
+  if (!file) return 0;
+  const int read = fscanf(file, "%31s", named);
+  fclose(file);
+  return read == 1 && !strcmp(named, what);
+}
+
 #ifdef libcudart
 // Layouts and numbers are those of CUDA 13's `driver_types.h`.
 struct properties {
@@ -51,24 +69,6 @@ static unsigned long long captures;
 static int last_error;
 static int launched;  // Work that was captured.
 
-// Notes what happens, so that a test can count it. In a file, since the trainer is handed no variables that it does not know.
-static void note(const char* what) {
-  FILE* notes = fopen(FOLDER "/notes", "a");
-  if (!notes) return;
-  fprintf(notes, "%s\n", what);
-  fclose(notes);
-}
-
-// Whether this is what is to fail, by the file that a test wrote.
-static int fails(const char* what) {
-  char named[32] = "";
-  FILE* file = fopen(FOLDER "/fails", "r");
-  if (!file) return 0;
-  const int read = fscanf(file, "%31s", named);
-  fclose(file);
-  return read == 1 && !strcmp(named, what);
-}
-
 static int refuse(const char* what) {
   note(what);
   capture_status = INVALIDATED;
@@ -80,6 +80,9 @@ static int work(const void* stream, const char* what) {
   if (captured && stream == captured && ++launched == 20 && fails("kernel")) return refuse("a kernel fails");
   return captured && stream != captured ? refuse(what) : SUCCESS;
 }
+
+// For the driver's stand-in.
+int stand_in_work(const void* stream) { return captured && stream != captured ? refuse("a stage beside the capture") : SUCCESS; }
 
 // What no stream may do while one is captured.
 static int outside(const char* what) { return captured ? refuse(what) : SUCCESS; }
@@ -282,7 +285,30 @@ size_t cublasLtGetVersion(void) { return 130100; }
 #endif
 
 #ifdef libcuda
+#include <dlfcn.h>
 // A context is there, which libtorch asks before it allocates.
 int cuCtxGetCurrent(void** context) { static int own; *context = &own; return 0; }
 int cuDevicePrimaryCtxGetState(int device, unsigned* flags, int* active) { *flags = 0; *active = 1; return 0; }
+int cuDeviceGetAttribute(int* value, int attribute, int device) {
+  *value = attribute == 16 ? 132 : attribute == 75 ? 9 : 0;
+  return 0;
+}
+// What may be launched while a stream is captured is the runtime's to say.
+int cuLaunchKernel(void* f, unsigned x, unsigned y, unsigned z, unsigned bx, unsigned by, unsigned bz, unsigned shared, void* stream, void** a, void** extra) {
+  void* runtime = dlopen("libcudart.so.13", RTLD_LAZY | RTLD_NOLOAD);
+  int (*ask)(void*) = runtime ? dlsym(runtime, "stand_in_work") : NULL;
+  if (fails("launch") || !ask || !x || bx != 256) return 1;
+  note("a stage is launched");
+  return ask(stream);
+}
+#endif
+
+#ifdef libnvrtc
+int nvrtcCompileProgram(void* program, int count, const char** options) {
+  note(options[0]);
+  return fails("compile") ? 6 : 0;
+}
+static const char LOG[] = "stage_gpu.h(1): error: as a compiler says it\n";
+int nvrtcGetProgramLogSize(void* program, size_t* size) { *size = sizeof LOG; return 0; }
+int nvrtcGetProgramLog(void* program, char* log) { memcpy(log, LOG, sizeof LOG); return 0; }
 #endif

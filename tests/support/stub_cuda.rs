@@ -13,7 +13,7 @@ use crate::support::clone::project;
 use crate::support::context::Context;
 
 /// Begin of the names of a library's functions, and the library. The first that fits is taken.
-const LIBRARIES: [(&str, &str); 12] = [
+const LIBRARIES: [(&str, &str); 13] = [
     ("cublasLt", "libcublasLt.so.13"),
     ("cublas", "libcublas.so.13"),
     ("cudnn", "libcudnn.so.9"),
@@ -26,6 +26,7 @@ const LIBRARIES: [(&str, &str); 12] = [
     ("nvshmem", "libnvshmem_host.so.3"),
     ("cuda", "libcudart.so.13"),
     ("__cuda", "libcudart.so.13"),
+    ("nvrtc", "libnvrtc.so.13"),
 ];
 
 /// The driver's library, which the trainer looks for.
@@ -99,7 +100,7 @@ impl StubCuda {
 
     fn put(&self, error: u32, more: &[PathBuf]) {
         let none = BTreeSet::new();
-        compile(&self.folder(), DRIVER, &none, (error, more));
+        compile(&self.folder(), DRIVER, self.functions.get(DRIVER).unwrap_or(&none), (error, more));
         for (_, library) in LIBRARIES {
             compile(&self.nvidia(), library, self.functions.get(library).unwrap_or(&none), (error, more));
         }
@@ -120,7 +121,8 @@ fn libtorch() -> PathBuf {
 /// The functions that libtorch wants of each library, with their versions.
 fn functions(libtorch: &Path) -> BTreeMap<&'static str, BTreeSet<(String, String)>> {
     let mut found: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
-    for file in ["libtorch_cuda.so", "libtorch_nvshmem.so", "libtorch_cpu.so", "libc10_cuda.so"] {
+    let files = ["libtorch_cuda.so", "libtorch_nvshmem.so", "libtorch_cpu.so", "libc10_cuda.so", "libcaffe2_nvrtc.so"];
+    for file in files {
         let mut nm = Command::new("nm");
         let output =
             nm.args(["-D", "--undefined-only", "--with-symbol-versions"]).arg(libtorch.join(file)).output().unwrap();
@@ -128,9 +130,12 @@ fn functions(libtorch: &Path) -> BTreeMap<&'static str, BTreeSet<(String, String
             String::from_utf8(output.stdout).unwrap().lines().filter_map(|line| line.split_whitespace().last())
         {
             let (name, version) = symbol.split_once('@').unwrap_or((symbol, ""));
-            if let Some((_, library)) = LIBRARIES.iter().find(|(begin, _)| name.starts_with(begin)) {
+            let known = LIBRARIES.iter().find(|(begin, _)| name.starts_with(begin)).map(|(_, library)| *library);
+            // CUPTI is there in truth.
+            let driver = (name.starts_with("cu") && !name.starts_with("cupti")).then_some(DRIVER);
+            if let Some(library) = known.or(driver) {
                 let version = version.trim_start_matches('@');
-                found.entry(*library).or_default().insert((name.to_owned(), version.to_owned()));
+                found.entry(library).or_default().insert((name.to_owned(), version.to_owned()));
             }
         }
     }

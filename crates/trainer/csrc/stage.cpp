@@ -6,14 +6,22 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
-#include <string>
 #include <vector>
 
-#include "stage_kernels.h"
+#include "guarded.h"
+#include "stage.h"
 
 using at::Tensor;
 using stage::Activation;
+using stage::Gradients;
 using stage::Join;
+using stage::Passed;
+using stage::Settings;
+using stage::like;
+
+Tensor stage::like(const Tensor &maps, long rows, long columns, at::ScalarType kind) {
+    return at::empty({maps.size(0), maps.size(1), rows, columns}, maps.options().dtype(kind), at::MemoryFormat::ChannelsLast);
+}
 
 namespace {
 
@@ -72,17 +80,6 @@ struct Parts {
     }
 };
 
-struct Settings {
-    bool pools, training;
-    Activation activation;
-    Join join;
-    double momentum, eps;
-};
-
-Tensor like(const Tensor &maps, long rows, long columns, at::ScalarType kind) {
-    return at::empty({maps.size(0), maps.size(1), rows, columns}, maps.options().dtype(kind), at::MemoryFormat::ChannelsLast);
-}
-
 stage::Map map_of(const Tensor &maps) { return {maps.size(2), maps.size(3), maps.size(1)}; }
 
 template <typename Number>
@@ -135,6 +132,7 @@ struct Factors {
 
     Factors(const Statistics &statistics, const Tensor &bias, double eps)
         : scale(at::rsqrt(statistics.variance + eps)), shift(bias - statistics.mean * scale) {}
+    explicit Factors(const Passed &passed) : scale(passed.scale), shift(passed.shift) {}
 
     stage::Affine affine() const { return {floats(scale), floats(shift)}; }
 };
@@ -217,28 +215,6 @@ auto by_kind(const Tensor &tensor, const Work &work) {
     return work(uint16_t());
 }
 
-struct Passed {
-    Tensor input, index, output;
-    Statistics statistics;
-};
-
-Passed forward(const Tensor &whole, const Tensor &bias, const Statistics &running, const Tensor &joined,
-               const Settings &settings) {
-    return by_kind(whole, [&](auto number) {
-        using Number = decltype(number);
-        Passed passed{whole, Tensor(), Tensor(), running};
-        if (settings.pools) {
-            passed.input = like(whole, whole.size(2) / 2, whole.size(3) / 2, whole.scalar_type());
-            passed.index = like(whole, whole.size(2) / 2, whole.size(3) / 2, at::kByte);
-            pool<Number>(whole, passed.input, passed.index);
-        }
-        if (settings.training) passed.statistics = statistics<Number>(passed.input, running.mean);
-        const Factors factors(passed.statistics, bias, settings.eps);
-        passed.output = activated<Number>(passed.input, joined, factors, settings);
-        return passed;
-    });
-}
-
 // Moves running statistics towards those of a batch.
 //
 // Past autograd, as libtorch's own normalization does: in a network of both, that one has kept the same tensor.
@@ -249,51 +225,81 @@ void approach(const Tensor &running, const Tensor &found, double times, double s
     }
 }
 
+Passed forward(const Tensor &whole, const Tensor &bias, const Statistics &running, const Tensor &joined,
+               const Settings &settings) {
+    return by_kind(whole, [&](auto number) {
+        using Number = decltype(number);
+        Passed passed{whole, Tensor(), Tensor(), Tensor(), Tensor()};
+        if (settings.pools) {
+            passed.input = like(whole, whole.size(2) / 2, whole.size(3) / 2, whole.scalar_type());
+            passed.index = like(whole, whole.size(2) / 2, whole.size(3) / 2, at::kByte);
+            pool<Number>(whole, passed.input, passed.index);
+        }
+        Statistics found = running;
+        if (settings.training) {
+            found = statistics<Number>(passed.input, running.mean);
+            const double pixels = double(passed.input.numel() / passed.input.size(1));
+            approach(running.mean, found.mean, 1, settings.momentum);
+            approach(running.variance, found.variance, pixels / std::max(1.0, pixels - 1), settings.momentum);
+        }
+        const Factors factors(found, bias, settings.eps);
+        passed.scale = factors.scale;
+        passed.shift = factors.shift;
+        passed.output = activated<Number>(passed.input, joined, factors, settings);
+        return passed;
+    });
+}
+
+Gradients backward(const Tensor &gradient, const Passed &passed, const Tensor &joined, const Tensor &bias,
+                   const std::vector<int64_t> &whole, const Settings &settings) {
+    return by_kind(passed.input, [&](auto number) {
+        using Number = decltype(number);
+        const Factors factors(passed);
+        const Inner inner = inner_gradient<Number>(gradient.contiguous(at::MemoryFormat::ChannelsLast), passed.input, joined,
+                                                   factors, bias, settings);
+        const Tensor found =
+            input_gradient<Number>(inner, passed.input, passed.index, whole, factors, bias, settings.pools);
+        return Gradients{found, inner.sum, inner.gradient};
+    });
+}
+
+bool is_for_gpus(const Tensor &maps) { return maps.is_cuda() || stage::gpu::is_emulated(); }
+
 class Stage : public torch::autograd::Function<Stage> {
   public:
     static Tensor forward(torch::autograd::AutogradContext *context, const Tensor &whole, const Tensor &bias, Tensor mean,
                           Tensor variance, const std::optional<Tensor> &residual, Settings settings) {
         const Tensor joined = residual.value_or(Tensor());
-        const Passed passed = ::forward(whole, bias, {mean, variance}, joined, settings);
+        const Passed passed = is_for_gpus(whole) ? stage::gpu::forward(whole, bias, mean, variance, joined, settings)
+                                                 : ::forward(whole, bias, {mean, variance}, joined, settings);
         if (!settings.training) return passed.output;
-        const double pixels = double(passed.input.numel() / passed.input.size(1));
-        const double unbiased = pixels / std::max(1.0, pixels - 1);
         const Tensor kept = settings.join == Join::before_activation ? joined : Tensor();
-        context->save_for_backward(
-            {passed.input, passed.index, bias, passed.statistics.mean, passed.statistics.variance, kept});
+        context->save_for_backward({passed.input, passed.index, bias, passed.scale, passed.shift, kept});
         context->saved_data["pools"] = settings.pools;
         context->saved_data["activation"] = int64_t(settings.activation);
         context->saved_data["join"] = int64_t(settings.join);
-        context->saved_data["eps"] = settings.eps;
         context->saved_data["whole"] = whole.sizes().vec();
-        approach(mean, passed.statistics.mean, 1, settings.momentum);
-        approach(variance, passed.statistics.variance, unbiased, settings.momentum);
         return passed.output;
     }
 
     static torch::autograd::variable_list backward(torch::autograd::AutogradContext *context,
                                                    torch::autograd::variable_list gradients) {
         const auto saved = context->get_saved_variables();
-        const Tensor &input = saved[0], &index = saved[1], &bias = saved[2], &joined = saved[5];
+        const Tensor &gradient = gradients[0], &bias = saved[2], &joined = saved[5];
+        const Passed passed{saved[0], saved[1], Tensor(), saved[3], saved[4]};
         const auto number = [&](const char *name) { return context->saved_data[name].toInt(); };
         const Settings settings{context->saved_data["pools"].toBool(), true, Activation(number("activation")),
-                                Join(number("join")), 0, context->saved_data["eps"].toDouble()};
-        const Factors factors({saved[3], saved[4]}, bias, settings.eps);
-        const Tensor gradient = gradients[0].contiguous(at::MemoryFormat::ChannelsLast);
-        return by_kind(input, [&](auto kind) -> torch::autograd::variable_list {
-            using Number = decltype(kind);
-            const Inner inner = inner_gradient<Number>(gradient, input, joined, factors, bias, settings);
-            const Tensor found = input_gradient<Number>(inner, input, index, context->saved_data["whole"].toIntVector(),
-                                                        factors, bias, settings.pools);
-            Tensor other;
-            if (settings.join == Join::before_activation) other = inner.gradient;
-            if (settings.join == Join::after_activation) other = gradient;
-            return {found, inner.sum, Tensor(), Tensor(), other, Tensor()};
-        });
+                                Join(number("join")), 0, 0};
+        const std::vector<int64_t> whole = context->saved_data["whole"].toIntVector();
+        const Gradients found = is_for_gpus(passed.input)
+                                    ? stage::gpu::backward(gradient, passed, joined, bias, whole, settings)
+                                    : ::backward(gradient, passed, joined, bias, whole, settings);
+        Tensor other;
+        if (settings.join == Join::before_activation) other = found.inner;
+        if (settings.join == Join::after_activation) other = gradient;
+        return {found.whole, found.bias, Tensor(), Tensor(), other, Tensor()};
     }
 };
-
-thread_local std::string complaint;
 
 }  // namespace
 
@@ -304,23 +310,18 @@ struct HlbStage {
     int32_t pools, training, activation, join;
 };
 
-// The stage's output, for the caller to own; null, with a message for `hlb_complaint`, where it failed.
-extern "C" Tensor *hlb_stage(const HlbStage *wanted) {
-    try {
+// The stage's output, for the caller to own; or why there is none.
+extern "C" const char *hlb_stage(const HlbStage *wanted, Tensor **output) {
+    return hlb::guarded([&] {
         const Settings settings{wanted->pools != 0,  wanted->training != 0, Activation(wanted->activation),
                                 Join(wanted->join), wanted->momentum,      wanted->eps};
         const Tensor whole = wanted->input->contiguous(at::MemoryFormat::ChannelsLast);
         std::optional<Tensor> joined;
         if (wanted->joined) joined = wanted->joined->contiguous(at::MemoryFormat::ChannelsLast);
-        return new Tensor(Stage::apply(whole, wanted->bias->to(at::kFloat), *wanted->mean, *wanted->variance, joined, settings));
-    } catch (const std::exception &error) {
-        complaint = error.what();
-        return nullptr;
-    }
+        *output =
+            new Tensor(Stage::apply(whole, wanted->bias->to(at::kFloat), *wanted->mean, *wanted->variance, joined, settings));
+    });
 }
 
 // For tests: no wider registers than these from now on.
 extern "C" void hlb_stage_widest(int32_t registers) { widest = registers; }
-
-// Why the last call of this thread failed.
-extern "C" const char *hlb_complaint() { return complaint.c_str(); }

@@ -147,14 +147,14 @@ pub(crate) fn empty_cache() {
 }
 
 /// The text of what failed, if anything did.
-unsafe fn text(returned: *const c_char) -> Option<String> {
+pub(crate) unsafe fn text(returned: *const c_char) -> Option<String> {
     // SAFETY: our C++ returns null or a text that lives until the thread's next call.
     let text = (!returned.is_null()).then(|| unsafe { CStr::from_ptr(returned) });
     text.map(|text| text.to_string_lossy().into_owned())
 }
 
 /// Fails as tch does where our C++ returns a text.
-fn check(returned: *const c_char) {
+pub(crate) fn check(returned: *const c_char) {
     // SAFETY: it was just returned.
     if let Some(failed) = unsafe { text(returned) } {
         fail_as_tch(&failed);

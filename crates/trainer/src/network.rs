@@ -3,9 +3,9 @@
 use std::iter::{Enumerate, zip};
 use std::vec::IntoIter;
 
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
-use crate::stage::{Join, LANES, Stage};
+use crate::stage::{Join, Stage, knows};
 use crate::{Engine, Layout, State};
 use hlb_recipe::{Activation, Blocks, Pool, PoolHead, Recipe, Residual};
 
@@ -79,9 +79,9 @@ impl Network {
 
     /// Whether stages of this network can be one operation.
     pub(crate) fn can_fuse(&self, engine: Engine) -> bool {
-        let numbers = matches!(engine.kind, Kind::Float | Kind::BFloat16) && engine.norm_kind == Kind::Float;
+        let known = |width: i64| knows((engine.device, engine.kind, width), engine.norm_kind);
         let norms = self.layout.norm_widths().iter().enumerate();
-        numbers && norms.into_iter().any(|(index, width)| width % LANES == 0 && self.layout.ghosts(index) == 1)
+        norms.into_iter().any(|(index, width)| known(*width) && self.layout.ghosts(index) == 1)
     }
 
     /// Shapes and places of the parameters.

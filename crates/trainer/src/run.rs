@@ -50,11 +50,10 @@ impl<'a> TorchTrainer<'a> {
         let cuda = engine.device.is_cuda();
         // On the CPU tests have shown it.
         let fused_sgd = !cuda && can_fuse(engine.device, engine.kind);
-        let offered = match cuda {
-            true => vec![ShortcutName::FusedSgd, ShortcutName::CudaGraph],
-            false if network.can_fuse(engine) => vec![ShortcutName::FusedStages],
-            false => Vec::new(),
-        };
+        let stages = network.can_fuse(engine).then_some(ShortcutName::FusedStages);
+        // Graphs capture steps as all others left them.
+        let [sgd, graph] = [ShortcutName::FusedSgd, ShortcutName::CudaGraph].map(|name| cuda.then_some(name));
+        let offered = [sgd, stages, graph].into_iter().flatten().collect();
         Self { recipe, engine, data, network, run: None, alive, offered, fused_sgd, graphs: None }
     }
 
