@@ -18,7 +18,10 @@ template <typename Number>
 void moments(const Number *input, long pixels, long channels, float *means, float *squares) {
     for (long channel = 0; channel < channels; channel += LANES) {
         const auto *at = lanes_of(input + channel);
-        const Floats first = load(at);
+        // Near the mean: of what is far from zero, the difference of two large sums would be left.
+        constexpr long LOOKS = 8;
+        Floats first = {};
+        for (long look = 0; look < LOOKS; ++look) first += load(at + look * pixels / LOOKS * channels) * (1.0f / LOOKS);
         // Several sums of each, so that an addition need not wait for the last, and less is rounded.
         constexpr int SUMS = 4;
         Floats sum[SUMS] = {}, square[SUMS] = {};
