@@ -1,7 +1,7 @@
 // CUDA graphs of libtorch, which tch does not bind: work is captured once, on a stream of its own, and replayed.
 //
-// The trainer links only the CPU half of libtorch, so functions of the CUDA half are looked up by their symbols when they are called.
-// A member function is called as a function whose first argument is the object (Itanium C++ ABI).
+// The trainer links only the CPU half of libtorch, so functions of the CUDA half are looked up by their symbols when
+// they are called. A member function is called as a function whose first argument is the object (Itanium C++ ABI).
 #include "guarded.h"
 
 #if __has_include(<ATen/cuda/CUDAGraph.h>)
@@ -74,8 +74,9 @@ const char* hlb_aside_leave(Aside* aside) {
 
 // Begins to capture the current stream, in memory of the graph's own or of `shared`, whose results are alive.
 //
-// Why the mode is global: the backward pass runs in a thread of libtorch's, and a call of that thread that cannot be captured has
-// to end the capture, not to happen in the middle of it. A thread that asks for memory says so to CUDA and is let through.
+// Why the mode is global: the backward pass runs in a thread of libtorch's, and a call of that thread that cannot be
+// captured has to end the capture, not to happen in the middle of it. A thread that asks for memory says so to CUDA and
+// is let through.
 const char* hlb_graph_begin(Graph** begun, Graph* shared) {
   return hlb::guarded([&] {
     const c10::MempoolId_t pool =
@@ -91,8 +92,9 @@ const char* hlb_graph_end(Graph* graph) {
   return hlb::guarded([&] { call<void>("_ZN2at4cuda9CUDAGraph11capture_endEv", graph->get()); });
 }
 
-// After a failure between begin and end: the stream computes again, and memory comes from where it came before. libtorch itself
-// does not clean up if a capture cannot be ended. The graph is not freed, since libtorch may still ask it.
+// After a failure between begin and end: the stream computes again, and memory comes from where it came before.
+// libtorch itself does not clean up if a capture cannot be ended. The graph is not freed, since libtorch may still ask
+// it.
 void hlb_graph_abandon(Graph* graph) {
   hlb::guarded([&] { call<void>("_ZN2at4cuda9CUDAGraph11capture_endEv", graph->get()); });
   const c10::impl::VirtualGuardImpl guard{c10::kCUDA};

@@ -1,12 +1,14 @@
 // What a GPU's kernels of a stage are given, and how they are written.
 //
-// Their text is this file, `stage_gpu_numbers.inc` and `stage_gpu_kernels.inc`. It is compiled at run time for the GPU at hand, and
-// for the host, which runs a block's threads one after the other, so that tests can hold its numbers against libtorch's where there
-// is no GPU. So it includes nothing, and phases stand where threads would wait for each other.
+// Their text is this file, `stage_gpu_numbers.inc` and `stage_gpu_kernels.inc`. It is compiled at run time for the GPU
+// at hand, and for the host, which runs a block's threads one after the other, so that tests can hold its numbers
+// against libtorch's where there is no GPU. So it includes nothing, and phases stand where threads would wait for each
+// other.
 //
-// Numbers lie pixel by pixel, the channels of a pixel next to each other; their count is a multiple of 8. A block takes `chunk`
-// pixels; neighboring threads take neighboring channels, eight each, so a warp reads memory without a gap. Sums are added up in
-// an order that depends on sizes and the number of the GPU's processors alone, so a stage gives the same each time.
+// Numbers lie pixel by pixel, the channels of a pixel next to each other; their count is a multiple of 8. A block takes
+// `chunk` pixels; neighboring threads take neighboring channels, eight each, so a warp reads memory without a gap. Sums
+// are added up in an order that depends on sizes and the number of the GPU's processors alone, so a stage gives the
+// same each time.
 
 #ifndef STAGE_WORK
 #define STAGE_WORK
@@ -17,23 +19,25 @@
 // Channels that a thread takes at once.
 #define EIGHT 8
 
-#define STAGE_KERNELS(each) \
-    each(moments) each(pool_moments) each(combine_moments) each(forward) each(backward) each(combine_sums) each(center) each(spread)
+#define STAGE_KERNELS(each)                                                                                           \
+  each(moments) each(pool_moments) each(combine_moments) each(forward) each(backward) each(combine_sums) each(center) \
+      each(spread)
 
-// Everything that a kernel reads and writes; each uses a part of it. A chunk holds `chunk` pixels, the last one may hold fewer.
+// Everything that a kernel reads and writes; each uses a part of it. A chunk holds `chunk` pixels, the last one may
+// hold fewer.
 struct StageWork {
-    const void *whole, *joined, *gradient;
-    void *input, *output, *inner;
-    unsigned char *index;
-    float *partial, *running_mean, *running_variance, *scale, *shift, *sum, *by_input, *constant;
-    const float *bias;
-    // Those of the unpooled map.
-    unsigned rows, columns, channels;
-    // Those that are normalized, in all images.
-    unsigned pixels;
-    unsigned chunk, chunks;
-    int activation, join;
-    float momentum, eps;
+  const void *whole, *joined, *gradient;
+  void *input, *output, *inner;
+  unsigned char* index;
+  float *partial, *running_mean, *running_variance, *scale, *shift, *sum, *by_input, *constant;
+  const float* bias;
+  // Those of the unpooled map.
+  unsigned rows, columns, channels;
+  // Those that are normalized, in all images.
+  unsigned pixels;
+  unsigned chunk, chunks;
+  int activation, join;
+  float momentum, eps;
 };
 
 #ifdef __CUDACC_RTC__

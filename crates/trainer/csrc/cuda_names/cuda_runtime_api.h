@@ -1,5 +1,5 @@
-// The names of CUDA's headers that libtorch's own headers mention, so that those can be read where CUDA's are not installed.
-// Nothing here is called: what libtorch does with them is in its libraries.
+// The names of CUDA's headers that libtorch's own headers mention, so that those can be read where CUDA's are not
+// installed. Nothing here is called: what libtorch does with them is in its libraries.
 #pragma once
 
 #include <cstddef>
