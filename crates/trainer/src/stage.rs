@@ -1,6 +1,6 @@
 //! What stands between two convolutions, as one operation: pooling, normalization, activation and the sum with a residual.
 //!
-//! *Why:* libtorch's own operations read and write every number several times; on the CPU they take as long as the
+//! *Why:* libtorch's own operations read and write every number several times; on the CPU they take half as long as the
 //! convolutions.
 
 use std::ffi::c_char;
