@@ -181,7 +181,10 @@ impl Training {
         for Shortcut { name, refused } in shortcuts {
             let name = name.as_str();
             self.say(
-                &refused.as_ref().map_or_else(|| format!("{name}: used"), |why| format!("{name}: not used, {why}")),
+                &refused.as_ref().map_or_else(
+                    || format!("shortcut {name}: used"),
+                    |why| format!("shortcut {name}: not used, {why}"),
+                ),
             );
         }
     }

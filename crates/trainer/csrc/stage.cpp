@@ -14,6 +14,8 @@
 
 using at::Tensor;
 using stage::Activation;
+using stage::Affine;
+using stage::floats;
 using stage::Gradients;
 using stage::Join;
 using stage::like;
@@ -58,8 +60,6 @@ template <typename Number>
 Number* numbers(const Tensor& tensor) {
   return tensor.defined() ? static_cast<Number*>(tensor.data_ptr()) : nullptr;
 }
-
-float* floats(const Tensor& tensor) { return tensor.data_ptr<float>(); }
 
 // Images in the parts that threads take, and their pixels.
 //
@@ -132,26 +132,17 @@ Statistics statistics(const Tensor& input, const Tensor& like) {
   return statistics;
 }
 
-// Scale and shift of each channel.
-struct Factors {
-  Tensor scale, shift;
-
-  Factors(const Statistics& statistics, const Tensor& bias, double eps)
-      : scale(at::rsqrt(statistics.variance + eps)), shift(bias - statistics.mean * scale) {}
-  explicit Factors(const Passed& passed) : scale(passed.scale), shift(passed.shift) {}
-
-  stage::Affine affine() const { return {floats(scale), floats(shift)}; }
-};
+Affine affine_of(const Passed& passed) { return {floats(passed.scale), floats(passed.shift)}; }
 
 template <typename Number>
-Tensor activated(const Tensor& input, const Tensor& joined, const Factors& factors, const Settings& settings) {
+Tensor activated(const Tensor& input, const Tensor& joined, const Affine& affine, const Settings& settings) {
   Tensor output = at::empty_like(input);
   const Parts parts(input);
   parts.each([&](long, long from, long count) {
     const long at = from * parts.pixels * parts.channels;
     const Number* other = joined.defined() ? numbers<Number>(joined) + at : nullptr;
     kernels_of<Number>().forward(numbers<Number>(input) + at, other, numbers<Number>(output) + at, count * parts.pixels,
-                                 parts.channels, factors.affine(), settings.activation, settings.join);
+                                 parts.channels, affine, settings.activation, settings.join);
   });
   return output;
 }
@@ -163,7 +154,7 @@ struct Inner {
 };
 
 template <typename Number>
-Inner inner_gradient(const Tensor& gradient, const Tensor& input, const Tensor& joined, const Factors& factors,
+Inner inner_gradient(const Tensor& gradient, const Tensor& input, const Tensor& joined, const Affine& affine,
                      const Tensor& bias, const Settings& settings) {
   const Parts parts(input);
   const long channels = parts.channels;
@@ -174,9 +165,8 @@ Inner inner_gradient(const Tensor& gradient, const Tensor& input, const Tensor& 
     float* sums = found.data() + part * channels * 2;
     const Number* other = settings.join == Join::before_activation ? numbers<Number>(joined) + at : nullptr;
     kernels_of<Number>().backward(numbers<Number>(gradient) + at, numbers<Number>(input) + at, other,
-                                  numbers<Number>(inner.gradient) + at, count * parts.pixels, channels,
-                                  factors.affine(), floats(bias), settings.activation, settings.join, sums,
-                                  sums + channels);
+                                  numbers<Number>(inner.gradient) + at, count * parts.pixels, channels, affine,
+                                  floats(bias), settings.activation, settings.join, sums, sums + channels);
   });
   const double pixels = double(parts.images) * double(parts.pixels);
   for (long channel = 0; channel < channels; ++channel) {
@@ -194,7 +184,7 @@ Inner inner_gradient(const Tensor& gradient, const Tensor& input, const Tensor& 
 
 template <typename Number>
 Tensor input_gradient(const Inner& inner, const Tensor& input, const Tensor& index, std::vector<int64_t> whole,
-                      const Factors& factors, const Tensor& bias, bool pools) {
+                      const Affine& affine, const Tensor& bias, bool pools) {
   const Parts parts(input);
   // A residual's gradient is the inner one, which must then stay what it is.
   Tensor result = like(input, whole[2], whole[3], input.scalar_type());
@@ -204,13 +194,12 @@ Tensor input_gradient(const Inner& inner, const Tensor& input, const Tensor& ind
     const auto at = [&](const Tensor& tensor, long image) { return numbers<Number>(tensor) + image * length; };
     if (!pools) {
       return kernels_of<Number>().center(at(inner.gradient, from), at(input, from), at(result, from),
-                                         count * parts.pixels, parts.channels, factors.affine(), floats(bias),
-                                         centering);
+                                         count * parts.pixels, parts.channels, affine, floats(bias), centering);
     }
     for (long image = from; image < from + count; ++image) {
       kernels_of<Number>().spread(at(inner.gradient, image), at(input, image), numbers<uint8_t>(index) + image * length,
                                   map_of(result), numbers<Number>(result) + image * (result.numel() / parts.images),
-                                  factors.affine(), floats(bias), centering);
+                                  affine, floats(bias), centering);
     }
   });
   return result;
@@ -251,10 +240,9 @@ Passed forward(const Tensor& whole, const Tensor& bias, const Statistics& runnin
       approach(running.mean, found.mean, 1, settings.momentum);
       approach(running.variance, found.variance, pixels / std::max(1.0, pixels - 1), settings.momentum);
     }
-    const Factors factors(found, bias, settings.eps);
-    passed.scale = factors.scale;
-    passed.shift = factors.shift;
-    passed.output = activated<Number>(passed.input, joined, factors, settings);
+    passed.scale = at::rsqrt(found.variance + settings.eps);
+    passed.shift = bias - found.mean * passed.scale;
+    passed.output = activated<Number>(passed.input, joined, affine_of(passed), settings);
     return passed;
   });
 }
@@ -263,11 +251,10 @@ Gradients backward(const Tensor& gradient, const Passed& passed, const Tensor& j
                    const std::vector<int64_t>& whole, const Settings& settings) {
   return by_kind(passed.input, [&](auto number) {
     using Number = decltype(number);
-    const Factors factors(passed);
+    const Affine affine = affine_of(passed);
     const Inner inner = inner_gradient<Number>(gradient.contiguous(at::MemoryFormat::ChannelsLast), passed.input,
-                                               joined, factors, bias, settings);
-    const Tensor found =
-        input_gradient<Number>(inner, passed.input, passed.index, whole, factors, bias, settings.pools);
+                                               joined, affine, bias, settings);
+    const Tensor found = input_gradient<Number>(inner, passed.input, passed.index, whole, affine, bias, settings.pools);
     return Gradients{found, inner.sum, inner.gradient};
   });
 }

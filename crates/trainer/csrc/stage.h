@@ -27,6 +27,8 @@ struct Gradients {
 // Maps that lie like `maps`, in another size.
 at::Tensor like(const at::Tensor& maps, long rows, long columns, at::ScalarType kind);
 
+inline float* floats(const at::Tensor& tensor) { return tensor.data_ptr<float>(); }
+
 namespace gpu {
 
 // Whether a test computes stages on the CPU as a GPU would.

@@ -33,8 +33,6 @@ int kind_of(const Tensor& maps) {
   }
 }
 
-float* floats(const Tensor& tensor) { return tensor.data_ptr<float>(); }
-
 // Channels last, at an address that a thread can read 16 bytes from at once.
 Tensor aligned(const Tensor& maps) {
   const Tensor found = maps.contiguous(at::MemoryFormat::ChannelsLast);

@@ -18,6 +18,7 @@ mod examine;
 mod health;
 mod layout;
 mod loss;
+mod muon;
 mod native;
 mod network;
 mod optimizer;

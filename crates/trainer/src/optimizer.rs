@@ -3,16 +3,14 @@
 use std::iter::zip;
 use std::ops::Range;
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use crate::layout::Weight;
+use crate::muon::orthogonal_step;
 use crate::native::Sgd;
 use crate::sgd::widened;
 use crate::{Layout, State};
 use hlb_recipe::{Freeze, Group, Muon, Optimizer, Parameters, Recipe, Rule};
-
-/// Added to norms, so that none is zero in a division.
-const TINY: f64 = 1e-7;
 
 /// The optimizer of a run: one [`ParameterGroup`] for each slice of parameters with the same rule.
 #[derive(Debug)]
@@ -304,113 +302,14 @@ fn rescales(muon: Muon, due: &mut f64, Step { step, steps, .. }: Step) -> bool {
     true
 }
 
-/// An update of the same size in every direction, layer by layer.
-///
-/// *Why:* gradients of a convolution lie in few directions; made orthogonal, an update moves in all of them (Jordan 2024).
-fn orthogonal_step(layers: &[Weight], parameters: &Tensor, direction: &Tensor, rate: f64, muon: Muon, rescaled: bool) {
-    let parts = |flat: &Tensor| {
-        let sizes: Vec<i64> = layers.iter().map(|layer| layer.numel()).collect();
-        let parts = flat.split_with_sizes(sizes, 0);
-        zip(layers, parts).map(|(layer, part)| part.view([layer.outputs(), layer.fan_in()])).collect::<Vec<_>>()
-    };
-    let directions = parts(direction);
-    let nearest = if direction.device().is_cuda() {
-        orthogonal_padded(&directions, muon, Kind::BFloat16)
-    } else {
-        directions.iter().map(|matrix| orthogonal(matrix, muon, matrix.kind())).collect()
-    };
-    for (mut weight, nearest) in zip(parts(parameters), nearest) {
-        if rescaled {
-            #[expect(clippy::cast_precision_loss, reason = "a layer has few outputs")]
-            let norm = (weight.size()[0] as f64).sqrt();
-            let _ = weight.g_mul_(&((weight.norm() + TINY).reciprocal() * norm));
-        }
-        let _ = weight.g_sub_(&(nearest * rate));
-    }
-}
-
-/// The nearest matrix with orthogonal rows, about, computed in `kind`.
-fn orthogonal(matrix: &Tensor, muon: Muon, kind: Kind) -> Tensor {
-    let x = upright(matrix).to_kind(kind).unsqueeze(0);
-    let nearest = newton_schulz(&(&x / (x.norm() + TINY)), muon).squeeze_dim(0).to_kind(matrix.kind());
-    if is_tall(matrix) { nearest.transpose(0, 1) } else { nearest }
-}
-
-/// The same of several matrices at once, each in the corner of a matrix of zeros, which stay zeros.
-///
-/// *Why:* the matrices are small, and a GPU takes as long to begin an operation as to compute it.
-fn orthogonal_padded(matrices: &[Tensor], muon: Muon, kind: Kind) -> Vec<Tensor> {
-    let corners: Vec<Tensor> = matrices.iter().map(upright).collect();
-    let most = |axis: usize| corners.iter().map(|corner| corner.size()[axis]).max().unwrap_or(0);
-    let count = i64::try_from(corners.len()).unwrap_or(0);
-    let padded = Tensor::zeros([count, most(0), most(1)], (kind, matrices[0].device()));
-    let corner = |whole: &Tensor, index: usize| {
-        let size = corners[index].size();
-        whole.get(i64::try_from(index).unwrap_or(0)).narrow(0, 0, size[0]).narrow(1, 0, size[1])
-    };
-    for (index, matrix) in corners.iter().enumerate() {
-        corner(&padded, index).copy_(matrix);
-    }
-    let norms = padded.norm_scalaropt_dim(2, [1_i64, 2].as_slice(), true);
-    let nearest = newton_schulz(&(padded / (norms + TINY)), muon);
-    let unpadded = |(index, matrix): (usize, &Tensor)| {
-        let found = corner(&nearest, index).to_kind(matrix.kind());
-        if is_tall(matrix) { found.transpose(0, 1) } else { found }
-    };
-    matrices.iter().enumerate().map(unpadded).collect()
-}
-
-fn is_tall(matrix: &Tensor) -> bool {
-    matrix.size()[0] > matrix.size()[1]
-}
-
-/// The matrix with at most as many rows as columns.
-fn upright(matrix: &Tensor) -> Tensor {
-    if is_tall(matrix) { matrix.transpose(0, 1) } else { matrix.shallow_clone() }
-}
-
-/// Newton-Schulz iterations on a batch of matrices, `[matrices, rows, columns]`: only of batches can products be scaled and added
-/// in one call.
-fn newton_schulz(matrices: &Tensor, muon: Muon) -> Tensor {
-    let [a, b, c] = muon.coefficients;
-    let mut x = matrices.shallow_clone();
-    for _ in 0..muon.iterations {
-        let gram = x.bmm(&x.transpose(1, 2));
-        let mixed = gram.baddbmm(&gram, &gram, b, c);
-        x = x.baddbmm(&mixed, &x, a, 1.0);
-    }
-    x
-}
-
 #[cfg(test)]
 mod tests {
     use hlb_core::seed::Seed;
     use hlb_recipe::variant;
-    use tch::Device;
+    use tch::Kind;
 
     use super::*;
     use crate::Engine;
-
-    /// Layers of several shapes, tall and wide, alone and padded in one batch.
-    #[test]
-    fn a_padded_batch_gives_each_layer_what_it_gets_alone() {
-        let muon = Muon {
-            coefficients: [3.4445, -4.775, 2.0315],
-            iterations: 5,
-            renormalize_every: 0.0,
-            renormalize_grows: 0.0,
-        };
-        let made = |rows: i64, columns: i64| {
-            let count = rows * columns;
-            (Tensor::arange(rows * columns, (Kind::Double, Device::Cpu)) * 1.7).sin().view([rows, columns]) / count
-        };
-        let matrices = [made(4, 27), made(24, 12), made(16, 16), made(1, 5)];
-        let together = orthogonal_padded(&matrices, muon, Kind::Double);
-        for (matrix, found) in zip(&matrices, together) {
-            let alone = orthogonal(matrix, muon, Kind::Double);
-            assert!((alone - found).abs().max().double_value(&[]) < 1e-12, "{:?}", matrix.size());
-        }
-    }
 
     /// The model after some steps, with gradients that are `headroom` times as large as those of the learning rate.
     fn stepped(rule: Rule, steps: u32, headroom: f64) -> State {
