@@ -155,6 +155,33 @@ fn a_device_that_is_not_there_is_refused_before_anything_is_written() {
     assert_eq!(context.files(), ["v.yaml"]);
 }
 
+/// On a processor that multiplies them, which Linux says, 16-bit numbers train; on another they are refused at once.
+#[test]
+fn a_cpu_trains_in_bf16_if_it_can() {
+    let Some(trainer) = real_trainer() else { return };
+    let context = Context::new();
+    context.write(
+        "v.yaml",
+        format!("{VARIANT}precision: bf16\nepochs: 1\naverage: null\nevaluate: {{weights: trained}}\n"),
+    );
+    let mut command = context.command();
+    command.env("HLB_BENCH_TRAINER", &trainer).args(["run", "v.yaml", "--device", "cpu", "--runs", "1", "--json"]);
+    let answer = crate::support::context::answer(&command.output().unwrap());
+    let flags = std::fs::read_to_string("/proc/cpuinfo").unwrap();
+    if flags.split_whitespace().any(|flag| ["avx512_bf16", "bf16"].contains(&flag)) {
+        // One epoch does not reach the target.
+        assert_eq!(answer.code, Some(1), "{}", answer.stderr);
+        let result: serde_json::Value = serde_json::from_str(&answer.stdout).unwrap();
+        assert_eq!(result["session"]["precision"], "bf16");
+        assert_eq!(result["session"]["shortcuts"], serde_json::json!([{"name": "fused_stages"}]));
+        assert_eq!(result["derived"]["runs"][0]["final_accuracy"]["total"], 2000);
+    } else {
+        assert_eq!(answer.code, Some(2));
+        assert!(answer.stderr.contains("this CPU does not multiply bf16"), "{}", answer.stderr);
+        assert_eq!(context.files(), ["v.yaml"]);
+    }
+}
+
 #[test]
 fn a_key_that_is_not_listed_is_told_how_to_be() {
     let context = Context::new();
