@@ -5,9 +5,9 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
-use std::time::Duration;
 
 use crate::support::context::{Answer, Context, VARIANT, answer};
+use crate::support::simulated::{self, wait_until};
 use crate::support::trainer::real_trainer;
 
 /// What a trainer says before it goes wrong: it starts, warms up, begins run 1 and finishes an epoch.
@@ -62,22 +62,8 @@ fn log(context: &Context) -> String {
     std::fs::read_to_string(kept(context, "session.jsonl").unwrap()).unwrap()
 }
 
-/// Waits for a condition, with a bound; what is waited for is another process.
-fn wait_until(what: &str, condition: impl Fn() -> bool) {
-    for _ in 0..400 {
-        if condition() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(25));
-    }
-    panic!("waited for {what} in vain");
-}
-
 fn alive(context: &Context) -> bool {
-    let pid = std::fs::read_to_string(context.path("pid")).unwrap();
-    let state = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
-    // A zombie is dead; it waits for the process that inherits it.
-    !state.is_empty() && !state.contains(") Z ")
+    simulated::alive(&std::fs::read_to_string(context.path("pid")).unwrap())
 }
 
 fn interrupted_because(ending: &str, reason: &str) {
@@ -207,14 +193,11 @@ fn the_real_trainer_dies_with_hlb_bench() {
     assert_eq!(trainers.len(), 1);
     child.kill().unwrap();
     child.wait().unwrap();
-    wait_until("the trainer to end", || {
-        let state = std::fs::read_to_string(format!("/proc/{}/stat", trainers[0])).unwrap_or_default();
-        state.is_empty() || state.contains(") Z ")
-    });
+    wait_until("the trainer to end", || !simulated::alive(&trainers[0]));
     assert!(kept(&context, "result.yaml").is_none());
 }
 
-fn children_of(pid: u32) -> Vec<u32> {
+fn children_of(pid: u32) -> Vec<String> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    text.split_whitespace().filter_map(|child| child.parse().ok()).collect()
+    text.split_whitespace().map(str::to_owned).collect()
 }
