@@ -84,7 +84,10 @@ fn a_session_has_its_gpus_sensors_energy_and_warnings() {
         "{}",
         session.stderr
     );
-    assert!(log(&context).samples.len() >= 5, "one a second, one at the begin, one at the end");
+    let samples = log(&context).samples;
+    assert!(samples.len() >= 5, "one a second, one at the begin, one at the end");
+    let counters = samples.iter().filter(|timed| timed.sample.is_of_counters()).count();
+    assert_eq!(counters, 3, "at the start of the run, after its epoch and at its end");
 }
 
 #[test]

@@ -164,7 +164,7 @@ impl<'a> Recorder<'a> {
                     }
                     // A sample of the sensors does not show that the trainer is alive.
                     heard = if matches!(*event, Event::Telemetry(_)) { heard } else { at };
-                    if matches!(*event, Event::RunStart(_) | Event::RunStop(_)) {
+                    if matches!(*event, Event::RunStart(_) | Event::Epoch(_) | Event::RunStop(_)) {
                         telemetry.look();
                     }
                     self.record(at, *event)?;

@@ -68,8 +68,8 @@ impl Telemetry {
         self.trainer.store(pid, Ordering::Relaxed);
     }
 
-    /// Reads the counters now: at the ends of a run, where the load changes, a line between the samples of each second would mix
-    /// the energy of both.
+    /// Reads the counters now: at the ends of runs and epochs, where the load changes, a line between the samples of each second
+    /// would mix the energy of both.
     pub(super) fn look(&self) {
         if let Some(asks) = &self.asks {
             // A thread that has ended has nobody to tell.
