@@ -14,12 +14,17 @@ use hlb_session::ResolvedVariant;
 /// Runs the command.
 pub(super) fn recipe(command: &RecipeCommand) -> Result<()> {
     match command {
-        RecipeCommand::List => variant::recipe_names().into_iter().for_each(answer),
+        RecipeCommand::List => variant::recipe_names().into_iter().for_each(|name| answer(&listed(name))),
         RecipeCommand::Show { recipe, json, origins } => show(&resolve(recipe)?, *json, *origins)?,
         RecipeCommand::Diff { before, after } => diff(&resolve(before)?, &resolve(after)?),
         RecipeCommand::Schema { of } => answer_text(&schema::text(*of)),
     }
     Ok(())
+}
+
+/// A recipe's name, and its newest revision if that is another.
+fn listed(name: &str) -> String {
+    variant::newer_revision(name).map_or_else(|| name.to_owned(), |newer| format!("{name}  (superseded by {newer})"))
 }
 
 fn show(resolved: &Resolved, json: bool, origins: bool) -> Result<()> {

@@ -148,6 +148,18 @@ fn two_overlays_that_resolve_to_the_same_settings_have_one_digest() {
     assert_ne!(digest("epochs: 6.9\n"), plain);
 }
 
+/// Entries name a recipe, so it never changes; what corrects it is a revision.
+#[test]
+fn the_list_of_recipes_says_which_revision_is_the_newest() {
+    let listed = Context::new().run(["recipe", "list"]).stdout;
+    let lines: Vec<&str> = listed.lines().collect();
+    for expected in ["hlb-shapes", "airbench94-r2", "airbench94  (superseded by airbench94-r2)"] {
+        assert!(lines.contains(&expected), "{expected}: {listed}");
+    }
+    assert_eq!(variant::newer_revision("airbench94-muon"), Some("airbench94-muon-r2"));
+    assert_eq!(variant::newer_revision("airbench94-r2"), None);
+}
+
 #[test]
 fn settings_that_contradict_each_other_are_refused_with_both_keys() {
     let cases = [
@@ -173,6 +185,11 @@ fn settings_that_contradict_each_other_are_refused_with_both_keys() {
         ("schedule: {kind: zigzag}\n", "unknown variant `zigzag`"),
         ("augment: {flip: sometimes}\n", "expected `true`, `false` or `alternating`"),
         ("norm: {average_takes_first_part: true}\n", "`norm.average_takes_first_part` and `norm.ghost_batches`"),
+        ("norm: {evaluation_collates: true}\n", "`norm.evaluation_collates` and `norm.ghost_batches`"),
+        ("evaluate: {crop_weights: equal}\n", "`evaluate.crop_weights` and `evaluate.multi_crop`"),
+        ("stem: {project: false, width: 12, norm: false}\n", "`stem.norm` and `stem.project`"),
+        ("average: {epochs: 0}\n", "`average.epochs`: is 0, has to be above 0"),
+        ("average: {epochs: 7.1}\n", "`average.epochs` and `epochs`"),
     ];
     for (changes, expected) in cases {
         let context = Context::new();

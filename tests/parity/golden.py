@@ -100,6 +100,7 @@ VARIANTS = {
     "pool-after-activation": part("blocks", pool="after_activation"),
     "ghost-4": part("norm", ghost_batches=4),
     "ghost-average-first-part": part("norm", ghost_batches=4, average_takes_first_part=True),
+    "ghost-collated": part("norm", ghost_batches=4, average_takes_first_part=True, evaluation_collates=True),
     "mean-pool": {"pool_head": "mean"},
     "silu": {"activation": "silu"},
     "relu": {"activation": "relu"},
@@ -116,6 +117,7 @@ VARIANTS = {
     "uncentred": {"stem": AIRBENCH_STEM, **part("optimizer", whitening_bias=AIRBENCH_BIAS)},
     "chunked": part("stem", chunk=24),
     "half-whitening": part("stem", half=True),
+    "projection-without-norm": part("stem", norm=False),
     # Initial weights. hlb-CIFAR10 v0.7.0, from which the third is, has no projection; with one it is a case of its own.
     "dirac": {"init": {"convolutions": "dirac"}},
     "dirac-second": {"init": {"convolutions": "dirac_second"}},
@@ -130,6 +132,7 @@ VARIANTS = {
         biases={"lr": 0.001, "weight_decay": 0.0, "rule": ADAMW},
     ),
     "muon": part("optimizer", filters={**FILTERS, "rule": MUON}),
+    "muon-renormalise-rounds": part("optimizer", filters={**FILTERS, "rule": {**RARE, "renormalise_rounds": True}}),
     "muon-renormalise-rarely": part("optimizer", nesterov=False, filters={**FILTERS, "rule": RARE}),
     "head-own-group": part("optimizer", head=HEAD),
     "freeze-stem": {"freeze": [{"parameters": "stem", "after_epochs": 10.5}]},
@@ -141,9 +144,24 @@ VARIANTS = {
     "lookahead": {
         "average": {"epochs": STEPS, "every_steps": 5, "decay": 0.95, "power": 3.0, "copy_back": True}
     },
+    "lookahead-from-untrained": {
+        "stem": AIRBENCH_STEM,
+        "init": {"convolutions": "dirac"},
+        "average": {
+            "epochs": STEPS,
+            "begins": "untrained",
+            "every_steps": 5,
+            "decay": 0.95,
+            "power": 1.0,
+            "copy_back": True,
+        },
+    },
+    # A begun step counts: this begins with step 38 of 50, an average of 12 epochs with step 40.
+    "average-of-a-part": part("average", epochs=12.4),
     "average-without-statistics": part("average", statistics=False),
     "no-mirror": part("evaluate", mirror=False),
     "multi-crop": part("evaluate", multi_crop=True),
+    "multi-crop-equal": part("evaluate", multi_crop=True, crop_weights="equal"),
     "least-confident": part("evaluate", multi_crop=True, least_confident=0.25),
     # Schedules.
     "piecewise-weights-schedule": part("optimizer", weights={**WEIGHTS, "schedule": POINTS}),
@@ -189,14 +207,14 @@ class Numbers:
         return [self.next() % bound for _ in range(count)]
 
 
-def smooth(pixels):
+def smooth(pixels, side):
     """Mixes each byte with its neighbours, so that the directions of patches have variances well apart."""
-    row, column = SIDE * CHANNELS, CHANNELS
+    row, column = side * CHANNELS, CHANNELS
     for index in range(len(pixels)):
         value = pixels[index]
-        if index // CHANNELS % SIDE > 0:
+        if index // CHANNELS % side > 0:
             value = (3 * pixels[index - column] + value) // 4
-        if index // row % SIDE > 0:
+        if index // row % side > 0:
             value = (pixels[index - row] + value) // 2
         if index % CHANNELS > 0:
             value = (2 * pixels[index - 1] + value) // 3
@@ -205,27 +223,28 @@ def smooth(pixels):
 
 
 @functools.cache
-def data():
+def data(count=IMAGES, side=SIDE):
+    """So many images of each split."""
     numbers = Numbers(1)
-    pixels = smooth(numbers.bytes(2 * IMAGES * SIDE * SIDE * CHANNELS))
-    images = torch.frombuffer(pixels, dtype=torch.uint8).view(2 * IMAGES, SIDE, SIDE, CHANNELS)
+    pixels = smooth(numbers.bytes(2 * count * side * side * CHANNELS), side)
+    images = torch.frombuffer(pixels, dtype=torch.uint8).view(2 * count, side, side, CHANNELS)
     # A brighter square for each class, so that there is something to learn; never flat, since ties of the pooling
     # are broken by rounding.
-    labels = torch.arange(2 * IMAGES) % CLASSES
+    labels = torch.arange(2 * count) % CLASSES
     for image, label in zip(images, labels):
         square = image[:, label : label + 4, label % CHANNELS]
         square.copy_(128 + square // 2)
     images = images.permute(0, 3, 1, 2).double() / 255
-    std, mean = torch.std_mean(images[:IMAGES], dim=(0, 2, 3), keepdim=True)
+    std, mean = torch.std_mean(images[:count], dim=(0, 2, 3), keepdim=True)
     images = (images - mean) / std
-    return reference.Data(images[:IMAGES], labels[:IMAGES], images[IMAGES:], labels[IMAGES:], CHANNELS, CLASSES)
+    return reference.Data(images[:count], labels[:count], images[count:], labels[count:], CHANNELS, CLASSES)
 
 
 @torch.no_grad()
 def set_weights(model, recipe):
     """Initial weights in the order of the layers: uniform numbers over the square root of the fan-in.
 
-    The bias of the whitening follows behind all of them, and what the recipe says of initial weights comes last.
+    The bias and the filters of the whitening follow behind all of them, and what the recipe says of initial weights comes last.
     """
     numbers = Numbers(2)
     trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
@@ -236,6 +255,10 @@ def set_weights(model, recipe):
     if recipe["stem"].get("bias") == "uniform":
         whiten = model.stem.whiten
         whiten.bias.copy_(numbers.units(whiten.bias.numel()) / whiten.weight[0].numel() ** 0.5)
+    if recipe["stem"]["kind"] == "whiten":
+        # Until they are fitted.
+        filters = model.stem.whiten.weight
+        filters.copy_(numbers.units(filters.numel()).view(filters.shape) / filters[0].numel() ** 0.5)
     reference.apply_init(model, recipe)
 
 
@@ -299,13 +322,15 @@ def watch(model):
 # Cases
 
 
-def prepared(recipe):
+def prepared(recipe, kind=reference.Trainer, images=data):
     """A trainer in double precision with the shared initial weights."""
-    trainer = reference.Trainer(recipe, data(), 1)
+    trainer = kind(recipe, images(), 1)
     trainer.model.double().train()
-    if recipe["stem"]["kind"] == "whiten":
-        reference.fit_whitening(trainer.model, trainer.data.train_images, trainer.recipe["stem"])
     set_weights(trainer.model, trainer.recipe)
+    trainer.begin_average()
+    if recipe["stem"]["kind"] == "whiten":
+        images = trainer.data.train_images[: recipe["stem"]["images"]]
+        reference.fit_whitening(trainer.model, images, trainer.recipe["stem"])
     return trainer
 
 

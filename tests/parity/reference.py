@@ -32,10 +32,11 @@ REFERENCE_BATCH = 512
 # Recipe
 
 GROUP = {"schedule": None, "momentum": None, "rule": {"kind": "sgd"}}
-MUON = {"coefficients": [3.4445, -4.7750, 2.0315], "renormalise_grows": 0.0}
+MUON = {"coefficients": [3.4445, -4.7750, 2.0315], "renormalise_grows": 0.0, "renormalise_rounds": False}
 WHITEN = {
     "kernel": 2,
     "project": True,
+    "norm": True,
     "sign_pairs": False,
     "bias": None,
     "centred": True,
@@ -52,12 +53,12 @@ DEFAULTS = {
     "augment": {"last_offset": True, "cutout": 0, "cutmix": None, "jitter": None, "channels_last": True},
     "stem": WHITEN,
     "blocks": {"convs": 2, "residual": "after_activation"},
-    "norm": {"average_takes_first_part": False},
+    "norm": {"average_takes_first_part": False, "evaluation_collates": False},
     "init": {"convolutions": "default", "head": "default"},
     "loss": {"scale": 1.0, "half": False},
-    "evaluate": {"multi_crop": False, "least_confident": None},
+    "evaluate": {"multi_crop": False, "crop_weights": "halved", "least_confident": None},
 }
-AVERAGE = {"power": 0.0, "copy_back": False, "statistics": True}
+AVERAGE = {"begins": "trained", "power": 0.0, "copy_back": False, "statistics": True}
 
 
 def complete(recipe):
@@ -351,6 +352,7 @@ class GhostNorm(nn.Module):
     def __init__(self, channels, settings):
         super().__init__()
         self.parts, self.channels = settings["ghost_batches"], channels
+        self.collates = settings["evaluation_collates"]
         self.eps, self.momentum = settings["eps"], settings["momentum"]
         self.takes_first_part = False
         self.weight = nn.Parameter(torch.ones(channels), requires_grad=False)
@@ -362,6 +364,13 @@ class GhostNorm(nn.Module):
         """One statistic of a channel for evaluation."""
         parts = statistics.view(self.parts, self.channels)
         return parts[0] if self.takes_first_part else parts.mean(0)
+
+    def train(self, mode=True):
+        """hlb-CIFAR10 evens the parts out for good when an evaluation begins, and when a copy is made for the average."""
+        if self.collates and self.training and not mode:
+            for statistics in (self.running_mean, self.running_var):
+                statistics.copy_(statistics.view(self.parts, self.channels).mean(0).repeat(self.parts))
+        return super().train(mode)
 
     def forward(self, x):
         if not self.training:
@@ -396,7 +405,7 @@ class WhitenStem(nn.Module):
         self.projects = stem["project"]
         if self.projects:
             self.project = nn.Conv2d(patches, stem["width"], 1, bias=False)
-            self.norm = Norm(stem["width"], recipe["norm"])
+            self.norm = Norm(stem["width"], recipe["norm"]) if stem["norm"] else nn.Identity()
         self.act = stem_activation(recipe)
 
     def forward(self, x):
@@ -473,6 +482,8 @@ def apply_init(model, recipe):
         nn.init.zeros_(model.stem.whiten.bias)
     convolutions = init["convolutions"]
     if convolutions == "dirac":
+        if stem["kind"] == "whiten":
+            identity_part(model.stem.whiten.weight)
         for block in model.blocks:
             for conv in block.convs:
                 identity_part(conv.weight)
@@ -606,10 +617,16 @@ class Muon(torch.optim.Optimizer):
         defaults = {"lr": lr, "momentum": momentum, "nesterov": nesterov, "weight_decay": weight_decay}
         super().__init__(parameters, defaults)
         self.rule, self.total_steps = rule, total_steps
-        self.step_count, self.next_rescaling = 0, 0.0
+        self.step_count, self.next_rescaling, self.last_rescaling = 0, 0.0, -1
 
     def rescaling_is_due(self):
         every, grows = self.rule["renormalise_every"], self.rule["renormalise_grows"]
+        if every and self.rule["renormalise_rounds"]:
+            # hiverge: whole distances, asked for anew at each step; the first is counted from the step before the first.
+            distance = int(every + grows * self.step_count / self.total_steps)
+            is_due = self.step_count - self.last_rescaling >= distance
+            self.last_rescaling = self.step_count if is_due else self.last_rescaling
+            return is_due
         if every == 0 or self.step_count < self.next_rescaling:
             return False
         self.next_rescaling = self.step_count + every + grows * self.step_count / self.total_steps
@@ -697,6 +714,8 @@ def all_views(model, images, settings):
         wider = F.pad(images, (1,) * 4, mode="reflect")
         up_left = mirrored(model, wider[:, :, :height, :width])
         down_right = mirrored(model, wider[:, :, 2:, 2:])
+        if settings["crop_weights"] == "equal":
+            return (logits + up_left + down_right) / 3
         logits = logits / 2 + (up_left + down_right) / 4
     return logits
 
@@ -736,19 +755,27 @@ class Trainer:
         self.total_steps = steps or trained_steps(recipe, self.steps_per_epoch)
         self.schedule_steps = steps or planned_steps(recipe, self.steps_per_epoch)
         self.model = build(recipe, data.channels, data.classes)
+        self.averaged = None
+        self.begin_average()
         if stem["kind"] == "whiten":
             fit_whitening(self.model, data.train_images[: stem["images"]].cpu(), stem)
         self.model = place(self.model, recipe, self.device)
-        self.optimizers = make_optimizers(self.model, recipe, self.total_steps)
+        if self.averaged is not None:
+            self.averaged = place(self.averaged, recipe, self.device)
+        self.optimizers = make_optimizers(self.model, recipe, self.schedule_steps)
         self.padded = pad(data.train_images, recipe["augment"]["pad"])
         self.coins = (torch.rand(len(data.train_labels), generator=self.generator) < 0.5).to(self.device)
         self.step_count = 0
-        self.averaged = None
 
     @property
     def epochs(self):
         """Epochs of the run, a last part of one included."""
         return math.ceil(self.total_steps / self.steps_per_epoch)
+
+    @property
+    def planned_epochs(self):
+        """Epochs that the schedule counts: one more where hlb-CIFAR10 leaves the last one empty."""
+        return math.ceil(self.schedule_steps / self.steps_per_epoch)
 
     def step(self, indices):
         """Trains on the images at `indices`; returns the loss as a tensor."""
@@ -769,14 +796,17 @@ class Trainer:
         """Training images, and the share of each that comes from the next."""
         augment, epoch = self.recipe["augment"], self.step_count // self.steps_per_epoch
         cutmix = augment["cutmix"]
-        mixed = cutmix is not None and epoch >= self.epochs - cutmix["epochs"]
-        padded, coins = self.padded[indices], self.coins[indices]
-        choices = draw_choices(padded, coins, augment, epoch, mixed, self.generator)
-        images = augment_batch(padded, augment, choices)
-        images = resize(images, side_at(self.recipe, self.step_count, self.total_steps))
+        mixed = cutmix is not None and epoch >= self.planned_epochs - cutmix["epochs"]
+        images = augment_batch(self.padded[indices], augment, self.choices(indices, epoch, mixed))
+        images = resize(images, side_at(self.recipe, self.step_count, self.schedule_steps))
         if not augment["channels_last"]:
             images = images.contiguous()
         return images, mixed_share(augment) if mixed else 0.0
+
+    def choices(self, indices, epoch, mixed):
+        """What is chosen at random for a batch; a test has choices of its own."""
+        padded, coins = self.padded[indices], self.coins[indices]
+        return draw_choices(padded, coins, self.recipe["augment"], epoch, mixed, self.generator)
 
     def freeze(self):
         """Stops training the parameters whose time is over."""
@@ -803,7 +833,8 @@ class Trainer:
         average = self.recipe["average"]
         if average is None or self.step_count % average["every_steps"]:
             return
-        if self.step_count <= self.total_steps - average["epochs"] * self.steps_per_epoch:
+        covered = math.ceil(average["epochs"] * self.steps_per_epoch - 1e-6)
+        if self.step_count <= self.schedule_steps - covered:
             return
         if self.averaged is None:
             self.averaged = self.copied_model()
@@ -813,6 +844,12 @@ class Trainer:
             # Lookahead (Zhang 2019), as hlb-CIFAR10 has it from v0.5.0 on.
             self.model.load_state_dict(self.averaged.state_dict())
 
+    def begin_average(self):
+        """airbench's Lookahead begins with the untrained model, before the whitening is fitted."""
+        average = self.recipe["average"]
+        if average is not None and average["begins"] == "untrained":
+            self.averaged = self.copied_model()
+
     def copied_model(self):
         copied = copy.deepcopy(self.model).eval()
         for module in copied.modules():
@@ -821,7 +858,7 @@ class Trainer:
         return copied
 
     def move_average(self, average):
-        done = self.step_count / self.total_steps
+        done = self.step_count / self.schedule_steps
         keep = average["decay"] ** average["every_steps"] * done ** average["power"]
         current = self.model.state_dict()
         for name, value in self.averaged.state_dict().items():
@@ -846,6 +883,8 @@ class Trainer:
 
     @torch.no_grad()
     def evaluation_logits(self):
+        # Both are evaluated in hlb-CIFAR10, and ghost batches keep what the beginning of an evaluation does to them.
+        self.model.eval()
         model = self.evaluated_model().eval()
         return evaluation_logits(model, self.data.eval_images, self.recipe["evaluate"])
 

@@ -48,7 +48,7 @@ impl Epochs {
         clippy::cast_sign_loss,
         reason = "a range check keeps epochs under 1001"
     )]
-    fn steps(self, steps_per_epoch: u32) -> u64 {
+    pub fn steps(self, steps_per_epoch: u32) -> u64 {
         // A product such as 1.1 * 10 may be slightly over the whole number that is meant.
         (self.0 * f64::from(steps_per_epoch) - 1e-6).ceil().max(1.0) as u64
     }

@@ -22,7 +22,7 @@ pub mod variant;
 
 pub use augment::{Augment, Cutmix, Flip, Jitter, Stage};
 pub use length::{Epochs, Length};
-pub use measure::{Average, Evaluate, EvaluatedWeights, Loss};
+pub use measure::{Average, AverageStart, CropWeights, Evaluate, EvaluatedWeights, Loss};
 pub use network::{Activation, Blocks, ConvolutionInit, HeadInit, Init, Norm, Pool, PoolHead, Residual};
 pub use optimizer::{Freeze, Group, Muon, Optimizer, Parameters, Rule};
 pub use range::RecipeError;
@@ -186,9 +186,14 @@ impl Recipe {
         Length::new(self.epochs, self.steps_per_epoch(train_images), self.last_whole_epoch_is_empty)
     }
 
-    /// The steps that the schedule counts. A run has fewer only where its last epoch is left empty.
+    /// The length that schedules, averages and `CutMix` count. A run is shorter only where its last epoch is left empty.
+    pub fn planned_length(&self, train_images: u32) -> Length {
+        Length::new(self.epochs, self.steps_per_epoch(train_images), false)
+    }
+
+    /// The steps that the schedule counts.
     pub fn schedule_steps(&self, train_images: u32) -> u64 {
-        Length::new(self.epochs, self.steps_per_epoch(train_images), false).steps()
+        self.planned_length(train_images).steps()
     }
 
     /// The schedule of a parameter group.
@@ -245,7 +250,7 @@ impl Recipe {
             "averaged weights are to be evaluated, but averaging is switched off",
         )?;
         refuse_if(
-            self.average.is_some_and(|average| f64::from(average.epochs) > self.epochs.number().ceil()),
+            self.average.is_some_and(|average| average.epochs.number() > self.epochs.number().ceil()),
             &["average.epochs", "epochs"],
             "averaging cannot cover more epochs than the schedule has",
         )?;
@@ -264,6 +269,11 @@ impl Recipe {
             self.optimizer.whitening_bias.is_some() && !bias,
             &["optimizer.whitening_bias", "stem.bias"],
             "the whitening has no bias to train",
+        )?;
+        refuse_if(
+            self.norm.evaluation_collates && self.norm.ghost_batches == 1,
+            &["norm.evaluation_collates", "norm.ghost_batches"],
+            "there are no statistics of several parts",
         )?;
         let unused = self.norm.average_takes_first_part && (self.norm.ghost_batches == 1 || self.average.is_none());
         let paths =
@@ -332,7 +342,7 @@ impl Recipe {
     fn check_average(&self, train_images: u32) -> Checked {
         let Some(average) = self.average else { return Ok(()) };
         let steps = self.length(train_images).steps();
-        let covered = (u64::from(average.epochs) * u64::from(self.steps_per_epoch(train_images))).min(steps);
+        let covered = average.epochs.steps(self.steps_per_epoch(train_images)).min(steps);
         if u64::from(average.every_steps) <= covered {
             return Ok(());
         }

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::defaults::{is_default, is_true, yes};
+use crate::length::Epochs;
 use crate::range::{Checked, above, below, between, refuse_if, whole, within};
 
 /// Cross entropy summed over the batch and scaled to 512 images, so that rates do not depend on the batch size.
@@ -35,8 +36,12 @@ fn is_one(scale: &f64) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Average {
-    /// Averaging covers this many epochs at the end of the schedule, 1 to `epochs`.
-    pub epochs: u32,
+    /// Averaging covers this many epochs at the end of the schedule, above 0 and at most `epochs` rounded up; a part of an epoch
+    /// counts, and a begun step is one.
+    pub epochs: Epochs,
+    /// What the average is before its first update.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub begins: AverageStart,
     /// Optimizer steps between two updates of the average, 1 to 1000.
     pub every_steps: u32,
     /// Share of the average kept per step, above 0 and below 1; an update keeps `decay ^ every_steps`.
@@ -53,6 +58,17 @@ pub struct Average {
     pub statistics: bool,
 }
 
+/// What an average is before its first update.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AverageStart {
+    /// Nothing: it begins as a copy of the model of the first step that it covers and is due.
+    #[default]
+    Trained,
+    /// The untrained model, whitening filters that are not fitted yet included (airbench).
+    Untrained,
+}
+
 /// How accuracy is measured; the split, the cadence and the counting are the track's.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -61,13 +77,27 @@ pub struct Evaluate {
     pub mirror: bool,
     /// Which weights are evaluated: known deviation Q14 of hlb-CIFAR10.
     pub weights: EvaluatedWeights,
-    /// Two more crops of each image, shifted by a pixel up and left and down and right, count half (airbench). Needs
+    /// Two more crops of each image, shifted by a pixel up and left and down and right, are averaged too (airbench). Needs
     /// `mirror`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub multi_crop: bool,
+    /// What each crop of `multi_crop` counts.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub crop_weights: CropWeights,
     /// Only this share of the images, the least confident, gets test-time augmentation, above 0 and below 1 (hiverge).
     #[serde(default, skip_serializing_if = "is_default")]
     pub least_confident: Option<f64>,
+}
+
+/// What each crop of an image counts in the average of logits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CropWeights {
+    /// The image as it is counts half, the shifted crops a quarter each (airbench).
+    #[default]
+    Halved,
+    /// A third each (hiverge).
+    Equal,
 }
 
 /// Which weights are evaluated.
@@ -89,7 +119,7 @@ impl Loss {
 
 impl Average {
     pub(super) fn check(&self) -> Checked {
-        whole("average.epochs", self.epochs, 1, 1000)?;
+        above("average.epochs", self.epochs.number(), 0.0, 1000.0)?;
         whole("average.every_steps", self.every_steps, 1, 1000)?;
         between("average.decay", self.decay, 0.0, 1.0)?;
         within("average.power", self.power, 0.0, 10.0)
@@ -100,6 +130,9 @@ impl Evaluate {
     pub(super) fn check(&self) -> Checked {
         let paths = ["evaluate.multi_crop", "evaluate.mirror"];
         refuse_if(self.multi_crop && !self.mirror, &paths, "shifted crops are averaged with their mirror images")?;
+        let paths = ["evaluate.crop_weights", "evaluate.multi_crop"];
+        let unused = self.crop_weights != CropWeights::Halved && !self.multi_crop;
+        refuse_if(unused, &paths, "there are no shifted crops to weigh")?;
         let Some(share) = self.least_confident else { return Ok(()) };
         between("evaluate.least_confident", share, 0.0, 1.0)?;
         let paths = ["evaluate.least_confident", "evaluate.mirror"];

@@ -62,6 +62,10 @@ pub struct Norm {
     /// ablation with ghost batch norm. `false` takes their mean.
     #[serde(default, skip_serializing_if = "is_default")]
     pub average_takes_first_part: bool,
+    /// Each evaluation writes the mean over the parts into the running statistics that training goes on with, and an average of
+    /// the weights begins with it (hlb-imagenette's ablation). `false` evaluates a copy.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub evaluation_collates: bool,
 }
 
 /// What weights start from.

@@ -84,6 +84,10 @@ pub struct Muon {
     /// The distance grows by this much from the first step to the last, 0 to 1000.
     #[serde(rename = "renormalise_grows", default, skip_serializing_if = "is_default")]
     pub renormalize_grows: f64,
+    /// The distance is rounded down and counted at the present step, the first time from the step before the first (hiverge).
+    /// `false` counts at the last rescaling, in parts of a step, and rescales at the first step.
+    #[serde(rename = "renormalise_rounds", default, skip_serializing_if = "is_default")]
+    pub renormalize_rounds: bool,
 }
 
 fn quintic() -> [f64; 3] {

@@ -33,10 +33,13 @@ pub struct Whiten {
     /// Size of the patches in pixels, 2 or 3; the convolution is not padded.
     #[serde(default = "two", skip_serializing_if = "is_two")]
     pub kernel: u32,
-    /// A trained 1x1 convolution to `width` channels with a normalization follows. Without it the whitened patches go
+    /// A trained 1x1 convolution to `width` channels follows. Without it the whitened patches go
     /// through the activation straight into the first block, and `width` is their number of channels.
     #[serde(default = "yes", skip_serializing_if = "is_true")]
     pub project: bool,
+    /// A normalization follows the projection. hlb-CIFAR10 v0.5.0 and v0.6.0 have none.
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub norm: bool,
     /// Each filter is there twice, once with each sign.
     #[serde(default, skip_serializing_if = "is_default")]
     pub sign_pairs: bool,
@@ -87,9 +90,14 @@ impl Stem {
         }
     }
 
-    /// Whether a trained layer with a normalization stands in front of the blocks.
+    /// Whether a trained layer stands in front of the blocks.
     pub fn is_trained(self) -> bool {
         self.whitening().is_none_or(|whiten| whiten.project)
+    }
+
+    /// Whether a normalization stands in front of the blocks.
+    pub fn is_normalized(self) -> bool {
+        self.whitening().is_none_or(|whiten| whiten.project && whiten.norm)
     }
 
     /// Pixels that an image loses along each side in the stem: the whitening is not padded.
@@ -103,6 +111,8 @@ impl Stem {
         whole("stem.images", whiten.images, 64, 1_000_000)?;
         above("stem.eps", whiten.eps, 0.0, 1.0)?;
         whole("stem.kernel", whiten.kernel, 2, 3)?;
+        let paths = ["stem.norm", "stem.project"];
+        refuse_if(!whiten.norm && !whiten.project, &paths, "without a projection there is no normalization anyway")?;
         whiten.chunk.map_or(Ok(()), |chunk| whole("stem.chunk", chunk, 64, 1_000_000))
     }
 

@@ -18,17 +18,25 @@ macro_rules! recipes {
 }
 
 /// The shipped recipes. Each is a whole one, or an overlay on one that stands before it.
-const SHIPPED: [(&str, &str); 18] = recipes![
+const SHIPPED: [(&str, &str); 26] = recipes![
     "hlb-shapes",
     "hlb-fashion-mnist",
     "hlb-cifar10",
     "hlb-cifar10-fixed",
+    "hlb-cifar10-v0.5.0",
+    "hlb-cifar10-v0.6.0",
     "hlb-cifar10-v0.7.0",
+    "hlb-cifar10-v0.7.0-r2",
     "airbench94",
+    "airbench94-r2",
     "airbench94-muon",
+    "airbench94-muon-r2",
     "airbench95",
+    "airbench95-r2",
     "airbench96",
+    "airbench96-r2",
     "hiverge",
+    "hiverge-r2",
     "airbench-shapes",
     "airbench-fashion-mnist",
     "muon-shapes",
@@ -134,6 +142,21 @@ impl Hint for VariantError {
 /// Names of the shipped recipes.
 pub fn recipe_names() -> Vec<&'static str> {
     SHIPPED.iter().map(|(name, _)| *name).collect()
+}
+
+/// The newest revision of a shipped recipe, where it is not this one.
+///
+/// A recipe never changes under its name, since entries name it: `NAME-r2` is the second revision of `NAME`.
+pub fn newer_revision(name: &str) -> Option<&'static str> {
+    let (base, own) = revision(name);
+    let others = SHIPPED.iter().map(|(other, _)| *other).filter(|other| revision(other).0 == base);
+    others.max_by_key(|other| revision(other).1).filter(|newest| revision(newest).1 > own)
+}
+
+/// A recipe's name without its revision, and the revision.
+fn revision(name: &str) -> (&str, u32) {
+    let parts = name.rsplit_once("-r").and_then(|(base, number)| Some((base, number.parse().ok()?)));
+    parts.unwrap_or((name, 1))
 }
 
 /// The shipped recipe of this name.

@@ -7,7 +7,7 @@
 use tch::Tensor;
 
 use crate::State;
-use hlb_recipe::Average;
+use hlb_recipe::{Average, AverageStart};
 
 /// An EMA of the model's state; copied back into the model it is Lookahead.
 #[derive(Debug)]
@@ -21,20 +21,27 @@ pub(crate) struct Ema {
 impl Ema {
     /// An average that covers the last `settings.epochs` epochs of so many `steps`.
     pub(crate) fn new(settings: Average, steps: u64, steps_per_epoch: u32) -> Self {
-        let covered = u64::from(settings.epochs) * u64::from(steps_per_epoch);
+        let covered = settings.epochs.steps(steps_per_epoch);
         Self { settings, first_step: steps.saturating_sub(covered), steps, average: None }
     }
 
-    /// Adds `state` after optimizer step `step` (counted from 1) to the average, where it is due.
-    pub(crate) fn observe(&mut self, step: u64, state: &mut State) {
+    /// Begins the average with the untrained model, if that is what it begins with.
+    pub(crate) fn observe_untrained(&mut self, state: &State) {
+        if self.settings.begins == AverageStart::Untrained {
+            self.average = Some(state.frozen_copy());
+        }
+    }
+
+    /// Adds `state` after optimizer step `step` (counted from 1) to the average, where it is due. The average where it begins with it.
+    pub(crate) fn observe(&mut self, step: u64, state: &mut State) -> Option<&mut State> {
         if step <= self.first_step || !step.is_multiple_of(u64::from(self.settings.every_steps)) {
-            return;
+            return None;
         }
         let Some(average) = &mut self.average else {
-            self.average = Some(state.frozen_copy());
-            return;
+            return Some(self.average.insert(state.frozen_copy()));
         };
         blend(average, state, self.settings, 1.0 - decay_at(self.settings, step, self.steps));
+        None
     }
 
     /// Does everything once that an update of the average does, for the warmup run.
@@ -68,6 +75,14 @@ fn blend(average: &mut State, state: &mut State, settings: Average, share: f64) 
     let _ = average.stats.lerp_(&state.stats, if settings.statistics { share } else { 1.0 });
     if let (Some(averaged), Some(bias)) = (&mut average.whitening_bias, &state.whitening_bias) {
         let _ = averaged.lerp_(bias, share);
+    }
+    // Filters that were fitted before the average began stay as they are.
+    let untrained = settings.begins == AverageStart::Untrained;
+    if let (true, Some(averaged), Some(filters)) = (untrained, &mut average.whitening, &mut state.whitening) {
+        let _ = averaged.lerp_(filters, share);
+        if settings.copy_back {
+            filters.copy_(averaged);
+        }
     }
     if settings.copy_back {
         look_ahead(average, state);

@@ -63,6 +63,7 @@ pub struct Layout {
     weights: Vec<Weight>,
     norms: Vec<i64>,
     has_stem: bool,
+    has_stem_norm: bool,
     convs_per_block: usize,
     ghosts: i64,
     whitening: Option<Whitening>,
@@ -82,6 +83,8 @@ impl Layout {
                 Some(whitening) => Weight::Conv { output: width, input: whitening.outputs, kernel: 1 },
                 None => Weight::Conv { output: width, input: i64::from(channels), kernel: 3 },
             });
+        }
+        if recipe.stem.is_normalized() {
             norms.push(width);
         }
         for output in recipe.blocks.widths.iter().copied().map(i64::from) {
@@ -96,6 +99,7 @@ impl Layout {
             weights,
             norms,
             has_stem: recipe.stem.is_trained(),
+            has_stem_norm: recipe.stem.is_normalized(),
             convs_per_block: recipe.blocks.convs as usize,
             ghosts: i64::from(recipe.norm.ghost_batches),
             whitening,
@@ -144,9 +148,14 @@ impl Layout {
         self.has_stem
     }
 
+    /// Whether a normalization stands in front of the blocks.
+    pub(crate) fn has_stem_norm(&self) -> bool {
+        self.has_stem_norm
+    }
+
     /// Parts of the batch that normalization `index` treats separately; 1 for the stem's.
     pub fn ghosts(&self, index: usize) -> i64 {
-        if self.has_stem && index == 0 { 1 } else { self.ghosts }
+        if self.has_stem_norm && index == 0 { 1 } else { self.ghosts }
     }
 
     /// Names of the weights, in the order of the layers.
@@ -158,7 +167,7 @@ impl Layout {
 
     /// Names of the normalizations, in the order of the layers.
     pub(crate) fn norm_names(&self) -> Vec<String> {
-        let stem = self.has_stem.then(|| "stem.norm".to_owned());
+        let stem = self.has_stem_norm.then(|| "stem.norm".to_owned());
         stem.into_iter().chain(self.in_blocks().map(|(block, place)| format!("blocks[{block}].norm{place}"))).collect()
     }
 

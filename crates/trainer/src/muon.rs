@@ -109,6 +109,7 @@ mod tests {
             iterations: 5,
             renormalize_every: 0.0,
             renormalize_grows: 0.0,
+            renormalize_rounds: false,
         };
         let made = |rows: i64, columns: i64| {
             let count = rows * columns;

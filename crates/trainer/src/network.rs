@@ -175,7 +175,7 @@ impl Pass<'_, '_> {
             }
             (None, weight) => weight.as_ref().map_or_else(|| images.shallow_clone(), |weight| conv(images, weight, 1)),
         };
-        let out = if weight.is_some() {
+        let out = if network.layout.has_stem_norm() {
             self.stage(&convolved, Then { place: None, pools: false, activation, join: Join::None })
         } else {
             activate(activation, &convolved)

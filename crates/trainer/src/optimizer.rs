@@ -148,8 +148,8 @@ enum Memory {
     Sgd { momentum: Tensor },
     /// Means of gradients and of squared gradients, how many there were, and the parameters of which the model has rounded ones.
     Adamw { mean: Tensor, squares: Tensor, count: i32, exact: Tensor },
-    /// The momentum, and when layers are rescaled next.
-    Muon { momentum: Tensor, layers: Vec<Weight>, due: f64 },
+    /// The momentum, and the step at which layers were rescaled last.
+    Muon { momentum: Tensor, layers: Vec<Weight>, rescaled: Option<u64> },
 }
 
 impl ParameterGroup {
@@ -191,7 +191,7 @@ impl ParameterGroup {
                 Memory::Adamw { mean: exact.zeros_like(), squares: exact.zeros_like(), count: 0, exact }
             }
             Rule::Muon(_) => {
-                Memory::Muon { momentum: zeros(), layers: layout.weights()[self.layers()].to_vec(), due: 0.0 }
+                Memory::Muon { momentum: zeros(), layers: layout.weights()[self.layers()].to_vec(), rescaled: None }
             }
         };
         self.values = Some(values);
@@ -225,10 +225,13 @@ impl ParameterGroup {
                 let _ = exact.g_sub_(&(&*mean / root * (rate / (1.0 - beta1.powi(*count)))));
                 parameters.copy_(exact);
             }
-            (Memory::Muon { momentum, layers, due }, Rule::Muon(muon)) => {
+            (Memory::Muon { momentum, layers, rescaled }, Rule::Muon(muon)) => {
                 let direction = accumulate(momentum, &gradient, mu, self.nesterov);
-                let rescaled = rescales(muon, due, at);
-                orthogonal_step(layers, parameters, &direction, rate, muon, rescaled);
+                let rescales = is_rescaling_due(muon, *rescaled, at);
+                if rescales {
+                    *rescaled = Some(step);
+                }
+                orthogonal_step(layers, parameters, &direction, rate, muon, rescales);
                 if decay > 0.0 {
                     let _ = parameters.g_mul_scalar_(1.0 - rate * decay);
                 }
@@ -291,15 +294,16 @@ fn accumulate(momentum: &mut Tensor, gradient: &Tensor, mu: f64, nesterov: bool)
     if nesterov { gradient + &*momentum * mu } else { momentum.shallow_clone() }
 }
 
-/// Whether Muon rescales layers at this step; if so, `due` becomes the step of the next time.
+/// Whether Muon rescales layers at this step; `last` is the step at which it did so last.
 #[expect(clippy::cast_precision_loss, reason = "a run has far fewer than 2^52 steps")]
-fn rescales(muon: Muon, due: &mut f64, Step { step, steps, .. }: Step) -> bool {
-    let step = step as f64;
-    if muon.renormalize_every == 0.0 || step < *due {
-        return false;
+fn is_rescaling_due(muon: Muon, last: Option<u64>, Step { step, steps, .. }: Step) -> bool {
+    let distance = |at: u64| muon.renormalize_every + muon.renormalize_grows * at as f64 / steps as f64;
+    match last {
+        _ if muon.renormalize_every == 0.0 => false,
+        _ if muon.renormalize_rounds => (step + 1 - last.map_or(0, |last| last + 1)) as f64 >= distance(step).floor(),
+        Some(last) => step as f64 >= last as f64 + distance(last),
+        None => true,
     }
-    *due = step + muon.renormalize_every + muon.renormalize_grows * step / steps as f64;
-    true
 }
 
 #[cfg(test)]
@@ -335,6 +339,31 @@ mod tests {
         state
     }
 
+    /// hiverge's 243 steps: those of the fidelity study's run of the original.
+    #[test]
+    fn layers_are_rescaled_when_the_original_does() {
+        let muon = |rounds| Muon {
+            iterations: 3,
+            coefficients: [3.4576, -4.7391, 2.0843],
+            renormalize_every: 2.0,
+            renormalize_grows: 15.0,
+            renormalize_rounds: rounds,
+        };
+        let rescaled = |rounds| {
+            (0..243).fold(Vec::new(), |mut found, step| {
+                let at = Step { step, steps: 243, headroom: 1.0 };
+                if is_rescaling_due(muon(rounds), found.last().copied(), at) {
+                    found.push(step);
+                }
+                found
+            })
+        };
+        let [plain, rounds] = [false, true].map(rescaled);
+        assert_eq!((plain.len(), rounds.len()), (33, 37));
+        assert_eq!(plain[..18], [0, 2, 5, 8, 11, 14, 17, 21, 25, 29, 33, 38, 43, 48, 53, 59, 65, 72]);
+        assert_eq!(rounds[..19], [1, 3, 5, 7, 9, 11, 13, 15, 18, 21, 24, 27, 30, 34, 38, 42, 46, 51, 56]);
+    }
+
     #[test]
     fn the_headroom_of_gradients_changes_no_step() {
         let muon = Muon {
@@ -342,6 +371,7 @@ mod tests {
             coefficients: [3.4445, -4.775, 2.0315],
             renormalize_every: 2.0,
             renormalize_grows: 0.0,
+            renormalize_rounds: false,
         };
         for rule in [Rule::Sgd, Rule::Adamw { beta1: 0.9, beta2: 0.999, eps: 1e-8 }, Rule::Muon(muon)] {
             let [fresh, plain, large] = [(0, 1.0), (3, 1.0), (3, 4.0)].map(|(steps, room)| stepped(rule, steps, room));

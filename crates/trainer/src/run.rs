@@ -78,12 +78,12 @@ impl<'a> TorchTrainer<'a> {
             Some(graphs) => graphs.settle(fresh),
             None => fresh,
         };
-        let Length { epochs, steps_per_epoch, .. } = recipe.length(data.shapes().train);
-        let steps = recipe.length(data.shapes().train).steps();
+        let planned = recipe.planned_length(data.shapes().train);
+        let Length { epochs, steps_per_epoch, .. } = planned;
         Run {
             seed,
             optimizer: GroupedOptimizer::new(recipe, network.layout(), &state, steps_per_epoch, self.fused_sgd),
-            ema: recipe.average.map(|average| Ema::new(average, steps, steps_per_epoch)),
+            ema: recipe.average.map(|average| Ema::new(average, planned.steps(), steps_per_epoch)),
             sampler: DrawnAhead::new(AugmentationSampler::new(recipe.augment, data.shapes(), epochs, seed)),
             step: 0,
             epoch: None,
@@ -123,6 +123,9 @@ impl<'a> TorchTrainer<'a> {
                 let begun = run.ema.as_ref().is_some_and(|ema| ema.so_far().is_some());
                 begun && self.recipe.evaluate.weights == EvaluatedWeights::Averaged
             });
+            if let (Some(run), true) = (&mut self.run, self.recipe.norm.evaluation_collates) {
+                self.network.collate_statistics(&mut run.state);
+            }
             let state = self.evaluated_state().ok_or_else(|| TrainError("there is no model to evaluate".to_owned()))?;
             let mut state = state.frozen_copy();
             if !(averages && self.recipe.norm.average_takes_first_part) {
@@ -147,6 +150,9 @@ impl<'a> TorchTrainer<'a> {
 
     /// Fits the whitening filters on the first images of `order`.
     pub fn fit_whitening_in(&mut self, order: &[u32]) {
+        if let Some(Run { ema: Some(ema), state, .. }) = &mut self.run {
+            ema.observe_untrained(state);
+        }
         let Some(whiten) = self.recipe.stem.whitening() else { return };
         let chosen = self.data.whole_images(&order[..order.len().min(whiten.images as usize)]);
         let mut filters = fit_whitening(&chosen, whiten);
@@ -186,8 +192,9 @@ impl<'a> TorchTrainer<'a> {
             let at = Step { step: run.step, steps, headroom };
             run.optimizer.step(recipe, &gradients, at);
             run.step += 1;
-            if let Some(ema) = &mut run.ema {
-                ema.observe(run.step, &mut run.state);
+            let begun = run.ema.as_mut().and_then(|ema| ema.observe(run.step, &mut run.state));
+            if let (Some(average), true) = (begun, recipe.norm.evaluation_collates) {
+                network.collate_statistics(average);
             }
         });
         (self.alive)(run.step);

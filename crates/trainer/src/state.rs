@@ -18,7 +18,7 @@ pub struct State {
     pub biases: Tensor,
     /// Running statistics of the normalizations, flat.
     pub stats: Tensor,
-    /// Whitening filters, `[filters, channels, kernel, kernel]`, frozen; until they are fitted there are none.
+    /// Whitening filters, `[filters, channels, kernel, kernel]`, frozen; random until they are fitted.
     pub whitening: Option<Tensor>,
     /// Bias of the whitening, if it has one; trained until it is frozen.
     pub whitening_bias: Option<Tensor>,
@@ -28,14 +28,16 @@ impl State {
     /// A fresh model from the seed's `init` stream.
     pub fn fresh(recipe: &Recipe, layout: &Layout, engine: Engine, seed: Seed) -> Self {
         let weights = initial_weights(layout, &mut seed.stream("init"));
-        apply_init(recipe.init, layout, &weights);
+        let whitening = initial_whitening(recipe, layout, seed);
+        apply_init(recipe.init, layout, &weights, whitening.as_ref());
         let biases = Tensor::zeros([layout.bias_count()], (engine.norm_kind, engine.device));
-        let placed = |tensor: Tensor| tensor.to_device(engine.device).to_kind(engine.kind).set_requires_grad(true);
+        let frozen = |tensor: Tensor| tensor.to_device(engine.device).to_kind(engine.kind);
+        let placed = |tensor: Tensor| frozen(tensor).set_requires_grad(true);
         Self {
             weights: placed(weights),
             biases: biases.set_requires_grad(true),
             stats: initial_stats(layout).to_device(engine.device).to_kind(engine.norm_kind),
-            whitening: None,
+            whitening: whitening.map(frozen),
             whitening_bias: initial_whitening_bias(recipe, layout, seed).map(placed),
         }
     }
@@ -84,6 +86,15 @@ fn uniform(count: i64, fan_in: i64, stream: &mut Stream) -> Tensor {
     Tensor::from_slice(&drawn)
 }
 
+/// What an average that begins with the untrained model has for filters.
+fn initial_whitening(recipe: &Recipe, layout: &Layout, seed: Seed) -> Option<Tensor> {
+    let (whiten, whitening) = (recipe.stem.whitening()?, layout.whitening()?);
+    let kernel = i64::from(whiten.kernel);
+    let count = whitening.outputs * whitening.fan_in;
+    let filters = uniform(count, whitening.fan_in, &mut seed.stream("unfitted whitening"));
+    Some(filters.view([whitening.outputs, -1, kernel, kernel]))
+}
+
 fn initial_whitening_bias(recipe: &Recipe, layout: &Layout, seed: Seed) -> Option<Tensor> {
     let start = recipe.stem.whitening()?.bias?;
     let whitening = layout.whitening()?;
@@ -101,11 +112,14 @@ fn initial_stats(layout: &Layout) -> Tensor {
     flat
 }
 
-/// Applies the recipe's initialization to weights that PyTorch's default initialized.
+/// Applies the recipe's initialization to weights and unfitted whitening filters that PyTorch's default initialized.
 ///
 /// *Why an identity:* a deep network then begins as a shallow one, and gradients reach its first layers.
-pub fn apply_init(init: Init, layout: &Layout, flat: &Tensor) {
+pub fn apply_init(init: Init, layout: &Layout, flat: &Tensor, whitening: Option<&Tensor>) {
     tch::no_grad(|| {
+        if let (ConvolutionInit::Dirac, Some(filters)) = (init.convolutions, whitening) {
+            write_identity(filters);
+        }
         for (index, (weight, view)) in layout.weights().iter().zip(layout.weight_views(flat)).enumerate() {
             match (*weight, layout.place_in_block(index)) {
                 (Weight::Linear { .. }, _) => start_head(init.head, view),

@@ -52,7 +52,7 @@ impl StepGraphs {
                 let _ = home.set_requires_grad(true);
             }
         });
-        State { whitening: None, ..shared(home) }
+        State { whitening: fresh.whitening, ..shared(home) }
     }
 
     /// The same filters where the graphs look for them.

@@ -3,7 +3,7 @@
 use tch::{Device, Kind, Tensor};
 
 use crate::{DeviceData, Mode, Network, State};
-use hlb_recipe::Evaluate;
+use hlb_recipe::{CropWeights, Evaluate};
 
 /// Images evaluated at once. The last batch is smaller; none is dropped.
 ///
@@ -63,7 +63,11 @@ fn batch_logits(network: &Network, state: &State, images: &Tensor, evaluate: Eva
     let (_, _, rows, columns) = images.size4().expect("images have four dimensions");
     let padded = images.reflection_pad2d([1, 1, 1, 1]);
     let shifted = |by: i64| mirrored(&padded.narrow(2, by, rows).narrow(3, by, columns));
-    straight * 0.5 + (shifted(0) + shifted(2)) * 0.25
+    let both = shifted(0) + shifted(2);
+    match evaluate.crop_weights {
+        CropWeights::Halved => straight * 0.5 + both * 0.25,
+        CropWeights::Equal => (straight + both) / 3.0,
+    }
 }
 
 /// Indices of the images whose largest probability is smallest.

@@ -11,9 +11,11 @@
 )]
 
 mod audit;
+mod facts;
 mod golden;
 mod half;
 mod repeat;
 mod shapes;
 mod shortcut;
 mod tiny;
+mod whole;

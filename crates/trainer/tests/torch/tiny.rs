@@ -1,7 +1,7 @@
 //! A small data set and recipe that the golden numbers were computed with; see `tests/parity/golden.py`.
 
 use hlb_data::arrays::{ArrayShapes, Arrays};
-use hlb_recipe::{Average, Recipe};
+use hlb_recipe::{Average, AverageStart, Recipe};
 use hlb_trainer::{DeviceData, Engine, TorchTrainer};
 use tch::Kind;
 
@@ -22,15 +22,15 @@ impl Numbers {
     }
 }
 
-/// Mixes each byte with its neighbours, so that the directions of patches have variances well apart.
-fn smooth(pixels: &mut [u8]) {
+/// Mixes each byte with its neighbors, so that the directions of patches have variances well apart.
+fn smooth(pixels: &mut [u8], side: usize) {
     for index in 0..pixels.len() {
         let mut value = u32::from(pixels[index]);
-        if index / 3 % 16 > 0 {
+        if index / 3 % side > 0 {
             value = (3 * u32::from(pixels[index - 3]) + value) / 4;
         }
-        if index / 48 % 16 > 0 {
-            value = u32::from(pixels[index - 48]).midpoint(value);
+        if !(index / (3 * side)).is_multiple_of(side) {
+            value = u32::from(pixels[index - 3 * side]).midpoint(value);
         }
         if index % 3 > 0 {
             value = (2 * u32::from(pixels[index - 1]) + value) / 3;
@@ -41,27 +41,40 @@ fn smooth(pixels: &mut [u8]) {
 
 /// Noise with a bright square whose place and color tell the class.
 pub(crate) fn arrays() -> Arrays {
+    arrays_of(SHAPES)
+}
+
+/// The same of other sizes.
+pub(crate) fn arrays_of(shapes: ArrayShapes) -> Arrays {
     let mut numbers = Numbers(1);
-    let count = (SHAPES.train + SHAPES.evaluation) as usize;
-    let mut images: Vec<u8> = (0..count * SHAPES.image_bytes()).map(|_| (numbers.next() % 256) as u8).collect();
-    smooth(&mut images);
+    let (count, side) = ((shapes.train + shapes.evaluation) as usize, shapes.width as usize);
+    let mut images: Vec<u8> = (0..count * shapes.image_bytes()).map(|_| (numbers.next() % 256) as u8).collect();
+    smooth(&mut images, side);
     let labels: Vec<u8> = (0..count).map(|image| (image % 10) as u8).collect();
     for (image, label) in labels.iter().enumerate() {
-        for row in 0..16 {
+        for row in 0..side {
             for column in *label as usize..*label as usize + 4 {
-                let pixel = &mut images[((image * 16 + row) * 16 + column) * 3 + *label as usize % 3];
+                let pixel = &mut images[((image * side + row) * side + column) * 3 + *label as usize % 3];
                 *pixel = 128 + *pixel / 2;
             }
         }
     }
-    let half = SHAPES.train as usize;
-    let (train, eval) = images.split_at(half * SHAPES.image_bytes());
-    Arrays::new([train, &labels[..half], eval, &labels[half..]].concat(), SHAPES).unwrap()
+    let half = shapes.train as usize;
+    let (train, eval) = images.split_at(half * shapes.image_bytes());
+    Arrays::new([train, &labels[..half], eval, &labels[half..]].concat(), shapes).unwrap()
 }
 
 /// An average that only observes.
 pub(crate) fn observer(epochs: u32, every_steps: u32, decay: f64) -> Average {
-    Average { epochs, every_steps, decay, power: 0.0, copy_back: false, statistics: true }
+    Average {
+        epochs: epochs.into(),
+        begins: AverageStart::Trained,
+        every_steps,
+        decay,
+        power: 0.0,
+        copy_back: false,
+        statistics: true,
+    }
 }
 
 pub(crate) fn trainer(recipe: &Recipe, kind: Kind) -> TorchTrainer<'static> {
