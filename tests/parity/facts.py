@@ -159,8 +159,8 @@ def muon():
     return recipe
 
 
-def hiverge():
-    recipe, total = Recipe("hiverge-r2", "cifar10_speedrun.py"), math.ceil(7.59 * 32)
+def hiverge(name, epochs):
+    recipe, total = Recipe(name, "cifar10_speedrun.py"), math.ceil(epochs * 32)
     recipe.fact("updates", total, "total_train_steps")
     recipe.fact("batch", 1536, "batch_size")
     recipe.rates("whitening_bias", 0.1719, fall(total, 7), "628 and 705")
@@ -186,6 +186,31 @@ def hiverge():
     return recipe
 
 
+def fulcrum():
+    """`hyp` at the top of runners/recipes/e1.py, fulcrumresearch/cifar-10-speedrun ddec65f."""
+    recipe, total, batch = Recipe("fulcrum-e1", "runners/recipes/e1.py"), math.ceil(8.875 * 32), 1536
+    summed, decay = batch / OURS, 1.0418e-06 * batch
+    shares = [max(1 - step / (8.5 * 32), 0.05) for step in range(total)]
+    recipe.fact("updates", total, "hyp['train_epochs']")
+    recipe.fact("batch", batch, "hyp['batch_size']")
+    recipe.rates("biases", 0.0573 * summed, shares, "hyp['bias_lr'], hyp['decay_epochs'], hyp['lr_floor']")
+    recipe.rates("whitening_bias", 0.0573 * summed, fall(total, 7), "hyp['whiten_bias_epochs']")
+    recipe.rates("head", 0.5415 * summed, shares, "hyp['head_lr']")
+    recipe.rates("filters", 0.2255, shares, "hyp['ortho_lr']")
+    recipe.fact("decay.biases", decay / 0.0573 / summed, "hyp['wd_base']")
+    recipe.fact("decay.head", decay / 0.5415 / summed, "hyp['wd_base']")
+    recipe.fact("decay.filters", decay, "hyp['wd_base']")
+    recipe.fact("momentum", 0.825, "hyp['sgd_momentum']")
+    recipe.fact("momentum.filters", 0.655, "hyp['ortho_momentum']")
+    recipe.fact("label_smoothing", 0.09, "hyp['label_smoothing']")
+    recipe.fact("norm.momentum", 1 - 0.5566, "class BatchNorm")
+    recipe.fact("average.first", int(8.5 * 32) - 8, "hyp['ema_start_before']")
+    recipe.fact("average.kept[0]", 0.7, "hyp['ema_decay']")
+    for step, side in [(0, 24), (95, 24), (96, 28), (191, 28), (192, 32), (total - 1, 32)]:
+        recipe.fact(f"side[{step}]", side, "hyp['res_schedule']")
+    return recipe
+
+
 def recipes():
     wide, narrow = [128, 256, 512], [64, 256, 512]
     fork = dict(lr=2.1, bias_scaler=32, decay=1, share=0.15, end=1e-24, momentum=0.8, scale=1 / 10, widths=wide)
@@ -205,7 +230,10 @@ def recipes():
     yield airbench("airbench95-r2", "legacy/airbench95.py", lines, 15, 10.0, 0.0153, [128, 384, 384], 2, 0.6, 0.23, 0.07, 2)
     yield airbench("airbench96-r2", "legacy/airbench96.py", lines, 37, 9.0, 0.012, [128, 384, 512], 3, 0.9, 0.1, 0.0, 4, 12)
     yield muon()
-    yield hiverge()
+    yield hiverge("hiverge-r2", 7.59)
+    # The same constants in its later revision.
+    yield hiverge("hiverge-2025-09", 7.65)
+    yield fulcrum()
 
 
 def main():

@@ -34,6 +34,8 @@ def small(recipe):
     augment, stem = recipe["augment"], recipe["stem"]
     side = {"imagenette-64": 64, "imagenette-128": 128, "fashion-mnist": 28}.get(recipe["track"], 32)
     augment["crop"] = augment["crop"] * SIDE // side
+    for stage in recipe.get("resolution", []):
+        stage["side"] = stage["side"] * SIDE // side
     # Squares of a size that leaves something of the image.
     if augment.get("cutout"):
         augment["cutout"] = 6

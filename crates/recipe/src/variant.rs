@@ -18,7 +18,7 @@ macro_rules! recipes {
 }
 
 /// The shipped recipes. Each is a whole one, or an overlay on one that stands before it.
-const SHIPPED: [(&str, &str); 26] = recipes![
+const SHIPPED: [(&str, &str); 28] = recipes![
     "hlb-shapes",
     "hlb-fashion-mnist",
     "hlb-cifar10",
@@ -37,6 +37,8 @@ const SHIPPED: [(&str, &str); 26] = recipes![
     "airbench96-r2",
     "hiverge",
     "hiverge-r2",
+    "hiverge-2025-09",
+    "fulcrum-e1",
     "airbench-shapes",
     "airbench-fashion-mnist",
     "muon-shapes",

@@ -89,6 +89,9 @@ fn value(recipe: &Recipe, fact: &str) -> f64 {
     if let Some(what) = fact.strip_prefix("average.") {
         return average(recipe, what);
     }
+    if let Some(step) = fact.strip_prefix("side[").and_then(|step| step.strip_suffix(']')) {
+        return recipe.side_at(step.parse().unwrap(), recipe.schedule_steps(images(recipe))).into();
+    }
     if let Some(name) = fact.strip_prefix("decay.") {
         return group(recipe, name).weight_decay;
     }
