@@ -597,7 +597,7 @@ fn what_others_published_is_a_line_among_the_records() {
     let site = build(&fixture, "site");
     let page = fs::read_to_string(site.join("tracks/cifar10/index.html")).expect("a page");
     let drawing = page.split("A step down is a new record").nth(1).expect("steps");
-    assert!(drawing.contains("class=\"target\"") && drawing.contains("external result: 2.015 s"), "{drawing}");
+    assert!(drawing.contains("class=\"target\"") && drawing.contains("external result: 1.828 s"), "{drawing}");
 }
 
 #[test]
