@@ -597,7 +597,28 @@ fn what_others_published_is_a_line_among_the_records() {
     let site = build(&fixture, "site");
     let page = fs::read_to_string(site.join("tracks/cifar10/index.html")).expect("a page");
     let drawing = page.split("A step down is a new record").nth(1).expect("steps");
-    assert!(drawing.contains("class=\"target\"") && drawing.contains("external result: 2.015 s"), "{drawing}");
+    assert!(drawing.contains("class=\"target\"") && drawing.contains("external result: 1.828 s"), "{drawing}");
+}
+
+#[test]
+fn external_results_are_compared_with_by_what_they_measure() {
+    let fixture = full();
+    let site = build(&fixture, "site");
+    let read = |path: &str| fs::read_to_string(site.join(path)).expect("a page");
+    let (track, history) = (read("tracks/cifar10/index.html"), read("history.html"));
+    for line in ["#fulcrum\">1.828 s, E1</a>", "#cifar10-accuracy\">99.50 %, ViT-H&#x2f;14</a>"] {
+        assert!(track.contains(line), "{line}: {track}");
+    }
+    assert!(!read("tracks/shapes/index.html").contains("external accuracy"), "nobody else has it");
+    let section =
+        |id: &str| history.split("<section ").find(|part| part.contains(&format!("id=\"{id}\""))).expect("one");
+    let maximum = "Max accuracy</th>";
+    assert_eq!(history.matches(maximum).count(), 1, "only where a row has it");
+    assert!(section("dawnbench-cifar10").contains(maximum) && section("dawnbench-cifar10").contains("94.23 %"));
+    assert!(section("hiverge").contains(">7.65</td>") && section("fastai-imagenette-128").contains(">5</td>"));
+    assert!(section("cifar100-speedrun").contains("No track of this board has the same task"));
+    let lines = section("cifar10-accuracy");
+    assert!(lines.contains("with the same data set") && !lines.contains("Seconds"), "{lines}");
 }
 
 #[test]

@@ -83,6 +83,7 @@ fn a_clean_entry_is_read_by_the_rules_of_the_board() {
     let row = only_row(&checkout(NAME, JSON, TSV));
     assert_eq!(notes(&row), [""; 0]);
     assert_eq!((row.seconds, row.accuracy_percent, row.usd_per_hour), (Some(72.0), Some(94.0), Some(3.06)));
+    assert_eq!(row.max_accuracy_percent, Some(94.1), "of a later row");
     assert!((row.usd.unwrap() - 0.0612).abs() < 1e-12);
     assert_eq!(row.date.unwrap().as_str(), "2018-11-06");
     assert_eq!((row.name.as_str(), row.runs), (NAME, Some(1)));
@@ -394,6 +395,7 @@ fn published_entries_give_their_published_times() {
         let Some(ours) = shipped.rows.iter().find(|ours| ours.name == row.name) else { continue };
         let near = |a: Option<f64>, b: Option<f64>, by: f64| a.zip(b).map_or(a == b, |(a, b)| (a - b).abs() <= by);
         assert!(near(ours.seconds, row.seconds, 0.005) && near(ours.usd, row.usd, 5e-5), "{}", row.name);
+        assert!(near(ours.max_accuracy_percent, row.max_accuracy_percent, 0.005), "{}", row.name);
         assert_eq!(
             (&ours.irregularities, &ours.date, ours.usd_per_hour),
             (&row.irregularities, &row.date, row.usd_per_hour)

@@ -69,9 +69,14 @@ pub struct ExternalResult {
     #[serde(default, deserialize_with = "percent", skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 100))]
     pub accuracy_percent: Option<f64>,
-    /// Epochs that were trained.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub epochs: Option<u32>,
+    /// The highest accuracy of the whole run in percent, where the other is that of the moment that met the target.
+    #[serde(default, deserialize_with = "percent", skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 100))]
+    pub max_accuracy_percent: Option<f64>,
+    /// Epochs that were trained, which may end within one.
+    #[serde(default, deserialize_with = "amount", skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub epochs: Option<f64>,
     /// US dollars that the seconds cost.
     #[serde(default, deserialize_with = "amount", skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
@@ -105,6 +110,9 @@ pub enum Qualifier {
     /// About so many seconds, or a little under.
     #[serde(rename = "~<")]
     AboutOrUnder,
+    /// About so many seconds.
+    #[serde(rename = "~")]
+    About,
 }
 
 impl Qualifier {
@@ -113,6 +121,7 @@ impl Qualifier {
         match self {
             Self::Under => "<",
             Self::AboutOrUnder => "~<",
+            Self::About => "~",
         }
     }
 }
@@ -121,6 +130,9 @@ impl ExternalResult {
     /// What is wrong with it, beyond its single keys.
     fn flaw(&self) -> Option<&'static str> {
         let Self { seconds, seconds_up_to, qualifier, .. } = self;
+        if self.max_accuracy_percent < self.accuracy_percent && self.max_accuracy_percent.is_some() {
+            return Some("has a highest accuracy that another of its own exceeds");
+        }
         match (seconds, seconds_up_to) {
             (None, Some(_)) => Some("has an upper end of seconds without a lower one"),
             (Some(low), Some(high)) if low > high => Some("has a range of seconds that runs backwards"),
@@ -140,7 +152,7 @@ fn percent<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> 
     within(from, |percent| (0.0..=100.0).contains(&percent), "is not a percentage from 0 to 100")
 }
 
-/// A number of seconds or dollars: nothing takes no time, and what is free has no price to state.
+/// A number of seconds, epochs or dollars: nothing takes no time, and what is free has no price to state.
 fn amount<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
     within(from, |amount| amount > 0.0 && amount.is_finite(), "is not above 0; leave out what is not known")
 }
@@ -185,13 +197,16 @@ macro_rules! boards {
     };
 }
 
-const SHIPPED: [(&str, &str); 12] = boards![
+const SHIPPED: [(&str, &str); 15] = boards![
     "dawnbench-cifar10",
     "myrtle",
     "hlb-cifar10",
     "airbench",
     "hiverge",
+    "fulcrum",
     "airbench-95-96",
+    "cifar10-accuracy",
+    "cifar100-speedrun",
     "fastai-imagenette-128",
     "fastai-imagenette-192",
     "fastai-imagenette-256",
@@ -232,6 +247,8 @@ mod tests {
             ("  seconds: .inf\n", "is not a finite number"),
             ("  usd: 0.0\n", "leave out what is not known"),
             ("  accuracy_percent: 100.5\n", "100.5 is not a percentage"),
+            ("  accuracy_percent: 94.2\n  max_accuracy_percent: 94.1\n", "`d` has a highest accuracy"),
+            ("  epochs: 0\n", "0 is not above 0"),
             ("  date: 2019-1-5\n", "`2019-1-5` is not a day"),
             ("  date: 2019-02-30\n", "`2019-02-30` is not a day"),
             ("  qualifier: '<'\n", "`d` qualifies seconds that it does not have"),

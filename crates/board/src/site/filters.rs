@@ -15,7 +15,7 @@ use hlb_core::units::{Accuracy, human_seconds};
 type Form = fn(f64) -> String;
 
 /// Every form, under the name of its filter.
-const FORMS: [(&str, Form); 18] = [
+const FORMS: [(&str, Form); 19] = [
     ("seconds", human_seconds),
     ("milliseconds", |seconds| format!("{:.1} ms", seconds * 1e3)),
     ("percent", percentage),
@@ -24,6 +24,7 @@ const FORMS: [(&str, Form); 18] = [
     ("short_percent", |percent| format!("{percent:.1} %")),
     ("whole_percent", |percent| format!("{percent:.0} %")),
     ("points", |points| format!("{points:.2}")),
+    ("plain", |number| number.to_string()),
     ("ratio", ratio),
     ("p", |p| format!("{p:.4}")),
     ("dollars", dollars),

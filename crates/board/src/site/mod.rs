@@ -11,7 +11,7 @@
 //! | `templates`, `filters` | how a page comes out of a template; how templates write figures |
 //! | `options`, `base_url`, `addresses` | options of a site; where it is published; paths of its pages |
 //! | `figure`, `figures` | numbers as text, unknown ones included; figures of an entry that several files show |
-//! | `published`, `studies` | the fastest external result of a task; reports of studies |
+//! | `published`, `studies` | the external results that a track is compared with; reports of studies |
 //! | `pages/` | what each template is filled with |
 //! | `charts/` | what the drawings show |
 //! | `feeds/` | the same figures for programs |

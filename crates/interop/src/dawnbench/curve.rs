@@ -66,6 +66,15 @@ impl Curve {
     pub fn seconds(&self) -> f64 {
         3600.0 * self.result().hours.value
     }
+
+    /// The highest accuracy of all rows, in percent.
+    pub fn max_accuracy(&self) -> Option<f64> {
+        max_accuracy(&self.points)
+    }
+}
+
+fn max_accuracy(points: &[Point]) -> Option<f64> {
+    points.iter().map(|point| point.accuracy.value).max_by(f64::total_cmp)
 }
 
 /// Where each column stands.
@@ -121,9 +130,7 @@ impl Columns {
 }
 
 fn never_met(points: &[Point], task: &Task) -> String {
-    let Some(best) = points.iter().map(|point| point.accuracy.value).max_by(f64::total_cmp) else {
-        return "the TSV has no rows".to_owned();
-    };
+    let Some(best) = max_accuracy(points) else { return "the TSV has no rows".to_owned() };
     let scale = if best <= 1.0 { ", which looks like a scale of 0 to 1; the format asks for percent" } else { "" };
     format!("the TSV never reaches {} %; its best accuracy is {best}{scale}", task.target.percent())
 }

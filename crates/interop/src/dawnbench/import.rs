@@ -111,6 +111,7 @@ fn read(train: &Path, stem: &str, task: &Task) -> Result<Entry, String> {
         seconds_up_to: None,
         qualifier: None,
         accuracy_percent: Some(result.accuracy.value),
+        max_accuracy_percent: curve.max_accuracy(),
         epochs: None,
         usd: facts.usd_per_hour.map(|usd| result.hours.value * usd).filter(|usd| *usd > 0.0),
         usd_per_hour: facts.usd_per_hour,

@@ -34,7 +34,11 @@ pub(crate) fn facts(track: &Track) -> Value {
 
 /// The page of a track.
 pub(crate) fn page(track: &RankedTrack) -> Value {
-    context! { track => section(track, usize::MAX), published => Serde(Published::fastest(&track.track)) }
+    context! {
+        track => section(track, usize::MAX),
+        published => Serde(Published::fastest(&track.track)),
+        highest => Serde(Published::highest(&track.track)),
+    }
 }
 
 /// A track with so many rows of each hardware class at most, the fastest, and so many unranked ones, the newest.
