@@ -18,7 +18,7 @@ macro_rules! recipes {
 }
 
 /// The shipped recipes. Each is a whole one, or an overlay on one that stands before it.
-const SHIPPED: [(&str, &str); 18] = recipes![
+const SHIPPED: [(&str, &str); 22] = recipes![
     "hlb-shapes",
     "hlb-fashion-mnist",
     "hlb-cifar10",
@@ -29,6 +29,10 @@ const SHIPPED: [(&str, &str); 18] = recipes![
     "airbench95",
     "airbench96",
     "hiverge",
+    "resnet9-dawnbench",
+    "resnet9",
+    "resnet9-shapes",
+    "resnet9-fashion-mnist",
     "airbench-shapes",
     "airbench-fashion-mnist",
     "muon-shapes",
