@@ -4,7 +4,8 @@ use std::path::Path;
 use std::{env, fs};
 
 /// What knows libtorch.
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 7] = [
+    "csrc/celu.cpp",
     "csrc/graph.cpp",
     "csrc/sgd.cpp",
     "csrc/stage.cpp",

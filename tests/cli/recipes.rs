@@ -65,6 +65,41 @@ fn rates_at_every_step_follow_the_published_formula() {
     }
 }
 
+/// David Page's ResNet-9: rates for a loss summed over 512 images, piecewise over epochs of 97 steps. `dawn.py` takes them at the
+/// steps that are done, the notebook at the number of the step.
+#[test]
+fn rates_of_resnet9_are_the_published_ones_at_every_step() {
+    let between = |at: f64, points: &[(f64, f64)]| {
+        let after = points.iter().position(|(x, _)| *x >= at).unwrap_or(points.len());
+        match (after.checked_sub(1).and_then(|before| points.get(before)), points.get(after)) {
+            (Some((x0, y0)), Some((x1, y1))) => y0 + (y1 - y0) * (at - x0) / (x1 - x0),
+            (Some((_, y)), None) | (None, Some((_, y))) => *y,
+            (None, None) => f64::NAN,
+        }
+    };
+    let dawn: &[(f64, f64)] = &[(0.0, 0.0), (5.0, 0.4), (24.0, 0.0)];
+    let tricks: &[(f64, f64)] = &[(0.0, 0.0), (2.0, 1.0), (8.0, 0.1)];
+    for (name, points, early, biases) in [("resnet9-dawnbench", dawn, 0.0, 1.0), ("resnet9", tricks, 1.0, 64.0)] {
+        let recipe = shipped(name);
+        let steps = recipe.schedule_steps(CIFAR.train);
+        for step in 0..steps {
+            #[expect(clippy::cast_precision_loss, reason = "small")]
+            let rate = between((step as f64 + early) / 97.0, points) / 512.0;
+            for (parameters, factor) in
+                [(Parameters::Filters, 1.0), (Parameters::Head, 1.0), (Parameters::Biases, biases)]
+            {
+                let found = recipe.rate(parameters, step, steps);
+                assert!((found - factor * rate).abs() < 1e-15, "{name}, {step}: {found} is not {rate}");
+            }
+        }
+        for (parameters, decay) in [(Parameters::Filters, 5e-4), (Parameters::Biases, 5e-4 / biases)] {
+            near(recipe.optimizer.group(parameters).weight_decay, decay * 512.0, 1e-12);
+        }
+    }
+    let scales = shipped("resnet9-dawnbench").optimizer.group(Parameters::Scales).clone();
+    assert_eq!(scales, shipped("resnet9-dawnbench").optimizer.weights);
+}
+
 /// Operations of the forward pass over one image.
 #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
 fn forward_flop(recipe: &Recipe) -> f64 {
@@ -81,6 +116,8 @@ fn sizes_are_the_published_ones() {
         ("airbench94", 236.0, 476),
         ("airbench95", 603.0, 720),
         ("airbench94-muon", 236.0, 200),
+        ("resnet9-dawnbench", 758.5, 2328),
+        ("resnet9", 760.0, 970),
     ] {
         let recipe = shipped(name);
         near(forward_flop(&recipe) / 1e6, forward, 0.005);
@@ -142,7 +179,12 @@ fn two_overlays_that_resolve_to_the_same_settings_have_one_digest() {
         shown.stderr
     };
     let plain = digest("");
-    for same in ["init: {convolutions: default}\n", "epochs: 7.0\n", "augment: {cutout: 0, last_offset: true}\n"] {
+    for same in [
+        "init: {convolutions: default}\n",
+        "epochs: 7.0\n",
+        "augment: {cutout: 0, last_offset: true}\n",
+        "norm: {scale: 1, train_scale: false, ghost_stem: false}\nblocks: {convs: 2}\nstem: {padded: false}\n",
+    ] {
         assert_eq!(digest(same), plain, "{same}");
     }
     assert_ne!(digest("epochs: 6.9\n"), plain);
@@ -160,6 +202,37 @@ fn the_list_of_recipes_says_which_revision_is_the_newest() {
     assert_eq!(variant::newer_revision("airbench94-r2"), None);
 }
 
+/// The beginnings of the digests of recipes that entries may rest on. A recipe never changes under its name: a corrected one is
+/// another, and keys that are added to the schema leave these as they are.
+const DIGESTS: [(&str, &str); 18] = [
+    ("hlb-shapes", "0134842fd4ad1a0f"),
+    ("hlb-fashion-mnist", "e5191640791c17c9"),
+    ("hlb-cifar10", "3fa35556f1e9956f"),
+    ("hlb-cifar10-fixed", "da1fc25996be015c"),
+    ("hlb-cifar10-v0.7.0", "2b731e009d2ba463"),
+    ("airbench94", "09b8e32a29f9ddb1"),
+    ("airbench94-muon", "db04e5e4c78b623e"),
+    ("airbench95", "538a24d6e9c108a3"),
+    ("airbench96", "bc2c232845696c99"),
+    ("hiverge", "f5e4af7fdf06a979"),
+    ("airbench-shapes", "11e91807953f0b24"),
+    ("airbench-fashion-mnist", "d0787cf6f9f589eb"),
+    ("muon-shapes", "e27ee4b176b346fc"),
+    ("muon-shapes-short", "bef637a23cb9a496"),
+    ("muon-fashion-mnist", "9ac41761511295af"),
+    ("hlb-imagenette", "ec1532c4dff1e12b"),
+    ("hlb-imagenette-fixed", "236ee1622ceb5562"),
+    ("hlb-imagenette-128", "e27a998e715e4d3a"),
+];
+
+#[test]
+fn shipped_recipes_keep_their_digests() {
+    for (name, begins) in DIGESTS {
+        let digest = variant::digest(&shipped(name)).to_string();
+        assert!(digest.starts_with(begins), "{name} has changed: {digest}");
+    }
+}
+
 #[test]
 fn settings_that_contradict_each_other_are_refused_with_both_keys() {
     let cases = [
@@ -167,6 +240,26 @@ fn settings_that_contradict_each_other_are_refused_with_both_keys() {
         ("evaluate: {mirror: false, least_confident: 0.2}\n", "`evaluate.least_confident` and `evaluate.mirror`"),
         ("stem: {project: false}\n", "`stem.width` and `stem.project`: without a projection the whitening hands on 12"),
         ("blocks: {convs: 1}\n", "`blocks.residual` and `blocks.convs`"),
+        ("blocks: {convs: [2, 1, 2]}\n", "`blocks.residual` and `blocks.convs[1]`: a block of one convolution"),
+        ("blocks: {convs: [3, 2]}\n", "`blocks.convs` and `blocks.widths`: lists 2 values for 3 blocks"),
+        (
+            "blocks: {residual: [none, none, none]}\n",
+            "`blocks.residual`: lists one value for every block; write it alone",
+        ),
+        ("blocks: {convs: [2, 5, 2]}\n", "`blocks.convs[1]`: is 5, has to be 1 to 4"),
+        ("blocks: {convs: two}\n", "expected a whole number, not negative (in `blocks.convs`)"),
+        ("blocks: {residual: [none, some, none]}\n", "unknown variant `some`"),
+        ("activation: celu\ncelu_alpha: 0\n", "`celu_alpha`: is 0, has to be above 0 and at most 10"),
+        ("celu_alpha: 0.3\n", "`celu_alpha` and `activation`: no activation is `celu`"),
+        ("norm: {scale: 0}\n", "`norm.scale`: is 0, has to be above 0 and at most 10"),
+        ("norm: {ghost_stem: true}\n", "`norm.ghost_stem` and `norm.ghost_batches`"),
+        (
+            "norm: {ghost_stem: true, ghost_batches: 4}\nstem: {project: false, width: 12}\n",
+            "`norm.ghost_stem` and `stem.project`: there is no normalization in the stem",
+        ),
+        ("stem: {padded: true}\n", "`stem.padded` and `stem.kernel`"),
+        ("optimizer: {scales: {lr: 0.1, weight_decay: 0}}\n", "`optimizer.scales` and `norm.train_scale`"),
+        ("freeze: [{parameters: scales, after_epochs: 1}]\n", "`freeze[0].parameters` and `norm.train_scale`"),
         ("freeze: [{parameters: whitening_bias, after_epochs: 1}]\n", "`freeze[0].parameters` and `stem.bias`"),
         ("optimizer: {whitening_bias: {lr: 0.1, weight_decay: 0}}\n", "`optimizer.whitening_bias` and `stem.bias`"),
         (

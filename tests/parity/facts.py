@@ -211,6 +211,38 @@ def fulcrum():
     return recipe
 
 
+def piecewise(at, points):
+    """His PiecewiseLinear: straight lines between (epoch, rate)."""
+    for (begin, low), (end, high) in zip(points, points[1:]):
+        if at <= end:
+            return low + (high - low) * (at - begin) / (end - begin)
+    return points[-1][1]
+
+
+def resnet9(name, file, epochs, points, offset, bias, smoothing):
+    """davidcpage/cifar10-fast. Rates are those of a mean over 512 images, taken `offset` steps behind the step from 0."""
+    recipe, batch = Recipe(name, file), 512
+    per_epoch = CIFAR // batch
+    total = epochs * per_epoch
+    rates = [piecewise((step + offset) / per_epoch, points) / batch for step in range(total)]
+    recipe.fact("updates", total, "train_batches, drop_last")
+    recipe.fact("batch", batch, "batch_size")
+    recipe.rates("weights", 1, rates, "PiecewiseLinear")
+    recipe.rates("biases", bias, rates, "bias_scaler" if bias > 1 else "one group")
+    recipe.fact("decay.weights", 5e-4 * batch, "weight_decay")
+    recipe.fact("decay.biases", 5e-4 * batch / bias, "weight_decay")
+    recipe.fact("momentum", 0.9, "momentum")
+    recipe.fact("label_smoothing", smoothing, "label_smoothing" if smoothing else "no label smoothing")
+    recipe.fact("norm.momentum", 0.1, "nn.BatchNorm2d")
+    recipe.fact("norm.eps", 1e-5, "nn.BatchNorm2d")
+    recipe.fact("pad", 4, "pad")
+    blocks = 9 * (64 * 128 + 2 * 128 * 128 + 128 * 256 + 256 * 512 + 2 * 512 * 512)
+    stem = 27 * 64
+    recipe.fact("weights", blocks + stem + 512 * 10, "resnet")
+    recipe.fact("biases", 64 + 3 * 128 + 256 + 3 * 512, "resnet")
+    return recipe
+
+
 def recipes():
     wide, narrow = [128, 256, 512], [64, 256, 512]
     fork = dict(lr=2.1, bias_scaler=32, decay=1, share=0.15, end=1e-24, momentum=0.8, scale=1 / 10, widths=wide)
@@ -234,6 +266,9 @@ def recipes():
     # The same constants in its later revision.
     yield hiverge("hiverge-2025-09", 7.65)
     yield fulcrum()
+    yield resnet9("resnet9-dawnbench", "dawn.py", 24, [(0, 0), (5, 0.4), (24, 0)], 0, 1, 0.0)
+    points = [(0, 0), (2, 1.0), (8, 0.1), (10, 0.1)]
+    yield resnet9("resnet9", "bag_of_tricks.ipynb", 10, points, 1, 64, 0.2)
 
 
 def main():

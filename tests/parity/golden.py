@@ -67,6 +67,29 @@ CYCLED = {"momentum": {"low": 0.8, "high": 0.9}}
 WEIGHTS, BIASES = BASE["optimizer"]["weights"], BASE["optimizer"]["biases"]
 
 PATCHES = {**BASE["stem"], "project": False, "sign_pairs": True, "bias": "uniform", "width": 24}
+PADDED = {**BASE["stem"], "kernel": 3, "padded": True, "centred": False}
+CELU = {"activation": "celu", "celu_alpha": 0.3}
+# ResNet-9 (David Page): a block without a residual between two with residuals of two convolutions.
+NINE = {"convs": [3, 1], "residual": ["after_activation", "none"]}
+SCALES = {"lr": 0.0005, "weight_decay": 0.05, "momentum": 0.7}
+NINE_BASELINE = {
+    "stem": {"kind": "conv", "width": 8},
+    **part("blocks", **NINE, pool="after_activation"),
+    **part("norm", train_scale=True),
+    "activation": "relu",
+    **part("loss", label_smoothing=0.0),
+    "average": None,
+    "evaluate": {"mirror": False, "weights": "trained"},
+}
+NINE_TRICKS = {
+    "stem": PADDED,
+    **part("blocks", **NINE),
+    **part("norm", momentum=0.1, eps=1e-5, ghost_batches=4, ghost_stem=True, average_takes_first_part=True),
+    **CELU,
+    **part("optimizer", rate_in_momentum=True),
+    "average": {"epochs": STEPS, "every_steps": 5, "decay": 0.99},
+}
+
 # Without a projection, whose normalisation would take the bias off again and leave it a gradient of rounding errors.
 AIRBENCH_STEM = {**PATCHES, "centred": False, "eps": 0.0005, "bias": "zero"}
 AIRBENCH_BIAS = {
@@ -108,8 +131,24 @@ VARIANTS = {
     "convs-1": part("blocks", convs=1, residual="none"),
     "convs-3-before-activation": part("blocks", convs=3, residual="before_activation"),
     "no-residual": part("blocks", residual="none"),
+    "celu": CELU,
+    "celu-behind-stem": {"stem_activation": "celu", "celu_alpha": 0.075},
+    "convs-per-block": part("blocks", **NINE),
+    "residual-per-block": part("blocks", residual=["before_activation", "none"]),
+    "scales-trained": part("norm", train_scale=True),
+    "scales-trained-own-group": {**part("norm", train_scale=True, scale=0.5), **part("optimizer", scales=SCALES)},
+    "scales-trained-ghost-4": part("norm", train_scale=True, ghost_batches=4),
+    "scales-frozen-at-a-quarter": part("norm", scale=0.25),
+    "ghost-stem": part("norm", ghost_batches=4, ghost_stem=True),
+    "freeze-scales": {
+        **part("norm", train_scale=True),
+        "freeze": [{"parameters": "scales", "after_epochs": 20.0}],
+    },
+    "resnet9-baseline": NINE_BASELINE,
+    "resnet9-tricks": NINE_TRICKS,
     # Whitening.
     "kernel-3": part("stem", kernel=3),
+    "padded": {"stem": PADDED},
     "sign-pairs-bias-no-project": {
         "stem": PATCHES,
         "freeze": [{"parameters": "whitening_bias", "after_epochs": 3.0}],
@@ -126,6 +165,8 @@ VARIANTS = {
     "head-unit": {"init": {"head": "unit_deviation"}, "logit_scale": 0.02},
     # Updates.
     "no-nesterov": part("optimizer", nesterov=False),
+    "rate-in-momentum": part("optimizer", rate_in_momentum=True),
+    "rate-in-momentum-no-nesterov": part("optimizer", rate_in_momentum=True, nesterov=False),
     "adamw": part(
         "optimizer",
         weights={"lr": 0.0003, "weight_decay": 0.05, "rule": ADAMW},
@@ -249,7 +290,7 @@ def set_weights(model, recipe):
     numbers = Numbers(2)
     trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
     for name, parameter in trained.items():
-        if not name.endswith("bias"):
+        if not name.endswith("bias") and not reference.is_scale(name):
             fan_in = parameter[0].numel()
             parameter.copy_(numbers.units(parameter.numel()).view(parameter.shape) / fan_in**0.5)
     if recipe["stem"].get("bias") == "uniform":
@@ -280,20 +321,23 @@ def summary(tensor):
     return {"sum": rounded(flat.sum()), "abs": rounded(flat.abs().sum()), "samples": rounded_all(samples)}
 
 
-def public_name(name):
-    """The name of one of the reference's tensors in the file, None for those that are the same in every network."""
+def public_name(name, trains_scale):
+    """The name of one of the reference's tensors in the file, None for those that no training changes."""
+    if reference.is_scale(name):
+        name = re.sub("weight$", "scale" if trains_scale else "constant", name)
     name = name.replace("running_var", "running_variance")
     name = re.sub(r"^stem\.whiten\.", "whitening.", name)
     name = re.sub(r"^stem\.(project|conv)\.", "stem.", name)
     name = re.sub(r"^linear\.", "head.", name)
     name = re.sub(r"^blocks\.(\d+)", r"blocks[\1]", name)
     name = re.sub(r"(conv|norm)s\.(\d+)", lambda found: f"{found[1]}{int(found[2]) + 1}", name)
-    is_constant = re.search(r"num_batches_tracked$|norm\d*\.weight$", name)
+    is_constant = re.search(r"(num_batches_tracked|constant)$", name)
     return None if is_constant else name
 
 
-def tensors_of(model):
-    named = {public_name(name): value for name, value in model.state_dict().items()}
+def tensors_of(model, recipe):
+    trains_scale = recipe["norm"]["train_scale"]
+    named = {public_name(name, trains_scale): value for name, value in model.state_dict().items()}
     return {name: summary(value) for name, value in named.items() if name is not None}
 
 
@@ -362,8 +406,8 @@ def case(name, changes):
         "losses": rounded_all(losses),
         "correct": trainer.evaluate(),
         "logits": summary(logits),
-        "trained": tensors_of(trainer.model),
-        "evaluated": tensors_of(trainer.evaluated_model()),
+        "trained": tensors_of(trainer.model, trainer.recipe),
+        "evaluated": tensors_of(trainer.evaluated_model(), trainer.recipe),
     }
 
 

@@ -8,7 +8,8 @@ user would write it, eagerly and without tricks. Tests compare numbers with it, 
 
 DIR holds raw bytes: {train,eval}-images.u8 (image, row, column, channel), {train,eval}-labels.u8 and shape.json.
 The model is the SpeedyResNet of hlb-CIFAR10 v0.4.0 (Tysam Balsbaugh); the tricks are those of its later versions, of
-cifar10-airbench (Keller Jordan, arXiv 2404.00498) and of hiverge/cifar10-speedrun.
+cifar10-airbench (Keller Jordan, arXiv 2404.00498) and of hiverge/cifar10-speedrun. Blocks of their own numbers of
+convolutions, CELU, trained scales and a padded whitening are those of ResNet-9 (David Page, 2018 and 2019).
 """
 
 import argparse
@@ -35,6 +36,7 @@ GROUP = {"schedule": None, "momentum": None, "rule": {"kind": "sgd"}}
 MUON = {"coefficients": [3.4445, -4.7750, 2.0315], "renormalise_grows": 0.0, "renormalise_rounds": False}
 WHITEN = {
     "kernel": 2,
+    "padded": False,
     "project": True,
     "norm": True,
     "sign_pairs": False,
@@ -48,12 +50,19 @@ DEFAULTS = {
     "resolution": [],
     "activation": "gelu",
     "stem_activation": None,
+    "celu_alpha": 1.0,
     "pool_head": "max",
     "freeze": [],
     "augment": {"last_offset": True, "cutout": 0, "cutmix": None, "jitter": None, "channels_last": True},
     "stem": WHITEN,
     "blocks": {"convs": 2, "residual": "after_activation"},
-    "norm": {"average_takes_first_part": False, "evaluation_collates": False},
+    "norm": {
+        "average_takes_first_part": False,
+        "evaluation_collates": False,
+        "ghost_stem": False,
+        "scale": 1.0,
+        "train_scale": False,
+    },
     "init": {"convolutions": "default", "head": "default"},
     "loss": {"scale": 1.0, "half": False},
     "evaluate": {"multi_crop": False, "crop_weights": "halved", "least_confident": None},
@@ -331,19 +340,29 @@ def side_at(recipe, step, total):
 # Model
 
 
-ACTIVATIONS = {"gelu": F.gelu, "silu": F.silu, "relu": F.relu, "identity": lambda x: x}
+ACTIVATIONS = {"gelu": nn.GELU, "silu": nn.SiLU, "relu": nn.ReLU, "identity": nn.Identity}
+
+
+def activation_of(name, recipe):
+    return nn.CELU(recipe["celu_alpha"]) if name == "celu" else ACTIVATIONS[name]()
 
 
 def stem_activation(recipe):
-    return ACTIVATIONS[recipe["stem_activation"] or recipe["activation"]]
+    return activation_of(recipe["stem_activation"] or recipe["activation"], recipe)
+
+
+def per_block(setting, block):
+    """A setting that may be a list of one value for each block."""
+    return setting[block] if isinstance(setting, list) else setting
 
 
 class Norm(nn.BatchNorm2d):
-    """Batch normalisation with its scale frozen at 1."""
+    """Batch normalisation whose scale is frozen unless the recipe trains it."""
 
     def __init__(self, channels, settings):
         super().__init__(channels, eps=settings["eps"], momentum=settings["momentum"])
-        self.weight.requires_grad_(False)
+        nn.init.constant_(self.weight, settings["scale"])
+        self.weight.requires_grad_(settings["train_scale"])
 
 
 class GhostNorm(nn.Module):
@@ -355,7 +374,7 @@ class GhostNorm(nn.Module):
         self.collates = settings["evaluation_collates"]
         self.eps, self.momentum = settings["eps"], settings["momentum"]
         self.takes_first_part = False
-        self.weight = nn.Parameter(torch.ones(channels), requires_grad=False)
+        self.weight = nn.Parameter(torch.full((channels,), settings["scale"]), requires_grad=settings["train_scale"])
         self.bias = nn.Parameter(torch.zeros(channels))
         self.register_buffer("running_mean", torch.zeros(self.parts * channels))
         self.register_buffer("running_var", torch.ones(self.parts * channels))
@@ -389,6 +408,10 @@ def group_norm(channels, settings):
     return Norm(channels, settings) if settings["ghost_batches"] == 1 else GhostNorm(channels, settings)
 
 
+def stem_norm(channels, settings):
+    return group_norm(channels, settings) if settings["ghost_stem"] else Norm(channels, settings)
+
+
 def conv3x3(inputs, outputs):
     return nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
 
@@ -400,12 +423,13 @@ class WhitenStem(nn.Module):
         super().__init__()
         stem = recipe["stem"]
         patches = channels * stem["kernel"] ** 2 * (2 if stem["sign_pairs"] else 1)
-        self.whiten = nn.Conv2d(channels, patches, stem["kernel"], bias=stem["bias"] is not None)
+        frame = 1 if stem["padded"] else 0
+        self.whiten = nn.Conv2d(channels, patches, stem["kernel"], padding=frame, bias=stem["bias"] is not None)
         self.whiten.weight.requires_grad_(False)
         self.projects = stem["project"]
         if self.projects:
             self.project = nn.Conv2d(patches, stem["width"], 1, bias=False)
-            self.norm = Norm(stem["width"], recipe["norm"]) if stem["norm"] else nn.Identity()
+            self.norm = stem_norm(stem["width"], recipe["norm"]) if stem["norm"] else nn.Identity()
         self.act = stem_activation(recipe)
 
     def forward(self, x):
@@ -422,7 +446,7 @@ class ConvStem(nn.Module):
         super().__init__()
         width = recipe["stem"]["width"]
         self.conv = conv3x3(channels, width)
-        self.norm = Norm(width, recipe["norm"])
+        self.norm = stem_norm(width, recipe["norm"])
         self.act = stem_activation(recipe)
 
     def forward(self, x):
@@ -432,15 +456,15 @@ class ConvStem(nn.Module):
 class Block(nn.Module):
     """A convolution that pools, then further ones around which its output may be added again."""
 
-    def __init__(self, inputs, outputs, recipe):
+    def __init__(self, number, inputs, outputs, recipe):
         super().__init__()
         blocks = recipe["blocks"]
         self.pool_before_norm = {"before_norm": True, "after_activation": False}[blocks["pool"]]
-        self.residual = blocks["residual"]
-        sources = [inputs] + [outputs] * (blocks["convs"] - 1)
+        self.residual = per_block(blocks["residual"], number)
+        sources = [inputs] + [outputs] * (per_block(blocks["convs"], number) - 1)
         self.convs = nn.ModuleList(conv3x3(source, outputs) for source in sources)
         self.norms = nn.ModuleList(group_norm(outputs, recipe["norm"]) for _ in sources)
-        self.act = ACTIVATIONS[recipe["activation"]]
+        self.act = activation_of(recipe["activation"], recipe)
 
     def first(self, x):
         x = self.convs[0](x)
@@ -465,7 +489,8 @@ class SpeedyResNet(nn.Module):
         kind = {"whiten": WhitenStem, "conv": ConvStem}[recipe["stem"]["kind"]]
         self.stem = kind(in_channels, recipe)
         widths = [recipe["stem"]["width"], *recipe["blocks"]["widths"]]
-        self.blocks = nn.Sequential(*(Block(i, o, recipe) for i, o in zip(widths, widths[1:])))
+        ends = enumerate(zip(widths, widths[1:]))
+        self.blocks = nn.Sequential(*(Block(number, i, o, recipe) for number, (i, o) in ends))
         self.linear = nn.Linear(widths[-1], classes, bias=False)
         self.pool = {"max": torch.amax, "mean": torch.mean}[recipe["pool_head"]]
         self.logit_scale = recipe["logit_scale"]
@@ -656,12 +681,40 @@ class Muon(torch.optim.Optimizer):
         parameter.mul_(1 - group["lr"] * group["weight_decay"])
 
 
+class RatedSGD(torch.optim.Optimizer):
+    """Momentum that sums up steps, each taken at the rate of its time (David Page)."""
+
+    def __init__(self, parameters, lr, momentum, nesterov, weight_decay):
+        defaults = {"lr": lr, "momentum": momentum, "nesterov": nesterov, "weight_decay": weight_decay}
+        super().__init__(parameters, defaults)
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    self.update(parameter, group)
+
+    def update(self, parameter, group):
+        now = -group["lr"] * (parameter.grad + group["weight_decay"] * parameter)
+        steps = self.state[parameter].setdefault("steps", torch.zeros_like(parameter))
+        steps.mul_(group["momentum"]).add_(now)
+        parameter.add_(now + group["momentum"] * steps if group["nesterov"] else steps)
+
+
+def is_scale(name):
+    """Whether a parameter is the scale of a normalisation."""
+    return "norm" in name and name.endswith("weight")
+
+
 def set_of(name):
     """The set that a trained parameter belongs to."""
     if name == "stem.whiten.bias":
         return "whitening_bias"
     if name.endswith("bias"):
         return "biases"
+    if is_scale(name):
+        return "scales"
     return {"stem": "stem", "blocks": "filters", "linear": "head"}[name.split(".")[0]]
 
 
@@ -682,7 +735,8 @@ def make_optimizer(parameters, group, settings, total_steps):
         return torch.optim.AdamW(parameters, lr=lr, betas=betas, eps=rule["eps"], weight_decay=weight_decay)
     if rule["kind"] == "muon":
         return Muon(parameters, lr, momentum, nesterov, weight_decay, rule, total_steps)
-    return torch.optim.SGD(parameters, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
+    kind = RatedSGD if settings.get("rate_in_momentum") else torch.optim.SGD
+    return kind(parameters, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
 
 
 def make_optimizers(model, recipe, total_steps):

@@ -39,7 +39,8 @@ def small(recipe):
     # Squares of a size that leaves something of the image.
     if augment.get("cutout"):
         augment["cutout"] = 6
-    stem["images"] = IMAGES
+    if stem["kind"] == "whiten":
+        stem["images"] = IMAGES
     stem["width"] = 8 if stem.get("project", True) else golden.CHANNELS * 8
     if stem.get("chunk"):
         stem["chunk"] = 24
@@ -126,8 +127,8 @@ def run(name):
         "losses": golden.rounded_all(losses),
         "correct": correct,
         "logits": golden.summary(trainer.evaluation_logits()),
-        "trained": golden.tensors_of(trainer.model),
-        "evaluated": golden.tensors_of(trainer.evaluated_model()),
+        "trained": golden.tensors_of(trainer.model, trainer.recipe),
+        "evaluated": golden.tensors_of(trainer.evaluated_model(), trainer.recipe),
     }
 
 

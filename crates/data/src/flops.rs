@@ -148,17 +148,17 @@ impl Layer {
 
 /// All layers, for images of one size.
 fn layers(recipe: &Recipe, shapes: ArrayShapes, image: Map) -> Vec<Layer> {
-    // The only layer without padding is the whitening; no side is over 2^32 pixels.
+    // The only layer that may be without padding is the whitening; no side is over 2^32 pixels.
     let lost = u64::from(recipe.stem.lost_pixels());
     let mut map = Map { rows: image.rows.saturating_sub(lost), columns: image.columns.saturating_sub(lost) };
     let mut width = u64::from(recipe.stem.width());
     let mut layers = stem_layers(recipe.stem, shapes.channels.into(), map);
-    for output in recipe.blocks.widths.iter().copied().map(u64::from) {
+    for (block, output) in recipe.blocks.widths.iter().copied().map(u64::from).enumerate() {
         // The first trained layer needs no gradient of its input.
         let gradients = if layers.iter().any(|layer| layer.gradients > 0) { 2 } else { 1 };
         layers.push(Layer::three_by_three(width, output, map, gradients));
         map = map.halved();
-        layers.extend((1..recipe.blocks.convs).map(|_| Layer::three_by_three(output, output, map, 2)));
+        layers.extend((1..recipe.blocks.convs.of(block)).map(|_| Layer::three_by_three(output, output, map, 2)));
         width = output;
     }
     layers.push(Layer::plain(width * u64::from(shapes.classes), 2));
@@ -171,7 +171,10 @@ fn stem_layers(stem: Stem, channels: u64, map: Map) -> Vec<Layer> {
     let Stem::Whiten(whiten) = stem else { return vec![Layer::three_by_three(channels, width, map, 1)] };
     let patch = channels * u64::from(whiten.kernel) * u64::from(whiten.kernel);
     let filters = if whiten.sign_pairs { 2 * patch } else { patch };
-    let mut layers = vec![Layer::plain(patch * filters * map.pixels(), 0)];
+    // A frame of zeros adds no work that cannot be skipped.
+    let taps = if whiten.padded { channels * map.taps() } else { patch * map.pixels() };
+    let multiplications = patch * filters * map.pixels();
+    let mut layers = vec![Layer { multiplications, least_parts: CONVOLUTION_SAVING * filters * taps, gradients: 0 }];
     if whiten.project {
         layers.push(Layer::plain(filters * width * map.pixels(), 1));
     }
@@ -182,7 +185,7 @@ fn stem_layers(stem: Stem, channels: u64, map: Map) -> Vec<Layer> {
 mod tests {
     use super::*;
     use hlb_core::yaml;
-    use hlb_recipe::Whiten;
+    use hlb_recipe::{Whiten, variant};
     use proptest::prelude::*;
 
     const CIFAR: ArrayShapes =
@@ -252,6 +255,36 @@ mod tests {
         assert_near(mega(single.evaluation_flop_per_image), 2174.5, 0.05);
         assert_eq!(both.evaluation_flop_per_image, 2 * single.evaluation_flop_per_image);
         assert_eq!(both.training_flop_per_image, single.training_flop_per_image);
+    }
+
+    /// Each layer of ResNet-9 in millions of operations; computed by hand from the shapes of the published code.
+    #[test]
+    fn blocks_may_differ_in_their_convolutions() {
+        let crop = Map { rows: 32, columns: 32 };
+        let baseline = variant::shipped("resnet9-dawnbench").expect("it is shipped");
+        let prep = [3.539];
+        let blocks = [150.99, 75.50, 75.50, 150.99, 150.99, 75.50, 75.50, 0.010];
+        let forward = |recipe: &Recipe| -> Vec<f64> {
+            layers(recipe, CIFAR, crop).iter().map(|layer| mega(layer.forward())).collect()
+        };
+        let near = |found: Vec<f64>, expected: Vec<f64>| {
+            assert_eq!(found.len(), expected.len());
+            for (found, expected) in found.into_iter().zip(expected) {
+                assert_near(found, expected, 0.005);
+            }
+        };
+        near(forward(&baseline), [&prep[..], &blocks].concat());
+        // The padded whitening keeps the map, and a trained 1x1 convolution follows it.
+        let tricks = variant::shipped("resnet9").expect("it is shipped");
+        near(forward(&tricks), [&[1.493, 3.539], &blocks[..]].concat());
+    }
+
+    /// A program may leave out the frame of zeros, but nothing else.
+    #[test]
+    fn the_floor_of_a_padded_whitening_counts_pixels_under_its_windows() {
+        let image = Map { rows: 32, columns: 32 };
+        let recipe = variant::shipped("resnet9").expect("it is shipped");
+        assert_eq!(stem_layers(recipe.stem, 3, image)[0].least_training(), 2 * 27 * 3 * (94 * 94));
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod length;
 mod measure;
 mod network;
 mod optimizer;
+mod per_block;
 mod range;
 pub mod schedule;
 mod stem;
@@ -25,6 +26,7 @@ pub use length::{Epochs, Length};
 pub use measure::{Average, AverageStart, CropWeights, Evaluate, EvaluatedWeights, Loss};
 pub use network::{Activation, Blocks, ConvolutionInit, HeadInit, Init, Norm, Pool, PoolHead, Residual};
 pub use optimizer::{Freeze, Group, Muon, Optimizer, Parameters, Rule};
+pub use per_block::PerBlock;
 pub use range::RecipeError;
 pub use stem::{BiasStart, Stem, Whiten};
 
@@ -33,7 +35,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::defaults::is_default;
+use crate::defaults::{is_default, is_one, one};
 use crate::range::{Checked, above, refuse, refuse_if, whole, within};
 use crate::schedule::Schedule;
 use hlb_core::units::{DeviceKind, NumberFormat};
@@ -72,6 +74,9 @@ pub struct Recipe {
     /// What follows the stem, where it is another.
     #[serde(default, skip_serializing_if = "is_default")]
     pub stem_activation: Option<Activation>,
+    /// How smooth `celu` is, above 0 and at most 10: 0.075 in ResNet-9, or 0.3 where scales are frozen at 1.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub celu_alpha: f64,
     /// How the last map becomes one number a channel.
     #[serde(default, skip_serializing_if = "is_default")]
     pub pool_head: PoolHead,
@@ -234,6 +239,7 @@ impl Recipe {
         self.stem.check()?;
         self.blocks.check()?;
         self.norm.check()?;
+        above("celu_alpha", self.celu_alpha, 0.0, 10.0)?;
         above("logit_scale", self.logit_scale, 0.0, 10.0)?;
         self.loss.check()?;
         self.optimizer.check()?;
@@ -259,11 +265,7 @@ impl Recipe {
             &["augment.cutmix.epochs", "epochs"],
             "it cannot cover more epochs than the schedule has",
         )?;
-        refuse_if(
-            !self.batch_size.is_multiple_of(self.norm.ghost_batches),
-            &["norm.ghost_batches", "batch_size"],
-            "the batch does not divide into that many equal parts",
-        )?;
+        self.norm.check_parts(self.stem, self.batch_size)?;
         let bias = self.stem.whitening().is_some_and(|whiten| whiten.bias.is_some());
         refuse_if(
             self.optimizer.whitening_bias.is_some() && !bias,
@@ -274,6 +276,13 @@ impl Recipe {
             self.norm.evaluation_collates && self.norm.ghost_batches == 1,
             &["norm.evaluation_collates", "norm.ghost_batches"],
             "there are no statistics of several parts",
+        )?;
+        let smooth = [Some(self.activation), self.stem_activation].contains(&Some(Activation::Celu));
+        refuse_if(!smooth && !is_one(&self.celu_alpha), &["celu_alpha", "activation"], "no activation is `celu`")?;
+        refuse_if(
+            self.optimizer.scales.is_some() && !self.norm.train_scale,
+            &["optimizer.scales", "norm.train_scale"],
+            "scales of the normalizations are not trained",
         )?;
         let unused = self.norm.average_takes_first_part && (self.norm.ghost_batches == 1 || self.average.is_none());
         let paths =
@@ -291,6 +300,7 @@ impl Recipe {
             let missing = match freeze.parameters {
                 Parameters::WhiteningBias => (!bias).then_some("stem.bias"),
                 Parameters::Stem => (!self.stem.is_trained()).then_some("stem.project"),
+                Parameters::Scales => (!self.norm.train_scale).then_some("norm.train_scale"),
                 _ => None,
             };
             if let Some(missing) = missing {

@@ -15,6 +15,10 @@ pub struct Optimizer {
     pub momentum: f64,
     /// Nesterov's form of momentum.
     pub nesterov: bool,
+    /// The momentum of groups with SGD is a sum of steps, each with the rate of its time (ResNet-9's bag of tricks), instead of a sum
+    /// of gradients that all get the present rate. It is the same while the rate is constant.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub rate_in_momentum: bool,
     /// Convolutions and the linear layer.
     pub weights: Group,
     /// Biases of the normalizations.
@@ -28,6 +32,9 @@ pub struct Optimizer {
     /// The bias of the whitening, where it is not to be updated as `biases`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub whitening_bias: Option<Group>,
+    /// Trained scales of the normalizations, where they are not to be updated as `weights`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub scales: Option<Group>,
 }
 
 /// Settings of one parameter group.
@@ -123,11 +130,13 @@ pub enum Parameters {
     Biases,
     /// The bias of the whitening.
     WhiteningBias,
+    /// Scales of the normalizations.
+    Scales,
 }
 
 impl Parameters {
     /// All, in the order of the layers.
-    pub const ALL: [Self; 5] = [Self::Stem, Self::Filters, Self::Head, Self::Biases, Self::WhiteningBias];
+    pub const ALL: [Self; 6] = [Self::Stem, Self::Filters, Self::Head, Self::Biases, Self::WhiteningBias, Self::Scales];
 }
 
 impl Optimizer {
@@ -139,6 +148,7 @@ impl Optimizer {
             Parameters::Head => self.head.as_ref().unwrap_or(&self.weights),
             Parameters::Biases => &self.biases,
             Parameters::WhiteningBias => self.whitening_bias.as_ref().unwrap_or(&self.biases),
+            Parameters::Scales => self.scales.as_ref().unwrap_or(&self.weights),
         }
     }
 
@@ -154,6 +164,7 @@ impl Optimizer {
             ("filters", self.filters.as_ref()),
             ("head", self.head.as_ref()),
             ("whitening_bias", self.whitening_bias.as_ref()),
+            ("scales", self.scales.as_ref()),
         ];
         named.into_iter().filter_map(|(name, group)| Some((name, group?))).collect()
     }

@@ -30,9 +30,13 @@ pub struct Whiten {
     pub eps: f64,
     /// Channels handed to the first block, 4 to 512.
     pub width: u32,
-    /// Size of the patches in pixels, 2 or 3; the convolution is not padded.
+    /// Size of the patches in pixels, 2 or 3.
     #[serde(default = "two", skip_serializing_if = "is_two")]
     pub kernel: u32,
+    /// The image gets a frame of zeros, so that its map is as large as it is (ResNet-9); needs a `kernel` of 3. Filters are fitted
+    /// on patches of images without the frame.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub padded: bool,
     /// A trained 1x1 convolution to `width` channels follows. Without it the whitened patches go
     /// through the activation straight into the first block, and `width` is their number of channels.
     #[serde(default = "yes", skip_serializing_if = "is_true")]
@@ -68,6 +72,11 @@ pub enum BiasStart {
 }
 
 impl Whiten {
+    /// Pixels of the frame of zeros around an image.
+    pub fn padding(self) -> u32 {
+        if self.padded { self.kernel / 2 } else { 0 }
+    }
+
     /// Channels after the whitening of images with `channels` channels.
     pub fn patch_channels(self, channels: u32) -> u32 {
         channels * self.kernel * self.kernel * if self.sign_pairs { 2 } else { 1 }
@@ -100,9 +109,9 @@ impl Stem {
         self.whitening().is_none_or(|whiten| whiten.project && whiten.norm)
     }
 
-    /// Pixels that an image loses along each side in the stem: the whitening is not padded.
+    /// Pixels that an image loses along each side in the stem, where the whitening is not padded.
     pub fn lost_pixels(self) -> u32 {
-        self.whitening().map_or(0, |whiten| whiten.kernel - 1)
+        self.whitening().map_or(0, |whiten| whiten.kernel - 1 - 2 * whiten.padding())
     }
 
     pub(super) fn check(self) -> Checked {
@@ -113,6 +122,8 @@ impl Stem {
         whole("stem.kernel", whiten.kernel, 2, 3)?;
         let paths = ["stem.norm", "stem.project"];
         refuse_if(!whiten.norm && !whiten.project, &paths, "without a projection there is no normalization anyway")?;
+        let even = ["stem.padded", "stem.kernel"];
+        refuse_if(whiten.padded && whiten.kernel != 3, &even, "only patches of 3 pixels have a middle to pad around")?;
         whiten.chunk.map_or(Ok(()), |chunk| whole("stem.chunk", chunk, 64, 1_000_000))
     }
 

@@ -18,7 +18,7 @@ macro_rules! recipes {
 }
 
 /// The shipped recipes. Each is a whole one, or an overlay on one that stands before it.
-const SHIPPED: [(&str, &str); 28] = recipes![
+const SHIPPED: [(&str, &str); 32] = recipes![
     "hlb-shapes",
     "hlb-fashion-mnist",
     "hlb-cifar10",
@@ -39,6 +39,10 @@ const SHIPPED: [(&str, &str); 28] = recipes![
     "hiverge-r2",
     "hiverge-2025-09",
     "fulcrum-e1",
+    "resnet9-dawnbench",
+    "resnet9",
+    "resnet9-shapes",
+    "resnet9-fashion-mnist",
     "airbench-shapes",
     "airbench-fashion-mnist",
     "muon-shapes",

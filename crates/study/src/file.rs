@@ -1,93 +1,24 @@
 //! A study as its author wrote it: which variants, on which tracks, how often. Data, never code.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use crate::body::Body;
 use hlb_core::artifact::{Sha256Hex, sha256_hex};
 use hlb_core::bounded::{self, SMALL_CAP};
 use hlb_core::hint::{Context as _, Failure, Result};
 use hlb_core::rules::MAX_STUDY_RUNS;
-use hlb_core::text::{Id, SafeText, show, show_path};
+use hlb_core::text::{SafeText, show, show_path};
 use hlb_core::yaml::Source;
 use hlb_data::task::Task;
 use hlb_data::track;
 use hlb_recipe::Recipe;
-use hlb_recipe::variant::{Variant, VariantError};
+use hlb_recipe::variant::{self, Variant, VariantError};
 
 /// Fewest and most variants.
 const VARIANTS: std::ops::RangeInclusive<usize> = 2..=50;
-
-/// What an author says, closed: an unknown key is an error.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Body {
-    /// Name in paths.
-    pub(crate) name: Id,
-    /// Name for people.
-    pub(crate) title: SafeText<120>,
-    /// What it is about, in a sentence or two.
-    pub(crate) description: SafeText<1000>,
-    /// Tracks that it can be run on; the first is meant where none is asked for.
-    pub(crate) tracks: Vec<String>,
-    /// Runs of each variant, 1 to 1000.
-    pub(crate) runs: u32,
-    /// Name of the variant that the others are compared with.
-    pub(crate) reference: Id,
-    /// 2 to 50 variants, in the order in which they take turns.
-    pub(crate) variants: Vec<VariantEntry>,
-    /// Figures that somebody published of the same variants.
-    #[serde(default)]
-    pub(crate) published: Option<PublishedFigures>,
-}
-
-/// One of the variants.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct VariantEntry {
-    /// Name in tables, unique in the study.
-    pub(crate) name: Id,
-    /// The idea in a sentence.
-    #[serde(default)]
-    pub(crate) description: Option<SafeText<400>>,
-    /// Shipped recipe that it is laid over; the reference of the track where it is left out.
-    #[serde(default)]
-    pub(crate) extends: Option<String>,
-    /// The keys that differ, as in a variant file.
-    #[serde(default)]
-    pub(crate) changes: Map<String, Value>,
-    /// More of them by track, laid over `changes`.
-    #[serde(default)]
-    pub(crate) changes_on: BTreeMap<String, Map<String, Value>>,
-}
-
-/// Figures that somebody published of the same variants.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct PublishedFigures {
-    /// Where they stand.
-    pub(crate) source: SafeText<400>,
-    /// How they were measured.
-    pub(crate) conditions: SafeText<400>,
-    /// The figures.
-    pub(crate) figures: Vec<PublishedFigure>,
-}
-
-/// A published figure.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct PublishedFigure {
-    /// Variant of this study.
-    pub(crate) variant: Id,
-    /// Accuracy in percent, 0 to 100.
-    pub(crate) accuracy_percent: f64,
-    /// Seconds of training, where they were published.
-    #[serde(default)]
-    pub(crate) seconds: Option<f64>,
-}
 
 /// A study file that keeps its own rules; what its variants resolve to depends on the track.
 #[derive(Debug, Clone)]
@@ -146,19 +77,38 @@ impl StudyFile {
     }
 
     fn variant(&self, index: usize, track: &str, reference: &str) -> Variant {
-        let entry = &self.body.variants[index];
-        let on_track = entry.changes_on.get(track);
-        let layers: Vec<&Map<String, Value>> = [&entry.changes].into_iter().chain(on_track).collect();
-        let at = format!("variants[{index}]");
-        let parts = [format!("{at}.changes_on.{track}"), format!("{at}.changes"), at].to_vec();
+        let (entry, steps) = (&self.body.variants[index], self.steps_to(index));
+        let (mut layers, mut parts) = (Vec::new(), Vec::new());
+        for step in steps.iter().copied() {
+            let entry = &self.body.variants[step];
+            layers.extend([Some(&entry.changes), entry.changes_on.get(track)].into_iter().flatten());
+            let at = format!("variants[{step}]");
+            parts.extend([at.clone(), format!("{at}.changes"), format!("{at}.changes_on.{track}")]);
+        }
+        // A key is looked for where it was set last.
+        parts.reverse();
         let description = entry.description.clone().or_else(|| SafeText::cleaned("one of the variants of a study"));
+        let first = self.body.variants[steps[0]].extends.as_ref();
+        let extends = first.or_else(|| self.body.extends_on.get(track)).map_or(reference, String::as_str);
         Variant::part(
             entry.name.clone(),
             description.expect("a text of ours can be seen"),
-            entry.extends.clone().unwrap_or_else(|| reference.to_owned()),
+            extends.to_owned(),
             &layers,
             self.source.parts(parts),
         )
+    }
+
+    /// The variants that this one comes after, the first of them first, and itself.
+    fn steps_to(&self, index: usize) -> Vec<usize> {
+        let mut steps = vec![index];
+        while let Some(before) = self.body.variants[steps[steps.len() - 1]].after.as_ref() {
+            // It is an earlier one, so this ends.
+            let Some(step) = self.body.variants.iter().position(|entry| entry.name == *before) else { break };
+            steps.push(step);
+        }
+        steps.reverse();
+        steps
     }
 
     fn check(&self) -> Result<()> {
@@ -167,6 +117,7 @@ impl StudyFile {
             return Err(self.rule("", "runs", &format!("is {}, has to be 1 to {MAX_STUDY_RUNS}", self.body.runs)));
         }
         self.check_variants()?;
+        self.check_bases()?;
         self.check_published()
     }
 
@@ -203,6 +154,31 @@ impl StudyFile {
         }
         if !names.contains(reference.as_str()) {
             return Err(self.rule("", "reference", &format!("there is no variant `{reference}`")));
+        }
+        Ok(())
+    }
+
+    fn check_bases(&self) -> Result<()> {
+        let Body { variants, extends_on, tracks, .. } = &self.body;
+        if let Some(stranger) = extends_on.keys().find(|track| !tracks.contains(track)) {
+            return Err(self.rule("", "extends_on", &format!("`{}` is none of the study's tracks", show(stranger))));
+        }
+        for (track, name) in extends_on {
+            let recipe = variant::shipped(name);
+            if recipe.is_none_or(|recipe| recipe.track != *track) {
+                let problem = format!("there is no recipe `{}` of track `{track}`", show(name));
+                return Err(self.rule("extends_on", track, &problem));
+            }
+        }
+        for (index, entry) in variants.iter().enumerate() {
+            let Some(before) = &entry.after else { continue };
+            let at = format!("variants[{index}]");
+            if !variants[..index].iter().any(|earlier| earlier.name == *before) {
+                return Err(self.rule(&at, "after", &format!("there is no earlier variant `{before}`")));
+            }
+            if entry.extends.is_some() {
+                return Err(self.rule(&at, "extends", &format!("comes with variant `{before}` in `after`")));
+            }
         }
         Ok(())
     }
@@ -280,6 +256,17 @@ mod tests {
             ),
             (&format!("{variants}extends: nothing\n"), "there is no recipe `nothing`"),
             (&format!("{variants}changes: {{track: shapes}}\n"), "`track` comes with the recipe"),
+            (&format!("{variants}after: c\n"), "s.yaml:10:12: `variants[1].after`: there is no earlier variant `c`"),
+            ("variants: [{name: a, after: a}, {name: b}]\n", "`variants[0].after`: there is no earlier variant `a`"),
+            (
+                &format!("{variants}after: a\n    extends: hlb-shapes\n"),
+                "`variants[1].extends`: comes with variant `a`",
+            ),
+            (&format!("extends_on: {{cifar10: hlb-cifar10}}\n{variants}\n"), "`extends_on`: `cifar10` is none of"),
+            (
+                &format!("extends_on: {{shapes: hlb-cifar10}}\n{variants}\n"),
+                "`extends_on.shapes`: there is no recipe `hlb-cifar10` of track `shapes`",
+            ),
         ];
         for (body, expected) in cases {
             let found = refusal(&format!("{HEAD}{body}"));
@@ -322,6 +309,34 @@ mod tests {
         let recipe = file.resolve(1, &task()).expect("a recipe");
         assert_eq!((recipe.stem, recipe.epochs), (hlb_recipe::Stem::Conv { width: 16 }, 3_u32.into()));
         assert_eq!(file.resolve(0, &task()).expect("a recipe"), task().reference());
+    }
+
+    #[test]
+    fn a_step_of_a_ladder_lies_over_the_steps_before() {
+        let text = format!(
+            "{HEAD}extends_on: {{shapes: resnet9-shapes}}\nvariants:\n  - name: a\n    changes: {{epochs: 8, batch_size: 64}}\n    changes_on: {{shapes: {{epochs: 9}}}}\n  - {{name: b, after: a, changes: {{batch_size: 32}}}}\n  - {{name: c, after: b, changes: {{epochs: 0}}}}\n"
+        );
+        let file = StudyFile::parse(text.as_bytes(), "s.yaml").expect("good");
+        let recipe = file.resolve(1, &task()).expect("a recipe");
+        assert_eq!((recipe.epochs, recipe.batch_size, recipe.stem.width()), (9_u32.into(), 32, 16));
+        assert_eq!(recipe.activation, hlb_recipe::Activation::Celu);
+        let wrong = file.resolve(2, &task()).expect_err("no epochs").to_string();
+        assert!(wrong.starts_with("s.yaml:13:"), "{wrong}");
+    }
+
+    /// The ladder ends on the recipe that is shipped, whatever each step says.
+    #[test]
+    fn the_last_step_of_the_ladder_is_the_shipped_recipe() {
+        let text = include_str!("../../../studies/resnet9-ladder.yaml");
+        let file = StudyFile::parse(text.as_bytes(), "ladder").expect("good");
+        assert_eq!(file.body.variants.len(), 8);
+        for (id, name) in &file.body.extends_on {
+            let task = Task::published(track::by_id(id).expect("shipped"));
+            assert_eq!(file.resolve(7, &task).expect("a recipe"), variant::shipped(name).expect("shipped"), "{name}");
+        }
+        let cifar = Task::published(track::by_id("cifar10").expect("shipped"));
+        let entry = file.resolve(3, &cifar).expect("a recipe");
+        assert_eq!(entry, variant::shipped("resnet9-dawnbench").expect("shipped"));
     }
 
     #[test]

@@ -6,7 +6,8 @@
 //!
 //! | file | noun |
 //! |---|---|
-//! | `file` | a study as its author wrote it |
+//! | `body` | what its author says: keys and types |
+//! | `file` | a study as its author wrote it, and its rules |
 //! | `plan` | a study on one track: recipes, seeds, order of the runs |
 //! | `record` | the lines of its log |
 //! | `records` | the whole log, and whether it fits a plan |
@@ -21,6 +22,7 @@
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests break files on purpose"))]
 
+mod body;
 mod estimate;
 mod figures;
 mod file;

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::file::{StudyFile, VariantEntry};
+use crate::body::VariantEntry;
+use crate::file::StudyFile;
 use hlb_core::artifact::{Sha256Hex, sha256_hex};
 use hlb_core::hint::Result;
 use hlb_core::seed::{self, Seed};

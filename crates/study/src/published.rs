@@ -3,8 +3,8 @@
 
 use serde::Serialize;
 
+use crate::body::{PublishedFigure, PublishedFigures};
 use crate::figures::VariantFigures;
-use crate::file::{PublishedFigure, PublishedFigures};
 use hlb_core::stats::kendall_tau;
 
 /// Published figures next to ours.

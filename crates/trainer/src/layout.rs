@@ -1,4 +1,5 @@
-//! Where each parameter lies: all weights in one flat tensor, all biases in another, all running statistics in a third.
+//! Where each parameter lies: all weights in one flat tensor, all biases and behind them all trained scales in another, all
+//! running statistics in a third.
 //!
 //! *Why flat:* an optimizer step or an update of the EMA is then a handful of operations on whole tensors instead
 //! of a loop over layers. Convolution weights are stored output, row, column, input, so that their views are
@@ -64,8 +65,11 @@ pub struct Layout {
     norms: Vec<i64>,
     has_stem: bool,
     has_stem_norm: bool,
-    convs_per_block: usize,
+    /// Block and place in it of each convolution of the blocks, counted from 0.
+    places: Vec<(usize, usize)>,
     ghosts: i64,
+    stem_ghosts: i64,
+    trains_scale: bool,
     whitening: Option<Whitening>,
 }
 
@@ -87,10 +91,12 @@ impl Layout {
         if recipe.stem.is_normalized() {
             norms.push(width);
         }
-        for output in recipe.blocks.widths.iter().copied().map(i64::from) {
-            for _ in 0..recipe.blocks.convs {
+        let mut places = Vec::new();
+        for (block, output) in recipe.blocks.widths.iter().copied().map(i64::from).enumerate() {
+            for place in 0..recipe.blocks.convs.of(block) as usize {
                 weights.push(Weight::Conv { output, input: width, kernel: 3 });
                 norms.push(output);
+                places.push((block, place));
                 width = output;
             }
         }
@@ -100,8 +106,10 @@ impl Layout {
             norms,
             has_stem: recipe.stem.is_trained(),
             has_stem_norm: recipe.stem.is_normalized(),
-            convs_per_block: recipe.blocks.convs as usize,
+            places,
             ghosts: i64::from(recipe.norm.ghost_batches),
+            stem_ghosts: if recipe.norm.ghost_stem { i64::from(recipe.norm.ghost_batches) } else { 1 },
+            trains_scale: recipe.norm.train_scale,
             whitening,
         }
     }
@@ -111,21 +119,21 @@ impl Layout {
         &self.weights
     }
 
-    /// The weights of these parameters among [`Layout::weights`]; empty for biases.
+    /// The weights of these parameters among [`Layout::weights`]; empty for biases and scales.
     pub(crate) fn weights_of(&self, parameters: Parameters) -> Range<usize> {
         let (stem, head) = (usize::from(self.has_stem), self.weights.len() - 1);
         match parameters {
             Parameters::Stem => 0..stem,
             Parameters::Filters => stem..head,
             Parameters::Head => head..head + 1,
-            Parameters::Biases | Parameters::WhiteningBias => 0..0,
+            Parameters::Biases | Parameters::WhiteningBias | Parameters::Scales => 0..0,
         }
     }
 
     /// Where convolution `index` of [`Layout::weights`] stands in its block, counted from 0; the stem stands in none.
     pub(crate) fn place_in_block(&self, index: usize) -> Option<usize> {
-        let first = usize::from(self.has_stem);
-        (first..self.weights.len() - 1).contains(&index).then(|| (index - first) % self.convs_per_block)
+        let (_, place) = self.places.get(index.checked_sub(usize::from(self.has_stem))?)?;
+        Some(*place)
     }
 
     /// Parameters of all trained convolutions and the linear layer.
@@ -136,6 +144,11 @@ impl Layout {
     /// Biases of all normalizations.
     pub fn bias_count(&self) -> i64 {
         self.norms.iter().sum()
+    }
+
+    /// Trained scales of all normalizations. They lie behind the biases, in one flat tensor with them.
+    pub fn scale_count(&self) -> i64 {
+        if self.trains_scale { self.bias_count() } else { 0 }
     }
 
     /// The whitening, if the stem has one.
@@ -153,9 +166,9 @@ impl Layout {
         self.has_stem_norm
     }
 
-    /// Parts of the batch that normalization `index` treats separately; 1 for the stem's.
+    /// Parts of the batch that normalization `index` treats separately.
     pub fn ghosts(&self, index: usize) -> i64 {
-        if self.has_stem_norm && index == 0 { 1 } else { self.ghosts }
+        if self.has_stem_norm && index == 0 { self.stem_ghosts } else { self.ghosts }
     }
 
     /// Names of the weights, in the order of the layers.
@@ -173,14 +186,14 @@ impl Layout {
 
     /// Block and place, counted from 1, of each convolution of the blocks.
     fn in_blocks(&self) -> impl Iterator<Item = (usize, usize)> {
-        let count = self.weights.len() - 1 - usize::from(self.has_stem);
-        (0..count).map(|index| (index / self.convs_per_block, index % self.convs_per_block + 1))
+        self.places.iter().map(|(block, place)| (*block, place + 1))
     }
 
-    /// Biases of the normalizations by name.
-    pub(crate) fn named_biases(&self, biases: &Tensor) -> Vec<(String, Tensor)> {
-        let names = self.norm_names().into_iter().map(|name| format!("{name}.bias"));
-        zip(names, self.bias_views(biases)).collect()
+    /// Biases of the normalizations by name, then their scales where those are trained.
+    pub(crate) fn named_norms(&self, biases: &Tensor) -> Vec<(String, Tensor)> {
+        let (biases, scales): (Vec<_>, Vec<_>) = self.norm_views(biases).into_iter().unzip();
+        let named = |what: &'static str| self.norm_names().into_iter().map(move |name| format!("{name}.{what}"));
+        zip(named("bias"), biases).chain(zip(named("scale"), scales.into_iter().flatten())).collect()
     }
 
     /// Views of the weights, in the order of the layers.
@@ -190,9 +203,12 @@ impl Layout {
         self.weights.iter().zip(parts).map(|(weight, part)| weight.view(&part)).collect()
     }
 
-    /// Views of the biases, in the order of the layers.
-    pub(crate) fn bias_views(&self, flat: &Tensor) -> Vec<Tensor> {
-        flat.split_with_sizes(self.norms.as_slice(), 0)
+    /// Views of the biases, each with that of the scale if it is trained, in the order of the layers.
+    pub(crate) fn norm_views(&self, flat: &Tensor) -> Vec<(Tensor, Option<Tensor>)> {
+        let widths = if self.trains_scale { self.norms.repeat(2) } else { self.norms.clone() };
+        let mut biases = flat.split_with_sizes(widths, 0);
+        let mut scales = biases.split_off(self.norms.len()).into_iter();
+        biases.into_iter().map(|bias| (bias, scales.next())).collect()
     }
 
     /// Views of running mean and running variance, in the order of the layers.

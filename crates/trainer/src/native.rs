@@ -9,7 +9,7 @@ use tch::Tensor;
 /// An `at::Tensor`, which is what tch's pointers point to.
 type Pointer = *const torch_sys::C_tensor;
 
-// SAFETY: the signatures are those of `csrc/sgd.cpp` and `csrc/graph.cpp`.
+// SAFETY: the signatures are those of `csrc/sgd.cpp`, `csrc/celu.cpp` and `csrc/graph.cpp`.
 unsafe extern "C" {
     fn hlb_aside_enter(entered: *mut *mut c_void) -> *const c_char;
     fn hlb_aside_leave(aside: *mut c_void) -> *const c_char;
@@ -19,6 +19,7 @@ unsafe extern "C" {
     fn hlb_graph_replay(graph: *mut c_void) -> *const c_char;
     fn hlb_graph_free(graph: *mut c_void);
     fn hlb_empty_cache() -> *const c_char;
+    fn hlb_celu(input: Pointer, alpha: f64, output: *mut *mut torch_sys::C_tensor) -> *const c_char;
     fn hlb_fused_sgd(
         parameters: Pointer,
         gradient: Pointer,
@@ -48,6 +49,16 @@ pub(crate) fn fused_sgd(parameters: &Tensor, gradient: &Tensor, momentum: &Tenso
     check(unsafe {
         hlb_fused_sgd(parameters.as_ptr(), gradient.as_ptr(), momentum.as_ptr(), rate, decay, mu, nesterov)
     });
+}
+
+/// libtorch's CELU with an `alpha`, which tch's has not.
+pub(crate) fn celu(input: &Tensor, alpha: f64) -> Tensor {
+    let mut output = ptr::null_mut();
+    // SAFETY: the tensor lives until it returns; what is written, unless it failed, is ours.
+    unsafe {
+        check(hlb_celu(input.as_ptr(), alpha, &raw mut output));
+        Tensor::from_ptr(output)
+    }
 }
 
 /// Work of a GPU that was captured once and is replayed at one call. It reads and writes the memory that it was captured with.

@@ -5,7 +5,8 @@ use std::vec::IntoIter;
 
 use tch::{Device, Tensor};
 
-use crate::stage::{Join, Stage, knows};
+use crate::native::celu;
+use crate::stage::{Join, Stage, is_known, knows};
 use crate::{Engine, Layout, State};
 use hlb_recipe::{Activation, Blocks, Pool, PoolHead, Recipe, Residual};
 
@@ -25,11 +26,16 @@ pub struct Network {
     blocks: Blocks,
     activation: Activation,
     stem_activation: Activation,
+    celu_alpha: f64,
     pool_head: PoolHead,
     momentum: f64,
     eps: f64,
     logit_scale: f64,
-    ones: Tensor,
+    padding: i64,
+    /// What normalized channels are multiplied with where no scale of theirs is trained, for the parts of a batch of the widest.
+    frozen_scale: Tensor,
+    /// Whether the scale of every normalization is 1 and stays it, as a stage that is one operation has it.
+    has_unit_scale: bool,
     /// Whether stages are one operation, where that knows them.
     pub(crate) fused: bool,
 }
@@ -52,8 +58,8 @@ pub(crate) type Probe<'a> = &'a mut dyn FnMut(&str, &Tensor);
 struct Pass<'a, 'p> {
     network: &'a Network,
     weights: IntoIter<Tensor>,
-    /// Bias, running mean and running variance, numbered.
-    norms: Enumerate<IntoIter<(Tensor, (Tensor, Tensor))>>,
+    /// Bias with scale, running mean with running variance, numbered.
+    norms: Enumerate<IntoIter<((Tensor, Option<Tensor>), (Tensor, Tensor))>>,
     mode: Mode,
     probe: Option<Probe<'p>>,
 }
@@ -62,17 +68,20 @@ impl Network {
     /// The network of a recipe.
     pub fn new(recipe: &Recipe, layout: Layout, engine: Engine) -> Self {
         let widest = recipe.blocks.widths.iter().copied().max().unwrap_or(0).max(recipe.stem.width());
-        let ones = [i64::from(widest) * i64::from(recipe.norm.ghost_batches)];
+        let widest = [i64::from(widest) * i64::from(recipe.norm.ghost_batches)];
         Self {
             layout,
             blocks: recipe.blocks.clone(),
             activation: recipe.activation,
             stem_activation: recipe.stem_activation.unwrap_or(recipe.activation),
+            celu_alpha: recipe.celu_alpha,
             pool_head: recipe.pool_head,
             momentum: recipe.norm.momentum,
             eps: recipe.norm.eps,
             logit_scale: recipe.logit_scale,
-            ones: Tensor::ones(ones, (engine.norm_kind, engine.device)),
+            padding: recipe.stem.whitening().map_or(0, |whiten| i64::from(whiten.padding())),
+            frozen_scale: Tensor::full(widest, recipe.norm.scale, (engine.norm_kind, engine.device)),
+            has_unit_scale: recipe.norm.has_unit_scale(),
             fused: engine.device == Device::Cpu,
         }
     }
@@ -80,8 +89,13 @@ impl Network {
     /// Whether stages of this network can be one operation.
     pub(crate) fn can_fuse(&self, engine: Engine) -> bool {
         let known = |width: i64| knows((engine.device, engine.kind, width), engine.norm_kind);
-        let norms = self.layout.norm_widths().iter().enumerate();
-        norms.into_iter().any(|(index, width)| known(*width) && self.layout.ghosts(index) == 1)
+        let followed =
+            |index| if self.layout.has_stem() && index == 0 { self.stem_activation } else { self.activation };
+        let mut norms = self.layout.norm_widths().iter().enumerate();
+        let fits = |(index, width): (usize, &i64)| {
+            known(*width) && self.layout.ghosts(index) == 1 && is_known(followed(index))
+        };
+        self.has_unit_scale && norms.any(fits)
     }
 
     /// Shapes and places of the parameters.
@@ -99,7 +113,7 @@ impl Network {
         let mut pass = Pass {
             network: self,
             weights: self.layout.weight_views(&state.weights).into_iter(),
-            norms: zip(self.layout.bias_views(&state.biases), self.layout.stat_views(&state.stats))
+            norms: zip(self.layout.norm_views(&state.biases), self.layout.stat_views(&state.stats))
                 .collect::<Vec<_>>()
                 .into_iter()
                 .enumerate(),
@@ -135,14 +149,15 @@ impl Network {
             }
         }
     }
-}
 
-fn activate(activation: Activation, input: &Tensor) -> Tensor {
-    match activation {
-        Activation::Gelu => input.gelu("none"),
-        Activation::Silu => input.silu(),
-        Activation::Relu => input.relu(),
-        Activation::Identity => input.shallow_clone(),
+    fn activate(&self, activation: Activation, input: &Tensor) -> Tensor {
+        match activation {
+            Activation::Gelu => input.gelu("none"),
+            Activation::Silu => input.silu(),
+            Activation::Relu => input.relu(),
+            Activation::Identity => input.shallow_clone(),
+            Activation::Celu => celu(input, self.celu_alpha),
+        }
     }
 }
 
@@ -167,9 +182,9 @@ impl Pass<'_, '_> {
         let (network, activation) = (self.network, self.network.stem_activation);
         let weight = network.layout.has_stem().then(|| self.next_weight());
         let convolved = match (network.layout.whitening(), &weight) {
-            (Some(_), Some(weight)) if self.is_fused() => whitened_projection(state, images, weight),
+            (Some(_), Some(weight)) if self.is_fused() => whitened_projection(state, images, weight, network.padding),
             (Some(_), weight) => {
-                let whitened = images.conv2d(whitening(state), state.whitening_bias.as_ref(), 1, 0, 1, 1);
+                let whitened = images.conv2d(whitening(state), state.whitening_bias.as_ref(), 1, network.padding, 1, 1);
                 self.show(|| "whitening".to_owned(), &whitened);
                 weight.as_ref().map_or_else(|| whitened.shallow_clone(), |weight| conv(&whitened, weight, 0))
             }
@@ -178,7 +193,7 @@ impl Pass<'_, '_> {
         let out = if network.layout.has_stem_norm() {
             self.stage(&convolved, Then { place: None, pools: false, activation, join: Join::None })
         } else {
-            activate(activation, &convolved)
+            network.activate(activation, &convolved)
         };
         self.show(|| "stem".to_owned(), &out);
         out
@@ -196,11 +211,12 @@ impl Pass<'_, '_> {
         let activated = self.stage(&first, then);
         let halved = if pools_first { activated } else { halve(&activated) };
         let mut hidden = halved.shallow_clone();
-        for place in 2..=network.blocks.convs {
+        let convs = network.blocks.convs.of(block);
+        for place in 2..=convs {
             let convolved = self.conv_in_block(block, place, &hidden);
-            let join = match network.blocks.residual {
-                Residual::AfterActivation if place == network.blocks.convs => Join::AfterActivation(&halved),
-                Residual::BeforeActivation if place == network.blocks.convs => Join::BeforeActivation(&halved),
+            let join = match network.blocks.residual.of(block) {
+                Residual::AfterActivation if place == convs => Join::AfterActivation(&halved),
+                Residual::BeforeActivation if place == convs => Join::BeforeActivation(&halved),
                 _ => Join::None,
             };
             hidden = self.stage(&convolved, Then { place: Some((block, place)), pools: false, activation, join });
@@ -218,44 +234,58 @@ impl Pass<'_, '_> {
     /// What follows a convolution: pooling if it comes first, normalization, activation, and the sum with the block's residual.
     fn stage(&mut self, input: &Tensor, then: Then) -> Tensor {
         let (network, training) = (self.network, self.mode == Mode::Train);
-        let (index, (bias, (mean, variance))) =
+        let (index, ((bias, scale), (mean, variance))) =
             self.norms.next().expect("the layout lists one normalization for each layer");
         let Then { place, pools, activation, join } = then;
         let Network { momentum, eps, .. } = *network;
         let (bias, mean, variance) = (&bias, &mean, &variance);
         let stage = Stage { input, bias, mean, variance, join, pools, training, activation, momentum, eps };
-        if self.is_fused() && stage.is_known() {
+        if self.is_fused() && network.has_unit_scale && stage.is_known() {
             return stage.apply();
         }
         let pooled = if pools { halve(input) } else { input.shallow_clone() };
-        let normal = self.norm(&pooled, bias, (mean, variance), network.layout.ghosts(index));
+        let normal = self.norm(&pooled, (bias, scale.as_ref()), (mean, variance), network.layout.ghosts(index));
         if let Some((block, place)) = place {
             self.show(|| format!("blocks[{block}].norm{place}"), &normal);
         }
         match join {
-            Join::None => activate(activation, &normal),
-            Join::BeforeActivation(other) => activate(activation, &(normal + other)),
-            Join::AfterActivation(other) => activate(activation, &normal) + other,
+            Join::None => network.activate(activation, &normal),
+            Join::BeforeActivation(other) => network.activate(activation, &(normal + other)),
+            Join::AfterActivation(other) => network.activate(activation, &normal) + other,
         }
     }
 
-    /// Batch normalization with a scale of 1; parts of the batch may be treated apart.
-    fn norm(&self, input: &Tensor, bias: &Tensor, (mean, variance): (&Tensor, &Tensor), ghosts: i64) -> Tensor {
+    /// Batch normalization, with a scale where it is trained; parts of the batch may be treated apart.
+    fn norm(
+        &self,
+        input: &Tensor,
+        (bias, scale): (&Tensor, Option<&Tensor>),
+        (mean, variance): (&Tensor, &Tensor),
+        ghosts: i64,
+    ) -> Tensor {
         let width = bias.size()[0];
         if ghosts == 1 || self.mode == Mode::Evaluate {
             // After collation all parts agree, so evaluation takes the first.
-            return self.batch_norm(input, bias, &mean.narrow(0, 0, width), &variance.narrow(0, 0, width));
+            let statistics = (&mean.narrow(0, 0, width), &variance.narrow(0, 0, width));
+            return self.batch_norm(input, (bias, scale), statistics);
         }
         let (_, _, rows, columns) = input.size4().expect("activations have four dimensions");
         let apart = input.reshape([-1, ghosts * width, rows, columns]);
-        self.batch_norm(&apart, &bias.repeat([ghosts]), mean, variance).reshape([-1, width, rows, columns])
+        let scale = scale.map(|scale| scale.repeat([ghosts]));
+        let normal = self.batch_norm(&apart, (&bias.repeat([ghosts]), scale.as_ref()), (mean, variance));
+        normal.reshape([-1, width, rows, columns])
     }
 
-    fn batch_norm(&self, input: &Tensor, bias: &Tensor, mean: &Tensor, variance: &Tensor) -> Tensor {
-        let Network { momentum, eps, ones, .. } = self.network;
-        let scale = ones.narrow(0, 0, bias.size()[0]);
-        let training = self.mode == Mode::Train;
-        input.batch_norm(Some(&scale), Some(bias), Some(mean), Some(variance), training, *momentum, *eps, true)
+    fn batch_norm(
+        &self,
+        input: &Tensor,
+        (bias, scale): (&Tensor, Option<&Tensor>),
+        (mean, variance): (&Tensor, &Tensor),
+    ) -> Tensor {
+        let Network { momentum, eps, frozen_scale, .. } = self.network;
+        let frozen = frozen_scale.narrow(0, 0, bias.size()[0]);
+        let (scale, training) = (scale.unwrap_or(&frozen), self.mode == Mode::Train);
+        input.batch_norm(Some(scale), Some(bias), Some(mean), Some(variance), training, *momentum, *eps, true)
     }
 }
 
@@ -266,13 +296,13 @@ fn whitening(state: &State) -> &Tensor {
 /// Whitening and the trained 1x1 convolution behind it, as one convolution with the product of both.
 ///
 /// *Why:* convolutions of few channels take as long as those of many, and this leaves one of two.
-fn whitened_projection(state: &State, images: &Tensor, weight: &Tensor) -> Tensor {
+fn whitened_projection(state: &State, images: &Tensor, weight: &Tensor, padding: i64) -> Tensor {
     let filters = whitening(state);
     let [patterns, channels, rows, columns] = filters.size()[..] else { unreachable!("filters have four dimensions") };
     let projection = weight.reshape([-1, patterns]);
     let product = projection.mm(&filters.reshape([patterns, -1])).view([-1, channels, rows, columns]);
     let bias = state.whitening_bias.as_ref().map(|bias| projection.mv(bias));
-    images.conv2d(&product, bias.as_ref(), 1, 0, 1, 1)
+    images.conv2d(&product, bias.as_ref(), 1, padding, 1, 1)
 }
 
 fn conv(input: &Tensor, weight: &Tensor, padding: i64) -> Tensor {
@@ -281,4 +311,31 @@ fn conv(input: &Tensor, weight: &Tensor, padding: i64) -> Tensor {
 
 fn halve(input: &Tensor) -> Tensor {
     input.max_pool2d(2, 2, 0, 1, false)
+}
+
+#[cfg(test)]
+mod tests {
+    use hlb_recipe::variant;
+    use tch::Kind;
+
+    use super::*;
+
+    /// Whether stages of the reference with these changes can be one operation on the CPU.
+    fn fuses(change: impl Fn(&mut Recipe)) -> bool {
+        let mut recipe = variant::shipped("hlb-shapes").expect("it is shipped");
+        change(&mut recipe);
+        let engine = Engine::cpu(Kind::Float);
+        Network::new(&recipe, Layout::new(&recipe, 3, 10), engine).can_fuse(engine)
+    }
+
+    #[test]
+    fn what_the_loops_do_not_know_is_left_to_libtorch() {
+        assert!(fuses(|_| {}));
+        assert!(!fuses(|recipe| recipe.norm.scale = 0.25));
+        assert!(!fuses(|recipe| recipe.norm.train_scale = true));
+        let celu = Activation::Celu;
+        assert!(!fuses(|recipe| recipe.activation = celu));
+        assert!(fuses(|recipe| recipe.stem_activation = Some(celu)));
+        assert!(fuses(|recipe| (recipe.activation, recipe.stem_activation) = (celu, Some(Activation::Relu))));
+    }
 }

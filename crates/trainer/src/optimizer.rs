@@ -93,15 +93,18 @@ fn frozen_from(freeze: &[Freeze], parameters: Parameters, steps_per_epoch: u32) 
 enum Slice {
     /// Layers of [`State::weights`], and the range of values that they occupy.
     Weights { layers: Range<usize>, offset: i64, length: i64 },
-    /// All of [`State::biases`].
-    Biases,
+    /// The biases in [`State::biases`], so many values.
+    Biases { length: i64 },
+    /// The trained scales behind them.
+    Scales { offset: i64 },
     /// [`State::whitening_bias`].
     WhiteningBias,
 }
 
 fn slice(parameters: Parameters, layout: &Layout, state: &State) -> Option<Slice> {
     match parameters {
-        Parameters::Biases => Some(Slice::Biases),
+        Parameters::Biases => Some(Slice::Biases { length: layout.bias_count() }),
+        Parameters::Scales => (layout.scale_count() > 0).then(|| Slice::Scales { offset: layout.bias_count() }),
         Parameters::WhiteningBias => state.whitening_bias.as_ref().map(|_| Slice::WhiteningBias),
         Parameters::Stem | Parameters::Filters | Parameters::Head => {
             let layers = layout.weights_of(parameters);
@@ -113,11 +116,12 @@ fn slice(parameters: Parameters, layout: &Layout, state: &State) -> Option<Slice
 }
 
 impl Slice {
-    /// The values of this slice of weights, biases or the whitening's bias.
+    /// The values of this slice of weights, of biases with scales, or of the whitening's bias.
     fn of(&self, weights: &Tensor, biases: &Tensor, whitening_bias: Option<&Tensor>) -> Option<Tensor> {
         match *self {
             Self::Weights { offset, length, .. } => Some(weights.narrow(0, offset, length)),
-            Self::Biases => Some(biases.shallow_clone()),
+            Self::Biases { length } => Some(biases.narrow(0, 0, length)),
+            Self::Scales { offset } => Some(biases.narrow(0, offset, biases.size()[0] - offset)),
             Self::WhiteningBias => whitening_bias.map(Tensor::shallow_clone),
         }
     }
@@ -130,6 +134,7 @@ struct ParameterGroup {
     slice: Slice,
     group: Group,
     nesterov: bool,
+    rate_in_momentum: bool,
     momentum: f64,
     frozen_from: Option<u64>,
     /// SGD is computed by libtorch's fused kernel.
@@ -161,8 +166,9 @@ impl ParameterGroup {
         optimizer: &Optimizer,
     ) -> Self {
         let momentum = optimizer.momentum_of(&group);
-        let (nesterov, memory) = (optimizer.nesterov, Memory::Empty);
-        Self { parameters, slice, group, nesterov, momentum, frozen_from, fused: false, values: None, memory }
+        let Optimizer { nesterov, rate_in_momentum, .. } = *optimizer;
+        let (fused, values, memory) = (false, None, Memory::Empty);
+        Self { parameters, slice, group, nesterov, rate_in_momentum, momentum, frozen_from, fused, values, memory }
     }
 
     /// Whether `slice` can join this group.
@@ -238,9 +244,14 @@ impl ParameterGroup {
             }
             (Memory::Sgd { momentum }, _) => {
                 // In units of the gradient, so that what is small in half precision stays as large as it came.
-                let (rate, decay) = (rate / headroom, decay * headroom);
-                let sgd = Sgd { rate, decay, momentum: mu, nesterov: self.nesterov };
-                sgd.step(parameters, &gradient, momentum, self.fused);
+                let sgd = Sgd { rate: rate / headroom, decay: decay * headroom, momentum: mu, nesterov: self.nesterov };
+                if self.rate_in_momentum {
+                    // What is summed has the rate, so the step of the sum needs none.
+                    let sgd = Sgd { rate: 1.0 / headroom, decay: sgd.decay * rate, ..sgd };
+                    sgd.step(parameters, &(gradient * rate), momentum, self.fused);
+                } else {
+                    sgd.step(parameters, &gradient, momentum, self.fused);
+                }
             }
             _ => unreachable!("the memory is that of the rule"),
         }
@@ -271,14 +282,18 @@ impl ParameterGroup {
                 let lengths = layout.weights()[layers.clone()].iter().map(|weight| weight.numel());
                 zip(layout.weight_names()[layers.clone()].to_vec(), lengths).collect()
             }
-            Slice::Biases => zip(layout.norm_names(), layout.norm_widths())
-                .map(|(name, width)| (format!("{name}.bias"), *width))
-                .collect(),
+            Slice::Biases { .. } => named_norms(layout, "bias"),
+            Slice::Scales { .. } => named_norms(layout, "scale"),
             Slice::WhiteningBias => {
                 vec![("whitening.bias".to_owned(), layout.whitening().map_or(0, |whitening| whitening.outputs))]
             }
         }
     }
+}
+
+/// Names and lengths of the biases or scales of the normalizations.
+fn named_norms(layout: &Layout, what: &str) -> Vec<(String, i64)> {
+    zip(layout.norm_names(), layout.norm_widths()).map(|(name, width)| (format!("{name}.{what}"), *width)).collect()
 }
 
 /// Takes over parameters that something else than this rule has set, as Lookahead does.
@@ -316,9 +331,9 @@ mod tests {
     use crate::Engine;
 
     /// The model after some steps, with gradients that are `headroom` times as large as those of the learning rate.
-    fn stepped(rule: Rule, steps: u32, headroom: f64) -> State {
+    fn stepped((rule, rate_in_momentum): (Rule, bool), steps: u32, headroom: f64) -> State {
         let mut recipe = variant::shipped("hlb-shapes").expect("it is shipped");
-        recipe.optimizer.weights.rule = rule;
+        (recipe.optimizer.weights.rule, recipe.optimizer.rate_in_momentum) = (rule, rate_in_momentum);
         let layout = Layout::new(&recipe, 3, 10);
         let state = State::fresh(&recipe, &layout, Engine::cpu(Kind::Double), Seed::from_number(1));
         let mut optimizer = GroupedOptimizer::new(&recipe, &layout, &state, 4, true);
@@ -373,7 +388,8 @@ mod tests {
             renormalize_grows: 0.0,
             renormalize_rounds: false,
         };
-        for rule in [Rule::Sgd, Rule::Adamw { beta1: 0.9, beta2: 0.999, eps: 1e-8 }, Rule::Muon(muon)] {
+        let adamw = Rule::Adamw { beta1: 0.9, beta2: 0.999, eps: 1e-8 };
+        for rule in [(Rule::Sgd, false), (Rule::Sgd, true), (adamw, false), (Rule::Muon(muon), false)] {
             let [fresh, plain, large] = [(0, 1.0), (3, 1.0), (3, 4.0)].map(|(steps, room)| stepped(rule, steps, room));
             for of in [|state: &State| state.weights.detach(), |state: &State| state.biases.detach()] {
                 let largest = |one: &State, other: &State| (of(one) - of(other)).abs().max().double_value(&[]);

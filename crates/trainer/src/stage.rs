@@ -85,11 +85,27 @@ pub(crate) fn knows((device, kind, channels): (Device, Kind, i64), statistics: K
     maps && statistics == Kind::Float
 }
 
+/// Whether loops and kernels have this activation.
+pub(crate) fn is_known(activation: Activation) -> bool {
+    number_of(activation).is_some()
+}
+
+/// The number of an activation in `csrc/stage.h`; none for one that only libtorch computes.
+fn number_of(activation: Activation) -> Option<i32> {
+    match activation {
+        Activation::Gelu => Some(0),
+        Activation::Silu => Some(1),
+        Activation::Relu => Some(2),
+        Activation::Identity => Some(3),
+        Activation::Celu => None,
+    }
+}
+
 impl Stage<'_> {
     /// Whether it can be one operation, which knows the statistics of one part of a batch.
     pub(crate) fn is_known(&self) -> bool {
         let maps = (self.input.device(), self.input.kind(), self.input.size()[1]);
-        knows(maps, self.mean.kind()) && self.mean.size() == self.bias.size()
+        is_known(self.activation) && knows(maps, self.mean.kind()) && self.mean.size() == self.bias.size()
     }
 
     /// `[images, channels, rows, columns]`, the rows and columns halved where it pools.
@@ -113,12 +129,7 @@ impl Stage<'_> {
             eps: self.eps,
             pools: self.pools.into(),
             training: self.training.into(),
-            activation: match self.activation {
-                Activation::Gelu => 0,
-                Activation::Silu => 1,
-                Activation::Relu => 2,
-                Activation::Identity => 3,
-            },
+            activation: number_of(self.activation).expect("only a stage that is known is one operation"),
             join,
         };
         let mut output = ptr::null_mut();
@@ -215,6 +226,7 @@ mod tests {
             Activation::Silu => tensor.silu(),
             Activation::Relu => tensor.relu(),
             Activation::Identity => tensor.shallow_clone(),
+            Activation::Celu => unreachable!("loops and kernels do not have it"),
         };
         match join {
             Join::None => activate(&normal),

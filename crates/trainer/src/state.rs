@@ -14,7 +14,7 @@ use hlb_recipe::{BiasStart, ConvolutionInit, HeadInit, Init, Recipe};
 pub struct State {
     /// Convolutions and the linear layer, flat; trained.
     pub weights: Tensor,
-    /// Biases of the normalizations, flat; trained.
+    /// Biases of the normalizations, flat, and behind them their scales where those are trained.
     pub biases: Tensor,
     /// Running statistics of the normalizations, flat.
     pub stats: Tensor,
@@ -30,7 +30,9 @@ impl State {
         let weights = initial_weights(layout, &mut seed.stream("init"));
         let whitening = initial_whitening(recipe, layout, seed);
         apply_init(recipe.init, layout, &weights, whitening.as_ref());
-        let biases = Tensor::zeros([layout.bias_count()], (engine.norm_kind, engine.device));
+        let placed_norms = (engine.norm_kind, engine.device);
+        let scales = Tensor::full([layout.scale_count()], recipe.norm.scale, placed_norms);
+        let biases = Tensor::cat(&[Tensor::zeros([layout.bias_count()], placed_norms), scales], 0);
         let frozen = |tensor: Tensor| tensor.to_device(engine.device).to_kind(engine.kind);
         let placed = |tensor: Tensor| frozen(tensor).set_requires_grad(true);
         Self {
@@ -48,7 +50,7 @@ impl State {
             self.whitening.iter().map(|filters| ("whitening.weight".to_owned(), filters.shallow_clone())).collect();
         found.extend(self.whitening_bias.iter().map(|bias| ("whitening.bias".to_owned(), bias.shallow_clone())));
         found.extend(zip(layout.weight_names(), layout.weight_views(&self.weights)));
-        found.extend(layout.named_biases(&self.biases));
+        found.extend(layout.named_norms(&self.biases));
         for (name, (mean, variance)) in zip(layout.norm_names(), layout.stat_views(&self.stats)) {
             found.push((format!("{name}.running_mean"), mean));
             found.push((format!("{name}.running_variance"), variance));

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
+use crate::body::Body;
 use crate::figures::{Adjusted, VariantFigures, figures};
-use crate::file::Body;
 use crate::plan::{PlannedVariant, StudyPlan};
 use crate::published::{PublishedComparison, compare_with_published};
 use crate::record::RunRecord;

@@ -139,14 +139,17 @@ fn a_fingerprint_has_a_name_of_its_own_for_each_tensor() {
     }
 }
 
-/// Every number of every flat tensor lies in exactly one named tensor, with split batches too.
+/// Every number of every flat tensor lies in exactly one named tensor, with split batches and trained scales too.
 #[test]
 fn names_cover_every_number_of_the_model_once() {
-    for ghosts in [1, 4] {
+    for (ghosts, ghost_stem, train_scale) in [(1, false, false), (4, false, true), (4, true, false)] {
         let mut recipe = recipe();
-        recipe.norm.ghost_batches = ghosts;
+        (recipe.norm.ghost_batches, recipe.norm.ghost_stem, recipe.norm.train_scale) =
+            (ghosts, ghost_stem, train_scale);
         let layout = Layout::new(&recipe, 3, 10);
         let mut state = State::fresh(&recipe, &layout, Engine::cpu(Kind::Double), Seed::from_number(1));
+        // Not a part of a flat tensor.
+        state.whitening = None;
         let mut next = 0;
         for tensor in [&mut state.weights, &mut state.biases, &mut state.stats] {
             let count = tensor.size1().unwrap();

@@ -27,6 +27,37 @@ fn parameter_counts_are_the_published_ones() {
     assert_eq!(layout.weight_count() + 144, 4_613_648);
 }
 
+/// ResNet-9 has 6,573,120 parameters: 6,568,640 weights, and 2,240 biases and as many scales.
+#[test]
+fn parameters_of_resnet9_are_the_published_ones() {
+    let layout = Layout::new(&variant::shipped("resnet9-dawnbench").unwrap(), 3, 10);
+    assert_eq!((layout.weight_count(), layout.bias_count(), layout.scale_count()), (6_568_640, 2_240, 2_240));
+    let layout = Layout::new(&variant::shipped("resnet9").unwrap(), 3, 10);
+    assert_eq!((layout.weight_count(), layout.bias_count(), layout.scale_count()), (6_568_640, 2_240, 0));
+}
+
+/// A residual of two convolutions adds the pooled first activation to the last: x + res2(res1(x)).
+#[test]
+fn the_residual_of_resnet9_goes_around_two_convolutions() {
+    let mut recipe = variant::shipped("resnet9-dawnbench").unwrap();
+    recipe.stem = hlb_recipe::Stem::Conv { width: 8 };
+    recipe.blocks.widths = vec![8, 8, 8];
+    let layout = Layout::new(&recipe, 3, 10);
+    let state = State::fresh(&recipe, &layout, Engine::cpu(Kind::Double), Seed::from_number(3));
+    let network = Network::new(&recipe, layout, Engine::cpu(Kind::Double));
+    let images = Tensor::randn([4, 3, 16, 16], (Kind::Double, tch::Device::Cpu));
+    let mut seen = std::collections::BTreeMap::new();
+    let mut probe = |name: &str, tensor: &Tensor| drop(seen.insert(name.to_owned(), tensor.detach()));
+    let _ = network.probed(&state, &images, Mode::Train, Some(&mut probe));
+    let halved = |tensor: &Tensor| tensor.max_pool2d(2, 2, 0, 1, false);
+    let first = halved(&seen["blocks[0].norm1"].relu());
+    let sum = &first + seen["blocks[0].norm3"].relu();
+    assert!((&sum - &seen["blocks[0]"]).abs().max().double_value(&[]) < 1e-12);
+    let without = halved(&seen["blocks[1].norm1"].relu());
+    assert!((&without - &seen["blocks[1]"]).abs().max().double_value(&[]) < 1e-12);
+    assert!(!seen.contains_key("blocks[1].conv2") && seen.contains_key("blocks[2].conv3"));
+}
+
 #[test]
 fn convolution_weights_and_batches_are_channels_last() {
     let recipe = variant::shipped("hlb-shapes").unwrap();
@@ -92,7 +123,7 @@ fn ghost_batches_normalise_each_part_alone() {
     let mut recipe = variant::shipped("hlb-shapes").unwrap();
     recipe.stem = hlb_recipe::Stem::Conv { width: 8 };
     recipe.blocks.widths = vec![16];
-    // Statistics of the first normalization are never split, so the parts are made alike for it.
+    // Statistics of the first normalization are not split unless the recipe says so, so the parts are made alike for it.
     let one =
         Tensor::from_slice(&(0..3 * 16 * 16).map(|n| (n % 17) as f32 / 17.0).collect::<Vec<_>>()).view([1, 3, 16, 16]);
     let two = one.flip([2]);
