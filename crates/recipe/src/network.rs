@@ -51,6 +51,7 @@ pub enum Residual {
 /// Batch normalization with a trained bias and a scale, which is frozen at 1 unless `scale` and `train_scale` say otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the recipe")]
 pub struct Norm {
     /// Weight of the newest batch in the running statistics, above 0 and at most 1.
     pub momentum: f64,
