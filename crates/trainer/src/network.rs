@@ -54,12 +54,14 @@ struct Then<'a> {
 /// Is shown each tensor of a pass by its name; tests look there.
 pub(crate) type Probe<'a> = &'a mut dyn FnMut(&str, &Tensor);
 
+/// Of a normalization: bias with scale, where that is trained, and running mean with running variance.
+type NormTensors = ((Tensor, Option<Tensor>), (Tensor, Tensor));
+
 /// What the layers of one pass draw from, in turn.
 struct Pass<'a, 'p> {
     network: &'a Network,
     weights: IntoIter<Tensor>,
-    /// Bias with scale, running mean with running variance, numbered.
-    norms: Enumerate<IntoIter<((Tensor, Option<Tensor>), (Tensor, Tensor))>>,
+    norms: Enumerate<IntoIter<NormTensors>>,
     mode: Mode,
     probe: Option<Probe<'p>>,
 }
