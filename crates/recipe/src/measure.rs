@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::defaults::{is_default, is_true, yes};
+use crate::defaults::{is_default, is_one, is_true, one, yes};
 use crate::length::Epochs;
 use crate::range::{Checked, above, below, between, refuse_if, whole, within};
 
@@ -20,16 +20,6 @@ pub struct Loss {
     /// In half precision the loss is taken in it too: known deviation Q1 of hlb-CIFAR10. `false` takes it in single precision.
     #[serde(default, skip_serializing_if = "is_default")]
     pub half: bool,
-}
-
-fn one() -> f64 {
-    1.0
-}
-
-#[expect(clippy::float_cmp, reason = "the default is exactly this")]
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_one(scale: &f64) -> bool {
-    *scale == 1.0
 }
 
 /// Exponential averaging of weights and running statistics.
