@@ -278,6 +278,10 @@ fn settings_that_contradict_each_other_are_refused_with_both_keys() {
         ("schedule: {kind: zigzag}\n", "unknown variant `zigzag`"),
         ("augment: {flip: sometimes}\n", "expected `true`, `false` or `alternating`"),
         ("norm: {average_takes_first_part: true}\n", "`norm.average_takes_first_part` and `norm.ghost_batches`"),
+        (
+            "norm: {ghost_batches: 2, ghost_stem: true}\nstem: {norm: false}\n",
+            "`norm.ghost_stem` and `stem.norm`: there is no normalization in the stem",
+        ),
         ("norm: {evaluation_collates: true}\n", "`norm.evaluation_collates` and `norm.ghost_batches`"),
         ("evaluate: {crop_weights: equal}\n", "`evaluate.crop_weights` and `evaluate.multi_crop`"),
         ("stem: {project: false, width: 12, norm: false}\n", "`stem.norm` and `stem.project`"),

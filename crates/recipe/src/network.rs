@@ -198,7 +198,7 @@ impl Norm {
         )?;
         let whole = ["norm.ghost_stem", "norm.ghost_batches"];
         refuse_if(self.ghost_stem && self.ghost_batches == 1, &whole, "a batch of one part has no parts in the stem")?;
-        let bare = ["norm.ghost_stem", "stem.project"];
-        refuse_if(self.ghost_stem && !stem.is_trained(), &bare, "there is no normalization in the stem")
+        let bare = ["norm.ghost_stem", if stem.is_trained() { "stem.norm" } else { "stem.project" }];
+        refuse_if(self.ghost_stem && !stem.is_normalized(), &bare, "there is no normalization in the stem")
     }
 }

@@ -92,7 +92,7 @@ impl Network {
     pub(crate) fn can_fuse(&self, engine: Engine) -> bool {
         let known = |width: i64| knows((engine.device, engine.kind, width), engine.norm_kind);
         let followed =
-            |index| if self.layout.has_stem() && index == 0 { self.stem_activation } else { self.activation };
+            |index| if self.layout.has_stem_norm() && index == 0 { self.stem_activation } else { self.activation };
         let mut norms = self.layout.norm_widths().iter().enumerate();
         let fits = |(index, width): (usize, &i64)| {
             known(*width) && self.layout.ghosts(index) == 1 && is_known(followed(index))
@@ -317,7 +317,7 @@ fn halve(input: &Tensor) -> Tensor {
 
 #[cfg(test)]
 mod tests {
-    use hlb_recipe::variant;
+    use hlb_recipe::{Stem, variant};
     use tch::Kind;
 
     use super::*;
@@ -338,6 +338,15 @@ mod tests {
         let celu = Activation::Celu;
         assert!(!fuses(|recipe| recipe.activation = celu));
         assert!(fuses(|recipe| recipe.stem_activation = Some(celu)));
-        assert!(fuses(|recipe| (recipe.activation, recipe.stem_activation) = (celu, Some(Activation::Relu))));
+        let stem_alone = |recipe: &mut Recipe| {
+            (recipe.activation, recipe.stem_activation) = (celu, Some(Activation::Relu));
+        };
+        assert!(fuses(stem_alone));
+        // Without a normalization in the stem the first one is a block's.
+        assert!(!fuses(|recipe| {
+            stem_alone(recipe);
+            let Stem::Whiten(whiten) = &mut recipe.stem else { unreachable!("the reference has a whitening") };
+            whiten.norm = false;
+        }));
     }
 }

@@ -246,9 +246,12 @@ impl ParameterGroup {
                 // In units of the gradient, so that what is small in half precision stays as large as it came.
                 let sgd = Sgd { rate: rate / headroom, decay: decay * headroom, momentum: mu, nesterov: self.nesterov };
                 if self.rate_in_momentum {
-                    // What is summed has the rate, so the step of the sum needs none.
-                    let sgd = Sgd { rate: 1.0 / headroom, decay: sgd.decay * rate, ..sgd };
-                    sgd.step(parameters, &(gradient * rate), momentum, self.fused);
+                    // What is summed has the rate, in units of a power of two near the peak: as large as the gradients.
+                    let unit = self.group.lr.log2().round().exp2();
+                    let share = rate / unit;
+                    let gradient = if self.fused { gradient * share } else { widened(&gradient) * share };
+                    let sgd = Sgd { rate: unit / headroom, decay: sgd.decay * share, ..sgd };
+                    sgd.step(parameters, &gradient, momentum, self.fused);
                 } else {
                     sgd.step(parameters, &gradient, momentum, self.fused);
                 }
