@@ -96,6 +96,13 @@ pub struct Cutmix {
     pub epochs: u32,
 }
 
+impl Cutmix {
+    /// Whether it is done in epoch `epoch` (counted from 0) of `epochs`.
+    pub fn is_due(self, epoch: u32, epochs: u32) -> bool {
+        epoch + self.epochs >= epochs
+    }
+}
+
 /// Random brightness and contrast.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -108,6 +108,19 @@ impl Loss {
 }
 
 impl Average {
+    /// Whether it is updated after step `step` (counted from 1) of `steps`.
+    pub fn is_due(self, step: u64, steps: u64, steps_per_epoch: u32) -> bool {
+        let covered = self.epochs.steps(steps_per_epoch);
+        step > steps.saturating_sub(covered) && step.is_multiple_of(u64::from(self.every_steps))
+    }
+
+    /// What its update after step `step` of `steps` keeps of it.
+    #[expect(clippy::cast_precision_loss, reason = "a run has far fewer than 2^52 steps")]
+    pub fn kept(self, step: u64, steps: u64) -> f64 {
+        let base = self.decay.powf(f64::from(self.every_steps));
+        if self.power > 0.0 { base * (step as f64 / steps as f64).powf(self.power) } else { base }
+    }
+
     pub(super) fn check(&self) -> Checked {
         above("average.epochs", self.epochs.number(), 0.0, 1000.0)?;
         whole("average.every_steps", self.every_steps, 1, 1000)?;

@@ -97,6 +97,22 @@ pub struct Muon {
     pub renormalize_rounds: bool,
 }
 
+impl Muon {
+    /// Whether layers are rescaled at step `step` (counted from 0) of `steps`; `last` is the step at which they were last.
+    #[expect(clippy::cast_precision_loss, reason = "a run has far fewer than 2^52 steps")]
+    pub fn is_rescaling_due(self, last: Option<u64>, step: u64, steps: u64) -> bool {
+        let distance = |at: u64| self.renormalize_every + self.renormalize_grows * at as f64 / steps as f64;
+        match last {
+            _ if self.renormalize_every == 0.0 => false,
+            _ if self.renormalize_rounds => {
+                (step + 1 - last.map_or(0, |last| last + 1)) as f64 >= distance(step).floor()
+            }
+            Some(last) => step as f64 >= last as f64 + distance(last),
+            None => true,
+        }
+    }
+}
+
 fn quintic() -> [f64; 3] {
     [3.4445, -4.7750, 2.0315]
 }
@@ -114,6 +130,18 @@ pub struct Freeze {
     pub parameters: Parameters,
     /// Epochs after which they stay as they are, 0 to 1000; a part of an epoch counts.
     pub after_epochs: f64,
+}
+
+impl Freeze {
+    /// First step (counted from 0) at which they stay as they are.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a range check keeps epochs in 0 to 1000"
+    )]
+    pub fn first_step(self, steps_per_epoch: u32) -> u64 {
+        (self.after_epochs * f64::from(steps_per_epoch)).ceil() as u64
+    }
 }
 
 /// Parameters that are updated alike.

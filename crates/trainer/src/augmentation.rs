@@ -93,7 +93,7 @@ impl AugmentationSampler {
         let crops = self.corners(span(self.shapes.height), span(self.shapes.width));
         let flips = self.flips(&order);
         let cuts = (cutout > 0).then(|| self.corners(crop - cutout + 1, crop - cutout + 1));
-        let due = cutmix.filter(|cutmix| self.epoch + cutmix.epochs >= self.epochs);
+        let due = cutmix.filter(|cutmix| cutmix.is_due(self.epoch, self.epochs));
         let mixes = due.map(|cutmix| self.corners(crop - cutmix.size + 1, crop - cutmix.size + 1));
         let jitter = jitter.map(|jitter| {
             let shift = self.around(jitter.brightness);

@@ -13,16 +13,15 @@ use hlb_recipe::{Average, AverageStart};
 #[derive(Debug)]
 pub(crate) struct Ema {
     settings: Average,
-    first_step: u64,
     steps: u64,
+    steps_per_epoch: u32,
     average: Option<State>,
 }
 
 impl Ema {
     /// An average that covers the last `settings.epochs` epochs of so many `steps`.
     pub(crate) fn new(settings: Average, steps: u64, steps_per_epoch: u32) -> Self {
-        let covered = settings.epochs.steps(steps_per_epoch);
-        Self { settings, first_step: steps.saturating_sub(covered), steps, average: None }
+        Self { settings, steps, steps_per_epoch, average: None }
     }
 
     /// Begins the average with the untrained model, if that is what it begins with.
@@ -34,13 +33,13 @@ impl Ema {
 
     /// Adds `state` after optimizer step `step` (counted from 1) to the average, where it is due. The average where it begins with it.
     pub(crate) fn observe(&mut self, step: u64, state: &mut State) -> Option<&mut State> {
-        if step <= self.first_step || !step.is_multiple_of(u64::from(self.settings.every_steps)) {
+        if !self.settings.is_due(step, self.steps, self.steps_per_epoch) {
             return None;
         }
         let Some(average) = &mut self.average else {
             return Some(self.average.insert(state.frozen_copy()));
         };
-        blend(average, state, self.settings, 1.0 - decay_at(self.settings, step, self.steps));
+        blend(average, state, self.settings, 1.0 - self.settings.kept(step, self.steps));
         None
     }
 
@@ -59,13 +58,6 @@ impl Ema {
     pub(crate) fn so_far_mut(&mut self) -> Option<&mut State> {
         self.average.as_mut()
     }
-}
-
-/// Decay of the average at a step.
-#[expect(clippy::cast_precision_loss, reason = "a run has far fewer than 2^52 steps")]
-fn decay_at(settings: Average, step: u64, steps: u64) -> f64 {
-    let base = settings.decay.powf(f64::from(settings.every_steps));
-    if settings.power > 0.0 { base * (step as f64 / steps as f64).powf(settings.power) } else { base }
 }
 
 /// Takes a share of `state` into the average; Lookahead then copies the average back.

@@ -10,7 +10,7 @@ use crate::muon::orthogonal_step;
 use crate::native::Sgd;
 use crate::sgd::widened;
 use crate::{Layout, State};
-use hlb_recipe::{Freeze, Group, Muon, Optimizer, Parameters, Recipe, Rule};
+use hlb_recipe::{Freeze, Group, Optimizer, Parameters, Recipe, Rule};
 
 /// The optimizer of a run: one [`ParameterGroup`] for each slice of parameters with the same rule.
 #[derive(Debug)]
@@ -82,10 +82,9 @@ impl GroupedOptimizer {
 }
 
 /// First step at which `parameters` are frozen.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a range check keeps epochs in 0 to 1000")]
 fn frozen_from(freeze: &[Freeze], parameters: Parameters, steps_per_epoch: u32) -> Option<u64> {
     let freeze = freeze.iter().find(|freeze| freeze.parameters == parameters)?;
-    Some((freeze.after_epochs * f64::from(steps_per_epoch)).ceil() as u64)
+    Some(freeze.first_step(steps_per_epoch))
 }
 
 /// Where a slice of parameters lies.
@@ -233,7 +232,7 @@ impl ParameterGroup {
             }
             (Memory::Muon { momentum, layers, rescaled }, Rule::Muon(muon)) => {
                 let direction = accumulate(momentum, &gradient, mu, self.nesterov);
-                let rescales = is_rescaling_due(muon, *rescaled, at);
+                let rescales = muon.is_rescaling_due(*rescaled, step, steps);
                 if rescales {
                     *rescaled = Some(step);
                 }
@@ -312,22 +311,10 @@ fn accumulate(momentum: &mut Tensor, gradient: &Tensor, mu: f64, nesterov: bool)
     if nesterov { gradient + &*momentum * mu } else { momentum.shallow_clone() }
 }
 
-/// Whether Muon rescales layers at this step; `last` is the step at which it did so last.
-#[expect(clippy::cast_precision_loss, reason = "a run has far fewer than 2^52 steps")]
-fn is_rescaling_due(muon: Muon, last: Option<u64>, Step { step, steps, .. }: Step) -> bool {
-    let distance = |at: u64| muon.renormalize_every + muon.renormalize_grows * at as f64 / steps as f64;
-    match last {
-        _ if muon.renormalize_every == 0.0 => false,
-        _ if muon.renormalize_rounds => (step + 1 - last.map_or(0, |last| last + 1)) as f64 >= distance(step).floor(),
-        Some(last) => step as f64 >= last as f64 + distance(last),
-        None => true,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use hlb_core::seed::Seed;
-    use hlb_recipe::variant;
+    use hlb_recipe::{Muon, variant};
     use tch::Kind;
 
     use super::*;
@@ -369,8 +356,7 @@ mod tests {
         };
         let rescaled = |rounds| {
             (0..243).fold(Vec::new(), |mut found, step| {
-                let at = Step { step, steps: 243, headroom: 1.0 };
-                if is_rescaling_due(muon(rounds), found.last().copied(), at) {
+                if muon(rounds).is_rescaling_due(found.last().copied(), step, 243) {
                     found.push(step);
                 }
                 found

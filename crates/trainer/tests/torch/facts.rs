@@ -42,42 +42,34 @@ fn rate(recipe: &Recipe, what: &str) -> f64 {
     rates(name)[step.parse::<usize>().unwrap()]
 }
 
-/// The updates of the average: first the first of them, then what each keeps of it.
+/// The updates of the average: the step after the first, and what each keeps of it.
 fn average(recipe: &Recipe, what: &str) -> f64 {
     let (average, steps) = (recipe.average.unwrap(), recipe.schedule_steps(images(recipe)));
-    let begin = steps - average.epochs.steps(recipe.steps_per_epoch(images(recipe))).min(steps);
-    let every = u64::from(average.every_steps);
-    let first = (begin / every + 1) * every;
-    let kept = |update: u64| {
-        let done = (first + update * every) as f64 / steps as f64;
-        average.decay.powf(every as f64) * if average.power > 0.0 { done.powf(average.power) } else { 1.0 }
-    };
+    let per_epoch = recipe.steps_per_epoch(images(recipe));
+    let mut updates = (1..=steps).filter(|step| average.is_due(*step, steps, per_epoch));
     match what {
-        "first" => first as f64,
-        "kept[0]" => kept(0),
-        "kept[1]" => kept(1),
+        "first" => updates.next().unwrap() as f64,
+        "kept[0]" => average.kept(updates.next().unwrap(), steps),
+        "kept[1]" => average.kept(updates.nth(1).unwrap(), steps),
         other => panic!("there is no fact average.{other}"),
     }
 }
 
-/// Steps at which the original's rule rescales filters: how many, or their sum. The rule itself is tested where it is.
-fn rescalings(recipe: &Recipe) -> (f64, f64) {
+/// The steps at which filters are rescaled.
+fn rescalings(recipe: &Recipe) -> Vec<u64> {
     let Rule::Muon(muon) = group(recipe, "filters").rule else { panic!("no Muon") };
-    assert!(muon.renormalize_rounds);
     let steps = recipe.schedule_steps(images(recipe));
-    let (mut last, mut count, mut sum) = (-1.0, 0.0, 0.0);
-    for step in 0..steps {
-        let distance = (muon.renormalize_every + muon.renormalize_grows * step as f64 / steps as f64).floor();
-        if step as f64 - last >= distance {
-            (last, count, sum) = (step as f64, count + 1.0, sum + step as f64);
+    (0..steps).fold(Vec::new(), |mut found, step| {
+        if muon.is_rescaling_due(found.last().copied(), step, steps) {
+            found.push(step);
         }
-    }
-    (count, sum)
+        found
+    })
 }
 
 fn frozen_after(recipe: &Recipe) -> f64 {
     let freeze = recipe.freeze.iter().find(|freeze| freeze.parameters == Parameters::WhiteningBias).unwrap();
-    (freeze.after_epochs * f64::from(recipe.steps_per_epoch(images(recipe)))).ceil()
+    freeze.first_step(recipe.steps_per_epoch(images(recipe))) as f64
 }
 
 fn value(recipe: &Recipe, fact: &str) -> f64 {
@@ -110,12 +102,16 @@ fn value(recipe: &Recipe, fact: &str) -> f64 {
         "biases" => layout.bias_count() as f64,
         "whitening.filters" => layout.whitening().unwrap().outputs as f64,
         "cutmix.size" => recipe.augment.cutmix.unwrap().size.into(),
-        "cutmix.first" => ((planned.epochs - recipe.augment.cutmix.unwrap().epochs) * per_epoch).into(),
+        "cutmix.first" => {
+            let cutmix = recipe.augment.cutmix.unwrap();
+            let first = (0..planned.epochs).find(|epoch| cutmix.is_due(*epoch, planned.epochs)).unwrap();
+            (first * per_epoch).into()
+        }
         "frozen.whitening_bias" => frozen_after(recipe),
         "jitter.brightness" => recipe.augment.jitter.unwrap().brightness,
         "jitter.contrast" => recipe.augment.jitter.unwrap().contrast,
-        "rescalings" => rescalings(recipe).0,
-        "rescalings.sum" => rescalings(recipe).1,
+        "rescalings" => rescalings(recipe).len() as f64,
+        "rescalings.sum" => rescalings(recipe).iter().sum::<u64>() as f64,
         other => panic!("there is no fact {other}"),
     }
 }

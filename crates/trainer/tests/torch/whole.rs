@@ -67,7 +67,7 @@ fn draws(recipe: &Recipe, epoch: u32) -> AugmentationDraws {
     };
     let cuts = (augment.cutout > 0).then(|| corners(&mut numbers, augment.crop - augment.cutout + 1));
     let planned = recipe.planned_length(SHAPES.train).epochs;
-    let due = augment.cutmix.filter(|Cutmix { epochs, .. }| epoch + epochs >= planned);
+    let due = augment.cutmix.filter(|cutmix| cutmix.is_due(epoch, planned));
     let mixes = due.map(|Cutmix { size, .. }| corners(&mut numbers, augment.crop - size + 1));
     let mut around = |most: f64| (0..SHAPES.train).map(|_| numbers.unit() * most as f32).collect::<Vec<_>>();
     let jitter = augment.jitter.map(|jitter| {
