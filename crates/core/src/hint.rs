@@ -17,6 +17,12 @@ pub trait Hint: Error + Send + Sync + 'static {
 impl Hint for std::io::Error {}
 impl Hint for serde_json::Error {}
 
+/// The nearest of the words that are known, if one is near.
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let (distance, nearest) = known.into_iter().map(|known| (strsim::osa_distance(word, known), known)).min()?;
+    (distance <= (word.chars().count() / 3).max(1)).then_some(nearest)
+}
+
 /// What a command returns.
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::{Recipe, RecipeError, Terms};
 use hlb_core::artifact::{Sha256Hex, sha256_hex};
-use hlb_core::hint::Hint;
+use hlb_core::hint::{self, Hint};
 use hlb_core::text::{Id, SafeText, show};
 use hlb_core::tree::{self, Change};
 use hlb_core::yaml::{self, Source, YamlError};
@@ -127,11 +127,11 @@ pub enum VariantError {
     Yaml(#[from] YamlError),
     /// A value out of range, a contradiction, or a key that breaks a rule of variants.
     #[error("{shown_name}:{place} {problem}")]
-    Rule { shown_name: String, place: String, problem: String, hint: Option<&'static str> },
+    Rule { shown_name: String, place: String, problem: String, hint: Option<String> },
 }
 
 impl VariantError {
-    fn rule(source: &Source, problem: String, hint: Option<&'static str>) -> Self {
+    fn rule(source: &Source, problem: String, hint: Option<String>) -> Self {
         Self::Rule { shown_name: source.name().to_owned(), place: String::new(), problem, hint }
     }
 }
@@ -140,7 +140,7 @@ impl Hint for VariantError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Yaml(error) => error.hint(),
-            Self::Rule { hint, .. } => hint.map(str::to_owned),
+            Self::Rule { hint, .. } => hint.clone(),
         }
     }
 }
@@ -203,9 +203,11 @@ impl Variant {
     pub fn base(&self) -> Result<Recipe, VariantError> {
         let extends = &self.header.extends;
         shipped(extends).ok_or_else(|| {
-            let known = recipe_names().iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-            let problem = format!("`extends`: there is no recipe `{}`; there are {known}", show(extends));
-            VariantError::rule(&self.source, problem, Some("run `hlb-bench recipe list` to see the shipped recipes"))
+            let problem = format!("`extends`: there is no recipe `{}`", show(extends));
+            let nearest = hint::nearest(extends, recipe_names().iter().copied());
+            let question = nearest.map_or_else(String::new, |name| format!("did you mean `{name}`? "));
+            let hint = format!("{question}`hlb-bench recipe list` prints the shipped recipes");
+            VariantError::rule(&self.source, problem, Some(hint))
         })
     }
 
@@ -215,7 +217,7 @@ impl Variant {
         if self.header.changes.contains_key("track") {
             let problem = "`track` comes with the recipe in `extends` and cannot be changed".to_owned();
             let hint = "delete the key, or extend the recipe of that track";
-            return Err(VariantError::rule(&self.source, problem, Some(hint)));
+            return Err(VariantError::rule(&self.source, problem, Some(hint.to_owned())));
         }
         let mut settings = tree::of(&base);
         lay_over(&mut settings, Value::Object(self.header.changes.clone()));

@@ -2,6 +2,7 @@
 
 use serde_path_to_error::Segment;
 
+use crate::hint;
 use crate::text;
 use crate::yaml::error::YamlError;
 use crate::yaml::outline;
@@ -123,14 +124,8 @@ fn plain_words(message: &str) -> String {
 fn did_you_mean(message: &str) -> Option<String> {
     let word = unknown_word(message, "unknown field").or_else(|| unknown_word(message, "unknown variant"))?;
     let expected = &message[message.rfind("`, expected ")? + 2..];
-    let nearest = expected
-        .split('`')
-        .skip(1)
-        .step_by(2)
-        .map(|candidate| (strsim::osa_distance(word, candidate), candidate))
-        .min()?;
-    let near = nearest.0 <= (word.chars().count() / 3).max(1);
-    near.then(|| format!("did you mean `{}`?", nearest.1))
+    let nearest = hint::nearest(word, expected.split('`').skip(1).step_by(2))?;
+    Some(format!("did you mean `{nearest}`?"))
 }
 
 /// What people most often write for a truth value or a number.
