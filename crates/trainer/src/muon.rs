@@ -30,7 +30,9 @@ pub(crate) fn orthogonal_step(
     let nearest = if direction.device().is_cuda() {
         orthogonal_padded(&directions, muon, Kind::BFloat16)
     } else {
-        directions.iter().map(|matrix| orthogonal(matrix, muon, matrix.kind())).collect()
+        // A CPU begins a product of small matrices in single precision several times faster than one in 16 bits.
+        let kind = if direction.kind() == Kind::BFloat16 { Kind::Float } else { direction.kind() };
+        directions.iter().map(|matrix| orthogonal(matrix, muon, kind)).collect()
     };
     for (mut weight, nearest) in zip(parts(parameters), nearest) {
         if rescaled {
