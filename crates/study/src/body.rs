@@ -24,6 +24,9 @@ pub(crate) struct Body {
     pub(crate) runs: u32,
     /// Name of the variant that the others are compared with.
     pub(crate) reference: Id,
+    /// Name of a set of seeds. Two studies of different sets share no seed, so that what one chose the other tests on its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) seeds: Option<Id>,
     /// Shipped recipe by track that variants are laid over, where it is not the track's reference.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) extends_on: BTreeMap<String, String>,

@@ -217,6 +217,7 @@ impl StudyFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::body::VariantEntry;
 
     const HEAD: &str = "name: s\ntitle: T\ndescription: D\ntracks: [shapes]\nruns: 2\nreference: a\n";
 
@@ -324,7 +325,7 @@ mod tests {
         assert!(wrong.starts_with("s.yaml:13:"), "{wrong}");
     }
 
-    /// The ladder ends on the recipe that is shipped, whatever each step says.
+    /// The ladder ends on the recipe that is shipped, whatever each step says; on `shapes` it is longer and in bfloat16.
     #[test]
     fn the_last_step_of_the_ladder_is_the_shipped_recipe() {
         let text = include_str!("../../../studies/resnet9-ladder.yaml");
@@ -332,11 +333,39 @@ mod tests {
         assert_eq!(file.body.variants.len(), 8);
         for (id, name) in &file.body.extends_on {
             let task = Task::published(track::by_id(id).expect("shipped"));
-            assert_eq!(file.resolve(7, &task).expect("a recipe"), variant::shipped(name).expect("shipped"), "{name}");
+            let (mut last, shipped) =
+                (file.resolve(7, &task).expect("a recipe"), variant::shipped(name).expect("shipped"));
+            if id == "shapes" {
+                (last.epochs, last.precision) = (shipped.epochs, shipped.precision);
+            }
+            assert_eq!(last, shipped, "{name}");
         }
         let cifar = Task::published(track::by_id("cifar10").expect("shipped"));
         let entry = file.resolve(3, &cifar).expect("a recipe");
         assert_eq!(entry, variant::shipped("resnet9-dawnbench").expect("shipped"));
+    }
+
+    /// The grid chooses the peaks of the very schedules that are compared then, on other seeds.
+    #[test]
+    fn the_grid_of_peaks_has_the_schedules_of_the_study() {
+        let parse = |text: &str| StudyFile::parse(text.as_bytes(), "study").expect("good");
+        let study = parse(include_str!("../../../studies/schedules.yaml"));
+        let grid = parse(include_str!("../../../studies/schedule-peaks.yaml"));
+        assert_ne!(study.body.seeds, grid.body.seeds);
+        for id in &grid.body.tracks {
+            let task = Task::published(track::by_id(id).expect("shipped"));
+            for (index, variant) in study.body.variants.iter().enumerate() {
+                let compared = study.resolve(index, &task).expect("a recipe");
+                let names =
+                    ["", "-eighth", "-quarter", "-half", "-double"].map(|peak| format!("{}{peak}", variant.name));
+                let of_it = |entry: &VariantEntry| names.contains(&entry.name.to_string());
+                let peaks = grid.body.variants.iter().enumerate().filter(|(_, entry)| of_it(entry));
+                let mut peaks: Vec<Recipe> = peaks.map(|(at, _)| grid.resolve(at, &task).expect("a recipe")).collect();
+                assert!(peaks.contains(&compared), "{id}: {}", variant.name);
+                peaks.iter_mut().for_each(|recipe| recipe.optimizer.weights.lr = compared.optimizer.weights.lr);
+                assert!(peaks.iter().all(|recipe| *recipe == compared), "{id}: {}", variant.name);
+            }
+        }
     }
 
     #[test]

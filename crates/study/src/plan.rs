@@ -85,7 +85,8 @@ impl StudyPlan {
     /// Seed of run `run` of every variant on this track. It depends on no recipe, so that runs of one number are pairs: data order,
     /// crops and mirroring are the same wherever the recipes ask for the same.
     pub fn seed(&self, run: u32) -> Seed {
-        seed::derive(sha256_hex(format!("study {}", self.track()).as_bytes()), "", run)
+        let set = self.file.body.seeds.as_ref().map_or_else(String::new, |name| format!(" {name}"));
+        seed::derive(sha256_hex(format!("study {}{set}", self.track()).as_bytes()), "", run)
     }
 
     /// Place of a variant.
@@ -145,6 +146,9 @@ pub(super) mod tests {
         let plan = plan();
         assert_eq!(plan.seed(1), seed::derive(sha256_hex(b"study shapes"), "", 1));
         assert_ne!(plan.seed(1), plan.seed(2));
+        let mut other = plan.clone();
+        other.file.body.seeds = "peaks".parse().ok();
+        assert_ne!(plan.seed(1), other.seed(1));
         let changed: Vec<&str> = plan.variants[1].changes.iter().map(|change| change.path.as_str()).collect();
         assert_eq!((plan.variants[0].changes.len(), changed), (0, vec!["norm.ghost_batches"]));
     }
