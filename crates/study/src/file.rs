@@ -362,7 +362,9 @@ mod tests {
                 let peaks = grid.body.variants.iter().enumerate().filter(|(_, entry)| of_it(entry));
                 let mut peaks: Vec<Recipe> = peaks.map(|(at, _)| grid.resolve(at, &task).expect("a recipe")).collect();
                 assert!(peaks.contains(&compared), "{id}: {}", variant.name);
-                peaks.iter_mut().for_each(|recipe| recipe.optimizer.weights.lr = compared.optimizer.weights.lr);
+                for recipe in &mut peaks {
+                    recipe.optimizer.weights.lr = compared.optimizer.weights.lr;
+                }
                 assert!(peaks.iter().all(|recipe| *recipe == compared), "{id}: {}", variant.name);
             }
         }
