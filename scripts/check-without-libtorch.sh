@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A program built without libtorch does everything but train, and says what is missing.
+# The program without its trainer and without libtorch does everything but train, and says what is missing.
 set -euo pipefail
 # Alone, without the trainer that lies next to it.
 folder=$(mktemp -d)

@@ -210,6 +210,8 @@ fn another_study_cannot_go_on_in_the_same_folder() {
         .context
         .write("s.yaml", STUDY.replace("name: other", "name: third").replace("variant: other", "variant: third"));
     refused("the variants are", &["--threads", "1"]);
+    stage.context.write("s.yaml", STUDY.replace("runs: 3", "runs: 3\nseeds: others"));
+    refused("the set of seeds is", &["--threads", "1"]);
     // Words are not what is trained.
     stage.context.write("s.yaml", STUDY.replace("Two things", "Two other things"));
     stage.plays("", "true");

@@ -100,10 +100,16 @@ fn of_variant(plan: &StudyPlan, name: &str, all: &[&RunRecord], against: Option<
         time_to_accuracy_seconds: Spread::of(&times).median,
         time_interval: median_interval(&times),
         train_seconds: Spread::of(&seconds).median,
-        accuracy_percent: mean_interval(&accuracies),
+        accuracy_percent: mean_interval(&accuracies).map(within_percent),
         accuracy_deviation: mean_and_deviation(&accuracies).1,
         against,
     }
+}
+
+/// An interval of few runs can pass the ends of what an accuracy can be.
+fn within_percent(accuracy: Estimate) -> Estimate {
+    let Estimate { value, low, high } = accuracy;
+    Estimate { value, low: low.map(|low| low.max(0.0)), high: high.map(|high| high.min(100.0)) }
 }
 
 fn compare(runs: &[&RunRecord], reference: &[&RunRecord]) -> PairedComparison {
@@ -213,5 +219,13 @@ pub(super) mod tests {
         assert_eq!(found[1].against.as_ref().expect("compared").pairs, 1);
         let both = Spread::of(&[found[1].train_seconds]).median;
         assert_eq!(both, Some(26.0), "only the third run came to its end");
+    }
+
+    #[test]
+    fn an_interval_of_an_accuracy_stays_within_what_an_accuracy_can_be() {
+        let (plan, mut records) = made();
+        records.runs = vec![run(&plan, 0, 1, 1.0, 999), run(&plan, 0, 2, 1.0, 10)];
+        let accuracy = figures(&plan, &records)[0].accuracy_percent.expect("two runs");
+        assert_eq!((accuracy.low, accuracy.high), (Some(0.0), Some(100.0)));
     }
 }

@@ -96,6 +96,7 @@ impl Records {
                 self.start.recipes.iter().map(|(name, _)| name).eq(recipes.iter().map(|(name, _)| name)),
             ),
             ("the recipes of the variants are", self.start.recipes == recipes),
+            ("the set of seeds is", self.runs.iter().all(|run| run.seed == plan.seed(run.run))),
         ];
         self.first_difference(&same)
     }
