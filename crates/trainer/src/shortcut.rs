@@ -21,14 +21,15 @@ struct Bounds {
 }
 
 /// *Why these:* in fp32 another order of the same sums moved the losses of shipped recipes by up to 3e-4 and parameters by 0.08 of
-/// their way (both with Muon, on the CPU; 1e-5 and 0.04 without), and training narrow ones in 16 bits instead of exactly, by
-/// 0.004 and 0.36. TF32 has the fraction of fp16. With batches that are not the next ones, losses were at least 0.057 apart and
-/// parameters 1.3 of their way; parameters that do not move are 1 apart.
+/// their way (both with Muon, on the CPU, over four steps; 1e-5 and 0.04 without), and training narrow ones in 16 bits instead of
+/// exactly, by 0.004 and 0.36. TF32 has the fraction of fp16. Two ways to compute hlb-shapes in bfloat16 were up to 0.011 and 0.42
+/// apart after two steps, over 30 seeds. With batches that are not the next ones, parameters were at least 1.2 of their way
+/// apart; parameters that do not move are 1 apart.
 fn bounds(format: NumberFormat) -> Bounds {
     match format {
         NumberFormat::Fp32 => Bounds { loss: 1e-3, way: 0.25 },
         NumberFormat::Tf32 | NumberFormat::Fp16 => Bounds { loss: 1e-2, way: 0.4 },
-        NumberFormat::Bf16 => Bounds { loss: 2e-2, way: 0.6 },
+        NumberFormat::Bf16 => Bounds { loss: 4e-2, way: 0.75 },
     }
 }
 
