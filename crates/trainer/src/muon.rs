@@ -87,6 +87,15 @@ fn upright(matrix: &Tensor) -> Tensor {
 /// Newton-Schulz iterations on a batch of matrices, `[matrices, rows, columns]`: only of batches can products be scaled and added
 /// in one call.
 fn newton_schulz(matrices: &Tensor, muon: Muon) -> Tensor {
+    let [_, rows, columns] = matrices.size()[..] else { unreachable!("a batch of matrices") };
+    let is_exact = matches!(matrices.kind(), Kind::Float | Kind::Double);
+    if is_exact && rows >= 64 && columns >= 2 * rows {
+        return iterated_on_products(matrices, muon);
+    }
+    plainly_iterated(matrices, muon)
+}
+
+fn plainly_iterated(matrices: &Tensor, muon: Muon) -> Tensor {
     let [a, b, c] = muon.coefficients;
     let mut x = matrices.shallow_clone();
     for _ in 0..muon.iterations {
@@ -97,30 +106,69 @@ fn newton_schulz(matrices: &Tensor, muon: Muon) -> Tensor {
     x
 }
 
+/// The same for wide matrices, in half the time: all iterations on the small matrix of products of rows, `x` last.
+///
+/// *Why it is the same:* an iteration multiplies by a polynomial of that matrix, and such polynomials commute. Not in 16 bits, where
+/// squares of small singular values are lost.
+fn iterated_on_products(matrices: &Tensor, muon: Muon) -> Tensor {
+    let [a, b, c] = muon.coefficients;
+    let mut gram = matrices.bmm(&matrices.transpose(1, 2));
+    let mut factor: Option<Tensor> = None;
+    for left in (0..muon.iterations).rev() {
+        let mixed = gram.baddbmm(&gram, &gram, b, c);
+        let _ = mixed.diagonal(0, 1, 2).g_add_scalar_(a);
+        if left > 0 {
+            gram = mixed.bmm(&gram).bmm(&mixed);
+        }
+        factor = Some(factor.map_or_else(|| mixed.shallow_clone(), |factor| mixed.bmm(&factor)));
+    }
+    factor.map_or_else(|| matrices.shallow_clone(), |factor| factor.bmm(matrices))
+}
+
 #[cfg(test)]
 mod tests {
     use tch::Device;
 
     use super::*;
 
+    const MUON: Muon = Muon {
+        coefficients: [3.4445, -4.775, 2.0315],
+        iterations: 5,
+        renormalize_every: 0.0,
+        renormalize_grows: 0.0,
+        renormalize_rounds: false,
+    };
+
+    fn made(rows: i64, columns: i64) -> Tensor {
+        let count = rows * columns;
+        (Tensor::arange(count, (Kind::Double, Device::Cpu)).square() * 1.7).sin().view([rows, columns]) / count
+    }
+
+    /// Singular values of the second fall to a millionth.
+    #[test]
+    fn iterations_on_the_products_give_the_same() {
+        let falling = Tensor::logspace(0, -6, 64, 10.0, (Kind::Double, Device::Cpu)).unsqueeze(1);
+        for matrix in [made(64, 200), made(64, 200) * falling] {
+            let x = (&matrix / matrix.norm()).unsqueeze(0);
+            for iterations in [0, 1, 3, 5] {
+                let muon = Muon { iterations, ..MUON };
+                let plain = plainly_iterated(&x, muon);
+                for (kind, bound) in [(Kind::Double, 1e-12), (Kind::Float, 1e-4)] {
+                    let found = iterated_on_products(&x.to_kind(kind), muon);
+                    let apart = (&plain - found).abs().max().double_value(&[]);
+                    assert!(apart < bound, "{iterations} iterations in {kind:?}: {apart:e}");
+                }
+            }
+        }
+    }
+
     /// Layers of several shapes, tall and wide, alone and padded in one batch.
     #[test]
     fn a_padded_batch_gives_each_layer_what_it_gets_alone() {
-        let muon = Muon {
-            coefficients: [3.4445, -4.775, 2.0315],
-            iterations: 5,
-            renormalize_every: 0.0,
-            renormalize_grows: 0.0,
-            renormalize_rounds: false,
-        };
-        let made = |rows: i64, columns: i64| {
-            let count = rows * columns;
-            (Tensor::arange(rows * columns, (Kind::Double, Device::Cpu)) * 1.7).sin().view([rows, columns]) / count
-        };
         let matrices = [made(4, 27), made(24, 12), made(16, 16), made(1, 5)];
-        let together = orthogonal_padded(&matrices, muon, Kind::Double);
+        let together = orthogonal_padded(&matrices, MUON, Kind::Double);
         for (matrix, found) in zip(&matrices, together) {
-            let alone = orthogonal(matrix, muon, Kind::Double);
+            let alone = orthogonal(matrix, MUON, Kind::Double);
             assert!((alone - found).abs().max().double_value(&[]) < 1e-12, "{:?}", matrix.size());
         }
     }
