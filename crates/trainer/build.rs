@@ -4,10 +4,11 @@ use std::path::Path;
 use std::{env, fs};
 
 /// What knows libtorch.
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 8] = [
     "csrc/celu.cpp",
     "csrc/graph.cpp",
     "csrc/sgd.cpp",
+    "csrc/small_maps.cpp",
     "csrc/stage.cpp",
     "csrc/stage_gpu.cpp",
     "csrc/gpu_kernels.cpp",

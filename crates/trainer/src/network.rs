@@ -3,9 +3,9 @@
 use std::iter::{Enumerate, zip};
 use std::vec::IntoIter;
 
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
-use crate::native::celu;
+use crate::native::{celu, conv_of_small_maps};
 use crate::stage::{Join, Stage, is_known, knows};
 use crate::{Engine, Layout, State};
 use hlb_recipe::{Activation, Blocks, Pool, PoolHead, Recipe, Residual};
@@ -228,7 +228,9 @@ impl Pass<'_, '_> {
     }
 
     fn conv_in_block(&mut self, block: usize, place: u32, input: &Tensor) -> Tensor {
-        let out = conv(input, &self.next_weight(), 1);
+        let weight = self.next_weight();
+        let is_small = self.is_fused() && self.mode == Mode::Train && is_slow_by_libtorch(input, &weight);
+        let out = if is_small { conv_of_small_maps(input, &weight) } else { conv(input, &weight, 1) };
         self.show(|| format!("blocks[{block}].conv{place}"), &out);
         out
     }
@@ -311,6 +313,13 @@ fn conv(input: &Tensor, weight: &Tensor, padding: i64) -> Tensor {
     input.conv2d(weight, None::<&Tensor>, 1, padding, 1, 1)
 }
 
+/// Whether libtorch takes long for a 3x3 convolution: small maps of many channels, in 16 bits on a CPU.
+fn is_slow_by_libtorch(maps: &Tensor, weight: &Tensor) -> bool {
+    let ([_, _, rows, columns], [outputs, inputs, ..]) = (&maps.size()[..], &weight.size()[..]) else { return false };
+    let is_narrow = matches!(maps.kind(), Kind::Half | Kind::BFloat16);
+    maps.device() == Device::Cpu && is_narrow && rows * columns <= 16 && *outputs.min(inputs) >= 48
+}
+
 fn halve(input: &Tensor) -> Tensor {
     input.max_pool2d(2, 2, 0, 1, false)
 }
@@ -318,7 +327,6 @@ fn halve(input: &Tensor) -> Tensor {
 #[cfg(test)]
 mod tests {
     use hlb_recipe::{Stem, variant};
-    use tch::Kind;
 
     use super::*;
 
