@@ -88,6 +88,7 @@ fn upright(matrix: &Tensor) -> Tensor {
 /// in one call.
 fn newton_schulz(matrices: &Tensor, muon: Muon) -> Tensor {
     let [_, rows, columns] = matrices.size()[..] else { unreachable!("a batch of matrices") };
+    // Smaller matrices take as long to begin a product as to compute it.
     let is_exact = matches!(matrices.kind(), Kind::Float | Kind::Double);
     if is_exact && rows >= 64 && columns >= 2 * rows {
         return iterated_on_products(matrices, muon);

@@ -36,7 +36,8 @@ pub struct Network {
     frozen_scale: Tensor,
     /// Whether the scale of every normalization is 1 and stays it, as a stage that is one operation has it.
     has_unit_scale: bool,
-    /// Whether stages are one operation, where that knows them.
+    /// Whether the CPU's and the GPU's own ways are taken where they know how: stages that are one operation, a whitening joined with
+    /// its projection, gradients of small maps.
     pub(crate) fused: bool,
 }
 
