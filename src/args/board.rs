@@ -41,6 +41,9 @@ pub(crate) struct Compare {
     pub(crate) a: PathBuf,
     /// Folder of another one on the same track
     pub(crate) b: PathBuf,
+    /// Both ran on one host, so that the times themselves decide
+    #[arg(long)]
+    pub(crate) same_host: bool,
     /// Keys that may sign, in OpenSSH's format [default: `allowed_signers` of each one's
     /// submissions folder]
     #[arg(long, value_name = "FILE")]

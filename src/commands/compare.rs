@@ -14,7 +14,7 @@ pub(super) fn compare(arguments: &Compare) -> Result<()> {
     let read = |folder: &Path| -> Result<Entry> {
         Ok(check_entry(folder, &signers_for(folder, arguments.signers.as_deref())?, clock::calendar())?)
     };
-    let comparison = Comparison::new(&read(&arguments.a)?, &read(&arguments.b)?)?;
+    let comparison = Comparison::new(&read(&arguments.a)?, &read(&arguments.b)?, arguments.same_host)?;
     for remark in &comparison.remarks {
         labeled(Label::Warning, remark);
     }

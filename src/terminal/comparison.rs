@@ -76,7 +76,7 @@ fn recipe_lines(differences: &[Change]) -> Vec<String> {
 }
 
 fn ratio(ratio: TimeRatio) -> String {
-    format!("{}, Mann-Whitney p = {}", estimate(ratio.b_over_a), p_value(ratio.p_same))
+    format!("{}, p = {}", estimate(ratio.b_over_a), p_value(ratio.p_same))
 }
 
 fn estimate(estimate: Option<Estimate>) -> String {

@@ -7,10 +7,12 @@
 
 mod bootstrap;
 mod holm;
+mod hosts;
 mod interval;
 mod kendall;
 mod mann_whitney;
 mod mean;
+mod measured;
 mod p_value;
 mod paired_accuracy;
 mod paired_ratio;
@@ -25,10 +27,12 @@ mod wilson;
 
 pub use bootstrap::{median_interval, ratio_of_medians};
 pub use holm::holm;
+pub use hosts::HostSpread;
 pub use interval::{Estimate, Interval};
 pub use kendall::kendall_tau;
 pub use mann_whitney::mann_whitney;
 pub use mean::{mean_and_deviation, mean_interval};
+pub use measured::Measured;
 pub use p_value::rounded_up_p;
 pub use paired_accuracy::PairedAccuracies;
 pub use paired_ratio::paired_ratio;

@@ -3,7 +3,7 @@
 use crate::file::ResultFile;
 use hlb_core::artifact::Sha256Hex;
 use hlb_core::rules::{CLOCK_TOLERANCE_SHARE, REPRODUCTION_INTERVAL_FACTOR, REPRODUCTION_TIME_FACTOR, SIGNIFICANCE};
-use hlb_core::stats::{Estimate, mean_and_deviation, p_means_differ, ratio_of_medians, rounded_up_p};
+use hlb_core::stats::{Estimate, HostSpread, Measured, mean_and_deviation, p_means_differ, rounded_up_p};
 use hlb_core::units::Accuracy;
 
 /// Whether a reproduction agrees with a session.
@@ -35,8 +35,8 @@ pub struct Agreement {
     pub verdict: Verdict,
     /// Two-sided p-value (Welch) of the mean final accuracies being the same, rounded up to four decimals.
     pub p_same_accuracy: Option<f64>,
-    /// Time of the second session over the first, with its 95 % interval: of the ratios to the paired reference where both
-    /// sessions have one, else of the times themselves.
+    /// Time of the second session over the first, with its 95 % interval on any two hosts: of the ratios to the paired reference where
+    /// both sessions have one, else of the times themselves.
     pub time_ratio: Option<Estimate>,
     /// Whether that is the ratio of ratios to the paired reference.
     pub calibrated: bool,
@@ -132,32 +132,32 @@ fn accuracy(original: &ResultFile, again: &ResultFile) -> (Option<f64>, Finding)
 }
 
 fn time(original: &ResultFile, again: &ResultFile) -> (Option<Estimate>, bool, Finding) {
-    let calibrated = |result: &ResultFile| result.derived.calibration.as_ref().and_then(|found| found.time_ratio);
-    let (ratio, by_reference) = match calibrated(original).zip(calibrated(again)) {
-        Some((first, second)) => (quotient(second, first), true),
-        None if original.class() == again.class() => (ratio_of_medians(&again.times(), &original.times()), false),
+    let hosts = HostSpread::default();
+    let measured = |times: Vec<Option<f64>>| Measured::of(&times);
+    let (first, second, by_reference) = match original.ratios().zip(again.ratios()) {
+        Some((first, second)) => {
+            let on_any_host = |ratios| measured(ratios).map(|ratio| hosts.in_ratio(ratio));
+            (on_any_host(first), on_any_host(second), true)
+        }
+        None if original.class() == again.class() => {
+            let on_any_host = |result: &ResultFile| measured(result.times()).map(|time| hosts.in_time(time));
+            (on_any_host(original), on_any_host(again), false)
+        }
         None => {
             let reason = format!(
-                "times on {} and on {} compare only through a reference, and not both sessions have one",
+                "times on {} and on {} compare only through a reference that reached the target in every run, and not both sessions have one",
                 again.class(),
                 original.class()
             );
             return (None, false, (Verdict::CannotSay, reason));
         }
     };
-    let Some(ratio) = ratio else {
-        return (None, by_reference, (Verdict::CannotSay, "a median run did not reach the target".to_owned()));
+    let Some((first, second)) = first.zip(second) else {
+        let reason = "there are fewer than three runs, or too many did not reach the target";
+        return (None, by_reference, (Verdict::CannotSay, reason.to_owned()));
     };
+    let ratio = second.over(first).estimate();
     (Some(ratio), by_reference, judged(ratio, by_reference))
-}
-
-/// One ratio over another; their errors are independent, so that the widths of their intervals add up as squares do, on
-/// the scale of logarithms. `None` where an end of either is unknown.
-pub fn quotient(above: Estimate, below: Estimate) -> Option<Estimate> {
-    let half_width = |estimate: Estimate| Some((estimate.high?.ln() - estimate.low?.ln()) / 2.0);
-    let spread = half_width(above)?.hypot(half_width(below)?);
-    let value = above.value / below.value;
-    Some(Estimate { value, low: Some(value * (-spread).exp()), high: Some(value * spread.exp()) })
 }
 
 fn judged(ratio: Estimate, by_reference: bool) -> Finding {
@@ -196,12 +196,5 @@ mod tests {
     fn noise_is_no_agreement() {
         assert_eq!(judged(estimate(1.0, 0.7, 1.4), true).0, Verdict::CannotSay);
         assert_eq!(judged(Estimate { value: 1.0, low: Some(0.9), high: None }, true).0, Verdict::CannotSay);
-    }
-
-    #[test]
-    fn errors_of_two_ratios_add_up_as_squares() {
-        let quotient = quotient(estimate(2.0, 2.0 / 1.1, 2.2), estimate(1.0, 1.0 / 1.1, 1.1)).expect("both known");
-        let expected = 2.0 * (1.1_f64.ln() * 2.0_f64.sqrt()).exp();
-        assert!((quotient.high.expect("known") - expected).abs() < 1e-12 && (quotient.value - 2.0).abs() < 1e-12);
     }
 }

@@ -2,14 +2,11 @@
 
 use serde::Serialize;
 
-use crate::agreement::quotient;
 use crate::derive::{RunFigures, times};
 use crate::entry::{Entry, Trust};
 use hlb_core::hint::Hint;
 use hlb_core::rules::{CLOCK_TOLERANCE_SHARE, MAX_RUNS, SIGNIFICANCE, WANTED_POWER};
-use hlb_core::stats::{
-    Estimate, Interval, mann_whitney, p_means_differ, ratio_of_medians, rounded_up_p, runs_needed, wilcoxon,
-};
+use hlb_core::stats::{Estimate, HostSpread, Interval, Measured, mann_whitney, p_means_differ, rounded_up_p, wilcoxon};
 use hlb_core::text::visible_path;
 use hlb_core::tree::Change;
 use hlb_core::units::human_percent;
@@ -23,6 +20,8 @@ pub enum ComparisonError {
     Tracks { a: String, b: String },
     #[error("A and B are one and the same session; name two")]
     SameSession,
+    #[error("A ran on {a} and B on {b}, so not on one host; leave out --same-host")]
+    TwoHosts { a: String, b: String },
 }
 
 impl Hint for ComparisonError {}
@@ -92,9 +91,9 @@ enum TimeBasis {
 /// A ratio of B to A.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct TimeRatio {
-    /// The ratio; `null` where a median run missed.
+    /// The ratio of typical times, on any two hosts; `null` with fewer than three runs, or where too many missed.
     pub b_over_a: Option<Estimate>,
-    /// Two-sided p-value (Mann-Whitney) of there being no difference, rounded up to four decimals.
+    /// Two-sided p-value of there being no difference, rounded up to four decimals.
     pub p_same: Option<f64>,
 }
 
@@ -137,68 +136,93 @@ pub struct PairedReference {
     pub p_same_time_paired: Option<f64>,
 }
 
-/// Times of the runs of A and of B; a miss is `None`.
+/// What the runs of A and of B took, and what their hosts add to the error; a miss is `None`.
 struct Samples {
     a: Vec<Option<f64>>,
     b: Vec<Option<f64>>,
+    on_hosts: fn(Measured) -> Measured,
 }
 
 impl Samples {
+    /// The ratio, and a p-value with the error that hosts add. Where so many runs missed that there is no typical time, ranks are
+    /// tested: no host turns a miss into a time.
     fn ratio(&self) -> TimeRatio {
-        TimeRatio { b_over_a: ratio_of_medians(&self.b, &self.a), p_same: self.p() }
+        let found = self.b_over_a(None);
+        let by_ranks = || mann_whitney(&self.a, &self.b).map(|test| test.p_two_sided);
+        let p = found.map(|ratio| ratio.p_is_one()).or_else(by_ranks);
+        TimeRatio { b_over_a: found.map(|ratio| ratio.estimate()), p_same: p.map(rounded_up_p) }
     }
 
-    fn p(&self) -> Option<f64> {
-        mann_whitney(&self.a, &self.b).map(|test| rounded_up_p(test.p_two_sided))
+    fn b_over_a(&self, runs: Option<u32>) -> Option<Measured> {
+        let measured = |times: &[Option<f64>]| {
+            let measured = Measured::of(times)?;
+            Some((self.on_hosts)(runs.map_or(measured, |runs| measured.from_runs(runs))))
+        };
+        Some(measured(&self.b)?.over(measured(&self.a)?))
     }
 
     fn conclusion(&self) -> Conclusion {
-        match mann_whitney(&self.a, &self.b) {
+        let ratio = self.ratio();
+        let by_ranks = || mann_whitney(&self.a, &self.b).is_some_and(|test| test.a_is_faster);
+        match ratio.p_same {
             None => Conclusion::CannotSay,
-            Some(test) if rounded_up_p(test.p_two_sided) >= SIGNIFICANCE => Conclusion::NotSignificant,
-            Some(test) if test.a_is_faster => Conclusion::AIsFaster,
+            Some(p) if p >= SIGNIFICANCE => Conclusion::NotSignificant,
+            Some(_) if ratio.b_over_a.map_or_else(by_ranks, |ratio| ratio.value > 1.0) => Conclusion::AIsFaster,
             Some(_) => Conclusion::BIsFaster,
         }
     }
 
-    /// The gain as the medians show it, and the times of the slower one.
-    fn gain(&self) -> Option<(f64, &[Option<f64>])> {
-        let ratio = ratio_of_medians(&self.b, &self.a)?.value;
-        let (gain, slower) = if ratio < 1.0 { (1.0 - ratio, &self.a) } else { (1.0 - 1.0 / ratio, &self.b) };
-        (gain > 0.0).then_some((gain, slower))
+    /// Share of the slower one's time that the faster one saves.
+    fn gain(&self) -> Option<f64> {
+        let ratio = self.b_over_a(None)?.value();
+        Some(1.0 - ratio.min(1.0 / ratio)).filter(|gain| *gain > 0.0)
+    }
+
+    /// Runs of each that show such a gain with the wanted chance.
+    fn runs_needed(&self) -> Option<u32> {
+        (3..=MAX_RUNS).find(|runs| self.b_over_a(Some(*runs)).is_some_and(|ratio| ratio.power() >= WANTED_POWER))
     }
 }
 
+/// Errors that hosts add, while nothing is known of these two sessions' hosts but what is assumed of any.
+fn ratio_on_any_host(ratio: Measured) -> Measured {
+    HostSpread::default().in_ratio(ratio)
+}
+
+fn time_on_any_host(time: Measured) -> Measured {
+    HostSpread::default().in_time(time)
+}
+
 impl Comparison {
-    /// Compares two sessions on one track.
-    pub fn new(a: &Entry, b: &Entry) -> Result<Self, ComparisonError> {
-        check_comparable(a, b)?;
+    /// Compares two sessions on one track; whoever knows that both ran on one host can say so, and then the times themselves decide.
+    pub fn new(a: &Entry, b: &Entry, on_one_host: bool) -> Result<Self, ComparisonError> {
+        check_comparable(a, b, on_one_host)?;
         let (class_a, class_b) = (a.result.class(), b.result.class());
         let same_hardware_class = class_a == class_b;
-        let times = Samples { a: a.result.times(), b: b.result.times() };
-        let relative = relative_times(a).zip(relative_times(b)).map(|(a, b)| Samples { a, b });
-        let (verdict_from, samples) = match &relative {
+        let on_hosts = if on_one_host { |time| time } else { time_on_any_host };
+        let times = Samples { a: a.result.times(), b: b.result.times(), on_hosts };
+        let ratios = a.result.ratios().zip(b.result.ratios());
+        let ratios = ratios.map(|(a, b)| Samples { a, b, on_hosts: ratio_on_any_host });
+        let (verdict_from, samples) = match &ratios {
+            Some(ratios) if !on_one_host => (TimeBasis::CalibratedTimes, Some(ratios)),
             _ if same_hardware_class => (TimeBasis::Times, Some(&times)),
-            Some(relative) => (TimeBasis::CalibratedTimes, Some(relative)),
-            None => (TimeBasis::Neither, None),
+            _ => (TimeBasis::Neither, None),
         };
         let verdict = samples.map_or(Conclusion::CannotSay, Samples::conclusion);
         let gain = samples.and_then(Samples::gain);
-        let runs_needed = gain
-            .filter(|_| verdict == Conclusion::NotSignificant)
-            .and_then(|(gain, slower)| runs_needed(slower, gain, WANTED_POWER, MAX_RUNS));
+        let unsure = samples.filter(|_| gain.is_some() && verdict == Conclusion::NotSignificant);
         let mut comparison = Self {
             track: a.result.track.to_string(),
             verdict,
             verdict_from,
             sentence: String::new(),
-            gain_seen: gain.map(|(gain, _)| gain),
-            runs_needed,
+            gain_seen: gain,
+            runs_needed: unsure.and_then(Samples::runs_needed),
             same_hardware_class,
-            trust: trust(verdict_from, relative.is_some(), (&class_a, &class_b)),
+            trust: trust(verdict_from, on_one_host, (&class_a, &class_b)),
             times: times.ratio(),
-            calibrated: calibrated(a, b, relative.as_ref()),
-            seconds_per_step: same_hardware_class.then(|| seconds_per_step(a, b)).flatten(),
+            calibrated: ratios.as_ref().map(Samples::ratio),
+            seconds_per_step: same_hardware_class.then(|| seconds_per_step(a, b, on_hosts)).flatten(),
             p_same_final_accuracy: p_same_final_accuracy(a, b),
             a: ComparedSession::new(a),
             b: ComparedSession::new(b),
@@ -233,8 +257,11 @@ impl Comparison {
     }
 }
 
-fn check_comparable(a: &Entry, b: &Entry) -> Result<(), ComparisonError> {
+fn check_comparable(a: &Entry, b: &Entry, on_one_host: bool) -> Result<(), ComparisonError> {
     let (a, b) = (&a.result, &b.result);
+    if on_one_host && a.class() != b.class() {
+        return Err(ComparisonError::TwoHosts { a: a.class(), b: b.class() });
+    }
     if a.track != b.track {
         return Err(ComparisonError::Tracks { a: a.track.to_string(), b: b.track.to_string() });
     }
@@ -269,34 +296,17 @@ impl PairedReference {
         let calibration = derived.calibration.as_ref()?;
         let pairs: Vec<_> = times(&derived.runs).into_iter().zip(times(&calibration.runs)).collect();
         Some(Self {
-            time_ratio: calibration.time_ratio,
+            time_ratio: entry.result.ratios().and_then(|ratios| Measured::of(&ratios)).map(|ratio| ratio.estimate()),
             step_ratio: calibration.step_ratio,
             p_same_time_paired: wilcoxon(&pairs).map(|test| rounded_up_p(test.p_two_sided)),
         })
     }
 }
 
-/// Each run's time over that of the reference run paired with it. `None` without a reference, or
-/// where one of its runs missed: nothing is relative to a miss.
-fn relative_times(entry: &Entry) -> Option<Vec<Option<f64>>> {
-    let derived = &entry.result.derived;
-    let reference: Option<Vec<f64>> = times(&derived.calibration.as_ref()?.runs).into_iter().collect();
-    let relative = |(time, reference): (Option<f64>, f64)| time.map(|time| time / reference);
-    Some(times(&derived.runs).into_iter().zip(reference?).map(relative).collect())
-}
-
-/// The ratio as `reproduce` takes it, from the medians; the p-value from runs relative to the
-/// reference runs paired with them.
-fn calibrated(a: &Entry, b: &Entry, relative: Option<&Samples>) -> Option<TimeRatio> {
-    let (a, b) = (a.result.derived.calibration.as_ref()?, b.result.derived.calibration.as_ref()?);
-    let b_over_a = a.time_ratio.zip(b.time_ratio).and_then(|(a, b)| quotient(b, a));
-    Some(TimeRatio { b_over_a, p_same: relative.and_then(Samples::p) })
-}
-
 /// Times per step compare only where batches have one size.
-fn seconds_per_step(a: &Entry, b: &Entry) -> Option<TimeRatio> {
+fn seconds_per_step(a: &Entry, b: &Entry, on_hosts: fn(Measured) -> Measured) -> Option<TimeRatio> {
     let steps = |entry: &Entry| entry.result.derived.runs.iter().map(RunFigures::seconds_per_step).collect();
-    (a.recipe.batch_size == b.recipe.batch_size).then(|| Samples { a: steps(a), b: steps(b) }.ratio())
+    (a.recipe.batch_size == b.recipe.batch_size).then(|| Samples { a: steps(a), b: steps(b), on_hosts }.ratio())
 }
 
 fn p_same_final_accuracy(a: &Entry, b: &Entry) -> Option<f64> {
@@ -304,17 +314,17 @@ fn p_same_final_accuracy(a: &Entry, b: &Entry) -> Option<f64> {
 }
 
 /// Which of the two figures to trust, and why.
-fn trust(basis: TimeBasis, both_calibrated: bool, (a, b): (&str, &str)) -> String {
+fn trust(basis: TimeBasis, on_one_host: bool, (a, b): (&str, &str)) -> String {
     match basis {
-        TimeBasis::Times if both_calibrated => {
-            "the verdict rests on the times, as the hardware class is the same; hosts of one class differ too, so unless both sessions ran on one host, trust the ratio to the paired reference".to_owned()
+        TimeBasis::Times if on_one_host => {
+            "the verdict rests on the times, since both sessions are said to have run on one host".to_owned()
         }
         TimeBasis::Times => {
-            "the verdict rests on the times, as the hardware class is the same; hosts of one class differ too, so it holds if both sessions ran on one host, and --calibrate would show whether they differ".to_owned()
+            "the verdict rests on the times, which hosts of one hardware class differ in: measure both with --calibrate for a finer one, or add --same-host if both sessions ran on one host".to_owned()
         }
-        TimeBasis::CalibratedTimes => format!(
-            "the verdict rests on the ratios to the paired reference, as times on {a} and on {b} do not compare by themselves"
-        ),
+        TimeBasis::CalibratedTimes => {
+            "the verdict rests on the ratios to the paired reference, which hold on other hosts, too".to_owned()
+        }
         TimeBasis::Neither => format!(
             "times on {a} and on {b} compare only through a paired reference that reached the target in every run, and not both sessions have one; measure again with --calibrate"
         ),

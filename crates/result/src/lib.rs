@@ -30,12 +30,13 @@ mod filing;
 mod fingerprint;
 mod plausible;
 mod power;
+mod relative;
 mod runners;
 mod signers;
 pub mod signing;
 mod verify;
 
-pub use agreement::{Agreement, Verdict, between, quotient};
+pub use agreement::{Agreement, Verdict, between};
 pub use calendar::{calendar_problem, date_problem};
 pub use comparison::{ComparedSession, Comparison, ComparisonError, Conclusion, PairedReference, TimeRatio};
 pub use derive::{
