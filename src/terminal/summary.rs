@@ -2,7 +2,6 @@
 
 use crate::terminal::printer::{Label, labeled, note};
 use hlb_core::rules::CLOCK_TOLERANCE_SHARE;
-use hlb_core::stats::Measured;
 use hlb_core::units::human_seconds;
 use hlb_result::ResultFile;
 
@@ -17,11 +16,9 @@ pub(crate) fn print_summary(result: &ResultFile) {
     });
     note(&format!("time-to-accuracy: {time}{range}; {runs}"));
     if let Some(calibration) = &result.derived.calibration {
-        let ratio = result.ratios().and_then(|ratios| Measured::of(&ratios));
-        let time = ratio.map_or_else(
-            || "unknown, with fewer than three pairs or too many misses".to_owned(),
-            |ratio| ratio.estimate().to_string(),
-        );
+        let time = calibration
+            .time_ratio
+            .map_or_else(|| "unknown, a median run did not reach".to_owned(), |ratio| ratio.to_string());
         let steps = calibration.step_ratio.map_or_else(|| "unknown".to_owned(), |ratio| ratio.to_string());
         note(&format!("ratio to the paired reference: time-to-accuracy {time}; seconds per step {steps}"));
     }

@@ -38,9 +38,9 @@ pub const MAX_REASONS: usize = 20_000;
 
 /// p-value under which two rows, two mean accuracies, or a mean accuracy and the target are significantly different.
 pub const SIGNIFICANCE: f64 = 0.01;
-/// Deviation between the hosts of a hardware class of the logarithm of one recipe's time, assumed while few are known ...
+/// Deviation that is assumed between the hosts of a hardware class, of the logarithm of one recipe's time ...
 pub const HOST_SPREAD_PRIOR: f64 = 0.012;
-/// ... and the degrees of freedom that the assumption weighs as much as.
+/// ... and the degrees of freedom that it is taken as known with.
 pub const HOST_SPREAD_PRIOR_DEGREES: f64 = 4.0;
 /// Share of that deviation that is left in ratios to the paired reference ...
 pub const HOST_SHARE_IN_RATIOS: f64 = 0.08;

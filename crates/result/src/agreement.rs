@@ -1,9 +1,10 @@
 //! Whether a reproduction agrees with its entry: the tolerance is in `docs/reference/rules.md`.
 
 use crate::file::ResultFile;
+use crate::relative::Samples;
 use hlb_core::artifact::Sha256Hex;
 use hlb_core::rules::{CLOCK_TOLERANCE_SHARE, REPRODUCTION_INTERVAL_FACTOR, REPRODUCTION_TIME_FACTOR, SIGNIFICANCE};
-use hlb_core::stats::{Estimate, HostSpread, Measured, mean_and_deviation, p_means_differ, rounded_up_p};
+use hlb_core::stats::{Estimate, mean_and_deviation, p_means_differ, rounded_up_p, time_on_any_host};
 use hlb_core::units::Accuracy;
 
 /// Whether a reproduction agrees with a session.
@@ -132,16 +133,10 @@ fn accuracy(original: &ResultFile, again: &ResultFile) -> (Option<f64>, Finding)
 }
 
 fn time(original: &ResultFile, again: &ResultFile) -> (Option<Estimate>, bool, Finding) {
-    let hosts = HostSpread::default();
-    let measured = |times: Vec<Option<f64>>| Measured::of(&times);
-    let (first, second, by_reference) = match original.ratios().zip(again.ratios()) {
-        Some((first, second)) => {
-            let on_any_host = |ratios| measured(ratios).map(|ratio| hosts.in_ratio(ratio));
-            (on_any_host(first), on_any_host(second), true)
-        }
+    let (samples, by_reference) = match Samples::of_ratios(original, again) {
+        Some(samples) => (samples, true),
         None if original.class() == again.class() => {
-            let on_any_host = |result: &ResultFile| measured(result.times()).map(|time| hosts.in_time(time));
-            (on_any_host(original), on_any_host(again), false)
+            (Samples::new(original.times(), again.times(), time_on_any_host), false)
         }
         None => {
             let reason = format!(
@@ -152,11 +147,10 @@ fn time(original: &ResultFile, again: &ResultFile) -> (Option<Estimate>, bool, F
             return (None, false, (Verdict::CannotSay, reason));
         }
     };
-    let Some((first, second)) = first.zip(second) else {
+    let Some(ratio) = samples.b_over_a().map(|ratio| ratio.estimate()) else {
         let reason = "there are fewer than three runs, or too many did not reach the target";
         return (None, by_reference, (Verdict::CannotSay, reason.to_owned()));
     };
-    let ratio = second.over(first).estimate();
     (Some(ratio), by_reference, judged(ratio, by_reference))
 }
 

@@ -4,9 +4,10 @@ use serde::Serialize;
 
 use crate::derive::{RunFigures, times};
 use crate::entry::{Entry, Trust};
+use crate::relative::{Samples, TimeRatio};
 use hlb_core::hint::Hint;
 use hlb_core::rules::{CLOCK_TOLERANCE_SHARE, MAX_RUNS, SIGNIFICANCE, WANTED_POWER};
-use hlb_core::stats::{Estimate, HostSpread, Interval, Measured, mann_whitney, p_means_differ, rounded_up_p, wilcoxon};
+use hlb_core::stats::{Estimate, Interval, Measured, p_means_differ, rounded_up_p, time_on_any_host, wilcoxon};
 use hlb_core::text::visible_path;
 use hlb_core::tree::Change;
 use hlb_core::units::human_percent;
@@ -88,15 +89,6 @@ enum TimeBasis {
     Neither,
 }
 
-/// A ratio of B to A.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub struct TimeRatio {
-    /// The ratio of typical times, on any two hosts; `null` with fewer than three runs, or where too many missed.
-    pub b_over_a: Option<Estimate>,
-    /// Two-sided p-value of there being no difference, rounded up to four decimals.
-    pub p_same: Option<f64>,
-}
-
 /// One of the two sessions.
 #[derive(Debug, Serialize)]
 pub struct ComparedSession {
@@ -136,63 +128,6 @@ pub struct PairedReference {
     pub p_same_time_paired: Option<f64>,
 }
 
-/// What the runs of A and of B took, and what their hosts add to the error; a miss is `None`.
-struct Samples {
-    a: Vec<Option<f64>>,
-    b: Vec<Option<f64>>,
-    on_hosts: fn(Measured) -> Measured,
-}
-
-impl Samples {
-    /// The ratio, and a p-value with the error that hosts add. Where so many runs missed that there is no typical time, ranks are
-    /// tested: no host turns a miss into a time.
-    fn ratio(&self) -> TimeRatio {
-        let found = self.b_over_a(None);
-        let by_ranks = || mann_whitney(&self.a, &self.b).map(|test| test.p_two_sided);
-        let p = found.map(|ratio| ratio.p_is_one()).or_else(by_ranks);
-        TimeRatio { b_over_a: found.map(|ratio| ratio.estimate()), p_same: p.map(rounded_up_p) }
-    }
-
-    fn b_over_a(&self, runs: Option<u32>) -> Option<Measured> {
-        let measured = |times: &[Option<f64>]| {
-            let measured = Measured::of(times)?;
-            Some((self.on_hosts)(runs.map_or(measured, |runs| measured.from_runs(runs))))
-        };
-        Some(measured(&self.b)?.over(measured(&self.a)?))
-    }
-
-    fn conclusion(&self) -> Conclusion {
-        let ratio = self.ratio();
-        let by_ranks = || mann_whitney(&self.a, &self.b).is_some_and(|test| test.a_is_faster);
-        match ratio.p_same {
-            None => Conclusion::CannotSay,
-            Some(p) if p >= SIGNIFICANCE => Conclusion::NotSignificant,
-            Some(_) if ratio.b_over_a.map_or_else(by_ranks, |ratio| ratio.value > 1.0) => Conclusion::AIsFaster,
-            Some(_) => Conclusion::BIsFaster,
-        }
-    }
-
-    /// Share of the slower one's time that the faster one saves.
-    fn gain(&self) -> Option<f64> {
-        let ratio = self.b_over_a(None)?.value();
-        Some(1.0 - ratio.min(1.0 / ratio)).filter(|gain| *gain > 0.0)
-    }
-
-    /// Runs of each that show such a gain with the wanted chance.
-    fn runs_needed(&self) -> Option<u32> {
-        (3..=MAX_RUNS).find(|runs| self.b_over_a(Some(*runs)).is_some_and(|ratio| ratio.power() >= WANTED_POWER))
-    }
-}
-
-/// Errors that hosts add, while nothing is known of these two sessions' hosts but what is assumed of any.
-fn ratio_on_any_host(ratio: Measured) -> Measured {
-    HostSpread::default().in_ratio(ratio)
-}
-
-fn time_on_any_host(time: Measured) -> Measured {
-    HostSpread::default().in_time(time)
-}
-
 impl Comparison {
     /// Compares two sessions on one track; whoever knows that both ran on one host can say so, and then the times themselves decide.
     pub fn new(a: &Entry, b: &Entry, on_one_host: bool) -> Result<Self, ComparisonError> {
@@ -200,15 +135,14 @@ impl Comparison {
         let (class_a, class_b) = (a.result.class(), b.result.class());
         let same_hardware_class = class_a == class_b;
         let on_hosts = if on_one_host { |time| time } else { time_on_any_host };
-        let times = Samples { a: a.result.times(), b: b.result.times(), on_hosts };
-        let ratios = a.result.ratios().zip(b.result.ratios());
-        let ratios = ratios.map(|(a, b)| Samples { a, b, on_hosts: ratio_on_any_host });
+        let times = Samples::new(a.result.times(), b.result.times(), on_hosts);
+        let ratios = Samples::of_ratios(&a.result, &b.result);
         let (verdict_from, samples) = match &ratios {
             Some(ratios) if !on_one_host => (TimeBasis::CalibratedTimes, Some(ratios)),
             _ if same_hardware_class => (TimeBasis::Times, Some(&times)),
             _ => (TimeBasis::Neither, None),
         };
-        let verdict = samples.map_or(Conclusion::CannotSay, Samples::conclusion);
+        let verdict = samples.map_or(Conclusion::CannotSay, conclusion);
         let gain = samples.and_then(Samples::gain);
         let unsure = samples.filter(|_| gain.is_some() && verdict == Conclusion::NotSignificant);
         let mut comparison = Self {
@@ -257,6 +191,15 @@ impl Comparison {
     }
 }
 
+fn conclusion(samples: &Samples) -> Conclusion {
+    match samples.ratio().p_same {
+        None => Conclusion::CannotSay,
+        Some(p) if p >= SIGNIFICANCE => Conclusion::NotSignificant,
+        Some(_) if samples.a_is_faster() => Conclusion::AIsFaster,
+        Some(_) => Conclusion::BIsFaster,
+    }
+}
+
 fn check_comparable(a: &Entry, b: &Entry, on_one_host: bool) -> Result<(), ComparisonError> {
     let (a, b) = (&a.result, &b.result);
     if on_one_host && a.class() != b.class() {
@@ -296,7 +239,7 @@ impl PairedReference {
         let calibration = derived.calibration.as_ref()?;
         let pairs: Vec<_> = times(&derived.runs).into_iter().zip(times(&calibration.runs)).collect();
         Some(Self {
-            time_ratio: entry.result.ratios().and_then(|ratios| Measured::of(&ratios)).map(|ratio| ratio.estimate()),
+            time_ratio: calibration.time_ratio,
             step_ratio: calibration.step_ratio,
             p_same_time_paired: wilcoxon(&pairs).map(|test| rounded_up_p(test.p_two_sided)),
         })
@@ -306,7 +249,7 @@ impl PairedReference {
 /// Times per step compare only where batches have one size.
 fn seconds_per_step(a: &Entry, b: &Entry, on_hosts: fn(Measured) -> Measured) -> Option<TimeRatio> {
     let steps = |entry: &Entry| entry.result.derived.runs.iter().map(RunFigures::seconds_per_step).collect();
-    (a.recipe.batch_size == b.recipe.batch_size).then(|| Samples { a: steps(a), b: steps(b), on_hosts }.ratio())
+    (a.recipe.batch_size == b.recipe.batch_size).then(|| Samples::new(steps(a), steps(b), on_hosts).ratio())
 }
 
 fn p_same_final_accuracy(a: &Entry, b: &Entry) -> Option<f64> {

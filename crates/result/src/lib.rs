@@ -38,7 +38,7 @@ mod verify;
 
 pub use agreement::{Agreement, Verdict, between};
 pub use calendar::{calendar_problem, date_problem};
-pub use comparison::{ComparedSession, Comparison, ComparisonError, Conclusion, PairedReference, TimeRatio};
+pub use comparison::{ComparedSession, Comparison, ComparisonError, Conclusion, PairedReference};
 pub use derive::{
     Basis, Calibration, Derived, Drift, Effort, EnergyMethod, EnergySummary, GpuTelemetry, NearbyTimes, Phases,
     RunFigures, Summary, TelemetrySummary, Warning, derive,
@@ -55,6 +55,7 @@ pub use filing::{BoardSigner, FilingError, FinishedSession, board_of, file_entry
 pub use fingerprint::Claim;
 pub use plausible::{too_many_restarts, unknown_gpu};
 pub use power::{Bill, GainForecast, PowerError, PowerReport, RunsForecast, TimesFacts, TimesSource};
+pub use relative::TimeRatio;
 pub use runners::{RUNNERS_FILE, RunnersError, runners_schema};
 pub use signers::{SIGNERS_FILE, board_above, named_signers_text, parse_signers, signers_text};
 pub use verify::{check_entry, check_equipment};

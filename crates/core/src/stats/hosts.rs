@@ -1,36 +1,18 @@
 //! How far the hosts of one hardware class differ: what two sessions on different hosts have to overcome.
 //!
-//! Source of the priors: published times of 600 runs on 24 hosts of one GPU model, in `hosts.csv` next to this file.
+//! Source of what is assumed: published times of 600 runs on 24 hosts of one GPU model, in `hosts.csv` next to this file.
 
 use super::measured::Measured;
 use crate::rules::{HOST_SHARE_IN_RATIOS, HOST_SHARE_IN_RATIOS_DEGREES, HOST_SPREAD_PRIOR, HOST_SPREAD_PRIOR_DEGREES};
 
-/// Variance between hosts of the logarithm of one recipe's time.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct HostSpread {
-    variance: f64,
-    degrees: f64,
+/// A time as it could be on any host of the class.
+pub fn time_on_any_host(time: Measured) -> Measured {
+    time.with_error(HOST_SPREAD_PRIOR.powi(2), HOST_SPREAD_PRIOR_DEGREES)
 }
 
-impl Default for HostSpread {
-    /// What is assumed of a class of which nothing is known.
-    fn default() -> Self {
-        Self { variance: HOST_SPREAD_PRIOR.powi(2), degrees: HOST_SPREAD_PRIOR_DEGREES }
-    }
-}
-
-impl HostSpread {
-    /// A time as it could be on any host of the class.
-    #[must_use]
-    pub fn in_time(self, time: Measured) -> Measured {
-        time.with_error(self.variance, self.degrees)
-    }
-
-    /// A ratio to the paired reference as it could be on any host of the class: a slow host slows both, by nearly the same share.
-    #[must_use]
-    pub fn in_ratio(self, ratio: Measured) -> Measured {
-        ratio.with_error(self.variance * HOST_SHARE_IN_RATIOS.powi(2), HOST_SHARE_IN_RATIOS_DEGREES)
-    }
+/// A ratio to the paired reference as it could be on any host of the class: a slow host slows both, by nearly the same share.
+pub fn ratio_on_any_host(ratio: Measured) -> Measured {
+    ratio.with_error((HOST_SHARE_IN_RATIOS * HOST_SPREAD_PRIOR).powi(2), HOST_SHARE_IN_RATIOS_DEGREES)
 }
 
 #[cfg(test)]
@@ -45,7 +27,7 @@ mod tests {
             let estimate = measured.estimate();
             (estimate.high.expect("known") / estimate.low.expect("known")).ln() / 2.0
         };
-        let (time, ratio) = (HostSpread::default().in_time(constant), HostSpread::default().in_ratio(constant));
+        let (time, ratio) = (time_on_any_host(constant), ratio_on_any_host(constant));
         assert!((width(time) - 0.012 * 2.776).abs() < 1e-5, "{time:?}");
         assert!((width(ratio) - 0.08 * 0.012 * 2.228).abs() < 1e-5, "{ratio:?}");
     }

@@ -4,6 +4,8 @@ use statrs::distribution::{ContinuousCDF as _, StudentsT};
 use statrs::function::erf::erfc;
 
 use super::interval::Estimate;
+use super::spread::comparable;
+use super::t_test::two_sided_p;
 use crate::rules::SIGNIFICANCE;
 
 /// Deviations of the signed-rank sum between the ends that the variance is read from. Under 1.96, so that one miss in
@@ -23,8 +25,8 @@ impl Measured {
     ///
     /// `None` with fewer than three numbers, and where so many are misses that the estimate or its variance is not finite.
     pub fn of(values: &[Option<f64>]) -> Option<Self> {
-        let logarithms: Vec<f64> = values.iter().map(|value| value.map_or(f64::INFINITY, f64::ln)).collect();
-        if logarithms.len() < 3 || logarithms.iter().any(|logarithm| logarithm.is_nan()) {
+        let logarithms: Vec<f64> = values.iter().map(|value| comparable(*value).ln()).collect();
+        if logarithms.len() < 3 {
             return None;
         }
         let averages = walsh_averages(&logarithms);
@@ -39,7 +41,7 @@ impl Measured {
 
     /// The same with another, independent error.
     #[must_use]
-    pub fn with_error(self, variance: f64, degrees: f64) -> Self {
+    pub(super) fn with_error(self, variance: f64, degrees: f64) -> Self {
         let (own, other) = (self.variance.powi(2) / self.degrees, variance.powi(2) / degrees);
         let sum = self.variance + variance;
         // Satterthwaite's approximation; without any variance the degrees do not matter.
@@ -86,8 +88,7 @@ impl Measured {
         if self.logarithm == 0.0 {
             return 1.0;
         }
-        let t = self.logarithm.abs() / self.variance.sqrt();
-        self.t().map_or(1.0, |distribution| (2.0 * distribution.sf(t)).min(1.0))
+        two_sided_p(self.logarithm / self.variance.sqrt(), self.degrees).unwrap_or(1.0)
     }
 
     fn t(&self) -> Option<StudentsT> {

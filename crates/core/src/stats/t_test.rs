@@ -40,7 +40,7 @@ pub fn p_means_differ(a: &[Accuracy], b: &[Accuracy]) -> Option<f64> {
     two_sided_p(t, freedom)
 }
 
-fn two_sided_p(t: f64, freedom: f64) -> Option<f64> {
+pub(super) fn two_sided_p(t: f64, freedom: f64) -> Option<f64> {
     StudentsT::new(0.0, 1.0, freedom).ok().map(|distribution| (2.0 * distribution.sf(t.abs())).min(1.0))
 }
 

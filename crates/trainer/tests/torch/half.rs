@@ -10,9 +10,6 @@ use crate::tiny;
 /// Updates that are compared.
 const STEPS: u64 = 9;
 
-/// Times that what one rounding grows to, at most, where that is much: each update rounds again.
-const MOST_OF_CONTROL: f64 = 4.0;
-
 /// A recipe on the small data set: narrow, with small batches and a short schedule.
 fn small(name: &str) -> Recipe {
     let mut recipe = variant::shipped(name).unwrap();
@@ -26,21 +23,20 @@ fn small(name: &str) -> Recipe {
     for (width, narrow) in recipe.blocks.widths.iter_mut().zip([16, 24, 32]) {
         *width = narrow;
     }
+    if name == "resnet9-shapes" {
+        // An image moves the weights as in its batches of 128. At its own rates one rounding of the weights before the first update
+        // would grow to a tenth of the losses by itself.
+        recipe.optimizer.weights.lr /= 8.0;
+        recipe.optimizer.biases.lr /= 8.0;
+    }
     recipe
 }
 
 /// Losses of the first updates, and the weights after them.
 fn trained(recipe: &Recipe, kind: Kind) -> (Vec<f64>, f64) {
-    trained_from(recipe, kind, kind)
-}
-
-/// The same from weights that are rounded once, before the first update.
-fn trained_from(recipe: &Recipe, kind: Kind, rounded: Kind) -> (Vec<f64>, f64) {
     tch::set_num_threads(1);
     let mut trainer = tiny::trainer(recipe, kind);
     trainer.reset(Seed::from_number(3)).unwrap();
-    let mut weights = trainer.state().unwrap().weights.shallow_clone();
-    tch::no_grad(|| weights.copy_(&weights.to_kind(rounded).to_kind(kind)));
     let losses = (1..=STEPS).map(|step| trainer.train_until(step).unwrap()).collect();
     let weights = trainer.state().unwrap().weights.to_kind(Kind::Double).abs().sum(Kind::Double);
     (losses, weights.double_value(&[]))
@@ -48,16 +44,7 @@ fn trained_from(recipe: &Recipe, kind: Kind, rounded: Kind) -> (Vec<f64>, f64) {
 
 /// How far the losses and weights in `kind` are from those in single precision, relatively.
 fn distance(recipe: &Recipe, kind: Kind) -> f64 {
-    apart(&trained(recipe, Kind::Float), &trained(recipe, kind))
-}
-
-/// How far one rounding of the weights before the first update leads single precision from itself: what grows so much by itself
-/// is no fault of `kind`.
-fn control(recipe: &Recipe, kind: Kind) -> f64 {
-    apart(&trained(recipe, Kind::Float), &trained_from(recipe, Kind::Float, kind))
-}
-
-fn apart(single: &(Vec<f64>, f64), half: &(Vec<f64>, f64)) -> f64 {
+    let (single, half) = (trained(recipe, Kind::Float), trained(recipe, kind));
     let apart = |a: f64, b: f64| if b.is_finite() { ((a - b) / a).abs() } else { f64::INFINITY };
     let losses = single.0.iter().zip(&half.0).map(|(a, b)| apart(*a, *b)).fold(0.0, f64::max);
     losses.max(apart(single.1, half.1))
@@ -102,11 +89,8 @@ fn every_recipe_trains_in_half_precision() {
     assert!(names.len() > 12, "{names:?}");
     for name in names {
         for kind in [Kind::Half, Kind::BFloat16] {
-            let recipe = small(name);
-            let distance = distance(&recipe, kind);
-            // A recipe whose rates are high for such small batches grows one rounding by itself to over a tenth.
-            let is_near = distance < 0.1 || distance < MOST_OF_CONTROL * control(&recipe, kind);
-            assert!(is_near, "{name} in {kind:?}: {distance}");
+            let distance = distance(&small(name), kind);
+            assert!(distance < 0.1, "{name} in {kind:?}: {distance}");
         }
     }
 }
