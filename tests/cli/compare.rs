@@ -104,6 +104,7 @@ fn two_hosts_have_to_be_overcome_unless_both_sessions_ran_on_one() {
     let (a, b) = (fixture.file(&beside("one-2", 2.5)), fixture.file(&beside("other-2", 2.4)));
     let found = json(&a, &b);
     assert_eq!((&found["verdict"], &found["verdict_from"]), (&"b_is_faster".into(), &"calibrated_times".into()));
+    assert!(found["trust"].as_str().unwrap().ends_with("which hosts of one hardware class hardly change"), "{found}");
     let gpu = fixture.file(&Spec { machine: gpu_machine(), device: DeviceKind::Cuda, ..spec("gpu", 0.3) });
     let refused = compare(&a, &gpu, &["--same-host"]);
     assert_eq!(refused.code, Some(2));
@@ -141,6 +142,7 @@ fn across_hardware_only_the_reference_lets_times_compare() {
     let ratio = found["calibrated"]["b_over_a"]["value"].as_f64().unwrap();
     assert!((ratio - 1.5).abs() < 0.02, "{ratio}");
     assert_eq!(found["seconds_per_step"], Value::Null);
+    assert!(found["trust"].as_str().unwrap().contains("it is about these two machines"), "{found}");
     assert!(found["a"]["calibration"]["p_same_time_paired"].as_f64().unwrap() < 0.01, "{found}");
 }
 

@@ -265,9 +265,12 @@ fn trust(basis: TimeBasis, on_one_host: bool, (a, b): (&str, &str)) -> String {
         TimeBasis::Times => {
             "the verdict rests on the times, which hosts of one hardware class differ in: measure both with --calibrate for a finer one, or add --same-host if both sessions ran on one host".to_owned()
         }
-        TimeBasis::CalibratedTimes => {
-            "the verdict rests on the ratios to the paired reference, which hold on other hosts, too".to_owned()
+        TimeBasis::CalibratedTimes if a == b => {
+            "the verdict rests on the ratios to the paired reference, which hosts of one hardware class hardly change".to_owned()
         }
+        TimeBasis::CalibratedTimes => format!(
+            "the verdict rests on the ratios to the paired reference, as times on {a} and on {b} do not compare by themselves; it is about these two machines, since a recipe can gain more on one hardware class than on another"
+        ),
         TimeBasis::Neither => format!(
             "times on {a} and on {b} compare only through a paired reference that reached the target in every run, and not both sessions have one; measure again with --calibrate"
         ),
