@@ -124,6 +124,19 @@ fn misses_count_as_slower_than_any_time() {
     assert!(said.contains("mean final accuracies are significantly different"), "{said}");
 }
 
+/// Two misses in ten leave no typical time. Hosts that differ must not be taken for recipes that differ then, either.
+#[test]
+fn a_few_misses_do_not_make_the_difference_of_two_hosts_a_verdict() {
+    let fixture = Fixture::new();
+    let mut misses = spec("misses", 2.5);
+    misses.runs.iter_mut().take(2).for_each(|run| run.over_target = -40);
+    let (a, b) = (fixture.file(&misses), fixture.file(&spec("faster-host", 2.35)));
+    let found = json(&a, &b);
+    assert_eq!((&found["verdict"], &found["times"]["b_over_a"]), (&"not_told_apart".into(), &Value::Null));
+    let together = compare(&a, &b, &["--same-host"]).stdout;
+    assert!(together.starts_with("B is faster than A, p = 0.000"), "{together}");
+}
+
 #[test]
 fn across_hardware_only_the_reference_lets_times_compare() {
     let fixture = Fixture::new();

@@ -1,10 +1,10 @@
 //! Whether a reproduction agrees with its entry: the tolerance is in `docs/reference/rules.md`.
 
 use crate::file::ResultFile;
-use crate::relative::Samples;
+use crate::relative::{Hosts, Samples};
 use hlb_core::artifact::Sha256Hex;
 use hlb_core::rules::{CLOCK_TOLERANCE_SHARE, REPRODUCTION_INTERVAL_FACTOR, REPRODUCTION_TIME_FACTOR, SIGNIFICANCE};
-use hlb_core::stats::{Estimate, mean_and_deviation, p_means_differ, rounded_up_p, time_on_any_host};
+use hlb_core::stats::{Estimate, mean_and_deviation, p_means_differ, rounded_up_p};
 use hlb_core::units::Accuracy;
 
 /// Whether a reproduction agrees with a session.
@@ -136,7 +136,7 @@ fn time(original: &ResultFile, again: &ResultFile) -> (Option<Estimate>, bool, F
     let (samples, by_reference) = match Samples::of_ratios(original, again) {
         Some(samples) => (samples, true),
         None if original.class() == again.class() => {
-            (Samples::new(original.times(), again.times(), time_on_any_host), false)
+            (Samples::new(original.times(), again.times(), Hosts::Times), false)
         }
         None => {
             let reason = format!(

@@ -4,10 +4,10 @@ use serde::Serialize;
 
 use crate::derive::{RunFigures, times};
 use crate::entry::{Entry, Trust};
-use crate::relative::{Samples, TimeRatio};
+use crate::relative::{Hosts, Samples, TimeRatio};
 use hlb_core::hint::Hint;
 use hlb_core::rules::{CLOCK_TOLERANCE_SHARE, MAX_RUNS, SIGNIFICANCE, WANTED_POWER};
-use hlb_core::stats::{Estimate, Interval, Measured, p_means_differ, rounded_up_p, time_on_any_host, wilcoxon};
+use hlb_core::stats::{Estimate, Interval, p_means_differ, rounded_up_p, wilcoxon};
 use hlb_core::text::visible_path;
 use hlb_core::tree::Change;
 use hlb_core::units::human_percent;
@@ -134,8 +134,8 @@ impl Comparison {
         check_comparable(a, b, on_one_host)?;
         let (class_a, class_b) = (a.result.class(), b.result.class());
         let same_hardware_class = class_a == class_b;
-        let on_hosts = if on_one_host { |time| time } else { time_on_any_host };
-        let times = Samples::new(a.result.times(), b.result.times(), on_hosts);
+        let hosts = if on_one_host { Hosts::One } else { Hosts::Times };
+        let times = Samples::new(a.result.times(), b.result.times(), hosts);
         let ratios = Samples::of_ratios(&a.result, &b.result);
         let (verdict_from, samples) = match &ratios {
             Some(ratios) if !on_one_host => (TimeBasis::CalibratedTimes, Some(ratios)),
@@ -156,7 +156,7 @@ impl Comparison {
             trust: trust(verdict_from, on_one_host, (&class_a, &class_b)),
             times: times.ratio(),
             calibrated: ratios.as_ref().map(Samples::ratio),
-            seconds_per_step: same_hardware_class.then(|| seconds_per_step(a, b, on_hosts)).flatten(),
+            seconds_per_step: same_hardware_class.then(|| seconds_per_step(a, b, hosts)).flatten(),
             p_same_final_accuracy: p_same_final_accuracy(a, b),
             a: ComparedSession::new(a),
             b: ComparedSession::new(b),
@@ -247,9 +247,9 @@ impl PairedReference {
 }
 
 /// Times per step compare only where batches have one size.
-fn seconds_per_step(a: &Entry, b: &Entry, on_hosts: fn(Measured) -> Measured) -> Option<TimeRatio> {
+fn seconds_per_step(a: &Entry, b: &Entry, hosts: Hosts) -> Option<TimeRatio> {
     let steps = |entry: &Entry| entry.result.derived.runs.iter().map(RunFigures::seconds_per_step).collect();
-    (a.recipe.batch_size == b.recipe.batch_size).then(|| Samples::new(steps(a), steps(b), on_hosts).ratio())
+    (a.recipe.batch_size == b.recipe.batch_size).then(|| Samples::new(steps(a), steps(b), hosts).ratio())
 }
 
 fn p_same_final_accuracy(a: &Entry, b: &Entry) -> Option<f64> {
