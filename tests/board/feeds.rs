@@ -13,14 +13,14 @@ use serde_json::Value;
 use crate::board::hostile_words;
 use crate::board::site::full;
 use crate::support::context::Context;
-use crate::support::fixture::{Fixture, Spec, gpu_machine};
+use crate::support::fixture::{Fixture, Hand, Spec, gpu_machine};
 
 const ATOM: &str = "http://www.w3.org/2005/Atom";
 const BASE: &str = "https://bench.example.org/board/";
 
 /// Columns of `history.csv`, as documented.
-const HISTORY: [&str; 9] =
-    ["track", "class", "date", "seconds", "name", "authors", "path", "previous_seconds", "factor"];
+const HISTORY: [&str; 10] =
+    ["track", "class", "date", "seconds", "name", "authors", "path", "previous_seconds", "factor", "status"];
 
 fn at(base_url: &str) -> SiteOptions {
     SiteOptions { base_url: Some(base_url.parse().expect("an address")), studies: None }
@@ -76,13 +76,14 @@ fn plain(cell: &str) -> &str {
     cell.strip_prefix('\'').unwrap_or(cell)
 }
 
-/// Three CPU sessions and one on a GPU, on different days, filed in another order; the middle one is no record.
+/// Three CPU sessions and one on a GPU, on different days, filed in another order; the middle one is no record. The runner ran the
+/// first, so only the others are candidates.
 fn progress() -> Fixture {
     let fixture = Fixture::new();
     let dated =
         |name: &str, day: &str, seconds: f64| Spec { runs: Spec::runs(10, seconds, 16), ..Spec::dated(name, day) };
     fixture.file(&dated("third", "2026-11-29", 1.25));
-    fixture.file(&dated("first", "2026-11-23", 2.5));
+    fixture.file(&Spec { hand: Hand::Runner, ..dated("first", "2026-11-23", 2.5) });
     fixture.file(&dated("slower", "2026-11-27", 3.0));
     let mut gpu = dated("on-a-gpu", "2026-11-28", 0.2);
     (gpu.machine, gpu.device) = (gpu_machine(), DeviceKind::Cuda);
@@ -149,12 +150,11 @@ fn every_kind_of_figure_is_in_the_entries() {
     assert_eq!((&reference["price_usd_per_hour"], &reference["price_date"]), (&0.096.into(), &"2026-11-23".into()));
     assert_eq!((&reference["reproductions"], &reference["reproductions_agreeing"]), (&2.into(), &1.into()));
     assert_eq!(reference["reproduced_by"], "runner@example");
-    let level = row("reference").tied_with_next.as_ref().expect("tied with its twin");
-    let p = hlb_core::stats::rounded_up_p(level.p.expect("ten runs"));
+    let level = row("reference").tied_with_next.as_ref().expect("shares its rank with its twin");
+    let p = hlb_core::stats::rounded_up_p(level.p);
     assert!(reference["level_with_next"] == level.name && same_value(&reference["level_with_next_p"], &p.into()));
     let smoother = of(&entries, "shapes/2026-11-26-smoother");
-    let ratio = row("smoother").entry.result.derived.calibration.as_ref().and_then(|found| found.time_ratio);
-    let ratio = ratio.expect("both reached");
+    let ratio = row("smoother").ratio.expect("both reached").estimate();
     assert!(same_value(&smoother["ratio_to_reference"], &ratio.value.into()), "{smoother}");
     assert!(same_value(&smoother["ratio_to_reference_low"], &ratio.low.into()), "{smoother}");
     assert_eq!(smoother["warnings"], serde_json::json!(["host_under_load"]));
@@ -180,7 +180,7 @@ fn what_is_unknown_is_null_with_its_reason_and_never_zero() {
     let few = of(&entries, "shapes/2026-11-26-three-runs");
     assert_eq!(few["cost_usd_unknown"], "no price was given");
     assert_eq!(few["median_seconds_unknown"], "the median run did not reach the target");
-    assert_eq!(few["ratio_to_reference_unknown"], "its recipe is that of the reference");
+    assert_eq!((&few["ratio_to_reference"], &few["ratio_to_reference_unknown"]), (&1.0.into(), &Value::Null));
     let smoother = of(&entries, "shapes/2026-11-26-smoother");
     assert!(smoother["ratio_to_reference_unknown"].is_null());
     assert_eq!(few["energy_joules_unknown"], "the processor counts no energy");
@@ -203,6 +203,7 @@ fn the_table_of_entries_holds_the_same_as_the_json() {
             let expected = match &object[key] {
                 Value::Null => String::new(),
                 Value::String(text) => text.clone(),
+                Value::Bool(truth) => truth.to_string(),
                 Value::Array(items) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("; "),
                 figure => {
                     let (found, expected) = (cell.parse().expect("a figure"), figure.as_f64().expect("a figure"));
@@ -247,11 +248,12 @@ fn the_history_lists_who_was_fastest_and_when() {
     let column = |key: &str| lines.iter().map(|line| line[key].clone()).collect::<Vec<_>>();
     assert_eq!(column("name"), ["on-a-gpu", "first", "third"]);
     assert_eq!(column("date"), ["2026-11-28", "2026-11-23", "2026-11-29"]);
+    assert_eq!(column("status"), ["candidate", "record", "candidate"]);
     assert_eq!(column("class")[0], "1x NVIDIA H100 80GB HBM3");
     assert_eq!(column("path")[2], "shapes/2026-11-29-third");
     let median = |name: &str| {
         let row = rows(&board).find(|row| row.path.ends_with(name)).expect("on the board");
-        row.entry.result.derived.summary.time_to_accuracy_seconds.median.expect("reached")
+        row.seconds().expect("reached")
     };
     let figure = |text: &str| text.parse::<f64>().expect("a figure");
     assert_eq!(figure(&lines[2]["seconds"]).to_bits(), median("third").to_bits());
@@ -336,8 +338,10 @@ fn the_feed_is_atom_and_holds_the_records() {
         assert_eq!(words(child(*entry, "author"), "name"), "Ada Lovelace");
         assert_eq!(child(*entry, "category").attribute("term"), Some("shapes"));
     }
+    let candidate = "It is a candidate until somebody else has run it.";
     assert!(words(entries[0], "summary").contains("2.000 times as fast as the record before"));
-    assert!(words(entries[2], "summary").ends_with("the first record of this hardware class."));
+    assert!(words(entries[0], "summary").ends_with(candidate) && names[0].ends_with(" (candidate)"));
+    assert!(words(entries[2], "summary").ends_with("the first of this hardware class."));
     assert_eq!(text.matches("http").count(), 1, "no host but that of the format: {text}");
 }
 

@@ -6,8 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use hlb_board::{SiteError, SiteOptions, Workers};
+use hlb_board::{SIGNERS_FILE, SiteError, SiteOptions, Workers, read_signers};
 use hlb_core::hint::Hint as _;
+use hlb_core::rules::{RULES_BEFORE, RULES_VERSION};
+use hlb_core::stats::Estimate;
 use hlb_core::units::DeviceKind;
 use hlb_machine::GpuSample;
 use hlb_machine::price::Table;
@@ -24,12 +26,13 @@ const RENTED: &str = "azure/Standard_NC48ads_A100_v4@eastus";
 /// that was reproduced, and a track without entries.
 pub(crate) fn full() -> Fixture {
     let fixture = Fixture::new();
-    let reference = Spec { price: Some(price(0.096)), ..Spec::named("reference") };
+    let alone = |name: &str| Spec { reference_epoch_seconds: None, ..Spec::named(name) };
+    let reference = Spec { price: Some(price(0.096)), ..alone("reference") };
     let folder = fixture.file(&reference);
     fixture.file_reproduction(&folder, "again", &Spec { hand: Hand::Runner, ..reference.clone() });
     let slow = Spec { runs: Spec::runs(10, 4.0, 16), ..reference };
     fixture.file_reproduction(&folder, "slow", &slow);
-    fixture.file(&Spec { runs: Spec::runs(10, 2.504, 12), ..Spec::named("twin") });
+    fixture.file(&Spec { runs: Spec::runs(10, 2.504, 12), ..alone("twin") });
     let mut fast = Spec {
         changes: "loss:\n  label_smoothing: 0.31\nlogit_scale: 0.17\n".to_owned(),
         description: "more smoothing, larger logits".to_owned(),
@@ -51,7 +54,7 @@ pub(crate) fn full() -> Fixture {
     let key = "gpus[0].temperature_celsius".to_owned();
     gpu.sample.unknown.insert(key, "the driver refuses".to_owned());
     fixture.file(&gpu);
-    let mut few = Spec::named("three-runs");
+    let mut few = alone("three-runs");
     few.runs = Spec::runs(3, 2.0, -30);
     few.runs[1].diverges_after = Some(2);
     fixture.file(&few);
@@ -348,23 +351,46 @@ fn assert_holds(page: &str, expected: &[&str]) {
 fn ranks_begin_anew_in_each_hardware_class() {
     let page = fs::read_to_string(build(&full(), "site").join("index.html")).expect("there");
     let index = text(&page);
-    assert_holds(&index, &["1x NVIDIA H100 80GB HBM3 1 entry 1 2026-11-26 on-a-gpu", "Ranks are per hardware class"]);
-    assert_holds(&index, &["2x Intel(R) Xeon(R) Processor @ 2.60GHz 3 entries 1 2026-11-26 smoother"]);
-    assert_holds(&index, &["2 2026-11-26 reference", "3 2026-11-26 twin"]);
+    assert_holds(
+        &index,
+        &["1x NVIDIA H100 80GB HBM3 1 entry; reference: ", "Rows of a hardware class stand by the ratio"],
+    );
+    assert_holds(&index, &["2x Intel(R) Xeon(R) Processor @ 2.60GHz 3 entries; reference: "]);
+    assert_holds(
+        &index,
+        &["1= 2026-11-26 smoother", "1= 2026-11-26 reference", "1= 2026-11-26 twin", " 1 2026-11-26 on-a-gpu"],
+    );
     let tags = tags(&page);
     assert_eq!(tags.iter().filter(|tag| tag.get("scope") == Some("rowgroup")).count(), 2, "one heading a class");
 }
 
+/// The entries of the project were measured by both.
 #[test]
-fn a_row_that_is_tied_with_the_next_says_so() {
+fn what_the_rules_before_measured_is_verified_and_not_ranked() {
+    let submissions = Path::new(env!("CARGO_MANIFEST_DIR")).join("submissions");
+    let signers = read_signers(&submissions.join(SIGNERS_FILE)).expect("a good list");
+    let board = hlb_board::read(&submissions, &signers, Fixture::now(), Workers::all()).expect("readable");
+    assert_eq!(board.rejected, []);
+    let rows = board.tracks.iter().flat_map(|track| &track.rows);
+    let (before, today): (Vec<_>, Vec<_>) = rows.partition(|row| row.entry.result.rules_version == RULES_BEFORE);
+    let reason = format!("it was measured by rules {RULES_BEFORE}, and rows of {RULES_VERSION} are ranked");
+    assert!(
+        !before.is_empty() && before.iter().all(|row| row.rank.is_none() && row.unranked_because.contains(&reason))
+    );
+    assert!(today.iter().all(|row| !row.unranked_because.contains(&reason)));
+}
+
+#[test]
+fn rows_that_do_not_differ_share_a_rank_and_say_so() {
     let (index, entry) = seen(&full(), "reference");
-    assert_holds(&index, &["tied with twin: not significantly different (p = "]);
-    assert_holds(&entry, &["; tied with twin: not significantly different (p = "]);
+    assert_holds(&index, &["shares its rank with twin (p = "]);
+    assert_holds(&entry, &["Rank 1= on ", "; shares its rank with twin (p = "]);
     let fixture = Fixture::new();
     fixture.file(&Spec::named("slow"));
     fixture.file(&Spec { runs: Spec::runs(10, 2.0, 16), ..Spec::named("fast") });
     let (index, fast) = seen(&fixture, "fast");
-    assert!(!fast.contains("tied with") && !index.contains("tied with slow"), "{index}");
+    assert!(!fast.contains("shares its rank") && !index.contains("shares its rank"), "{index}");
+    assert_holds(&fast, &["Rank 1 on "]);
 }
 
 #[test]
@@ -373,16 +399,18 @@ fn the_ratio_to_the_reference_has_its_interval_or_says_why_there_is_none() {
     let (index, entry) = seen(&fixture, "smoother");
     let board = fixture.board();
     let row = board.tracks.iter().flat_map(|track| &track.rows).find(|row| row.path.ends_with("smoother"));
-    let derived = &row.expect("on the board").entry.result.derived;
+    let row = row.expect("on the board");
+    let derived = &row.entry.result.derived;
     let calibration = derived.calibration.as_ref().expect("calibrated");
-    let ratio = calibration.time_ratio.expect("both reached");
-    let (low, high) = ratio.low.zip(ratio.high).expect("known");
+    let bounded = |ratio: Estimate| (ratio.value, ratio.low.expect("known"), ratio.high.expect("known"));
+    let (on_any_host, low, high) = bounded(row.ratio.expect("both reached").estimate());
+    assert_holds(&index, &[&format!("{on_any_host:.3} 95 % {low:.3} – {high:.3}")]);
+    let (ratio, low, high) = bounded(calibration.time_ratio.expect("both reached"));
     let drift = derived.drift.expect("ten runs").second_half_over_first.value;
-    assert_holds(&index, &[&format!("{:.3} 95 % {low:.3} – {high:.3}", ratio.value)]);
     assert_holds(
         &entry,
         &[
-            &format!("{:.3} {low:.3} – {high:.3} {:.4}", ratio.value, calibration.p_same_time.expect("ten runs")),
+            &format!("{ratio:.3} {low:.3} – {high:.3} {:.4}", calibration.p_same_time.expect("ten runs")),
             &format!("relative to the median of its recipe {drift:.3}"),
             "Reference: runs that reached the target 10 of 10 runs",
             "Every run of the reference hlb-shapes",
@@ -390,12 +418,13 @@ fn the_ratio_to_the_reference_has_its_interval_or_says_why_there_is_none() {
         ],
     );
     let (index, entry) = seen(&fixture, "twin");
-    assert_holds(&index, &["the reference (its recipe is that of the reference)"]);
+    assert_holds(&index, &["twin Ada Lovelace ", " 1 by definition "]);
     assert_holds(
         &entry,
         &["There is no paired reference: the session did not run hlb-shapes", "second half of the session"],
     );
-    fixture.file(&Spec { changes: "loss: {label_smoothing: 0.15}\n".to_owned(), ..Spec::named("lone") });
+    let changes = "loss: {label_smoothing: 0.15}\n".to_owned();
+    fixture.file(&Spec { changes, reference_epoch_seconds: None, ..Spec::named("lone") });
     assert_holds(&seen(&fixture, "lone").0, &["no reference (the session has no paired reference)"]);
 }
 
@@ -590,6 +619,8 @@ fn what_others_published_is_a_line_among_the_records() {
         fixture.file(&Spec {
             track: "cifar10".to_owned(),
             runs: Spec::runs(20, seconds, 60),
+            hand: Hand::Runner,
+            reference_epoch_seconds: Some(40.0),
             ..Spec::dated(name, day)
         });
     }

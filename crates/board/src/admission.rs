@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
-use crate::board::{Board, RankedTrack, Rejected, Row};
+use crate::board::{Board, Rejected, Row};
 use crate::error::BoardError;
 use crate::ranking::rank;
 use crate::retractions::{self, Retraction};
@@ -77,7 +77,7 @@ pub fn read(
     }
     let ranked = |track: Track| {
         let rows = of_track.remove(&track.id).unwrap_or_default();
-        RankedTrack { rows: rank(rows, &track, now), track }
+        rank(track, rows, now)
     };
     let tracks = track::all().into_iter().map(ranked).collect();
     Ok(Board { tracks, rejected, signers_text: text_of(&submissions.join(SIGNERS_FILE))? })

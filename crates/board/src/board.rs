@@ -1,12 +1,16 @@
 //! The board: every track with its entries in their order, and what was rejected.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
+use crate::class::Class;
 use crate::median_run::median_curve;
 use crate::retractions::Retraction;
 use crate::sensors::Sensors;
 use hlb_core::clock;
+use hlb_core::stats::{Estimate, Measured};
 use hlb_data::track::Track;
 use hlb_result::{Entry, Warning, calendar_problem};
 
@@ -29,6 +33,8 @@ pub struct RankedTrack {
     /// Ranked rows by hardware class, that of the fastest row first, and within it fastest first; then unranked ones in the
     /// order of their dates.
     pub rows: Vec<Row>,
+    /// What is known of the reference in each hardware class.
+    pub classes: BTreeMap<String, Class>,
 }
 
 /// An entry and where it stands.
@@ -44,8 +50,14 @@ pub struct Row {
     pub class: String,
     /// Rank within track and hardware class, from 1; `None` if it is not ranked.
     pub rank: Option<usize>,
-    /// The row below it if the two are tied, that is, if their times are not significantly different.
+    /// Time to target over that of the paired reference, as it could be on any host of the class; `None` without pairs.
+    pub ratio: Option<Measured>,
+    /// The same in seconds on the typical host of the class; `None` also where the class has no reference.
+    pub on_typical_host: Option<Estimate>,
+    /// The row below it if the two share a rank.
     pub tied_with_next: Option<TiedWith>,
+    /// Whether another row has its rank.
+    pub shares_rank: bool,
     /// Why it is not ranked.
     pub unranked_because: Vec<String>,
     /// Why its calendar times contradict each other, from the samples that are not kept.
@@ -58,13 +70,13 @@ pub struct Row {
     pub median_curve: Vec<(f64, f64)>,
 }
 
-/// A row that another is tied with.
+/// A row that another shares its rank with.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TiedWith {
     /// Name of its variant.
     pub name: String,
-    /// Two-sided p-value (Mann-Whitney) of the two times being of one and the same recipe; `None` with too few runs.
-    pub p: Option<f64>,
+    /// Two-sided p-value of the two ratios being the same on any host.
+    pub p: f64,
 }
 
 /// An entry that failed verification.
@@ -91,7 +103,10 @@ impl Row {
             path,
             class,
             rank: None,
+            ratio: None,
+            on_typical_host: None,
             tied_with_next: None,
+            shares_rank: false,
             unranked_because: Vec::new(),
             calendar_problem,
             warnings: Vec::new(),
@@ -105,9 +120,15 @@ impl Row {
         clock::parse(&self.entry.result.session.started_at)
     }
 
-    /// Median time-to-accuracy, for the order of rows.
-    pub fn median(&self) -> f64 {
-        self.entry.result.derived.summary.time_to_accuracy_seconds.median.unwrap_or(f64::INFINITY)
+    /// Seconds that it stands by: on the typical host of its class, or as measured where that is not known.
+    pub fn seconds(&self) -> Option<f64> {
+        let measured = self.entry.result.derived.summary.time_to_accuracy_seconds.median;
+        self.on_typical_host.map(|seconds| seconds.value).or(measured)
+    }
+
+    /// The rank as people read it: shared ones are marked.
+    pub fn rank_in_words(&self) -> Option<String> {
+        self.rank.map(|rank| format!("{rank}{}", if self.shares_rank { "=" } else { "" }))
     }
 
     pub(crate) fn is_ranked(&self) -> bool {

@@ -5,6 +5,7 @@
 mod admission;
 mod board;
 mod build;
+mod class;
 mod error;
 pub mod external;
 mod median_run;
@@ -20,6 +21,7 @@ mod workers;
 pub use admission::{entry_folders, read};
 pub use board::{Board, RankedTrack, Rejected, Row, TiedWith};
 pub use build::{Build, Built, FileState};
+pub use class::Class;
 pub use error::BoardError;
 pub use pull_request::PullRequest;
 pub use records::{Record, RewrittenRecord, records, rewritten_records};

@@ -4,18 +4,22 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::board::{Row, TiedWith};
+use crate::board::{RankedTrack, Row, TiedWith};
+use crate::class::{Class, classes};
 use hlb_core::artifact::Sha256Hex;
-use hlb_core::rules::{CLASS_RATE_FACTOR, CLOCK_TOLERANCE_SHARE, REACHED_SHARE, SIGNIFICANCE};
-use hlb_core::stats::mann_whitney;
+use hlb_core::rules::{CLASS_RATE_FACTOR, CLOCK_TOLERANCE_SHARE, REACHED_SHARE, RULES_VERSION, SIGNIFICANCE};
+use hlb_core::stats::Measured;
 use hlb_data::track::Track;
 use hlb_result::{Entry, Warning, date_problem, too_many_restarts, unknown_gpu};
 
-/// Rows by hardware class and median time-to-accuracy, then the others by date; ties by path, so that the order is total.
-pub(crate) fn rank(mut rows: Vec<Row>, track: &Track, now: DateTime<Utc>) -> Vec<Row> {
+/// Rows by hardware class and ratio to the paired reference, then the others by date; equal ones by path, so that the order is total.
+pub(crate) fn rank(track: Track, mut rows: Vec<Row>, now: DateTime<Utc>) -> RankedTrack {
+    let classes = classes(&rows);
     for row in &mut rows {
+        relate(row, classes.get(&row.class));
         row.unranked_because = row.retraction.iter().map(ToString::to_string).collect();
-        row.unranked_because.extend(ineligible_because(&row.entry, track));
+        row.unranked_because.extend(ineligible_because(&row.entry, &track));
+        row.unranked_because.extend(unrelated(row));
         row.unranked_because.extend(date_problem(&row.entry.log, now));
         row.unranked_because.extend(row.calendar_problem.clone());
         row.warnings = row.entry.result.warnings();
@@ -25,42 +29,71 @@ pub(crate) fn rank(mut rows: Vec<Row>, track: &Track, now: DateTime<Utc>) -> Vec
     let mut fastest: BTreeMap<String, f64> = BTreeMap::new();
     for row in rows.iter().filter(|row| row.is_ranked()) {
         let best = fastest.entry(row.class.clone()).or_insert(f64::INFINITY);
-        *best = best.min(row.median());
+        *best = best.min(row.seconds().unwrap_or(f64::INFINITY));
     }
     rows.sort_by(|a, b| order(a, &fastest).cmp(&order(b, &fastest)));
-    let mut place: BTreeMap<String, usize> = BTreeMap::new();
-    for row in rows.iter_mut().filter(|row| row.is_ranked()) {
-        let place = place.entry(row.class.clone()).or_default();
-        *place += 1;
-        row.rank = Some(*place);
-    }
-    compare_neighbors(&mut rows);
-    rows
+    let ranked = rows.iter().take_while(|row| row.is_ranked()).count();
+    rows[..ranked].chunk_by_mut(|above, below| above.class == below.class).for_each(number);
+    RankedTrack { track, rows, classes }
 }
 
-/// Where a row stands: non-negative times order as their bits do.
+/// Notes how the row stands to the reference on any host of its class.
+fn relate(row: &mut Row, class: Option<&Class>) {
+    let reference = class.map(|class| class.reference_seconds);
+    if row.entry.is_reference() {
+        row.ratio = Some(Measured::ONE);
+        row.on_typical_host = reference;
+        return;
+    }
+    let hosts = class.map(|class| class.hosts).unwrap_or_default();
+    row.ratio = row.entry.ratio().map(|ratio| hosts.in_ratio(ratio));
+    row.on_typical_host = row.ratio.zip(reference).map(|(ratio, seconds)| ratio.times(seconds.value).estimate());
+}
+
+/// Why the row does not compare with others of its class, if so.
+fn unrelated(row: &Row) -> Option<String> {
+    let version = &row.entry.result.rules_version;
+    if version != RULES_VERSION {
+        return Some(format!("it was measured by rules {version}, and rows of {RULES_VERSION} are ranked"));
+    }
+    let reason = "it has no paired reference that reached the target in every run, so its time does not compare with that of another host";
+    row.ratio.is_none().then(|| reason.to_owned())
+}
+
+/// Where a row stands: non-negative numbers order as their bits do.
 fn order<'a>(row: &'a Row, fastest: &BTreeMap<String, f64>) -> (bool, u64, &'a str, u64, &'a str) {
     let best = fastest.get(&row.class).copied().filter(|_| row.is_ranked());
-    match best {
-        Some(best) => (false, best.to_bits(), &row.class, row.median().to_bits(), &row.path),
+    match best.zip(row.ratio) {
+        Some((best, ratio)) => (false, best.to_bits(), &row.class, ratio.value().to_bits(), &row.path),
         // Unranked rows stand by date, with which their paths begin.
         None => (true, 0, "", 0, &row.path),
     }
 }
 
-/// Notes for each ranked row whether it is tied with the one below it. Which of the two is called faster follows from the same
-/// times, so the test is two-sided.
-fn compare_neighbors(rows: &mut [Row]) {
-    for index in 1..rows.len() {
-        let (above, below) = (&rows[index - 1], &rows[index]);
-        if below.rank.is_none() || above.class != below.class {
-            continue;
+/// Ranks of the rows of a class. A row that is not significantly slower than the first with a rank shares that rank, so that a rank is a
+/// difference that another host would show, too.
+fn number(rows: &mut [Row]) {
+    let mut first = 0;
+    for index in 0..rows.len() {
+        if p_same(&rows[first], &rows[index]) < SIGNIFICANCE {
+            first = index;
         }
-        let p = mann_whitney(&above.entry.result.times(), &below.entry.result.times()).map(|test| test.p_two_sided);
-        let tied = p.is_none_or(|p| p >= SIGNIFICANCE);
-        let with = TiedWith { name: below.entry.result.variant.name.to_string(), p };
-        rows[index - 1].tied_with_next = tied.then_some(with);
+        rows[index].rank = Some(first + 1);
+        if first < index {
+            let with = TiedWith {
+                name: rows[index].entry.result.variant.name.to_string(),
+                p: p_same(&rows[index - 1], &rows[index]),
+            };
+            rows[index - 1].tied_with_next = Some(with);
+            rows[index - 1].shares_rank = true;
+            rows[index].shares_rank = true;
+        }
     }
+}
+
+/// Two-sided p-value of two rows of a class taking the same share of the reference's time on any host.
+pub(crate) fn p_same(one: &Row, other: &Row) -> f64 {
+    one.ratio.zip(other.ratio).map_or(1.0, |(one, other)| one.over(other).p_is_one())
 }
 
 /// Data decoded in the same way are the same. Where no digest is published, others are compared with that of the first entry.

@@ -1,4 +1,5 @@
-//! Records: the entries that were the fastest of their track and hardware class at the time of their sessions.
+//! Records: the entries that were the fastest of their track and hardware class at the time of their sessions, and the candidates for
+//! one.
 //!
 //! A function of the rows alone, whatever their order, so that the history of a track can be drawn and listed alike.
 
@@ -7,19 +8,23 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 
 use crate::board::{Board, RankedTrack, Row, day};
+use crate::ranking::p_same;
+use hlb_core::rules::SIGNIFICANCE;
 use hlb_data::track::Track;
 
-/// A ranked entry that was faster than every one before it in its hardware class.
+/// A ranked entry that was significantly faster than every record before it in its hardware class.
 #[derive(Debug, Clone, Copy)]
 pub struct Record<'a> {
     /// The entry and where it stands now; `row.class` is the class it was a record of.
     pub row: &'a Row,
     /// Start of its session, as the session states it.
     pub at: DateTime<Utc>,
-    /// Median time-to-accuracy in seconds.
+    /// Seconds to the target on the typical host of its class.
     pub seconds: f64,
     /// The record until then, in seconds; `None` for the first of its class.
     pub previous_seconds: Option<f64>,
+    /// Whether only one person vouches for it so far: then it is a candidate, and the record before stands.
+    pub is_candidate: bool,
 }
 
 impl Record<'_> {
@@ -32,22 +37,44 @@ impl Record<'_> {
     pub fn date(&self) -> String {
         day(self.at)
     }
+
+    /// What it is: a record, or a candidate for one.
+    pub fn status(&self) -> &'static str {
+        if self.is_candidate { "candidate" } else { "record" }
+    }
 }
 
-/// The records of a track, by the names of their hardware classes and within one by date, so that the times of a class
-/// strictly fall.
+/// The records of a track and the candidates, by the names of their hardware classes and within one by date, so that the times of a
+/// class strictly fall among the records, and among the candidates after one.
 ///
-/// An entry that is not faster than an earlier one is not a record. Of two that started at the same time the faster one
+/// An entry that is not significantly faster than an earlier one is not a record. Of two that started at the same time the faster one
 /// counts. An entry without a calendar time of its session has no place in a history.
 pub fn records(track: &RankedTrack) -> Vec<Record<'_>> {
-    let marks = track.rows.iter().filter(|row| row.rank.is_some()).filter_map(Mark::of_row).collect();
+    let ranked: Vec<&Row> = track.rows.iter().filter(|row| row.rank.is_some()).collect();
+    let marks = ranked.iter().filter_map(|row| Mark::of_row(row, &ranked)).collect();
+    let is_faster = |one: &Row, other: &Row| p_same(one, other) < SIGNIFICANCE;
     let record = |(mark, previous_seconds): (Mark<'_, _>, _)| Record {
         row: mark.of,
         at: mark.at,
         seconds: mark.seconds,
         previous_seconds,
+        is_candidate: !mark.is_confirmed,
     };
-    progression(marks).into_iter().map(record).collect()
+    progression(marks, is_faster).into_iter().map(record).collect()
+}
+
+/// Whether more than one person's word stands for the row: the runner ran it, somebody reproduced it, or another person's entry of the
+/// same recipe is not significantly different.
+fn is_confirmed(row: &Row, ranked: &[&Row]) -> bool {
+    let signer = |row: &Row| row.entry.trust.signer().map(|signer| signer.principal.clone());
+    let recipe = |row: &Row| row.entry.result.variant.recipe_sha256;
+    let confirms = |other: &&&Row| {
+        other.class == row.class
+            && recipe(other) == recipe(row)
+            && signer(other) != signer(row)
+            && p_same(other, row) >= SIGNIFICANCE
+    };
+    row.entry.trust.level() >= 2 || ranked.iter().any(|other| confirms(&other))
 }
 
 /// The records of all tracks, in the order of the board.
@@ -106,29 +133,36 @@ struct Mark<'a, T> {
     class: &'a str,
     at: DateTime<Utc>,
     seconds: f64,
+    is_confirmed: bool,
     /// Decides between equals, so that the order is total.
     path: &'a str,
     of: T,
 }
 
 impl<'a> Mark<'a, &'a Row> {
-    fn of_row(row: &'a Row) -> Option<Self> {
-        let seconds = row.entry.result.derived.summary.time_to_accuracy_seconds.median?;
-        Some(Self { class: &row.class, at: row.started_at()?, seconds, path: &row.path, of: row })
+    fn of_row(row: &'a Row, ranked: &[&Row]) -> Option<Self> {
+        let (seconds, is_confirmed) = (row.seconds()?, is_confirmed(row, ranked));
+        Some(Self { class: &row.class, at: row.started_at()?, seconds, is_confirmed, path: &row.path, of: row })
     }
 }
 
-/// Marks that were records, each with the one before it.
-fn progression<T>(mut marks: Vec<Mark<'_, T>>) -> Vec<(Mark<'_, T>, Option<f64>)> {
+/// Marks that were records or candidates, each with the record before it. `differ` says whether two are significantly different.
+fn progression<T: Copy>(mut marks: Vec<Mark<'_, T>>, differ: impl Fn(T, T) -> bool) -> Vec<(Mark<'_, T>, Option<f64>)> {
     marks.sort_by(|a, b| {
         let by_date = a.class.cmp(b.class).then(a.at.cmp(&b.at));
         by_date.then(a.seconds.total_cmp(&b.seconds)).then_with(|| a.path.cmp(b.path))
     });
     let mut found: Vec<(Mark<'_, T>, Option<f64>)> = Vec::new();
     for mark in marks {
-        let before = found.last().filter(|(last, _)| last.class == mark.class).map(|(last, _)| last.seconds);
-        if before.is_none_or(|before| mark.seconds < before) {
-            found.push((mark, before));
+        let before = || found.iter().rev().map(|(before, _)| before).filter(|before| before.class == mark.class);
+        let record = before().find(|before| before.is_confirmed);
+        let beats = |before: Option<&Mark<'_, T>>| {
+            before.is_none_or(|before| mark.seconds < before.seconds && differ(mark.of, before.of))
+        };
+        // A candidate has to beat the candidates since the record too; a record need not.
+        if beats(record) && (mark.is_confirmed || beats(before().next())) {
+            let previous = record.map(|record| record.seconds);
+            found.push((mark, previous));
         }
     }
     found
@@ -140,22 +174,23 @@ mod tests {
 
     use super::*;
 
-    type Given = (usize, i64, u32);
+    type Given = (usize, i64, u32, bool);
 
     const CLASSES: [&str; 3] = ["1x GPU", "2x CPU", "4x CPU"];
 
     /// Few moments and times, so that ties are common.
     fn given() -> impl Strategy<Value = Vec<Given>> {
-        prop::collection::vec((0..CLASSES.len(), 0_i64..6, 1_u32..8), 0..24)
+        prop::collection::vec((0..CLASSES.len(), 0_i64..6, 1_u32..8, any::<bool>()), 0..24)
     }
 
-    fn marks<'a>(given: &[Given], paths: &'a [String]) -> Vec<Mark<'a, ()>> {
-        let mark = |(&(class, day, tenths), path): (&Given, &'a String)| Mark {
+    fn marks<'a>(given: &[Given], paths: &'a [String]) -> Vec<Mark<'a, u32>> {
+        let mark = |(&(class, day, tenths, is_confirmed), path): (&Given, &'a String)| Mark {
             class: CLASSES[class],
             at: DateTime::from_timestamp(86_400 * day, 0).expect("in range"),
             seconds: f64::from(tenths) / 10.0,
+            is_confirmed,
             path,
-            of: (),
+            of: tenths,
         };
         given.iter().zip(paths).map(mark).collect()
     }
@@ -164,17 +199,26 @@ mod tests {
         (0..count).map(|index| format!("shapes/{index:02}")).collect()
     }
 
+    /// Two tenths of a second are a difference, one is none.
+    fn differ(one: u32, other: u32) -> bool {
+        one.abs_diff(other) >= 2
+    }
+
+    fn found(marks: Vec<Mark<'_, u32>>) -> Vec<(Mark<'_, u32>, Option<f64>)> {
+        progression(marks, differ)
+    }
+
     proptest! {
         #[test]
-        fn records_fall_strictly_and_follow_each_other(given in given()) {
+        fn records_fall_and_each_names_the_one_before(given in given()) {
             let paths = paths(given.len());
-            for pair in progression(marks(&given, &paths)).windows(2) {
-                let ((first, _), (next, before)) = (&pair[0], &pair[1]);
-                if first.class == next.class {
-                    prop_assert!(next.seconds < first.seconds && first.at < next.at);
-                    prop_assert_eq!(*before, Some(first.seconds));
-                } else {
-                    prop_assert_eq!(*before, None);
+            let all = found(marks(&given, &paths));
+            for class in CLASSES {
+                let mut record: Option<&Mark<'_, u32>> = None;
+                for (mark, before) in all.iter().filter(|(mark, _)| mark.class == class) {
+                    prop_assert_eq!(*before, record.map(|record| record.seconds));
+                    prop_assert!(record.is_none_or(|record| mark.of + 2 <= record.of && record.at <= mark.at));
+                    record = if mark.is_confirmed { Some(mark) } else { record };
                 }
             }
         }
@@ -182,25 +226,27 @@ mod tests {
         #[test]
         fn the_order_of_the_rows_does_not_matter(given in given(), shift in 0_usize..24) {
             let paths = paths(given.len());
-            let expected = progression(marks(&given, &paths));
+            let expected = found(marks(&given, &paths));
             let mut other = marks(&given, &paths);
             other.reverse();
             let length = other.len().max(1);
             other.rotate_left(shift % length);
-            prop_assert_eq!(progression(other), expected);
+            prop_assert_eq!(found(other), expected);
         }
 
-        /// By the definition, without sorting: nothing until then is as fast, or as fast and before it in name alone.
+        /// Where all are confirmed and any difference counts, by the definition without sorting: nothing until then is as fast, or as
+        /// fast and before it in name alone.
         #[test]
         fn a_record_is_what_nothing_earlier_in_its_class_equals(given in given()) {
             let paths = paths(given.len());
-            let all = marks(&given, &paths);
-            let beaten = |mark: &Mark<'_, ()>| all.iter().any(|other| {
+            let all: Vec<_> = marks(&given, &paths).into_iter().map(|mark| Mark { is_confirmed: true, ..mark }).collect();
+            let beaten = |mark: &Mark<'_, u32>| all.iter().any(|other| {
                 let earlier = other.at < mark.at || (other.at == mark.at && (other.seconds < mark.seconds || other.path < mark.path));
                 other.class == mark.class && earlier && other.seconds <= mark.seconds
             });
             let mut expected: Vec<&str> = all.iter().filter(|mark| !beaten(mark)).map(|mark| mark.path).collect();
-            let mut found: Vec<&str> = progression(all.clone()).iter().map(|(mark, _)| mark.path).collect();
+            let progressed = progression(all.clone(), |_, _| true);
+            let mut found: Vec<&str> = progressed.iter().map(|(mark, _)| mark.path).collect();
             expected.sort_unstable();
             found.sort_unstable();
             prop_assert_eq!(found, expected);
@@ -208,10 +254,26 @@ mod tests {
     }
 
     #[test]
+    fn a_candidate_does_not_end_a_record() {
+        let paths = paths(5);
+        let given = [(0, 1, 9, true), (0, 2, 6, false), (0, 3, 5, false), (0, 4, 7, true), (0, 5, 2, false)];
+        let all = found(marks(&given, &paths));
+        let all: Vec<_> = all.iter().map(|(mark, before)| (mark.path, mark.is_confirmed, *before)).collect();
+        let expected = [
+            ("shapes/00", true, None),
+            ("shapes/01", false, Some(0.9)),
+            // The next is not different from that candidate; and this one beats the record, whatever candidates say.
+            ("shapes/03", true, Some(0.9)),
+            ("shapes/04", false, Some(0.7)),
+        ];
+        assert_eq!(all, expected);
+    }
+
+    #[test]
     fn an_equal_time_leaves_the_record_with_the_earlier_date() {
         let paths = paths(3);
-        let found = progression(marks(&[(0, 4, 7), (0, 2, 7), (0, 5, 6)], &paths));
-        let found: Vec<_> = found.iter().map(|(mark, before)| (mark.path, *before)).collect();
-        assert_eq!(found, [("shapes/01", None), ("shapes/02", Some(0.7))]);
+        let all = found(marks(&[(0, 4, 7, true), (0, 2, 7, true), (0, 5, 4, true)], &paths));
+        let all: Vec<_> = all.iter().map(|(mark, before)| (mark.path, *before)).collect();
+        assert_eq!(all, [("shapes/01", None), ("shapes/02", Some(0.7))]);
     }
 }

@@ -2,7 +2,9 @@
 //! and a test compares the two.
 
 /// Version of the rules that this program measures by; results compare only within one version.
-pub const RULES_VERSION: &str = "1.0";
+pub const RULES_VERSION: &str = "2.0";
+/// Version before it: its results are verified and shown, but no longer ranked.
+pub const RULES_BEFORE: &str = "1.0";
 
 /// Runs of a session unless another number is asked for.
 pub const DEFAULT_RUNS: u32 = 5;
@@ -38,9 +40,9 @@ pub const MAX_REASONS: usize = 20_000;
 
 /// p-value under which two rows, two mean accuracies, or a mean accuracy and the target are significantly different.
 pub const SIGNIFICANCE: f64 = 0.01;
-/// Deviation that is assumed between the hosts of a hardware class, of the logarithm of one recipe's time ...
+/// Deviation between the hosts of a hardware class of the logarithm of one recipe's time, assumed while few are known ...
 pub const HOST_SPREAD_PRIOR: f64 = 0.012;
-/// ... and the degrees of freedom that it is taken as known with.
+/// ... and the degrees of freedom that the assumption weighs as much as.
 pub const HOST_SPREAD_PRIOR_DEGREES: f64 = 4.0;
 /// Share of that deviation that is left in ratios to the paired reference ...
 pub const HOST_SHARE_IN_RATIOS: f64 = 0.08;

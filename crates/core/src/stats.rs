@@ -27,7 +27,7 @@ mod wilson;
 
 pub use bootstrap::{median_interval, ratio_of_medians};
 pub use holm::holm;
-pub use hosts::{ratio_on_any_host, time_on_any_host};
+pub use hosts::HostSpread;
 pub use interval::{Estimate, Interval};
 pub use kendall::kendall_tau;
 pub use mann_whitney::mann_whitney;

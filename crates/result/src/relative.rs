@@ -4,9 +4,11 @@
 use serde::Serialize;
 
 use crate::derive::times;
+use crate::entry::Entry;
 use crate::file::ResultFile;
 use hlb_core::rules::{MAX_RUNS, WANTED_POWER};
-use hlb_core::stats::{Estimate, Measured, RankTest, mann_whitney, ratio_on_any_host, rounded_up_p, time_on_any_host};
+use hlb_core::stats::{Estimate, HostSpread, Measured, RankTest, mann_whitney, rounded_up_p};
+use hlb_recipe::variant;
 
 /// A ratio of B to A.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -32,8 +34,8 @@ impl Hosts {
     fn add(self, measured: Measured) -> Measured {
         match self {
             Self::One => measured,
-            Self::Times => time_on_any_host(measured),
-            Self::Ratios => ratio_on_any_host(measured),
+            Self::Times => HostSpread::default().in_time(measured),
+            Self::Ratios => HostSpread::default().in_ratio(measured),
         }
     }
 }
@@ -98,10 +100,33 @@ impl Samples {
     }
 }
 
+impl Entry {
+    /// Whether it is a session of the track's reference itself, which needs no pairs.
+    pub fn is_reference(&self) -> bool {
+        self.result.reference.is_none() && variant::shipped(&self.task.track.reference).as_ref() == Some(&self.recipe)
+    }
+
+    /// Time to target over that of the paired reference, as measured on its host; `None` without pairs, with fewer than three, or where
+    /// too many runs missed.
+    pub fn ratio(&self) -> Option<Measured> {
+        Measured::of(&ratios(&self.result)?)
+    }
+
+    /// Time of the track's reference on the host of this session; `None` where it did not run there, or missed too often.
+    pub fn reference_time(&self) -> Option<Measured> {
+        let own = || self.is_reference().then(|| self.result.times());
+        Measured::of(&reference_times(&self.result).or_else(own)?)
+    }
+}
+
+fn reference_times(result: &ResultFile) -> Option<Vec<Option<f64>>> {
+    Some(times(&result.derived.calibration.as_ref()?.runs))
+}
+
 /// Each run's time over that of the reference run paired with it. `None` without a reference, or where one of its runs missed: nothing
 /// is relative to a miss.
 fn ratios(result: &ResultFile) -> Option<Vec<Option<f64>>> {
-    let reference: Option<Vec<f64>> = times(&result.derived.calibration.as_ref()?.runs).into_iter().collect();
+    let reference: Option<Vec<f64>> = reference_times(result)?.into_iter().collect();
     let ratio = |(time, reference): (Option<f64>, f64)| time.map(|time| time / reference);
     Some(result.times().into_iter().zip(reference?).map(ratio).collect())
 }

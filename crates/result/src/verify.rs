@@ -20,7 +20,7 @@ use crate::signing::{AllowedSigners, RERUN_NAMESPACE, RESULT_NAMESPACE, Signatur
 use hlb_core::artifact::{Sha256Hex, sha256_hex};
 use hlb_core::bounded::{self, RESULT_CAP, SMALL_CAP};
 use hlb_core::clock;
-use hlb_core::rules::{FIGURE_TOLERANCE, MAX_DAYS_AHEAD, RULES_VERSION};
+use hlb_core::rules::{FIGURE_TOLERANCE, MAX_DAYS_AHEAD, RULES_BEFORE, RULES_VERSION};
 use hlb_core::tree::{self, Change};
 use hlb_core::yaml;
 use hlb_data::task::Task;
@@ -256,8 +256,9 @@ fn contradiction(key: &'static str, stated: &dyn ToString, problem: &str) -> Fau
 fn check_versions(result: &ResultFile) -> Result<(), Fault> {
     let problem = format!("this program reads `{RESULT_SCHEMA}`");
     require(result.schema == RESULT_SCHEMA, "schema", &result.schema, &problem)?;
-    let problem = format!("this board is for {RULES_VERSION}");
-    require(result.rules_version == RULES_VERSION, "rules_version", &result.rules_version, &problem)
+    let known = [RULES_VERSION, RULES_BEFORE].contains(&result.rules_version.as_str());
+    let problem = format!("this program verifies results of {RULES_BEFORE} and {RULES_VERSION}");
+    require(known, "rules_version", &result.rules_version, &problem)
 }
 
 /// Refuses a machine and programs that are not possible. A session asks this before it trains.

@@ -5,9 +5,8 @@ use minijinja::value::Value;
 
 use crate::board::Row;
 use crate::site::figure::{Figure, dollars, foreign, human_interval, percentage, scaled};
-use hlb_core::stats::{Spread, rounded_up_p};
+use hlb_core::stats::{Estimate, Spread, rounded_up_p};
 use hlb_core::units::{DeviceKind, human_seconds};
-use hlb_recipe::variant;
 use hlb_result::{Entry, Warning};
 
 /// Why a figure of the median run is missing.
@@ -19,13 +18,11 @@ pub(super) fn warnings(warnings: &[Warning]) -> Value {
     warnings.iter().map(view).collect()
 }
 
-/// That a row is tied with the one below it.
+/// That a row shares its rank with the one below it.
 pub(super) fn tied(row: &Row) -> Option<String> {
     let with = row.tied_with_next.as_ref()?;
     // A p-value that is rounded up is never stated as one of four zeros.
-    let differ = |p| format!("not significantly different (p = {:.4})", rounded_up_p(p));
-    let how_sure = with.p.map_or_else(|| "too few runs to tell".to_owned(), differ);
-    Some(format!("tied with {}: {how_sure}", foreign(&with.name)))
+    Some(format!("shares its rank with {} (p = {:.4})", foreign(&with.name), rounded_up_p(with.p)))
 }
 
 /// Names of the authors of an entry.
@@ -53,15 +50,31 @@ pub(crate) fn quartiles(spread: &Spread) -> Option<String> {
     Some(format!("{} – {}", human_seconds(low), human_seconds(high)))
 }
 
-/// Time to target over that of the paired reference.
-pub(super) fn ratio_to_reference(entry: &Entry) -> Figure {
-    if let Some(calibration) = &entry.result.derived.calibration {
-        return Figure::ratio(calibration.time_ratio, MEDIAN_MISSED);
+/// Time to target on the typical host of the class, with its interval; as measured where that is not known.
+pub(super) fn standing_time(row: &Row) -> Figure {
+    let Some(seconds) = row.on_typical_host else { return time_to_target(&row.entry) };
+    let interval = human_interval(seconds.low, seconds.high, human_seconds);
+    Figure { interval: Some(interval), ..Figure::known(human_seconds(seconds.value)) }
+}
+
+/// Time to target over that of the paired reference, on any host of the class.
+pub(super) fn ratio_to_reference(row: &Row) -> Figure {
+    ratio_of(&row.entry, row.ratio.map(|ratio| ratio.estimate()))
+}
+
+/// The same as measured on its host alone.
+pub(super) fn own_ratio(entry: &Entry) -> Figure {
+    ratio_of(entry, entry.ratio().map(|ratio| ratio.estimate()))
+}
+
+fn ratio_of(entry: &Entry, ratio: Option<Estimate>) -> Figure {
+    if entry.is_reference() {
+        return Figure::known("1 by definition".to_owned());
     }
-    if variant::shipped(&entry.task.track.reference).as_ref() == Some(&entry.recipe) {
-        return Figure::missing("the reference", "its recipe is that of the reference");
+    if entry.result.reference.is_none() {
+        return Figure::missing("no reference", "the session has no paired reference");
     }
-    Figure::missing("no reference", "the session has no paired reference")
+    Figure::ratio(ratio, "a run of the reference, or too many of the variant, did not reach the target")
 }
 
 pub(super) fn cost(entry: &Entry) -> Figure {

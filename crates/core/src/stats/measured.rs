@@ -21,6 +21,9 @@ pub struct Measured {
 }
 
 impl Measured {
+    /// 1, known exactly: the reference over itself.
+    pub const ONE: Self = Self { logarithm: 0.0, variance: 0.0, degrees: 1.0 };
+
     /// The typical value (Hodges and Lehmann's) of positive numbers; `None` in them is a miss, larger than any number.
     ///
     /// `None` with fewer than three numbers, and where so many are misses that the estimate or its variance is not finite.
@@ -56,6 +59,23 @@ impl Measured {
         difference.with_error(below.variance, below.degrees)
     }
 
+    /// The mean of some on one host, each with the same weight; `None` for none.
+    pub fn mean(sessions: &[Self]) -> Option<Self> {
+        let sessions_known = count(sessions.len());
+        let sum = |of: fn(&Self) -> f64| sessions.iter().map(of).sum::<f64>();
+        (!sessions.is_empty()).then(|| Self {
+            logarithm: sum(|one| one.logarithm) / sessions_known,
+            variance: sum(|one| one.variance) / sessions_known.powi(2),
+            degrees: sum(|one| one.degrees),
+        })
+    }
+
+    /// This times a number that is taken as exact.
+    #[must_use]
+    pub fn times(self, factor: f64) -> Self {
+        Self { logarithm: self.logarithm + factor.ln(), ..self }
+    }
+
     /// The same as so many runs of the same spread would measure it, with two runs at least.
     #[must_use]
     pub fn from_runs(self, runs: u32) -> Self {
@@ -74,6 +94,16 @@ impl Measured {
     /// The figure.
     pub fn value(&self) -> f64 {
         self.logarithm.exp()
+    }
+
+    /// Logarithm of the figure.
+    pub(super) fn logarithm(&self) -> f64 {
+        self.logarithm
+    }
+
+    /// Square of the standard error of that logarithm.
+    pub(super) fn variance(&self) -> f64 {
+        self.variance
     }
 
     /// The figure with its 95 % t interval.
@@ -108,7 +138,7 @@ fn walsh_averages(numbers: &[f64]) -> Vec<f64> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a session has few runs")]
-fn count(items: usize) -> f64 {
+pub(super) fn count(items: usize) -> f64 {
     items as f64
 }
 
@@ -150,6 +180,14 @@ mod tests {
         assert!(constant(3.0).over(constant(4.0)).p_is_one() < 1e-12);
         let one = constant(3.0).over(constant(3.0)).estimate();
         assert_eq!(one, Estimate { value: 1.0, low: Some(1.0), high: Some(1.0) });
+    }
+
+    #[test]
+    fn sessions_of_a_host_have_one_mean() {
+        assert_eq!(Measured::mean(&[]), None);
+        let of = |logarithm| Measured { logarithm, variance: 4.0, degrees: 9.0 };
+        let mean = Measured { logarithm: 2.0, variance: 2.0, degrees: 18.0 };
+        assert_eq!(Measured::mean(&[of(1.0), of(3.0)]), Some(mean));
     }
 
     /// By hand: 0.05 at a standard error of 0.01 with many degrees is 5 - 2.576 = 2.424 deviations over the critical value, where the

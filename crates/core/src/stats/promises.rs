@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore as _, SeedableRng as _};
 
 use super::power::standard_normal;
-use super::{Measured, mann_whitney, p_mean_over_target, ratio_on_any_host, time_on_any_host};
+use super::{HostSpread, Measured, mann_whitney, p_mean_over_target};
 use crate::rules::SIGNIFICANCE;
 use crate::units::{Accuracy, Target};
 
@@ -128,11 +128,11 @@ fn winners_between_hosts(measure: impl Fn(&Host) -> Measured) -> f64 {
 #[test]
 fn one_recipe_on_two_real_hosts_has_a_winner_in_at_most_15_of_1000_pairs() {
     let times = |host: &Host| Measured::of(&host.iter().copied().map(Some).collect::<Vec<_>>()).expect("eight runs");
-    let raw = winners_between_hosts(|host| time_on_any_host(times(host)));
+    let raw = winners_between_hosts(|host| HostSpread::default().in_time(times(host)));
     // Every other run stands for the reference that was run in turn with it.
     let paired = winners_between_hosts(|host| {
         let ratios: Vec<_> = host.chunks_exact(2).map(|pair| Some(pair[1] / pair[0])).collect();
-        ratio_on_any_host(Measured::of(&ratios).expect("four pairs"))
+        HostSpread::default().in_ratio(Measured::of(&ratios).expect("four pairs"))
     });
     assert!(raw <= 15.0 && paired <= 15.0, "{raw} and {paired} per mille");
     // Without the hosts' spread most pairs have one: else these would be no test.
@@ -147,7 +147,7 @@ fn ratio_on_a_host(gain: f64, generator: &mut ChaCha8Rng) -> Measured {
         let noise = 0.005 * (standard_normal(generator) - standard_normal(generator));
         Some((own + noise).exp() * (1.0 - gain))
     });
-    ratio_on_any_host(Measured::of(&ratios).expect("twenty pairs"))
+    HostSpread::default().in_ratio(Measured::of(&ratios).expect("twenty pairs"))
 }
 
 #[test]

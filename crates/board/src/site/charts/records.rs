@@ -40,7 +40,7 @@ pub(crate) fn draw(track: &RankedTrack) -> Option<Value> {
     let classes = classes(&all, &colors);
     let mark = |record: &Record| {
         let ((x, y), color) = (at(record), colors.color(&record.row.class));
-        context! { x, y, color, words => words(record), page => entry_page(record.row) }
+        context! { x, y, color, open => record.is_candidate, words => words(record), page => entry_page(record.row) }
     };
     let mut axes = Axes::new(FRAME, (&x, "day"), (&y, "time to target in seconds"));
     axes.x_ticks = days(first, last, &x);
@@ -53,9 +53,10 @@ pub(crate) fn draw(track: &RankedTrack) -> Option<Value> {
     })
 }
 
-/// The steps of a hardware class.
+/// The steps of a hardware class, from record to record; candidates end none.
 fn line(records: &[Record], at: impl Fn(&Record) -> (f64, f64), colors: &ClassColors) -> Value {
-    let (class, corners) = (&records[0].row.class, records.iter().map(at).collect::<Vec<_>>());
+    let corners: Vec<_> = records.iter().filter(|record| !record.is_candidate).map(at).collect();
+    let class = &records[0].row.class;
     context! {
         label => foreign(class),
         color => colors.color(class),
@@ -67,7 +68,7 @@ fn line(records: &[Record], at: impl Fn(&Record) -> (f64, f64), colors: &ClassCo
 fn words(record: &Record) -> String {
     let name = foreign(record.row.entry.result.variant.name.as_str());
     let (time, class) = (human_seconds(record.seconds), foreign(&record.row.class));
-    format!("{}, {name}: {time} on {class}", record.date())
+    format!("{}, {name}: {time} on {class}, {}", record.date(), record.status())
 }
 
 /// The records of each of the classes with the most records, in the order of the board; of classes with as many the first by

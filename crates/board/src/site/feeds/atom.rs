@@ -29,7 +29,7 @@ fn entry(track: &Track, record: &Record<'_>, options: &SiteOptions) -> Value {
     let (row, name) = (record.row, &record.row.entry.result.variant.name);
     context! {
         id => format!("{AUTHORITY}:result/{}", row.entry.result_sha256),
-        title => format!("{}: {} by {name}", track.title, human_seconds(record.seconds)),
+        title => format!("{}: {} by {name}{}", track.title, human_seconds(record.seconds), waiting(record)),
         updated => second(record.at),
         page => options.address(&entry_page(row)),
         authors => Serde(&row.entry.result.variant.authors),
@@ -39,16 +39,23 @@ fn entry(track: &Track, record: &Record<'_>, options: &SiteOptions) -> Value {
     }
 }
 
+/// That it is not a record yet.
+fn waiting(record: &Record<'_>) -> &'static str {
+    if record.is_candidate { " (candidate)" } else { "" }
+}
+
 /// The record in a sentence.
 fn summary(track: &Track, record: &Record<'_>) -> String {
     let seconds = human_seconds(record.seconds);
+    let waits = if record.is_candidate { " It is a candidate until somebody else has run it." } else { "" };
     let reached = format!("{seconds} to {} on {}", percentage(track.target.percent()), foreign(&record.row.class));
-    match record.previous_seconds.zip(record.factor()) {
+    let what = match record.previous_seconds.zip(record.factor()) {
         Some((previous, factor)) => {
             format!("{reached}: {} times as fast as the record before, {}.", ratio(factor), human_seconds(previous))
         }
-        None => format!("{reached}: the first record of this hardware class."),
-    }
+        None => format!("{reached}: the first of this hardware class."),
+    };
+    what + waits
 }
 
 /// The feed. One without records was last updated at the Unix epoch.

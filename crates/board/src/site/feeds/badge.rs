@@ -6,7 +6,6 @@ use minijinja::value::Value;
 use crate::board::{RankedTrack, Row};
 use crate::site::error::SiteError;
 use crate::site::figure::{foreign, percentage};
-use crate::site::figures::spread;
 use crate::site::templates::Pages;
 use hlb_core::units::human_seconds;
 use hlb_data::track::Track;
@@ -42,7 +41,7 @@ pub(super) fn svg(track: &RankedTrack, pages: &Pages) -> Result<String, SiteErro
     // Rows stand with the class of the fastest first, and within it fastest first.
     let best = track.rows.iter().find(|row| row.rank.is_some());
     let label = format!("{} to {}", track.track.id, percentage(track.track.target.percent()));
-    let value = best.and_then(|row| spread(&row.entry).median);
+    let value = best.and_then(Row::seconds);
     let value = value.map_or_else(|| "no record yet".to_owned(), human_seconds);
     let title = best.map_or_else(|| format!("{label}: {value}"), |row| format!("{label}: {value} {}", whose(row)));
     let (label, left) = part(&label, 0);

@@ -62,7 +62,7 @@ pub(crate) const FIELDS: &[(&str, FieldValue)] = &[
     ("ratio_to_reference", |of| Value::from(of.ratio().map(|ratio| ratio.value))),
     ("ratio_to_reference_low", |of| Value::from(of.ratio().and_then(|ratio| ratio.low))),
     ("ratio_to_reference_high", |of| Value::from(of.ratio().and_then(|ratio| ratio.high))),
-    ("ratio_to_reference_unknown", |of| why(ratio_to_reference(of.entry()))),
+    ("ratio_to_reference_unknown", |of| why(ratio_to_reference(of.row))),
     ("cost_usd", |of| Value::from(of.summary().cost.map(|cost| cost.prorated_usd))),
     ("cost_billed_usd", |of| Value::from(of.summary().cost.and_then(|cost| cost.billed_usd))),
     ("cost_currency", |of| Value::from(of.summary().cost.map(|_| "USD"))),
@@ -94,6 +94,10 @@ pub(crate) const FIELDS: &[(&str, FieldValue)] = &[
     ("recipe_sha256", |of| Value::from(of.result().variant.recipe_sha256.to_string())),
     ("log_sha256", |of| Value::from(of.result().log.sha256.to_string())),
     ("dataset_content_sha256", |of| Value::from(of.result().dataset.content_sha256.to_string())),
+    ("typical_host_seconds", |of| Value::from(of.row.on_typical_host.map(|seconds| seconds.value))),
+    ("typical_host_seconds_low", |of| Value::from(of.row.on_typical_host.and_then(|seconds| seconds.low))),
+    ("typical_host_seconds_high", |of| Value::from(of.row.on_typical_host.and_then(|seconds| seconds.high))),
+    ("shares_rank", |of| Value::from(of.row.shares_rank)),
 ];
 
 impl<'a> Standing<'a> {
@@ -114,7 +118,7 @@ impl<'a> Standing<'a> {
     }
 
     fn ratio(&self) -> Option<Estimate> {
-        self.result().derived.calibration.as_ref()?.time_ratio
+        self.row.ratio.map(|ratio| ratio.estimate())
     }
 
     fn price(&self) -> Option<&'a Price> {
@@ -134,7 +138,7 @@ fn why(figure: Figure) -> Value {
 
 /// Rounded as on the page, so that it does not depend on how logarithms are rounded.
 fn tied_p(row: &Row) -> Option<f64> {
-    row.tied_with_next.as_ref().and_then(|tied| tied.p).map(rounded_up_p)
+    row.tied_with_next.as_ref().map(|tied| rounded_up_p(tied.p))
 }
 
 fn undated(row: &Row) -> Value {

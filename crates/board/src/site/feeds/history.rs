@@ -7,10 +7,10 @@ use crate::site::figure::foreign;
 use crate::site::figures::author_names;
 use hlb_data::track::Track;
 
-const COLUMNS: [&str; 9] =
-    ["track", "class", "date", "seconds", "name", "authors", "path", "previous_seconds", "factor"];
+const COLUMNS: [&str; 10] =
+    ["track", "class", "date", "seconds", "name", "authors", "path", "previous_seconds", "factor", "status"];
 
-/// Every entry that was a record of its track and hardware class, one per line; the first line has the names of the columns.
+/// Every entry that was a record of its track and hardware class, or a candidate, one per line; the first line has the names of the columns.
 pub(super) fn csv(board: &Board) -> String {
     let head = csv::line(COLUMNS.map(str::to_owned));
     head + &all_records(board).map(|(track, record)| csv::line(cells(track, &record))).collect::<String>()
@@ -28,5 +28,6 @@ fn cells(track: &Track, record: &Record<'_>) -> [String; COLUMNS.len()] {
         csv::text(&record.row.path),
         figure(record.previous_seconds),
         figure(record.factor()),
+        record.status().to_owned(),
     ]
 }

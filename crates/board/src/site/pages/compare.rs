@@ -10,10 +10,10 @@ use serde::Serialize;
 use crate::board::{RankedTrack, Row};
 use crate::site::addresses::entry_page;
 use crate::site::charts::plot::{Curve, Frame, LineDrawing, Scale, Tick, extent};
-use crate::site::figure::{day, foreign};
+use crate::site::figure::{Figure, day, foreign};
 use crate::site::figures::{
     author_names, cost, energy, final_accuracy, median_interval, quartiles, ratio_to_reference, reproducers, spread,
-    time_to_target,
+    standing_time, time_to_target,
 };
 use crate::site::pages::track::facts;
 use hlb_recipe::variant;
@@ -28,12 +28,13 @@ const MOST_ENTRIES: usize = 200;
 const MOST_CHANGES: usize = 60;
 
 /// Rows of the table, in this order.
-const LABELS: [&str; 15] = [
+const LABELS: [&str; 16] = [
     "Rank",
     "Hardware",
-    "Time to target, median",
-    "95 % interval of the median",
-    "Quartiles",
+    "Time to target, on the typical host",
+    "Time to target as measured, median",
+    "95 % interval of that median",
+    "Quartiles as measured",
     "Runs that reached the target",
     "Ratio to the paired reference",
     "Mean final accuracy",
@@ -120,16 +121,17 @@ fn embedded(value: &impl Serialize) -> String {
 impl Side {
     fn new(row: &Row, track: &RankedTrack) -> Self {
         let (entry, summary) = (&row.entry, &row.entry.result.derived.summary);
-        let ratio = ratio_to_reference(entry);
+        let ratio = ratio_to_reference(row);
         let or_dash = |text: Option<String>| text.unwrap_or_else(|| "—".to_owned());
         let words = vec![
-            row.rank.map_or_else(|| "not ranked".to_owned(), |rank| rank.to_string()),
+            row.rank_in_words().unwrap_or_else(|| "not ranked".to_owned()),
             foreign(&row.class),
+            with_interval(&standing_time(row)),
             time_to_target(entry).in_words(),
             or_dash(median_interval(entry)),
             or_dash(quartiles(spread(entry))),
             format!("{} of {}", summary.reached, summary.runs),
-            ratio.interval.as_ref().map_or_else(|| ratio.in_words(), |interval| format!("{} ({interval})", ratio.text)),
+            with_interval(&ratio),
             final_accuracy(entry).in_words(),
             cost(entry).in_words(),
             energy(entry).in_words(),
@@ -147,6 +149,11 @@ impl Side {
             curve: row.median_curve.iter().map(|(seconds, percent)| (rounded(*seconds), rounded(*percent))).collect(),
         }
     }
+}
+
+/// A figure with its interval, in one line.
+fn with_interval(figure: &Figure) -> String {
+    figure.interval.as_ref().map_or_else(|| figure.in_words(), |interval| format!("{} ({interval})", figure.text))
 }
 
 /// The trust level, who answers for it, and who reproduced the entry.

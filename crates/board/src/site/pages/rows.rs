@@ -7,7 +7,8 @@ use crate::board::Row;
 use crate::site::addresses::{entry_folder, entry_page};
 use crate::site::figure::{entries, foreign};
 use crate::site::figures::{
-    cost, energy, energy_of, final_accuracy, ratio_to_reference, reproducers, spread, tied, time_to_target, warnings,
+    cost, energy, energy_of, final_accuracy, ratio_to_reference, reproducers, spread, standing_time, tied,
+    time_to_target, warnings,
 };
 use hlb_core::stats::Spread;
 use hlb_result::{Entry, VARIANT_FILE};
@@ -27,9 +28,10 @@ pub(crate) fn group(class: Option<&str>, rows: &[&Row], all: usize) -> Value {
 /// One row of a table. `longest` is the end of the table's time axis, 0 where there is none.
 pub(super) fn view(row: &Row, longest: f64) -> Value {
     let (entry, result) = (&row.entry, &row.entry.result);
-    let ratio = result.derived.calibration.as_ref().and_then(|found| found.time_ratio);
     context! {
         rank => row.rank,
+        // With a mark where it is shared.
+        rank_in_words => row.rank_in_words(),
         page => entry_page(row),
         variant_file => format!("{}/{VARIANT_FILE}", entry_folder(row)),
         variant => Serde(&result.variant),
@@ -37,15 +39,18 @@ pub(super) fn view(row: &Row, longest: f64) -> Value {
         summary => Serde(&result.derived.summary),
         // Figures that have a reason where they are missing.
         figures => context! {
-            time => time_to_target(entry),
-            ratio => ratio_to_reference(entry),
+            time => standing_time(row),
+            measured => time_to_target(entry),
+            ratio => ratio_to_reference(row),
             cost => cost(entry),
             energy => energy(entry),
             accuracy => final_accuracy(entry),
         },
         energy_of => energy_of(entry),
-        // The ratio to the reference as a number, for sorting.
-        ratio => ratio.map(|ratio| ratio.value),
+        // As numbers, for sorting.
+        ratio => row.ratio.map(|ratio| ratio.value()),
+        seconds => row.seconds(),
+        on_typical_host => row.on_typical_host.is_some(),
         strip => row.rank.and_then(|_| strip(spread(entry), longest)),
         tied => tied(row),
         class => &row.class,

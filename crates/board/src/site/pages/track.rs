@@ -4,10 +4,13 @@ use minijinja::context;
 use minijinja::value::{Serde, Value};
 
 use crate::board::{RankedTrack, Row};
+use crate::class::Class;
 use crate::site::charts::{pareto, race, records};
-use crate::site::figure::{entries, percentage};
+use crate::site::figure::{entries, human_interval, percentage};
 use crate::site::pages::rows;
 use crate::site::published::Published;
+use hlb_core::stats::Estimate;
+use hlb_core::units::human_seconds;
 use hlb_data::Source;
 use hlb_data::task::Task;
 use hlb_data::track::Track;
@@ -41,6 +44,13 @@ pub(crate) fn page(track: &RankedTrack) -> Value {
     }
 }
 
+/// What the seconds of a class rest on.
+fn reference(class: &Class) -> String {
+    let Estimate { value, low, high } = class.reference_seconds;
+    let hosts = if class.known_hosts == 1 { "1 host".to_owned() } else { format!("{} hosts", class.known_hosts) };
+    format!("reference: {} on {hosts}, {} on one more", human_seconds(value), human_interval(low, high, human_seconds))
+}
+
 /// A track with so many rows of each hardware class at most, the fastest, and so many unranked ones, the newest.
 pub(crate) fn section(track: &RankedTrack, most: usize) -> Value {
     let (ranked, unranked): (Vec<&Row>, Vec<&Row>) = track.rows.iter().partition(|row| row.rank.is_some());
@@ -52,7 +62,10 @@ pub(crate) fn section(track: &RankedTrack, most: usize) -> Value {
     let left_out = track.rows.len() - classes.len();
     classes.sort_unstable();
     classes.dedup();
-    let group = |rows: &&[&Row]| rows::group(Some(&rows[0].class), &rows[..fastest(rows)], rows.len());
+    let group = |rows: &&[&Row]| {
+        let class = &rows[0].class;
+        context! { reference => track.classes.get(class).map(reference), ..rows::group(Some(class), &rows[..fastest(rows)], rows.len()) }
+    };
     context! {
         facts => facts(&track.track),
         // One for each hardware class.

@@ -5,7 +5,7 @@ use minijinja::value::{Serde, Value};
 
 use crate::site::copies::reproduction_folder;
 use crate::site::figure::{Figure, day, foreign};
-use crate::site::figures::{energy, final_accuracy, principal, ratio_to_reference, time_to_target, warnings};
+use crate::site::figures::{energy, final_accuracy, own_ratio, principal, time_to_target, warnings};
 use hlb_result::{Entry, REPRODUCTIONS_FOLDER, Reproduction, Verdict};
 
 /// One session that repeated the entry at `path` below the submissions.
@@ -25,7 +25,7 @@ pub(super) fn view(entry: &Entry, again: &Reproduction, path: &str) -> Value {
         ratio_of => if agreement.calibrated { "Ratio to the paired reference" } else { "Time to target" },
         class => session.result.class(),
         time => time_to_target(session),
-        ratio => ratio_to_reference(session),
+        ratio => own_ratio(session),
         summary => Serde(&session.result.derived.summary),
         accuracy => final_accuracy(session),
         p_same_accuracy => agreement.p_same_accuracy,
