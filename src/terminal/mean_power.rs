@@ -1,6 +1,6 @@
 //! What it takes to find a mean accuracy over the target, in words.
 
-use hlb_core::rules::{MAX_RUNS, SIGNIFICANCE, WANTED_POWER};
+use hlb_core::rules::{MAX_RUNS, REACHED_SHARE, SIGNIFICANCE, WANTED_POWER};
 use hlb_result::{Deviation, DeviationSource, MeanChance, MeanPowerReport};
 
 /// The lines for people.
@@ -22,7 +22,11 @@ pub(crate) fn describe_mean_power(report: &MeanPowerReport) -> Vec<String> {
     let chance =
         |with: &MeanChance| format!("{} runs find it with a chance of {:.0} %", with.runs, 100.0 * with.chance);
     lines.extend(report.with_runs.as_ref().map(chance));
-    lines.push(format!("a ranked row on `{track}` needs at least {runs_to_rank} runs"));
+    lines.push(format!(
+        "a ranked row on `{track}` needs at least {runs_to_rank} runs, of which {:.0} % reach the target; of this recipe's, about {:.0} % end over it",
+        100.0 * REACHED_SHARE,
+        100.0 * report.share_over_target
+    ));
     lines
 }
 

@@ -26,8 +26,8 @@ pub struct Board {
 pub struct RankedTrack {
     /// The track.
     pub track: Track,
-    /// Ranked rows by hardware class, that of the fastest row first, and within it fastest first; then unranked ones in the
-    /// order of their dates.
+    /// Ranked rows by hardware class, that of the fastest row first, and within it fastest first; then those that are not
+    /// proven, then unranked ones, both in the order of their dates.
     pub rows: Vec<Row>,
 }
 
@@ -44,6 +44,8 @@ pub struct Row {
     pub class: String,
     /// Rank within track and hardware class, from 1; `None` if it is not ranked.
     pub rank: Option<usize>,
+    /// Whether it is ranked, and if not, whether more runs could change that.
+    pub state: RowState,
     /// The row below it if the two are tied, that is, if their times are not significantly different.
     pub tied_with_next: Option<TiedWith>,
     /// Why it is not ranked.
@@ -56,6 +58,18 @@ pub struct Row {
     pub retraction: Option<Retraction>,
     /// (Seconds of training, accuracy in percent) after each epoch of its median run.
     pub median_curve: Vec<(f64, f64)>,
+}
+
+/// Whether a row is ranked, in the order in which rows stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RowState {
+    /// It has a rank.
+    Ranked,
+    /// Its mean final accuracy is at or over the target, but by too few runs to prove that of the recipe; nothing else keeps
+    /// it from a rank.
+    NotProven,
+    /// Something else keeps it from a rank.
+    Unranked,
 }
 
 /// A row that another is tied with.
@@ -91,6 +105,7 @@ impl Row {
             path,
             class,
             rank: None,
+            state: RowState::Unranked,
             tied_with_next: None,
             unranked_because: Vec::new(),
             calendar_problem,
@@ -108,6 +123,11 @@ impl Row {
     /// Median time-to-accuracy, for the order of rows.
     pub fn median(&self) -> f64 {
         self.entry.result.derived.summary.time_to_accuracy_seconds.median.unwrap_or(f64::INFINITY)
+    }
+
+    /// p-value of a mean accuracy that reaches the target and is not proven to.
+    pub(crate) fn not_proven_p(&self) -> Option<f64> {
+        self.entry.result.derived.summary.p_mean_over_target.filter(|_| self.state == RowState::NotProven)
     }
 
     pub(crate) fn is_ranked(&self) -> bool {

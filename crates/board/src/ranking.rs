@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::board::{Row, TiedWith};
+use crate::board::{Row, RowState, TiedWith};
 use hlb_core::artifact::Sha256Hex;
 use hlb_core::rules::{CLASS_RATE_FACTOR, CLOCK_TOLERANCE_SHARE, REACHED_SHARE, SIGNIFICANCE};
 use hlb_core::stats::mann_whitney;
@@ -28,6 +28,7 @@ pub(crate) fn rank(mut rows: Vec<Row>, track: &Track, now: DateTime<Utc>) -> Vec
         *best = best.min(row.median());
     }
     rows.sort_by(|a, b| order(a, &fastest).cmp(&order(b, &fastest)));
+    note_states(&mut rows);
     let mut place: BTreeMap<String, usize> = BTreeMap::new();
     for row in rows.iter_mut().filter(|row| row.is_ranked()) {
         let place = place.entry(row.class.clone()).or_default();
@@ -46,6 +47,30 @@ fn order<'a>(row: &'a Row, fastest: &BTreeMap<String, f64>) -> (bool, u64, &'a s
         // Unranked rows stand by date, with which their paths begin.
         None => (true, 0, "", 0, &row.path),
     }
+}
+
+/// Notes which rows are ranked, and puts those that are only not proven before the other unranked ones.
+fn note_states(rows: &mut [Row]) {
+    for row in &mut *rows {
+        row.state = match row.is_ranked() {
+            true => RowState::Ranked,
+            false if is_only_not_proven(row) => RowState::NotProven,
+            false => RowState::Unranked,
+        };
+    }
+    rows.sort_by_key(|row| row.state);
+}
+
+/// Whether the mean final accuracy is at or over the target, which is compared exactly, and its p-value alone keeps the row
+/// from a rank.
+fn is_only_not_proven(row: &Row) -> bool {
+    let (result, images) = (&row.entry.result, |sum: u128, count: u32| sum + u128::from(count));
+    let finals = || result.derived.runs.iter().filter_map(|run| run.final_accuracy);
+    let correct = finals().map(|accuracy| accuracy.correct).fold(0, images);
+    let total = finals().map(|accuracy| accuracy.total).fold(0, images);
+    let reaches = correct * u128::from(result.target.of) >= total * u128::from(result.target.correct);
+    let is_open = result.derived.summary.p_mean_over_target.is_some_and(|p| p >= SIGNIFICANCE);
+    reaches && is_open && row.unranked_because.len() == 1
 }
 
 /// Notes for each ranked row whether it is tied with the one below it. Which of the two is called faster follows from the same

@@ -33,7 +33,7 @@ pub use interval::{Estimate, Interval};
 pub use kendall::kendall_tau;
 pub use mann_whitney::mann_whitney;
 pub use mean::{mean_and_deviation, mean_interval};
-pub use mean_power::{mean_power, runs_for_mean};
+pub use mean_power::{mean_power, runs_for_mean, share_over};
 pub use measured::Measured;
 pub use p_value::rounded_up_p;
 pub use paired_accuracy::PairedAccuracies;

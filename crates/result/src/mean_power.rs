@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::entry::Entry;
 use hlb_core::hint::Hint;
 use hlb_core::rules::{SIGNIFICANCE, WANTED_POWER};
-use hlb_core::stats::{mean_power, runs_for_mean};
+use hlb_core::stats::{mean_power, runs_for_mean, share_over};
 use hlb_core::text::visible_path;
 use hlb_data::track::Track;
 
@@ -122,6 +122,8 @@ pub struct MeanPowerReport {
     pub runs_to_rank: u32,
     /// Runs that find it as often as wanted; `null` where not even `most_runs` are enough.
     pub runs_needed: Option<u32>,
+    /// Share of the runs that end over the target, 0 to 1: a rank requires most of them to reach it.
+    pub share_over_target: f64,
     /// What the runs that the user named can show.
     pub with_runs: Option<MeanChance>,
 }
@@ -158,6 +160,7 @@ impl MeanPowerReport {
             most_runs: MOST_RUNS,
             runs_to_rank: track.runs_to_rank,
             runs_needed: runs_for_mean(effect, WANTED_POWER, MOST_RUNS),
+            share_over_target: share_over(effect),
             with_runs: runs.map(|runs| MeanChance { runs, chance: mean_power(effect, runs) }),
         })
     }

@@ -28,6 +28,11 @@ pub(super) fn tied(row: &Row) -> Option<String> {
     Some(format!("tied with {}: {how_sure}", foreign(&with.name)))
 }
 
+/// That a row reaches the target on average, without proof.
+pub(super) fn not_proven(row: &Row) -> Option<String> {
+    row.not_proven_p().map(|p| format!("reaches on average, not proven (p = {p:.4})"))
+}
+
 /// Names of the authors of an entry.
 pub(crate) fn author_names(entry: &Entry) -> Vec<String> {
     entry.result.variant.authors.iter().map(ToString::to_string).collect()

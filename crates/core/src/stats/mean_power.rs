@@ -31,6 +31,11 @@ pub fn runs_for_mean(effect: f64, wanted: f64, most: u32) -> Option<u32> {
     Some(enough)
 }
 
+/// The share, 0 to 1, of normally distributed runs that are over a target, where their mean is `effect` standard deviations over it.
+pub fn share_over(effect: f64) -> f64 {
+    Normal::standard().cdf(effect)
+}
+
 /// t is (z + effect * sqrt(runs)) / s with a standard normal z, and s the sample's deviation as a multiple of the true one.
 /// So its power is the mean over s of the chance that z is large enough.
 fn power_at(level: f64, effect: f64, runs: u32) -> f64 {
@@ -91,6 +96,14 @@ mod tests {
         ] {
             let found = mean_power(effect, runs);
             assert!((found - expected).abs() < 1e-6, "{effect} {runs}: {found}, expected {expected}");
+        }
+    }
+
+    /// Standard normal quantiles of any table.
+    #[test]
+    fn of_the_runs_the_upper_part_is_over_the_target() {
+        for (effect, share) in [(0.0, 0.5), (1.281_552, 0.9), (-1.644_854, 0.05)] {
+            assert!((share_over(effect) - share).abs() < 1e-6, "{effect}");
         }
     }
 

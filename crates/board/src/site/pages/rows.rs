@@ -3,11 +3,12 @@
 use minijinja::context;
 use minijinja::value::{Serde, Value};
 
-use crate::board::Row;
+use crate::board::{Row, RowState};
 use crate::site::addresses::{entry_folder, entry_page};
 use crate::site::figure::{entries, foreign};
 use crate::site::figures::{
-    cost, energy, energy_of, final_accuracy, ratio_to_reference, reproducers, spread, tied, time_to_target, warnings,
+    cost, energy, energy_of, final_accuracy, not_proven, ratio_to_reference, reproducers, spread, tied, time_to_target,
+    warnings,
 };
 use hlb_core::stats::Spread;
 use hlb_result::{Entry, VARIANT_FILE};
@@ -46,8 +47,9 @@ pub(super) fn view(row: &Row, longest: f64) -> Value {
         energy_of => energy_of(entry),
         // The ratio to the reference as a number, for sorting.
         ratio => ratio.map(|ratio| ratio.value),
-        strip => row.rank.and_then(|_| strip(spread(entry), longest)),
+        strip => (row.state != RowState::Unranked).then(|| strip(spread(entry), longest)).flatten(),
         tied => tied(row),
+        not_proven => not_proven(row),
         class => &row.class,
         trust => trust(entry),
         warnings => warnings(&row.warnings),
