@@ -62,22 +62,45 @@ pub(crate) struct Power {
     /// How much faster the new recipe truly is, such as `2%` [default: a table of gains]
     #[arg(long, value_name = "PERCENT", value_parser = share)]
     pub(crate) gain: Option<f64>,
-    /// Runs of each recipe: say which gains so many runs can show
+    /// Runs of each recipe: say what so many runs can show
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_RUNS)))]
     pub(crate) runs: Option<u32>,
-    /// Folder of entries; the best entry of the track's reference shows how much times vary
+    /// Folder of entries; the best entry of the track's reference shows how much its runs vary
     #[arg(long, value_name = "DIR", default_value = "submissions")]
     pub(crate) submissions: PathBuf,
-    /// Entry or local session whose times are used instead
+    /// Entry or local session whose runs are used instead
     #[arg(long, value_name = "DIR", conflicts_with = "noise")]
     pub(crate) entry: Option<PathBuf>,
     /// Assume that times vary from run to run by this much, such as `5%`, where nothing has been
     /// measured yet
     #[arg(long, value_name = "PERCENT", value_parser = share)]
     pub(crate) noise: Option<f64>,
+    /// True mean accuracy of the recipe in percent, such as `94.05`: say how many runs prove that it
+    /// is over the target
+    #[arg(long, value_name = "PERCENT", value_parser = accuracy, conflicts_with_all = ["gain", "noise"])]
+    pub(crate) mean: Option<f64>,
+    /// Assume that accuracy varies from run to run by so many percentage points, such as `0.145`
+    /// [default: as observed, else as published]
+    #[arg(long, value_name = "POINTS", value_parser = points, requires = "mean", conflicts_with = "entry")]
+    pub(crate) deviation: Option<f64>,
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Reads `94.05` or `94.05%` as it stands.
+fn accuracy(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').unwrap_or(text);
+    let percent: f64 = number.trim().parse().map_err(|_| "write it in percent, such as `94.05`".to_owned())?;
+    let in_range = percent > 0.0 && percent <= 100.0;
+    in_range.then_some(percent).ok_or_else(|| "it has to be over 0 and at most 100".to_owned())
+}
+
+/// Reads a deviation in percentage points.
+fn points(text: &str) -> Result<f64, String> {
+    let points: f64 = text.trim().parse().map_err(|_| "write it in percentage points, such as `0.145`".to_owned())?;
+    let in_range = points > 0.0 && points < 100.0;
+    in_range.then_some(points).ok_or_else(|| "it has to be over 0 and under 100".to_owned())
 }
 
 /// Reads `2%` as 0.02. The sign is required, because a bare 2 or 0.02 could mean either.

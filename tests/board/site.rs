@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use hlb_board::{SIGNERS_FILE, SiteError, SiteOptions, Workers, read_signers};
+use hlb_board::{RowState, SIGNERS_FILE, SiteError, SiteOptions, Workers, read_signers};
 use hlb_core::hint::Hint as _;
 use hlb_core::rules::{RULES_BEFORE, RULES_VERSION};
 use hlb_core::stats::Estimate;
@@ -277,6 +277,64 @@ fn unranked_and_rejected_entries_are_listed_with_their_reasons() {
     ] {
         assert!(index.contains(expected), "`{expected}` is not in {index}");
     }
+}
+
+/// Ten runs that all end one image over the target, but for one that is `last` images from it.
+fn all_but_one(name: &str, last: i32) -> Spec {
+    let mut spec = Spec::named(name);
+    spec.runs = Spec::runs(10, 2.0, 0);
+    spec.runs.iter_mut().for_each(|run| run.over_target = 1);
+    spec.runs[4].over_target = last;
+    spec
+}
+
+#[test]
+fn a_row_that_only_lacks_proof_stands_after_the_ranked_ones_of_its_class() {
+    let fixture = Fixture::new();
+    fixture.file(&Spec::named("ranked"));
+    fixture.file(&all_but_one("reaches", -5));
+    fixture.file(&all_but_one("at-the-target", -9));
+    fixture.file(&all_but_one("below", -10));
+    let mut few = all_but_one("few", -5);
+    few.runs.pop();
+    fixture.file(&few);
+    let board = fixture.board();
+    let found: Vec<_> =
+        board.tracks[0].rows.iter().map(|row| (&row.path["shapes/2026-11-26-".len()..], row.rank, row.state)).collect();
+    let expected = [
+        ("ranked", Some(1), RowState::Ranked),
+        ("at-the-target", None, RowState::NotProven),
+        ("reaches", None, RowState::NotProven),
+        ("below", None, RowState::Unranked),
+        ("few", None, RowState::Unranked),
+    ];
+    assert_eq!(found, expected);
+    let site = build(&fixture, "site");
+    let pages = pages(&site);
+    let page = text(&pages[Path::new("tracks/shapes/index.html")]);
+    let (class, unranked) = page.split_once("Not ranked").expect("a table of those that are not ranked");
+    for name in ["ranked", "reaches", "at-the-target"] {
+        assert!(class.contains(&format!("YAML of {name}")) && !unranked.contains(&format!("YAML of {name}")), "{name}");
+    }
+    assert!(unranked.contains("YAML of below") && unranked.contains("YAML of few"), "{unranked}");
+    // A mean of 0.4 images over the target with a standard error of 0.6: t = 2/3 with 9 degrees of freedom.
+    assert!(class.contains("reaches on average, not proven (p = 0.2609)"), "{class}");
+    assert!(class.contains("reaches on average, not proven (p = 0.5000)"), "{class}");
+    assert!(!class.contains("Ineligible because"), "{class}");
+    let entry = text(&pages[Path::new("entries/shapes/2026-11-26-reaches/index.html")]);
+    assert!(entry.contains("Reaches on average, not proven (p = 0.2609), Shapes"), "{entry}");
+    let feed = fs::read_to_string(site.join("entries.json")).expect("read");
+    let feed: serde_json::Value = serde_json::from_str(&feed).expect("JSON");
+    let of = |index: usize| (feed["entries"][index]["rank"].as_u64(), feed["entries"][index]["not_proven_p"].as_f64());
+    assert_eq!(
+        [0, 1, 2, 3, 4].map(of),
+        [(Some(1), None), (None, Some(0.5)), (None, Some(0.2609)), (None, None), (None, None)]
+    );
+    let reasons = feed["entries"][2]["unranked_because"].as_array().expect("a list");
+    assert!(
+        reasons.len() == 1 && reasons[0].as_str().is_some_and(|reason| reason.contains("p = 0.2609")),
+        "{reasons:?}"
+    );
 }
 
 #[test]

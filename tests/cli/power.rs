@@ -1,7 +1,11 @@
-//! `hlb-bench power`: how many runs a gain needs, from entries, from an assumed noise, and from nothing at all.
+//! `hlb-bench power`: how many runs a gain needs, from entries, from an assumed noise, and from nothing at all; and how many
+//! a mean close to the target needs.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use hlb_core::stats::mean_and_deviation;
+use hlb_data::track;
 use serde_json::Value;
 
 use crate::support::context::{Answer, Context};
@@ -103,4 +107,79 @@ fn without_times_nothing_is_said() {
             if wrong[0] == "--track" { wrong.to_vec() } else { [&["--track", "shapes"][..], wrong].concat() };
         assert_eq!(Context::new().run([&["power"][..], &arguments[..]].concat()).code, Some(2), "{wrong:?}");
     }
+}
+
+fn of_mean(more: &[&str]) -> Answer {
+    Context::new().run([&["power", "--submissions", "nowhere"], more].concat())
+}
+
+/// The runs, and the chance of 58 runs, are those of the noncentral t-distribution by another algorithm (`stats/mean_power.rs`).
+#[test]
+fn a_mean_close_to_the_target_needs_so_many_runs() {
+    let answer = of_mean(&["--track", "cifar10", "--mean", "94.05", "--runs", "58"]);
+    assert_eq!(answer.code, Some(0), "{}", answer.stderr);
+    let expected = "accuracy varies from run to run by 0.145 points, as in published runs on `cifar10`
+to find a true mean of 94.05 % over the target of 94.00 % at p < 0.01 with a chance of 90 %, a recipe needs
+  113 runs
+58 runs find it with a chance of 59 %
+a ranked row on `cifar10` needs at least 20 runs, of which 90 % reach the target; of this recipe's, about 63 % end over it
+";
+    assert_eq!(answer.stdout, expected);
+    let found = |more: &[&str]| -> Value {
+        let answer = of_mean(&[&["--track", "cifar10", "--json"], more].concat());
+        assert_eq!(answer.code, Some(0), "{}", answer.stderr);
+        serde_json::from_str(&answer.stdout).unwrap()
+    };
+    let assumed = found(&["--mean", "94.2%", "--deviation", "0.145"]);
+    assert_eq!((&assumed["runs_needed"], &assumed["deviation"]["source"]["kind"]), (&10.into(), &"assumed".into()));
+    assert_eq!(found(&["--mean", "94.0000001"])["runs_needed"], Value::Null);
+    let close = of_mean(&["--track", "cifar10", "--mean", "94.01"]).stdout;
+    assert!(close.contains("runs, more than the 500 that a session may have"), "{close}");
+}
+
+#[test]
+fn accuracy_varies_as_in_the_entry_that_is_named_or_the_best_of_the_reference() {
+    let fixture = Fixture::new();
+    let entry = fixture.file(&Spec { runs: Spec::runs(12, 3.0, 16), ..Spec::named("reference") });
+    let observed = fixture.board().tracks[0].rows[0].entry.result.derived.summary.final_accuracy_deviation_points;
+    let named = of_mean(&["--track", "shapes", "--mean", "95", "--json", "--entry", entry.to_str().unwrap()]);
+    let found: Value = serde_json::from_str(&named.stdout).unwrap();
+    assert_eq!((found["deviation"]["points"].as_f64(), &found["deviation"]["source"]["runs"]), (observed, &12.into()));
+    assert_eq!(json(&fixture.submissions(), &["--mean", "95"])["deviation"]["points"], found["deviation"]["points"]);
+    let even = (0..10).map(|_| Spec::runs(1, 3.0, 16).remove(0)).collect();
+    let even = fixture.file(&Spec { runs: even, ..Spec::named("even") });
+    let refused = of_mean(&["--track", "shapes", "--mean", "95", "--entry", even.to_str().unwrap()]);
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("do not vary"), "{}", refused.stderr);
+}
+
+#[test]
+fn no_number_of_runs_proves_a_mean_that_is_not_over_the_target() {
+    for (track, mean) in [("cifar10", "94"), ("cifar10", "93.99"), ("cifar10", "0.9405"), ("shapes", "94.5")] {
+        let refused = of_mean(&["--track", track, "--mean", mean, "--deviation", "0.2"]);
+        assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""));
+        assert!(refused.stderr.contains("no number of runs proves it"), "{}", refused.stderr);
+    }
+    let unknown = of_mean(&["--track", "shapes", "--mean", "95"]);
+    assert!(unknown.stderr.contains("how much accuracy varies on `shapes` is unknown"), "{}", unknown.stderr);
+    for wrong in
+        [&["--mean", "94.05", "--gain", "2%"][..], &["--deviation", "0.1"], &["--mean", "101"], &["--mean", "x"]]
+    {
+        assert_eq!(of_mean(&[&["--track", "cifar10"], wrong].concat()).code, Some(2), "{wrong:?}");
+    }
+}
+
+/// Of the two published sets that are one recipe, which is the one nearest to the target.
+#[test]
+fn the_published_deviation_is_that_of_the_published_runs() {
+    let mut sets = BTreeMap::<&str, Vec<f64>>::new();
+    let published = include_str!("../../crates/core/src/stats/hosts.csv");
+    for line in published.lines().filter(|line| line.contains(",hiverge,")) {
+        let (set, accuracy) = (line.split(',').next().unwrap(), line.split(',').next_back().unwrap());
+        sets.entry(set).or_default().push(accuracy.parse().unwrap());
+    }
+    let deviations: Vec<f64> = sets.values().filter_map(|set| mean_and_deviation(set).1).collect();
+    let (mean, _) = mean_and_deviation(&deviations);
+    let stated = track::by_id("cifar10").unwrap().published_deviation_points.unwrap();
+    assert!(deviations.len() == 2 && (100.0 * mean.unwrap() - stated).abs() < 0.001, "{deviations:?}");
 }

@@ -124,7 +124,7 @@ const DATA: [Case; 13] = [
     ("fetch-nothing-listens", "data fetch cifar-10-binary --from http://127.0.0.1:1/cifar-10-binary.tar.gz", nothing),
 ];
 
-const ENTRIES: [Case; 17] = [
+const ENTRIES: [Case; 18] = [
     ("verify-absent", "verify absent", nothing),
     ("verify-nothing-there", "verify .", nothing),
     ("verify-log-changed", "verify", |stage| drop(edited(stage, "session.jsonl", "\"correct\":", "\"correct\": "))),
@@ -167,6 +167,7 @@ const ENTRIES: [Case; 17] = [
     ("power-nothing-measured", "power --track shapes", nothing),
     ("power-gain-without-percent", "power --track shapes --gain 2", nothing),
     ("power-one-run", "power --track shapes --entry submissions/shapes/2026-11-26-steady", single),
+    ("power-mean-not-over", "power --track cifar10 --mean 94", nothing),
     ("reproduce-one-run", "reproduce submissions/shapes/2026-11-26-steady", single),
 ];
 

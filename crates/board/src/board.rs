@@ -30,8 +30,8 @@ pub struct Board {
 pub struct RankedTrack {
     /// The track.
     pub track: Track,
-    /// Ranked rows by hardware class, that of the fastest row first, and within it fastest first; then unranked ones in the
-    /// order of their dates.
+    /// Ranked rows by hardware class, that of the fastest row first, and within it fastest first; then those that are not
+    /// proven, then unranked ones, both in the order of their dates.
     pub rows: Vec<Row>,
     /// What is known of the reference in each hardware class.
     pub classes: BTreeMap<String, Class>,
@@ -54,6 +54,8 @@ pub struct Row {
     pub ratio: Option<Measured>,
     /// The same in seconds on the typical host of the class; `None` also where the class has no reference.
     pub on_typical_host: Option<Estimate>,
+    /// Whether it is ranked, and if not, whether more runs could change that.
+    pub state: RowState,
     /// The row below it if the two share a rank.
     pub tied_with_next: Option<TiedWith>,
     /// Whether another row has its rank.
@@ -68,6 +70,18 @@ pub struct Row {
     pub retraction: Option<Retraction>,
     /// (Seconds of training, accuracy in percent) after each epoch of its median run.
     pub median_curve: Vec<(f64, f64)>,
+}
+
+/// Whether a row is ranked, in the order in which rows stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RowState {
+    /// It has a rank.
+    Ranked,
+    /// Its mean final accuracy is at or over the target, but by too few runs to prove that of the recipe; nothing else keeps
+    /// it from a rank.
+    NotProven,
+    /// Something else keeps it from a rank.
+    Unranked,
 }
 
 /// A row that another shares its rank with.
@@ -105,6 +119,7 @@ impl Row {
             rank: None,
             ratio: None,
             on_typical_host: None,
+            state: RowState::Unranked,
             tied_with_next: None,
             shares_rank: false,
             unranked_because: Vec::new(),
@@ -129,6 +144,11 @@ impl Row {
     /// The rank as people read it: shared ones are marked.
     pub fn rank_in_words(&self) -> Option<String> {
         self.rank.map(|rank| format!("{rank}{}", if self.shares_rank { "=" } else { "" }))
+    }
+
+    /// p-value of a mean accuracy that reaches the target and is not proven to.
+    pub(crate) fn not_proven_p(&self) -> Option<f64> {
+        self.entry.result.derived.summary.p_mean_over_target.filter(|_| self.state == RowState::NotProven)
     }
 
     pub(crate) fn is_ranked(&self) -> bool {

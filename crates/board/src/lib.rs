@@ -19,7 +19,7 @@ mod site;
 mod workers;
 
 pub use admission::{entry_folders, read};
-pub use board::{Board, RankedTrack, Rejected, Row, TiedWith};
+pub use board::{Board, RankedTrack, Rejected, Row, RowState, TiedWith};
 pub use build::{Build, Built, FileState};
 pub use class::Class;
 pub use error::BoardError;

@@ -87,7 +87,7 @@ impl Standing<'_> {
             (Self::Listed(before), Self::Listed(after)) => {
                 let (old, new) = (&before.entry, &after.entry);
                 let is_raised = matches!(&new.trust, Trust::Reproduced(signed) if **signed == old.trust);
-                before.is_ranked() == after.is_ranked()
+                before.state == after.state
                     && (old.trust == new.trust || is_raised && new.reproductions.len() > old.reproductions.len())
             }
             _ => false,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::board::{RankedTrack, Row, TiedWith};
+use crate::board::{RankedTrack, Row, RowState, TiedWith};
 use crate::class::{Class, classes};
 use hlb_core::artifact::Sha256Hex;
 use hlb_core::rules::{CLASS_RATE_FACTOR, CLOCK_TOLERANCE_SHARE, REACHED_SHARE, RULES_VERSION, SIGNIFICANCE};
@@ -32,6 +32,7 @@ pub(crate) fn rank(track: Track, mut rows: Vec<Row>, now: DateTime<Utc>) -> Rank
         *best = best.min(row.seconds().unwrap_or(f64::INFINITY));
     }
     rows.sort_by(|a, b| order(a, &fastest).cmp(&order(b, &fastest)));
+    note_states(&mut rows);
     let ranked = rows.iter().take_while(|row| row.is_ranked()).count();
     rows[..ranked].chunk_by_mut(|above, below| above.class == below.class).for_each(number);
     RankedTrack { track, rows, classes }
@@ -89,6 +90,30 @@ fn number(rows: &mut [Row]) {
             rows[index].shares_rank = true;
         }
     }
+}
+
+/// Notes which rows are ranked, and puts those that are only not proven before the other unranked ones.
+fn note_states(rows: &mut [Row]) {
+    for row in &mut *rows {
+        row.state = match row.is_ranked() {
+            true => RowState::Ranked,
+            false if is_only_not_proven(row) => RowState::NotProven,
+            false => RowState::Unranked,
+        };
+    }
+    rows.sort_by_key(|row| row.state);
+}
+
+/// Whether the mean final accuracy is at or over the target, which is compared exactly, and its p-value alone keeps the row
+/// from a rank.
+fn is_only_not_proven(row: &Row) -> bool {
+    let (result, images) = (&row.entry.result, |sum: u128, count: u32| sum + u128::from(count));
+    let finals = || result.derived.runs.iter().filter_map(|run| run.final_accuracy);
+    let correct = finals().map(|accuracy| accuracy.correct).fold(0, images);
+    let total = finals().map(|accuracy| accuracy.total).fold(0, images);
+    let reaches = correct * u128::from(result.target.of) >= total * u128::from(result.target.correct);
+    let is_open = result.derived.summary.p_mean_over_target.is_some_and(|p| p >= SIGNIFICANCE);
+    reaches && is_open && row.unranked_because.len() == 1
 }
 
 /// Two-sided p-value of two rows of a class taking the same share of the reference's time on any host.

@@ -8,7 +8,7 @@ use hlb_recipe::variant;
 use hlb_recipe::{Recipe, Terms};
 
 /// What a session trains on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Task {
     /// The track.
     pub track: Track,

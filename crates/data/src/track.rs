@@ -12,7 +12,7 @@ use hlb_core::yaml;
 use hlb_recipe::Forbidden;
 
 /// What a recipe competes on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Track {
     /// Name in files, paths and commands.
@@ -35,6 +35,10 @@ pub struct Track {
     pub target_rationale: String,
     /// Runs that a session needs before its row can be ranked.
     pub runs_to_rank: u32,
+    /// Standard deviation of the final accuracy from run to run in percentage points, of published runs of recipes near the
+    /// target; `null` where there are none. For planning only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published_deviation_points: Option<f64>,
 }
 
 /// No track has this id.
@@ -84,6 +88,7 @@ mod tests {
         for track in all() {
             assert!(track.target.correct < track.target.of, "{}", track.id);
             assert!(track.runs_to_rank >= 10, "{}", track.id);
+            assert!(track.published_deviation_points.is_none_or(|points| points > 0.0), "{}", track.id);
         }
     }
 

@@ -28,6 +28,7 @@ mod entry;
 mod file;
 mod filing;
 mod fingerprint;
+mod mean_power;
 mod plausible;
 mod power;
 mod relative;
@@ -53,6 +54,7 @@ pub use file::{
 };
 pub use filing::{BoardSigner, FilingError, FinishedSession, board_of, file_entry, file_reproduction};
 pub use fingerprint::Claim;
+pub use mean_power::{Deviation, DeviationSource, MeanChance, MeanPowerError, MeanPowerReport};
 pub use plausible::{too_many_restarts, unknown_gpu};
 pub use power::{Bill, GainForecast, PowerError, PowerReport, RunsForecast, TimesFacts, TimesSource};
 pub use relative::TimeRatio;

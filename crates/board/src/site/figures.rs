@@ -25,6 +25,11 @@ pub(super) fn tied(row: &Row) -> Option<String> {
     Some(format!("shares its rank with {} (p = {:.4})", foreign(&with.name), rounded_up_p(with.p)))
 }
 
+/// That a row reaches the target on average, without proof.
+pub(super) fn not_proven(row: &Row) -> Option<String> {
+    row.not_proven_p().map(|p| format!("reaches on average, not proven (p = {p:.4})"))
+}
+
 /// Names of the authors of an entry.
 pub(crate) fn author_names(entry: &Entry) -> Vec<String> {
     entry.result.variant.authors.iter().map(ToString::to_string).collect()

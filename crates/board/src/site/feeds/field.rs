@@ -98,6 +98,7 @@ pub(crate) const FIELDS: &[(&str, FieldValue)] = &[
     ("typical_host_seconds_low", |of| Value::from(of.row.on_typical_host.and_then(|seconds| seconds.low))),
     ("typical_host_seconds_high", |of| Value::from(of.row.on_typical_host.and_then(|seconds| seconds.high))),
     ("shares_rank", |of| Value::from(of.row.shares_rank)),
+    ("not_proven_p", |of| Value::from(of.row.not_proven_p())),
 ];
 
 impl<'a> Standing<'a> {

@@ -3,11 +3,11 @@
 use minijinja::context;
 use minijinja::value::{Serde, Value};
 
-use crate::board::Row;
+use crate::board::{Row, RowState};
 use crate::site::addresses::{entry_folder, entry_page};
 use crate::site::figure::{entries, foreign};
 use crate::site::figures::{
-    cost, energy, energy_of, final_accuracy, ratio_to_reference, reproducers, spread, standing_time, tied,
+    cost, energy, energy_of, final_accuracy, not_proven, ratio_to_reference, reproducers, spread, standing_time, tied,
     time_to_target, warnings,
 };
 use hlb_core::stats::Spread;
@@ -51,8 +51,9 @@ pub(super) fn view(row: &Row, longest: f64) -> Value {
         ratio => row.ratio.map(|ratio| ratio.value()),
         seconds => row.seconds(),
         on_typical_host => row.on_typical_host.is_some(),
-        strip => row.rank.and_then(|_| strip(spread(entry), longest)),
+        strip => (row.state != RowState::Unranked).then(|| strip(spread(entry), longest)).flatten(),
         tied => tied(row),
+        not_proven => not_proven(row),
         class => &row.class,
         trust => trust(entry),
         warnings => warnings(&row.warnings),

@@ -3,7 +3,7 @@
 use minijinja::context;
 use minijinja::value::{Serde, Value};
 
-use crate::board::{RankedTrack, Row};
+use crate::board::{RankedTrack, Row, RowState};
 use crate::class::Class;
 use crate::site::charts::{pareto, race, records};
 use crate::site::figure::{entries, human_interval, percentage};
@@ -53,8 +53,8 @@ fn reference(class: &Class) -> String {
 
 /// A track with so many rows of each hardware class at most, the fastest, and so many unranked ones, the newest.
 pub(crate) fn section(track: &RankedTrack, most: usize) -> Value {
-    let (ranked, unranked): (Vec<&Row>, Vec<&Row>) = track.rows.iter().partition(|row| row.rank.is_some());
-    let of_class: Vec<&[&Row]> = ranked.chunk_by(|above, below| above.class == below.class).collect();
+    let (listed, unranked): (Vec<&Row>, Vec<&Row>) = track.rows.iter().partition(|row| row.state != RowState::Unranked);
+    let of_class = by_class(listed);
     let fastest = |rows: &[&Row]| rows.len().min(most);
     let newest = &unranked[unranked.len().saturating_sub(most)..];
     let shown = of_class.iter().flat_map(|rows| &rows[..fastest(rows)]).chain(newest);
@@ -62,7 +62,7 @@ pub(crate) fn section(track: &RankedTrack, most: usize) -> Value {
     let left_out = track.rows.len() - classes.len();
     classes.sort_unstable();
     classes.dedup();
-    let group = |rows: &&[&Row]| {
+    let group = |rows: &Vec<&Row>| {
         let class = &rows[0].class;
         context! { reference => track.classes.get(class).map(reference), ..rows::group(Some(class), &rows[..fastest(rows)], rows.len()) }
     };
@@ -80,4 +80,16 @@ pub(crate) fn section(track: &RankedTrack, most: usize) -> Value {
         pareto => pareto::draw(track),
         records => records::draw(track),
     }
+}
+
+/// The rows of each hardware class in their order: ranked ones, then those that are not proven.
+fn by_class(rows: Vec<&Row>) -> Vec<Vec<&Row>> {
+    let mut classes: Vec<Vec<&Row>> = Vec::new();
+    for row in rows {
+        match classes.iter_mut().find(|of_class| of_class[0].class == row.class) {
+            Some(of_class) => of_class.push(row),
+            None => classes.push(vec![row]),
+        }
+    }
+    classes
 }
