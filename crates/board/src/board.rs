@@ -8,7 +8,8 @@ use crate::retractions::Retraction;
 use crate::sensors::Sensors;
 use hlb_core::clock;
 use hlb_data::track::Track;
-use hlb_result::{Entry, Warning, calendar_problem};
+use hlb_machine::price::{ListPrice, NoListPrice, Table};
+use hlb_result::{Entry, Warning, WorkToTarget, calendar_problem};
 
 /// Everything that the site shows.
 #[derive(Debug, Clone)]
@@ -42,6 +43,10 @@ pub struct Row {
     pub path: String,
     /// What trained, in a few words: rows are ranked within it.
     pub class: String,
+    /// What an hour of that class cost at list price on the session's day, or why it is not known.
+    pub list_price: Result<ListPrice, NoListPrice>,
+    /// Optimizer steps and operations until the target was met.
+    pub work: WorkToTarget,
     /// Rank within track and hardware class, from 1; `None` if it is not ranked.
     pub rank: Option<usize>,
     /// The row below it if the two are tied, that is, if their times are not significantly different.
@@ -85,11 +90,15 @@ impl Row {
         let sensors = Sensors::new(&entry.log, gpu);
         let calendar_problem = calendar_problem(&entry.log);
         entry.forget_samples();
+        let list_price = entry.result.list_price(&Table::shipped());
+        let work = WorkToTarget::of(&entry);
         Self {
             entry,
             sensors,
             path,
             class,
+            list_price,
+            work,
             rank: None,
             tied_with_next: None,
             unranked_because: Vec::new(),
@@ -108,6 +117,12 @@ impl Row {
     /// Median time-to-accuracy, for the order of rows.
     pub fn median(&self) -> f64 {
         self.entry.result.derived.summary.time_to_accuracy_seconds.median.unwrap_or(f64::INFINITY)
+    }
+
+    /// Cost of the median time-to-accuracy at list price, in US dollars; `None` where either is not known.
+    pub fn list_price_usd(&self) -> Option<f64> {
+        let seconds = self.entry.result.derived.summary.time_to_accuracy_seconds.median?;
+        Some(self.list_price.as_ref().ok()?.usd_per_hour * seconds / 3600.0)
     }
 
     pub(crate) fn is_ranked(&self) -> bool {

@@ -20,18 +20,25 @@ struct Priced<'a> {
 }
 
 impl<'a> Priced<'a> {
-    fn new(row: &'a Row) -> Option<Self> {
-        let summary = &row.entry.result.derived.summary;
-        let (seconds, cost) = summary.time_to_accuracy_seconds.median.zip(summary.cost)?;
-        let priced = Self { row, seconds, usd: cost.prorated_usd };
-        (priced.seconds > 0.0 && priced.usd > 0.0).then_some(priced)
+    fn new(row: &'a Row, usd: Option<f64>) -> Option<Self> {
+        let median = row.entry.result.derived.summary.time_to_accuracy_seconds.median;
+        let (seconds, usd) = median.zip(usd)?;
+        (seconds > 0.0 && usd > 0.0).then_some(Self { row, seconds, usd })
     }
+}
+
+/// Cost at the price that the submitter named.
+fn own_usd(row: &Row) -> Option<f64> {
+    Some(row.entry.result.derived.summary.cost?.prorated_usd)
 }
 
 /// The drawing; `None` unless at least two rows have a cost.
 pub(crate) fn draw(track: &RankedTrack) -> Option<Value> {
     let ranked: Vec<&Row> = track.rows.iter().filter(|row| row.rank.is_some()).collect();
-    let priced: Vec<Priced> = ranked.iter().copied().filter_map(Priced::new).collect();
+    // One kind of price for all: two kinds would compare what people paid, not what their recipes cost.
+    let at_list_price = ranked.iter().all(|row| row.list_price.is_ok());
+    let usd = if at_list_price { Row::list_price_usd } else { own_usd };
+    let priced: Vec<Priced> = ranked.iter().filter_map(|row| Priced::new(row, usd(row))).collect();
     if priced.len() < 2 {
         return None;
     }
@@ -61,6 +68,7 @@ pub(crate) fn draw(track: &RankedTrack) -> Option<Value> {
         front => if best.len() > 1 { polyline(corners) } else { String::new() },
         points => priced.iter().enumerate().map(mark).collect::<Value>(),
         classes => classes.iter().map(class).collect::<Value>(),
+        at_list_price,
         // Ranked rows whose cost is not known.
         without_cost => ranked.len() - priced.len(),
     })
