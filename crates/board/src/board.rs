@@ -122,7 +122,7 @@ impl Row {
     /// Cost of the median time-to-accuracy at list price, in US dollars; `None` where either is not known.
     pub fn list_price_usd(&self) -> Option<f64> {
         let seconds = self.entry.result.derived.summary.time_to_accuracy_seconds.median?;
-        Some(self.list_price.as_ref().ok()?.usd_per_hour * seconds / 3600.0)
+        Some(self.list_price.as_ref().ok()?.cost_usd(seconds))
     }
 
     pub(crate) fn is_ranked(&self) -> bool {

@@ -26,6 +26,13 @@ pub struct ListPrice {
     pub row: Price,
 }
 
+impl ListPrice {
+    /// What `seconds` cost, in US dollars.
+    pub fn cost_usd(&self, seconds: f64) -> f64 {
+        self.usd_per_hour * seconds / 3600.0
+    }
+}
+
 /// Why a hardware class has no list price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
