@@ -3,6 +3,7 @@
 use crate::terminal::printer::{Label, labeled, note};
 use hlb_core::rules::CLOCK_TOLERANCE_SHARE;
 use hlb_core::units::human_seconds;
+use hlb_machine::price::Table;
 use hlb_result::ResultFile;
 
 /// Prints the headline and all warnings.
@@ -27,6 +28,13 @@ pub(crate) fn print_summary(result: &ResultFile) {
         |cost| format!("{:.6} US dollars", cost.prorated_usd),
     );
     note(&format!("cost: {cost}"));
+    match (result.list_price(&Table::shipped()), spread.median) {
+        (Ok(price), Some(seconds)) => {
+            note(&format!("cost at list price: {:.6} US dollars ({price})", price.cost_usd(seconds)));
+        }
+        (Ok(_), None) => {}
+        (Err(why), _) => note(&format!("cost at list price: unknown, {why}")),
+    }
     for warning in result.warnings() {
         labeled(Label::Warning, &warning.to_string());
     }

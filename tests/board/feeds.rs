@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use chrono::DateTime;
 use hlb_board::{Board, Row, SiteOptions, Workers, records};
 use hlb_core::units::DeviceKind;
+use hlb_protocol::run_log::LoggedRun;
 use roxmltree::{Document, Node};
 use serde_json::Value;
 
@@ -162,6 +163,47 @@ fn every_kind_of_figure_is_in_the_entries() {
     let gpu = of(&entries, "shapes/2026-11-26-on-a-gpu");
     let joules = row("on-a-gpu").entry.result.derived.summary.energy.gpu_joules.expect("measured");
     assert!(same_value(&gpu["energy_joules"], &joules.into()) && gpu["energy_of"] == "GPU", "{gpu}");
+}
+
+/// The list price does not depend on what the submitter paid, and work to target on no hardware.
+#[test]
+#[expect(clippy::cast_precision_loss, reason = "counts are far fewer than 2^52")]
+fn cost_at_list_price_and_work_to_target_are_in_the_entries() {
+    let fixture = full();
+    let (board, entries) = (fixture.board(), entries(&build(&fixture, &SiteOptions::default())));
+    let (reference, twin) = (of(&entries, "shapes/2026-11-26-reference"), of(&entries, "shapes/2026-11-26-twin"));
+    let gpu = of(&entries, "shapes/2026-11-26-on-a-gpu");
+    assert!(!reference["cost_usd"].is_null() && twin["cost_usd"].is_null(), "the test needs both");
+    for (entry, per_hour, name, date) in [
+        (reference, 2.0 * 0.189_999 / 4.0, "2 virtual CPUs at 1/4 of gcp/n1-standard-4@us-central1 each", "2026-08-03"),
+        (twin, 2.0 * 0.189_999 / 4.0, "2 virtual CPUs at 1/4 of gcp/n1-standard-4@us-central1 each", "2026-08-03"),
+        (gpu, 31.92 / 8.0, "1 GPU at 1/8 of lambda/gpu_8x_h100_sxm5@any", "2026-09-20"),
+    ] {
+        let cost = per_hour * entry["median_seconds"].as_f64().expect("reached") / 3600.0;
+        assert!(same_value(&entry["list_price_usd_per_hour"], &per_hour.into()), "{entry}");
+        assert!(same_value(&entry["list_price_cost_usd"], &cost.into()), "{entry}");
+        assert_eq!((&entry["list_price_name"], &entry["list_price_date"]), (&name.into(), &date.into()));
+    }
+    for (row, entry) in rows(&board).zip(entries["entries"].as_array().expect("a list")) {
+        for key in ["steps_to_target", "flop_to_target", "list_price_cost_usd"] {
+            assert_eq!(entry[key].is_null(), entry["median_seconds"].is_null(), "{key} of {}", row.path);
+        }
+        let Some(steps) = entry["steps_to_target"].as_f64() else { continue };
+        let mut first: Vec<u64> = row.entry.log.runs.iter().map(|run| step_of_crossing(run, row)).collect();
+        first.sort_unstable();
+        let middle = [first[(first.len() - 1) / 2], first[first.len() / 2]];
+        assert!(same_figure(steps, 0.5 * (middle[0] + middle[1]) as f64), "{first:?} and {steps} of {}", row.path);
+        // The recipes of the fixture train on images of one size.
+        let image = row.entry.result.derived.effort.training_flop_per_image as f64;
+        let flop = steps * f64::from(row.entry.recipe.batch_size) * image;
+        assert!((entry["flop_to_target"].as_f64().expect("counted") / flop - 1.0).abs() < 1e-9, "{}", row.path);
+    }
+}
+
+/// The step at which a run first met the target, above any for a miss.
+fn step_of_crossing(run: &LoggedRun, row: &Row) -> u64 {
+    let met = run.epochs.iter().find(|epoch| row.entry.result.target.is_met_by(epoch.accuracy));
+    met.map_or(u64::MAX / 4, |epoch| epoch.step)
 }
 
 #[test]

@@ -546,6 +546,23 @@ fn throughput_is_compared_with_the_peak_where_it_is_known() {
     );
 }
 
+/// Whoever names no price has a cost all the same, and rows of all hardware classes are in its order.
+#[test]
+fn cost_at_list_price_is_on_every_page_of_a_row() {
+    let fixture = full();
+    let pages = pages(&build(&fixture, "site"));
+    let page = |path: &str| text(&pages[Path::new(path)]);
+    let entry = page("entries/shapes/2026-11-26-twin/index.html");
+    let price = "$0.0950 an hour: 2 virtual CPUs at 1/4 of gcp/n1-standard-4@us-central1 each, seen 2026-08-03";
+    assert_holds(&entry, &[price, "at the submitter’s price: unknown, no price was given"]);
+    assert_holds(&page("tracks/shapes/compare.html"), &["Cost at list price", "Operations to target"]);
+    let track = page("tracks/shapes/index.html");
+    let (_, cheapest) = track.split_once("all hardware classes, cheapest first").expect("a table");
+    let at = |name: &str| cheapest.find(name).unwrap_or_else(|| panic!("no {name} in {cheapest}"));
+    assert!(at("smoother") < at("twin") && at("twin") < at("on-a-gpu"), "{cheapest}");
+    assert_holds(&track, &["at the list price of its hardware class against its time"]);
+}
+
 #[test]
 fn cost_is_stated_as_of_the_session_and_as_of_the_newest_prices() {
     let (_, gpu) = seen(&full(), "on-a-gpu");

@@ -12,7 +12,8 @@ use crate::sensors::Sensors;
 use hlb_core::clock;
 use hlb_core::stats::{Estimate, Measured};
 use hlb_data::track::Track;
-use hlb_result::{Entry, Warning, calendar_problem};
+use hlb_machine::price::{ListPrice, NoListPrice, Table};
+use hlb_result::{Entry, Warning, WorkToTarget, calendar_problem};
 
 /// Everything that the site shows.
 #[derive(Debug, Clone)]
@@ -48,6 +49,10 @@ pub struct Row {
     pub path: String,
     /// What trained, in a few words: rows are ranked within it.
     pub class: String,
+    /// What an hour of that class cost at list price on the session's day, or why it is not known.
+    pub list_price: Result<ListPrice, NoListPrice>,
+    /// Optimizer steps and operations until the target was met.
+    pub work: WorkToTarget,
     /// Rank within track and hardware class, from 1; `None` if it is not ranked.
     pub rank: Option<usize>,
     /// Time to target over that of the paired reference, as it could be on any host of the class; `None` without pairs.
@@ -111,11 +116,15 @@ impl Row {
         let sensors = Sensors::new(&entry.log, gpu);
         let calendar_problem = calendar_problem(&entry.log);
         entry.forget_samples();
+        let list_price = entry.result.list_price(&Table::shipped());
+        let work = WorkToTarget::of(&entry);
         Self {
             entry,
             sensors,
             path,
             class,
+            list_price,
+            work,
             rank: None,
             ratio: None,
             on_typical_host: None,
@@ -149,6 +158,12 @@ impl Row {
     /// p-value of a mean accuracy that reaches the target and is not proven to.
     pub(crate) fn not_proven_p(&self) -> Option<f64> {
         self.entry.result.derived.summary.p_mean_over_target.filter(|_| self.state == RowState::NotProven)
+    }
+
+    /// Cost of the median time-to-accuracy at list price, in US dollars; `None` where either is not known.
+    pub fn list_price_usd(&self) -> Option<f64> {
+        let seconds = self.entry.result.derived.summary.time_to_accuracy_seconds.median?;
+        Some(self.list_price.as_ref().ok()?.cost_usd(seconds))
     }
 
     pub(crate) fn is_ranked(&self) -> bool {

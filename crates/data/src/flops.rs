@@ -6,6 +6,7 @@
 //! results below it are rejected.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use crate::arrays::ArrayShapes;
 use hlb_core::rules::CONVOLUTION_SAVING;
@@ -40,14 +41,23 @@ impl Work {
 /// 3x3 convolutions count for one part in [`CONVOLUTION_SAVING`], and only where a pixel is under the window, since a
 /// program may skip the padding of a small map. All else counts in full.
 pub fn least_training_flop_of_epochs(recipe: &Recipe, shapes: ArrayShapes) -> Vec<f64> {
-    let (length, steps) = (recipe.length(shapes.train), recipe.schedule_steps(shapes.train));
-    let least = |side: u32| on_side(recipe, shapes, side, Layer::least_training);
-    let of_side: BTreeMap<u32, u64> = recipe.sides().into_iter().map(|(side, _)| (side, least(side))).collect();
-    let of_step = |step: u64| of_side.get(&recipe.side_at(step, steps)).map_or(0.0, |flop| real(*flop));
-    let batch = f64::from(recipe.batch_size);
-    let of_epoch =
-        |epoch: u32| (length.steps_after(epoch - 1)..length.steps_after(epoch)).map(of_step).sum::<f64>() * batch;
-    (1..=length.epochs).map(of_epoch).collect()
+    let length = recipe.length(shapes.train);
+    let flop = of_steps(recipe, shapes, Layer::least_training);
+    (1..=length.epochs).map(|epoch| flop(length.steps_after(epoch - 1)..length.steps_after(epoch))).collect()
+}
+
+/// Floating-point operations of the first `steps` optimizer steps, forward and backward, each on images of its own size.
+pub fn training_flop(recipe: &Recipe, shapes: ArrayShapes, steps: u64) -> f64 {
+    of_steps(recipe, shapes, Layer::training)(0..steps)
+}
+
+/// A count over all layers and images of a range of steps.
+fn of_steps(recipe: &Recipe, shapes: ArrayShapes, count: fn(&Layer) -> u64) -> impl Fn(Range<u64>) -> f64 {
+    let on_side = |side: u32| on_side(recipe, shapes, side, count);
+    let of_side: BTreeMap<u32, u64> = recipe.sides().into_iter().map(|(side, _)| (side, on_side(side))).collect();
+    let (steps, batch) = (recipe.schedule_steps(shapes.train), f64::from(recipe.batch_size));
+    let of_step = move |step: u64| of_side.get(&recipe.side_at(step, steps)).map_or(0.0, |flop| real(*flop));
+    move |range| range.map(&of_step).sum::<f64>() * batch
 }
 
 /// A count over all layers, for training images of one size.
@@ -324,7 +334,29 @@ mod tests {
         })
     }
 
+    /// Small images come first: the mean over a whole run overstates the work of its beginning.
+    #[test]
+    fn steps_count_at_the_size_of_their_images() {
+        let recipe = variant::shipped("muon-shapes").expect("a shipped recipe");
+        let shapes = ArrayShapes { train: 5000, evaluation: 2000, ..CIFAR };
+        assert!(!recipe.resolution.is_empty(), "the test needs a recipe that scales images");
+        let steps = recipe.schedule_steps(shapes.train);
+        let per_image = real(Work::of(&recipe, shapes).training_flop_per_image);
+        let mean = |steps: u64| real(steps) * f64::from(recipe.batch_size) * per_image;
+        let ratio = |steps| training_flop(&recipe, shapes, steps) / mean(steps);
+        assert!(ratio(1) < 0.9, "{}", ratio(1));
+        assert_near(ratio(steps), 1.0, 0.01);
+    }
+
     proptest! {
+        #[test]
+        fn steps_on_images_of_one_size_cost_the_same(steps in 0_u64..2000) {
+            let recipe = Recipe { resolution: Vec::new(), ..cifar() };
+            let images = real(steps) * f64::from(recipe.batch_size);
+            let expected = images * real(Work::of(&recipe, CIFAR).training_flop_per_image);
+            prop_assert!((training_flop(&recipe, CIFAR, steps) - expected).abs() <= 1e-12 * expected);
+        }
+
         #[test]
         fn a_wider_block_is_more_work(recipe in varied(), which in any::<prop::sample::Index>()) {
             let mut wider = recipe.clone();

@@ -41,6 +41,9 @@ struct Row {
     name: String,
     /// Product names as the driver gives them, in upper or lower case.
     nvml_names: Vec<String>,
+    /// What `prices.yaml` calls it in `gpus`; none where no machine with it has a price.
+    #[serde(default)]
+    price_models: Vec<String>,
     /// Memory as sold, in units of 10^9 bytes; for people.
     #[cfg_attr(not(test), expect(dead_code, reason = "people tell products apart by it"))]
     memory_gb: u32,
@@ -79,12 +82,28 @@ fn table() -> &'static [Row] {
     &TABLE.gpus
 }
 
+/// The rows of products with this name in the driver.
+fn rows_of(gpu_name: &str) -> impl Iterator<Item = &'static Row> {
+    let named = move |row: &&Row| row.nvml_names.iter().any(|name| name.eq_ignore_ascii_case(gpu_name));
+    table().iter().filter(named)
+}
+
+/// What the table of prices calls the GPU with this name in the driver; empty where it has no machine with it.
+pub(crate) fn price_models(gpu_name: &str) -> Vec<&'static str> {
+    rows_of(gpu_name).flat_map(|row| &row.price_models).map(String::as_str).collect()
+}
+
+/// What the table of prices calls any of the GPUs.
+#[cfg(test)]
+pub(crate) fn all_price_models() -> impl Iterator<Item = &'static str> {
+    table().iter().flat_map(|row| &row.price_models).map(String::as_str)
+}
+
 /// The peak of the GPU with this name in the driver (NVML); `None` for a name that is not in the table.
 ///
 /// Of several products with one name it is the fastest. No format has less than plain single precision.
 pub fn peak(gpu_name: &str, format: NumberFormat) -> Option<Peak> {
-    let named = |row: &&Row| row.nvml_names.iter().any(|name| name.eq_ignore_ascii_case(gpu_name));
-    let row = table().iter().filter(named).max_by(|a, b| a.tera(format).total_cmp(&b.tera(format)))?;
+    let row = rows_of(gpu_name).max_by(|a, b| a.tera(format).total_cmp(&b.tera(format)))?;
     Some(Peak { flop_per_second: row.tera(format) * 1e12, name: row.name.clone(), source: row.source.clone() })
 }
 

@@ -10,7 +10,7 @@ use hlb_core::units::{Accuracy, DeviceKind, NumberFormat, Target};
 use hlb_core::version::{Commit, LibtorchVersion, ProgramVersion};
 use hlb_data::{Duplicates, Guard, Resize};
 use hlb_machine::Machine;
-use hlb_machine::price::Price;
+use hlb_machine::price::{ListPrice, NoListPrice, Price, Table};
 use hlb_protocol::job::CudaVersions;
 use hlb_protocol::run_log::{RunLog, Shortcut, TrainerStart};
 
@@ -57,6 +57,11 @@ impl ResultFile {
     /// Hardware class of the session, within which rows are ranked.
     pub fn class(&self) -> String {
         self.machine.class(self.session.device)
+    }
+
+    /// List price of the hardware class on the session's day, whatever the submitter paid.
+    pub fn list_price(&self, prices: &Table) -> Result<ListPrice, NoListPrice> {
+        prices.list_price(&self.machine, self.session.device, self.session.day().unwrap_or_default())
     }
 
     /// What a reader should know before trusting the row: what the run log warns of, and whether a lower bound of its times

@@ -10,6 +10,7 @@
 //! | `plausible` | times that no device can reach, runs that two sessions share, and runs that were cut off |
 //! | `fingerprint` | how a copied run is recognized |
 //! | `calendar` | calendar times of a session that contradict each other |
+//! | `work_to_target` | steps and floating-point operations until the target was met |
 //! | `agreement` | whether a session that repeats an entry agrees with it |
 //! | `comparison` | which of two entries is faster |
 //! | `power` | the runs that it takes to show a gain |
@@ -36,6 +37,7 @@ mod runners;
 mod signers;
 pub mod signing;
 mod verify;
+mod work_to_target;
 
 pub use agreement::{Agreement, Verdict, between};
 pub use calendar::{calendar_problem, date_problem};
@@ -61,3 +63,4 @@ pub use relative::TimeRatio;
 pub use runners::{RUNNERS_FILE, RunnersError, runners_schema};
 pub use signers::{SIGNERS_FILE, board_above, named_signers_text, parse_signers, signers_text};
 pub use verify::{check_entry, check_equipment};
+pub use work_to_target::WorkToTarget;

@@ -82,6 +82,31 @@ fn ratio_of(entry: &Entry, ratio: Option<Estimate>) -> Figure {
     Figure::ratio(ratio, "a run of the reference, or too many of the variant, did not reach the target")
 }
 
+/// At list price, which is the same for all rows of a hardware class and day.
+pub(super) fn list_price_cost(row: &Row) -> Figure {
+    match (&row.list_price, row.list_price_usd()) {
+        (_, Some(usd)) => Figure::known(dollars(usd)),
+        (Err(why), None) => Figure::unknown(&why.to_string()),
+        (Ok(_), None) => Figure::unknown(MEDIAN_MISSED),
+    }
+}
+
+/// Which list price that is, with its date.
+pub(super) fn list_price(row: &Row) -> Option<String> {
+    let price = row.list_price.as_ref().ok()?;
+    let seen = price.row.date.as_ref().map_or_else(|| "undated".to_owned(), |date| format!("seen {date}"));
+    Some(format!("{} an hour: {price}, {seen}", dollars(price.usd_per_hour)))
+}
+
+pub(super) fn steps_to_target(row: &Row) -> Figure {
+    Figure::or_dash(row.work.steps, |steps| format!("{steps:.0}"), MEDIAN_MISSED)
+}
+
+pub(super) fn flop_to_target(row: &Row) -> Figure {
+    Figure::or_dash(row.work.flop, |flop| scaled(flop, "FLOP"), MEDIAN_MISSED)
+}
+
+/// At the price that the submitter named.
 pub(super) fn cost(entry: &Entry) -> Figure {
     let (result, summary) = (&entry.result, &entry.result.derived.summary);
     match (&result.price, summary.cost) {

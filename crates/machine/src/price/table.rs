@@ -1,6 +1,7 @@
 //! Prices of machines by name, several for each as time went on: `prices.yaml`, and tables of the same form.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::price::billing::{Billing, increment};
+use crate::price::list_price::count_and_model;
 use crate::price::quote::{Origin, Price, PriceError, check_day, is_price, row_name};
 use hlb_core::bounded::{self, SMALL_CAP};
 use hlb_core::text::{SafeText, show, show_path};
@@ -21,19 +23,35 @@ pub struct Table {
     rows: Vec<Row>,
 }
 
-/// The prices of one machine in one region, oldest first; one of no known day counts as the oldest.
+/// One machine in one region.
 #[derive(Debug, Clone)]
-struct Row(Vec<Price>);
+pub(super) struct Row {
+    /// Its prices, oldest first; one of no known day counts as the oldest.
+    prices: Vec<Price>,
+    /// Its virtual CPUs, where they are stated.
+    vcpus: Option<NonZeroU32>,
+}
 
 impl Row {
     fn newest(&self) -> &Price {
-        self.0.last().expect("a row has a price")
+        self.prices.last().expect("a row has a price")
+    }
+
+    /// Virtual CPUs of a machine without a GPU; `None` for any other.
+    pub(super) fn processors(&self) -> Option<u32> {
+        self.vcpus.filter(|_| self.newest().gpus.is_none()).map(NonZeroU32::get)
+    }
+
+    /// GPUs of a machine whose GPUs are of one of these models; `None` for any other.
+    pub(super) fn gpus_of(&self, models: &[&str]) -> Option<u32> {
+        let (count, model) = count_and_model(self.newest().gpus.as_ref()?.as_str())?;
+        models.contains(&model).then_some(count)
     }
 
     /// The price of a day: the last that was seen until then, else the first that was seen.
-    fn on(&self, day: &str) -> Price {
+    pub(super) fn on(&self, day: &str) -> Price {
         let known = |price: &&Price| price.date.as_ref().is_none_or(|date| date.as_str() <= day);
-        self.0.iter().rev().find(known).unwrap_or(&self.0[0]).clone()
+        self.prices.iter().rev().find(known).unwrap_or(&self.prices[0]).clone()
     }
 }
 
@@ -84,6 +102,8 @@ struct WrittenRow {
     region: SafeText<40>,
     /// The machine's GPUs in words; left out for none.
     gpus: Option<SafeText<80>>,
+    /// The machine's virtual CPUs. Where it has no GPU, the list price of processors is its price divided by them.
+    vcpus: Option<NonZeroU32>,
     /// US dollars per hour of the whole machine, above 0.
     #[serde(deserialize_with = "dollars")]
     #[schemars(range(max = 100_000))]
@@ -133,7 +153,7 @@ impl WrittenRow {
 
     /// The prices in order of time.
     fn into_row(self, origin: Origin, billing: Option<&Billing>) -> Row {
-        let Self { provider, instance, region, gpus, usd_per_hour, date, source, mut history } = self;
+        let Self { provider, instance, region, gpus, vcpus, usd_per_hour, date, source, mut history } = self;
         history.push(Seen { usd_per_hour, date, source });
         history.sort_by(|left, right| left.date.cmp(&right.date));
         let price = |Seen { usd_per_hour, date, source }| Price {
@@ -147,7 +167,7 @@ impl WrittenRow {
             origin,
             billing: billing.cloned(),
         };
-        Row(history.into_iter().map(price).collect())
+        Row { prices: history.into_iter().map(price).collect(), vcpus }
     }
 }
 
@@ -248,6 +268,10 @@ impl Table {
         Ok(Self { rows })
     }
 
+    pub(super) fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
     /// The newest price of every row.
     pub fn newest(&self) -> Vec<Price> {
         self.rows.iter().map(|row| row.newest().clone()).collect()
@@ -275,7 +299,7 @@ impl Table {
 
     /// Whether the price is in the table, as of any day.
     pub fn holds(&self, price: &Price) -> bool {
-        self.rows.iter().any(|row| row.0.contains(price))
+        self.rows.iter().any(|row| row.prices.contains(price))
     }
 
     /// The newest prices of a machine that was recognized, in all regions: those of the provider where the type is not known.

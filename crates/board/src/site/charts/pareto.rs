@@ -20,25 +20,42 @@ struct Priced<'a> {
 }
 
 impl<'a> Priced<'a> {
-    fn new(row: &'a Row) -> Option<Self> {
-        let summary = &row.entry.result.derived.summary;
-        let (seconds, cost) = summary.time_to_accuracy_seconds.median.zip(summary.cost)?;
-        let priced = Self { row, seconds, usd: cost.prorated_usd };
-        (priced.seconds > 0.0 && priced.usd > 0.0).then_some(priced)
+    fn new(row: &'a Row, usd: Option<f64>) -> Option<Self> {
+        let median = row.entry.result.derived.summary.time_to_accuracy_seconds.median;
+        let (seconds, usd) = median.zip(usd)?;
+        (seconds > 0.0 && usd > 0.0).then_some(Self { row, seconds, usd })
     }
+}
+
+/// The unit of the axis of costs, in US dollars, with its title: marks of small costs have to fit next to the axis.
+fn unit_of(cheapest: f64) -> (f64, &'static str) {
+    match cheapest {
+        0.05.. => (1.0, "cost in US dollars"),
+        5e-5.. => (1e-3, "cost in thousandths of a US dollar"),
+        _ => (1e-6, "cost in millionths of a US dollar"),
+    }
+}
+
+/// Cost at the price that the submitter named.
+fn own_usd(row: &Row) -> Option<f64> {
+    Some(row.entry.result.derived.summary.cost?.prorated_usd)
 }
 
 /// The drawing; `None` unless at least two rows have a cost.
 pub(crate) fn draw(track: &RankedTrack) -> Option<Value> {
     let ranked: Vec<&Row> = track.rows.iter().filter(|row| row.rank.is_some()).collect();
-    let priced: Vec<Priced> = ranked.iter().copied().filter_map(Priced::new).collect();
+    // One kind of price for all: two kinds would compare what people paid, not what their recipes cost.
+    let at_list_price = ranked.iter().all(|row| row.list_price.is_ok());
+    let usd = if at_list_price { Row::list_price_usd } else { own_usd };
+    let priced: Vec<Priced> = ranked.iter().filter_map(|row| Priced::new(row, usd(row))).collect();
     if priced.len() < 2 {
         return None;
     }
     let (fastest, slowest) = extent(priced.iter().map(|priced| priced.seconds))?;
     let (cheapest, dearest) = extent(priced.iter().map(|priced| priced.usd))?;
+    let (unit, title) = unit_of(cheapest);
     let x = Scale::logarithmic(fastest, slowest, FRAME.left, FRAME.right);
-    let y = Scale::logarithmic(cheapest, dearest, FRAME.bottom, FRAME.top);
+    let y = Scale::logarithmic(cheapest / unit, dearest / unit, FRAME.bottom, FRAME.top);
     let colors = ClassColors::new(track);
     let mut classes: Vec<&str> = priced.iter().map(|priced| priced.row.class.as_str()).collect();
     classes.dedup();
@@ -46,7 +63,7 @@ pub(crate) fn draw(track: &RankedTrack) -> Option<Value> {
     let mark = |(index, priced): (usize, &Priced)| {
         context! {
             x => x.at(priced.seconds),
-            y => y.at(priced.usd),
+            y => y.at(priced.usd / unit),
             color => colors.color(&priced.row.class),
             best => best.contains(&index),
             words => words(priced),
@@ -54,13 +71,14 @@ pub(crate) fn draw(track: &RankedTrack) -> Option<Value> {
         }
     };
     let class = |class: &&str| context! { name => foreign(class), color => colors.color(class) };
-    let corners = best.iter().map(|index| (x.at(priced[*index].seconds), y.at(priced[*index].usd)));
+    let corners = best.iter().map(|index| (x.at(priced[*index].seconds), y.at(priced[*index].usd / unit)));
     Some(context! {
-        axes => Serde(Axes::new(FRAME, (&x, "time to target in seconds"), (&y, "cost in US dollars"))),
+        axes => Serde(Axes::new(FRAME, (&x, "time to target in seconds"), (&y, title))),
         // Through the rows that no other beats in both; empty with fewer than two.
         front => if best.len() > 1 { polyline(corners) } else { String::new() },
         points => priced.iter().enumerate().map(mark).collect::<Value>(),
         classes => classes.iter().map(class).collect::<Value>(),
+        at_list_price,
         // Ranked rows whose cost is not known.
         without_cost => ranked.len() - priced.len(),
     })
@@ -100,6 +118,17 @@ mod tests {
     }
 
     proptest! {
+        /// The frame has room for six characters next to an axis.
+        #[test]
+        fn marks_of_costs_are_short(exponent in -6.0_f64..1.0, times in 1.0_f64..10.0) {
+            let cheapest = 10_f64.powf(exponent);
+            let (unit, _) = unit_of(cheapest);
+            let scale = Scale::logarithmic(cheapest / unit, times * cheapest / unit, FRAME.bottom, FRAME.top);
+            for tick in scale.ticks() {
+                prop_assert!(tick.label.len() <= 6, "{}", tick.label);
+            }
+        }
+
         #[test]
         fn the_front_is_what_nothing_beats(points in prop::collection::vec((1..9_i32, 1..9_i32), 1..30)) {
             let points: Vec<(f64, f64)> = points.iter().map(|(x, y)| (f64::from(*x), f64::from(*y))).collect();

@@ -9,12 +9,13 @@ use crate::board::{Row, day, second};
 use crate::site::addresses::entry_page;
 use crate::site::figure::{Figure, foreign};
 use crate::site::figures::{
-    author_names, cost, energy, energy_of, final_accuracy, ratio_to_reference, reproducers, time_to_target,
-    trained_on_gpu,
+    author_names, cost, energy, energy_of, final_accuracy, list_price_cost, ratio_to_reference, reproducers,
+    time_to_target, trained_on_gpu,
 };
 use hlb_core::stats::{Estimate, Spread, rounded_up_p};
+use hlb_core::text::SafeText;
 use hlb_data::track::Track;
-use hlb_machine::price::Price;
+use hlb_machine::price::{ListPrice, Price};
 use hlb_result::{Entry, ResultFile, Summary, Warning};
 
 /// An entry on its track.
@@ -68,7 +69,7 @@ pub(crate) const FIELDS: &[(&str, FieldValue)] = &[
     ("cost_currency", |of| Value::from(of.summary().cost.map(|_| "USD"))),
     ("cost_usd_unknown", |of| why(cost(of.entry()))),
     ("price_usd_per_hour", |of| Value::from(of.price().map(|price| price.usd_per_hour))),
-    ("price_date", |of| Value::from(of.price().and_then(|price| price.date.as_ref()).map(ToString::to_string))),
+    ("price_date", |of| Value::from(price_date(of.price()))),
     ("price_date_unknown", |of| undated_price(of.price())),
     ("energy_joules", |of| Value::from(joules(of.entry()))),
     ("energy_of", |of| Value::from(energy_of(of.entry()))),
@@ -99,6 +100,14 @@ pub(crate) const FIELDS: &[(&str, FieldValue)] = &[
     ("typical_host_seconds_high", |of| Value::from(of.row.on_typical_host.and_then(|seconds| seconds.high))),
     ("shares_rank", |of| Value::from(of.row.shares_rank)),
     ("not_proven_p", |of| Value::from(of.row.not_proven_p())),
+    ("list_price_cost_usd", |of| Value::from(of.row.list_price_usd())),
+    ("list_price_cost_usd_unknown", |of| why(list_price_cost(of.row))),
+    ("list_price_usd_per_hour", |of| Value::from(of.list_price().map(|price| price.usd_per_hour))),
+    ("list_price_name", |of| Value::from(of.list_price().map(ToString::to_string))),
+    ("list_price_date", |of| Value::from(price_date(of.list_price().map(|price| &price.row)))),
+    ("list_price_source", |of| Value::from(of.list_price().map(|price| price.row.source.as_str()))),
+    ("steps_to_target", |of| Value::from(of.row.work.steps)),
+    ("flop_to_target", |of| Value::from(of.row.work.flop)),
 ];
 
 impl<'a> Standing<'a> {
@@ -125,6 +134,10 @@ impl<'a> Standing<'a> {
     fn price(&self) -> Option<&'a Price> {
         self.result().price.as_ref()
     }
+
+    fn list_price(&self) -> Option<&'a ListPrice> {
+        self.row.list_price.as_ref().ok()
+    }
 }
 
 /// A foreign text, without hidden characters and of a bearable length.
@@ -144,6 +157,10 @@ fn tied_p(row: &Row) -> Option<f64> {
 
 fn undated(row: &Row) -> Value {
     Value::from(row.started_at().is_none().then_some("the session states no calendar time"))
+}
+
+fn price_date(price: Option<&Price>) -> Option<&str> {
+    price?.date.as_ref().map(SafeText::as_str)
 }
 
 fn undated_price(price: Option<&Price>) -> Value {

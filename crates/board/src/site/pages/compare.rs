@@ -12,8 +12,8 @@ use crate::site::addresses::entry_page;
 use crate::site::charts::plot::{Curve, Frame, LineDrawing, Scale, Tick, extent};
 use crate::site::figure::{Figure, day, foreign};
 use crate::site::figures::{
-    author_names, cost, energy, final_accuracy, median_interval, quartiles, ratio_to_reference, reproducers, spread,
-    standing_time, time_to_target,
+    author_names, cost, energy, final_accuracy, flop_to_target, list_price_cost, median_interval, quartiles,
+    ratio_to_reference, reproducers, spread, standing_time, steps_to_target, time_to_target,
 };
 use crate::site::pages::track::facts;
 use hlb_recipe::variant;
@@ -28,7 +28,7 @@ const MOST_ENTRIES: usize = 200;
 const MOST_CHANGES: usize = 60;
 
 /// Rows of the table, in this order.
-const LABELS: [&str; 16] = [
+const LABELS: [&str; 19] = [
     "Rank",
     "Hardware",
     "Time to target, on the typical host",
@@ -38,8 +38,11 @@ const LABELS: [&str; 16] = [
     "Runs that reached the target",
     "Ratio to the paired reference",
     "Mean final accuracy",
-    "Cost",
+    "Cost at list price",
+    "Cost at the submitter's price",
     "Energy",
+    "Steps to target",
+    "Operations to target",
     "Authors",
     "Date",
     "Trust",
@@ -133,8 +136,11 @@ impl Side {
             format!("{} of {}", summary.reached, summary.runs),
             with_interval(&ratio),
             final_accuracy(entry).in_words(),
+            list_price_cost(row).in_words(),
             cost(entry).in_words(),
             energy(entry).in_words(),
+            steps_to_target(row).in_words(),
+            flop_to_target(row).in_words(),
             author_names(entry).join(", "),
             day(&entry.result.session.started_at),
             trust(entry),

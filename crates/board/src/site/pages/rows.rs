@@ -7,8 +7,8 @@ use crate::board::{Row, RowState};
 use crate::site::addresses::{entry_folder, entry_page};
 use crate::site::figure::{entries, foreign};
 use crate::site::figures::{
-    cost, energy, energy_of, final_accuracy, not_proven, ratio_to_reference, reproducers, spread, standing_time, tied,
-    time_to_target, warnings,
+    cost, energy, energy_of, final_accuracy, flop_to_target, list_price, list_price_cost, not_proven,
+    ratio_to_reference, reproducers, spread, standing_time, steps_to_target, tied, time_to_target, warnings,
 };
 use hlb_core::stats::Spread;
 use hlb_result::{Entry, VARIANT_FILE};
@@ -42,10 +42,17 @@ pub(super) fn view(row: &Row, longest: f64) -> Value {
             time => standing_time(row),
             measured => time_to_target(entry),
             ratio => ratio_to_reference(row),
+            list_price_cost => list_price_cost(row),
             cost => cost(entry),
             energy => energy(entry),
             accuracy => final_accuracy(entry),
+            steps => steps_to_target(row),
+            flop => flop_to_target(row),
         },
+        // Which list price its cost is at.
+        list_price => list_price(row),
+        // Its cost at it as a number, for sorting.
+        list_price_usd => row.list_price_usd(),
         energy_of => energy_of(entry),
         // As numbers, for sorting.
         ratio => row.ratio.map(|ratio| ratio.value()),

@@ -39,6 +39,7 @@ pub(crate) fn facts(track: &Track) -> Value {
 pub(crate) fn page(track: &RankedTrack) -> Value {
     context! {
         track => section(track, usize::MAX),
+        cheapest => cheapest(track),
         published => Serde(Published::fastest(&track.track)),
         highest => Serde(Published::highest(&track.track)),
     }
@@ -49,6 +50,14 @@ fn reference(class: &Class) -> String {
     let Estimate { value, low, high } = class.reference_seconds;
     let hosts = if class.known_hosts == 1 { "1 host".to_owned() } else { format!("{} hosts", class.known_hosts) };
     format!("reference: {} on {hosts}, {} on one more", human_seconds(value), human_interval(low, high, human_seconds))
+}
+
+/// Ranked rows of all hardware classes, cheapest at list price first; what has no such cost stands last.
+fn cheapest(track: &RankedTrack) -> Value {
+    let mut ranked: Vec<&Row> = track.rows.iter().filter(|row| row.rank.is_some()).collect();
+    let usd = |row: &Row| row.list_price_usd().unwrap_or(f64::INFINITY);
+    ranked.sort_by(|a, b| usd(a).total_cmp(&usd(b)));
+    ranked.into_iter().map(|row| rows::view(row, 0.0)).collect()
 }
 
 /// A track with so many rows of each hardware class at most, the fastest, and so many unranked ones, the newest.

@@ -98,6 +98,7 @@ pub(crate) fn page(track: &RankedTrack, row: &Row, prices: &Table) -> Value {
         cpu_energy => cpu_energy(entry),
         peak_unknown => peak_unknown(result),
         cost => cost::view(entry, prices),
+        list_price_source => row.list_price.as_ref().ok().map(|price| price.row.source.as_str()),
         signature => signature(&entry.trust),
         reproductions => entry.reproductions.iter().map(again).collect::<Value>(),
         reproduce => reproduce(entry),
