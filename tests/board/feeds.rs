@@ -81,8 +81,11 @@ fn plain(cell: &str) -> &str {
 /// first, so only the others are candidates.
 fn progress() -> Fixture {
     let fixture = Fixture::new();
-    let dated =
-        |name: &str, day: &str, seconds: f64| Spec { runs: Spec::runs(10, seconds, 16), ..Spec::dated(name, day) };
+    let dated = |name: &str, day: &str, seconds: f64| Spec {
+        runs: Spec::runs(10, seconds, 16),
+        reference_epoch_seconds: Some(2.5),
+        ..Spec::dated(name, day)
+    };
     fixture.file(&dated("third", "2026-11-29", 1.25));
     fixture.file(&Spec { hand: Hand::Runner, ..dated("first", "2026-11-23", 2.5) });
     fixture.file(&dated("slower", "2026-11-27", 3.0));

@@ -26,13 +26,12 @@ const RENTED: &str = "azure/Standard_NC48ads_A100_v4@eastus";
 /// that was reproduced, and a track without entries.
 pub(crate) fn full() -> Fixture {
     let fixture = Fixture::new();
-    let alone = |name: &str| Spec { reference_epoch_seconds: None, ..Spec::named(name) };
-    let reference = Spec { price: Some(price(0.096)), ..alone("reference") };
+    let reference = Spec { price: Some(price(0.096)), ..Spec::named("reference") };
     let folder = fixture.file(&reference);
     fixture.file_reproduction(&folder, "again", &Spec { hand: Hand::Runner, ..reference.clone() });
     let slow = Spec { runs: Spec::runs(10, 4.0, 16), ..reference };
     fixture.file_reproduction(&folder, "slow", &slow);
-    fixture.file(&Spec { runs: Spec::runs(10, 2.504, 12), ..alone("twin") });
+    fixture.file(&Spec { runs: Spec::runs(10, 2.504, 12), ..Spec::named("twin") });
     let mut fast = Spec {
         changes: "loss:\n  label_smoothing: 0.31\nlogit_scale: 0.17\n".to_owned(),
         description: "more smoothing, larger logits".to_owned(),
@@ -54,7 +53,7 @@ pub(crate) fn full() -> Fixture {
     let key = "gpus[0].temperature_celsius".to_owned();
     gpu.sample.unknown.insert(key, "the driver refuses".to_owned());
     fixture.file(&gpu);
-    let mut few = alone("three-runs");
+    let mut few = Spec::named("three-runs");
     few.runs = Spec::runs(3, 2.0, -30);
     few.runs[1].diverges_after = Some(2);
     fixture.file(&few);
@@ -445,7 +444,8 @@ fn rows_that_do_not_differ_share_a_rank_and_say_so() {
     assert_holds(&entry, &["Rank 1= on ", "; shares its rank with twin (p = "]);
     let fixture = Fixture::new();
     fixture.file(&Spec::named("slow"));
-    fixture.file(&Spec { runs: Spec::runs(10, 2.0, 16), ..Spec::named("fast") });
+    let beside = Some(2.5);
+    fixture.file(&Spec { runs: Spec::runs(10, 2.0, 16), reference_epoch_seconds: beside, ..Spec::named("fast") });
     let (index, fast) = seen(&fixture, "fast");
     assert!(!fast.contains("shares its rank") && !index.contains("shares its rank"), "{index}");
     assert_holds(&fast, &["Rank 1 on "]);
@@ -482,7 +482,7 @@ fn the_ratio_to_the_reference_has_its_interval_or_says_why_there_is_none() {
         &["There is no paired reference: the session did not run hlb-shapes", "second half of the session"],
     );
     let changes = "loss: {label_smoothing: 0.15}\n".to_owned();
-    fixture.file(&Spec { changes, reference_epoch_seconds: None, ..Spec::named("lone") });
+    fixture.file(&Spec { changes, ..Spec::named("lone") });
     assert_holds(&seen(&fixture, "lone").0, &["no reference (the session has no paired reference)"]);
 }
 

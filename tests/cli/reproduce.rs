@@ -281,7 +281,7 @@ fn what_is_no_reproduction_of_the_entry_spoils_it() {
     rejected(|spec| spec.reproduces = None, "`reproduces`, the digest of the result is not");
     rejected(|spec| spec.changes = "logit_scale: 0.17\n".to_owned(), "the recipe is not that of the entry");
     rejected(|spec| spec.runs = Spec::runs(11, 2.5, 16), "the number of runs is not that of the entry");
-    rejected(|spec| spec.reference_epoch_seconds = None, "the reference is not that of the entry");
+    rejected(|spec| spec.reference_epoch_seconds = Some(2.5), "the reference is not that of the entry");
     rejected(|spec| spec.hand = Hand::Nobody, "it is unsigned");
 }
 

@@ -91,7 +91,7 @@ pub(crate) struct Spec {
 }
 
 impl Spec {
-    /// Ten runs on the track `shapes`, all of which reach, each next to one of the reference, signed by a submitter.
+    /// Ten runs on the track `shapes`, all of which reach, signed by a submitter: the reference itself.
     pub(crate) fn named(name: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -103,7 +103,7 @@ impl Spec {
             started_at: format!("{DAY}T09:26:53Z"),
             price: None,
             machine: machine(),
-            reference_epoch_seconds: Some(2.5),
+            reference_epoch_seconds: None,
             sample: sample(),
             reproduces: None,
             device: DeviceKind::Cpu,
@@ -133,7 +133,7 @@ impl Spec {
             started_at: format!("{day}T09:26:53Z"),
             folder: format!("{day}-{name}"),
             hand: if index.is_multiple_of(5) { Hand::Runner } else { Hand::Submitter },
-            // Nor do others need the pairs, which would double the work.
+            // Only those need pairs, which double the work.
             reference_epoch_seconds: index.is_multiple_of(10).then_some(2.5),
             price: (!index.is_multiple_of(4)).then(|| price(0.5 + 0.01 * f64::from(index % 100))),
             ..Self::named(&name)
