@@ -53,8 +53,8 @@ pub fn training_flop(recipe: &Recipe, shapes: ArrayShapes, steps: u64) -> f64 {
 
 /// A count over all layers and images of a range of steps.
 fn of_steps(recipe: &Recipe, shapes: ArrayShapes, count: fn(&Layer) -> u64) -> impl Fn(Range<u64>) -> f64 {
-    let on_side = |side: u32| on_side(recipe, shapes, side, count);
-    let of_side: BTreeMap<u32, u64> = recipe.sides().into_iter().map(|(side, _)| (side, on_side(side))).collect();
+    let on = |side: u32| on_side(recipe, shapes, side, count);
+    let of_side: BTreeMap<u32, u64> = recipe.sides().into_iter().map(|(side, _)| (side, on(side))).collect();
     let (steps, batch) = (recipe.schedule_steps(shapes.train), f64::from(recipe.batch_size));
     let of_step = move |step: u64| of_side.get(&recipe.side_at(step, steps)).map_or(0.0, |flop| real(*flop));
     move |range| range.map(&of_step).sum::<f64>() * batch

@@ -106,6 +106,7 @@ mod tests {
 
     use super::*;
     use crate::Gpu;
+    use hlb_core::text::SafeText;
     use hlb_core::yaml::Source;
     use proptest::prelude::*;
 
@@ -187,8 +188,7 @@ prices:
     #[test]
     fn both_tables_name_the_same_gpus() {
         let newest = Table::shipped().newest();
-        let words: Vec<&str> =
-            newest.iter().filter_map(|price| price.gpus.as_ref()).map(|gpus| gpus.as_str()).collect();
+        let words: Vec<&str> = newest.iter().filter_map(|price| price.gpus.as_ref()).map(SafeText::as_str).collect();
         let priced: BTreeSet<&str> =
             words.iter().map(|gpus| count_and_model(gpus).expect("a count and a model").1).collect();
         let named: Vec<&str> = peak::all_price_models().collect();
