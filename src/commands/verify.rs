@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use crate::args::Verify;
 use crate::commands::exit;
-use crate::terminal::{CheckedEntry, answer, answer_json, answer_text, print_pull_request};
-use hlb_board::{PullRequest, Workers, entry_folders, signers_for};
+use crate::terminal::{CheckedEntry, answer, answer_json, answer_text, print_pull_request, print_states};
+use hlb_board::{PullRequest, STATES_FILE, StatesReport, Workers, entry_folders, signers_for};
 use hlb_core::clock;
 use hlb_core::hint::{Context as _, Result, bail};
 use hlb_core::text::show_path;
@@ -15,6 +15,9 @@ use hlb_result::{LOG_FILE, RESULT_FILE, check_entry};
 /// Runs the command.
 pub(super) fn verify(arguments: &Verify) -> Result<ExitCode> {
     let mut good = judge(arguments)?;
+    for path in &arguments.paths {
+        good &= judge_states(path, arguments)?;
+    }
     if arguments.markdown {
         answer_text(&CheckedEntry::markdown_head());
     }
@@ -39,6 +42,19 @@ fn judge(arguments: &Verify) -> Result<bool> {
     let found = PullRequest::read((base, proposed), author, clock::calendar(), Workers::all())?;
     print_pull_request(&found);
     Ok(found.problems.is_empty())
+}
+
+/// Whether the chain of states of a folder of submissions, if it has one, is whole and covers what was filed.
+fn judge_states(path: &Path, arguments: &Verify) -> Result<bool> {
+    let older = arguments.older_states.as_deref();
+    let Some(report) = StatesReport::read(path, older)? else {
+        if older.is_some() {
+            bail!("`{}` has no `{STATES_FILE}` to compare the older one with", show_path(path));
+        }
+        return Ok(true);
+    };
+    print_states(&report, arguments.markdown);
+    Ok(report.problems.is_empty())
 }
 
 fn print(verdict: &CheckedEntry, arguments: &Verify) {

@@ -12,6 +12,7 @@ mod printer;
 mod proposal;
 mod pull_request;
 mod session_progress;
+mod states;
 mod study_progress;
 mod summary;
 mod verdict;
@@ -27,6 +28,7 @@ pub(crate) use printer::{Label, answer, answer_json, answer_text, answer_text_to
 pub(crate) use proposal::print_proposal;
 pub(crate) use pull_request::print_pull_request;
 pub(crate) use session_progress::SessionProgress;
+pub(crate) use states::print_states;
 pub(crate) use study_progress::StudyProgress;
 pub(crate) use summary::print_summary;
 pub(crate) use verdict::CheckedEntry;

@@ -6,4 +6,5 @@ mod feeds;
 mod history;
 mod hostile_words;
 pub(crate) mod site;
+mod states;
 mod withdrawn;

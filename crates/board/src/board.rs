@@ -19,6 +19,8 @@ pub struct Board {
     pub rejected: Vec<Rejected>,
     /// The list of signers, byte for byte, which the site publishes too; `None` if there is none.
     pub signers_text: Option<String>,
+    /// The chain of states, byte for byte, which the site publishes too; `None` if there is none.
+    pub states_text: Option<String>,
 }
 
 /// A track and its rows.
