@@ -1,5 +1,6 @@
 //! What the user sees: lines, progress, errors, and results in words.
 
+mod announcement;
 mod board;
 mod comparison;
 mod dataset_progress;
@@ -17,6 +18,7 @@ mod study_progress;
 mod summary;
 mod verdict;
 
+pub(crate) use announcement::print_announcement;
 pub(crate) use board::{print_built, print_differences, print_rejected};
 pub(crate) use comparison::describe_comparison;
 pub(crate) use dataset_progress::DatasetProgress;

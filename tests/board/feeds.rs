@@ -203,6 +203,7 @@ fn the_table_of_entries_holds_the_same_as_the_json() {
             let expected = match &object[key] {
                 Value::Null => String::new(),
                 Value::String(text) => text.clone(),
+                Value::Bool(holds) => holds.to_string(),
                 Value::Array(items) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("; "),
                 figure => {
                     let (found, expected) = (cell.parse().expect("a figure"), figure.as_f64().expect("a figure"));

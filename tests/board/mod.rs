@@ -1,5 +1,6 @@
 //! The pages and the files of the site.
 
+mod announced;
 mod browser;
 mod builds;
 mod feeds;

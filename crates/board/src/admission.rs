@@ -17,7 +17,7 @@ use crate::workers::Workers;
 use hlb_core::text::show;
 use hlb_data::track::{self, Track};
 use hlb_result::signing::AllowedSigners;
-use hlb_result::{Claim, Entry, Trust, check_entry, entry_name};
+use hlb_result::{Claim, Entry, SignedAnnouncement, Trust, announcement_folders, check_filed, entry_name};
 
 /// Verifies and ranks everything below `submissions` on so many threads; the board does not depend on how many.
 pub fn read(
@@ -42,6 +42,7 @@ pub fn read(
         }
     }
     let mut rows = without_copies(rows, &mut rejected);
+    let unanswered = unanswered(submissions, signers, now, &rows, &mut rejected)?;
     retract(&mut rows, &rejected, retractions::read(submissions)?)?;
     let mut of_track: BTreeMap<String, Vec<Row>> = BTreeMap::new();
     for row in rows {
@@ -53,7 +54,31 @@ pub fn read(
     };
     let tracks = track::all().into_iter().map(ranked).collect();
     let signers_text = text_of(&submissions.join(SIGNERS_FILE))?;
-    Ok(Board { tracks, rejected, signers_text, states_text: states::text(submissions)? })
+    Ok(Board { tracks, rejected, unanswered, signers_text, states_text: states::text(submissions)? })
+}
+
+/// The announcements that no row answers; one that is not in order is rejected.
+fn unanswered(
+    submissions: &Path,
+    signers: &AllowedSigners,
+    now: DateTime<Utc>,
+    rows: &[Row],
+    rejected: &mut Vec<Rejected>,
+) -> Result<Vec<SignedAnnouncement>, BoardError> {
+    let failed = |source| BoardError::Folder { path: submissions.to_owned(), source };
+    let answered = rows.iter().filter_map(|row| row.entry.result.session.announced.as_ref());
+    let answered: BTreeSet<_> = answered.map(|announced| announced.announcement_sha256).collect();
+    let mut open = Vec::new();
+    for folder in announcement_folders(submissions).map_err(failed)? {
+        match SignedAnnouncement::read(&folder, signers, now) {
+            Ok(signed) if answered.contains(&signed.sha256) => {}
+            Ok(signed) => open.push(signed),
+            Err(error) => {
+                rejected.push(Rejected { folder: show(&relative(submissions, &folder)), reason: error.to_string() });
+            }
+        }
+    }
+    Ok(open)
 }
 
 fn relative(submissions: &Path, folder: &Path) -> String {
@@ -62,7 +87,7 @@ fn relative(submissions: &Path, folder: &Path) -> String {
 }
 
 fn admit(folder: &Path, path: &str, signers: &AllowedSigners, now: DateTime<Utc>) -> Result<Entry, String> {
-    let entry = check_entry(folder, signers, now).map_err(|error| error.fault.to_string())?;
+    let entry = check_filed(folder, signers, now).map_err(|error| error.fault.to_string())?;
     if entry.trust == Trust::Unsigned {
         return Err("it is unsigned".to_owned());
     }

@@ -8,7 +8,7 @@ use crate::retractions::Retraction;
 use crate::sensors::Sensors;
 use hlb_core::clock;
 use hlb_data::track::Track;
-use hlb_result::{Entry, Warning, calendar_problem};
+use hlb_result::{Entry, SignedAnnouncement, Warning, calendar_problem};
 
 /// Everything that the site shows.
 #[derive(Debug, Clone)]
@@ -17,6 +17,8 @@ pub struct Board {
     pub tracks: Vec<RankedTrack>,
     /// Entries that are not what they say.
     pub rejected: Vec<Rejected>,
+    /// Announcements that no entry answers.
+    pub unanswered: Vec<SignedAnnouncement>,
     /// The list of signers, byte for byte, which the site publishes too; `None` if there is none.
     pub signers_text: Option<String>,
     /// The chain of states, byte for byte, which the site publishes too; `None` if there is none.
@@ -110,6 +112,11 @@ impl Row {
     /// Median time-to-accuracy, for the order of rows.
     pub fn median(&self) -> f64 {
         self.entry.result.derived.summary.time_to_accuracy_seconds.median.unwrap_or(f64::INFINITY)
+    }
+
+    /// Whether its session was announced before its nonce could be known.
+    pub fn is_announced(&self) -> bool {
+        self.entry.result.session.announced.is_some()
     }
 
     pub(crate) fn is_ranked(&self) -> bool {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::BoardError;
-use hlb_result::RESULT_FILE;
+use hlb_result::{ANNOUNCEMENTS_FOLDER, RESULT_FILE};
 
 /// Folders of entries, at most two levels below `folder`, in the order of their names. Hidden ones are work in
 /// progress. A link is among them and not followed, so that it is rejected in its place.
@@ -14,7 +14,8 @@ pub fn entry_folders(folder: &Path) -> Result<Vec<PathBuf>, BoardError> {
         if track.join(RESULT_FILE).exists() || below.is_empty() {
             found.push(track);
         } else {
-            found.extend(below);
+            // Announcements are no entries.
+            found.extend(below.into_iter().filter(|folder| !folder.ends_with(ANNOUNCEMENTS_FOLDER)));
         }
     }
     Ok(found)

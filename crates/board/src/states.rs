@@ -15,7 +15,7 @@ use hlb_core::artifact::{Sha256Hex, sha256_hex, write_atomic};
 use hlb_core::bounded::{self, RESULT_CAP};
 use hlb_core::json::read_line_up_to;
 use hlb_core::text::{SafeText, show};
-use hlb_result::{REPRODUCTIONS_FOLDER, RESULT_FILE};
+use hlb_result::{ANNOUNCEMENT_FILE, REPRODUCTIONS_FOLDER, RESULT_FILE, announcement_folders};
 
 /// Most bytes of such a file: that of 50,000 entries has some 10 MiB.
 const STATES_CAP: usize = 64 << 20;
@@ -127,7 +127,7 @@ fn digest(files: &Files) -> Sha256Hex {
     sha256_hex(lines.concat().as_bytes())
 }
 
-/// The files that a state of these submissions covers: each result, those of reproductions, and the retractions.
+/// The files that a state of these submissions covers: results, those of reproductions, announcements, and the retractions.
 fn files(submissions: &Path) -> Result<Files, BoardError> {
     let mut paths = vec![submissions.join(RETRACTIONS_FILE)];
     for entry in entry_folders(submissions)? {
@@ -135,6 +135,9 @@ fn files(submissions: &Path) -> Result<Files, BoardError> {
         let again = if again.is_dir() { entry_folders(&again)? } else { Vec::new() };
         paths.extend([entry].into_iter().chain(again).map(|folder| folder.join(RESULT_FILE)));
     }
+    let announced = announcement_folders(submissions)
+        .map_err(|source| BoardError::Folder { path: submissions.to_owned(), source })?;
+    paths.extend(announced.into_iter().map(|folder| folder.join(ANNOUNCEMENT_FILE)));
     let mut files = Files::new();
     // What is no file of its own is rejected by the board, and no state counts it.
     for path in paths.iter().filter(|path| path.symlink_metadata().is_ok_and(|facts| facts.is_file())) {

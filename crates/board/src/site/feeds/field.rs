@@ -94,6 +94,7 @@ pub(crate) const FIELDS: &[(&str, FieldValue)] = &[
     ("recipe_sha256", |of| Value::from(of.result().variant.recipe_sha256.to_string())),
     ("log_sha256", |of| Value::from(of.result().log.sha256.to_string())),
     ("dataset_content_sha256", |of| Value::from(of.result().dataset.content_sha256.to_string())),
+    ("announced", |of| Value::from(of.row.is_announced())),
 ];
 
 impl<'a> Standing<'a> {
