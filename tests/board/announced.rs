@@ -80,6 +80,15 @@ fn an_announcement_that_was_changed_is_rejected_with_its_entry() {
 }
 
 #[test]
+fn a_file_that_does_not_belong_to_an_announcement_is_refused() {
+    let fixture = Fixture::new();
+    fixture.announce(&Spec::named("promised"), COMMIT);
+    fs::write(fixture.submissions().join("shapes/announcements/2026-11-26-promised/payload.sh"), "").unwrap();
+    let said = "shapes/announcements/2026-11-26-promised: `payload.sh` does not belong to an announcement";
+    assert_eq!(reasons(&fixture), [said]);
+}
+
+#[test]
 fn a_promise_that_nobody_kept_stands_on_its_authors_page() {
     let fixture = Fixture::new();
     fixture.file(&Spec::named("plain"));

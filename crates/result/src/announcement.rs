@@ -68,6 +68,9 @@ pub enum AnnouncementError {
     Signature(#[from] SignatureError),
     #[error(transparent)]
     Yaml(#[from] YamlError),
+    /// A file that does not belong to an announcement.
+    #[error("`{}` does not belong to an announcement", show(.name))]
+    Stranger { name: String },
     #[error("`{ANNOUNCEMENT_FILE}` is not in canonical form")]
     NotCanonical,
     #[error("`{key}` is `{stated}`, {problem}", stated = show(stated))]
@@ -80,8 +83,8 @@ impl Hint for AnnouncementError {
             Self::Read(error) => error.hint(),
             Self::Signature(error) => error.hint(),
             Self::Yaml(error) => error.hint(),
-            Self::NotCanonical | Self::Contradiction { .. } => {
-                Some("make it with `hlb-bench announce`, and change nothing in it".to_owned())
+            Self::Stranger { .. } | Self::NotCanonical | Self::Contradiction { .. } => {
+                Some("make it with `hlb-bench announce`, and add or change nothing in its folder".to_owned())
             }
         }
     }
@@ -101,6 +104,9 @@ pub struct SignedAnnouncement {
 impl SignedAnnouncement {
     /// Reads an announcement and checks its signature, which has to be of a key that may sign results.
     pub fn read(folder: &Path, signers: &AllowedSigners, now: DateTime<Utc>) -> Result<Self, AnnouncementError> {
+        if let Some(name) = stranger(folder) {
+            return Err(AnnouncementError::Stranger { name });
+        }
         let bytes = bounded::read(&folder.join(ANNOUNCEMENT_FILE), SMALL_CAP)?;
         let armor = bounded::read(&folder.join(ANNOUNCEMENT_SIGNATURE_FILE), SMALL_CAP)?;
         let signer = verify_listed_for(RESULT_NAMESPACE, &bytes, &armor, ANNOUNCEMENT_NAMESPACE, signers, now)?;
@@ -127,6 +133,13 @@ impl SignedAnnouncement {
     }
 }
 
+/// A name in the folder that is not one of the two.
+fn stranger(folder: &Path) -> Option<String> {
+    let names = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names = names.map(|item| item.file_name().to_string_lossy().into_owned());
+    names.find(|name| ![ANNOUNCEMENT_FILE, ANNOUNCEMENT_SIGNATURE_FILE].contains(&name.as_str()))
+}
+
 impl Promise {
     /// In what a session differs from what was promised.
     pub fn difference(&self, session: &Self) -> Option<&'static str> {
@@ -144,8 +157,10 @@ impl Promise {
 pub fn announcement_folders(submissions: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for track in fs::read_dir(submissions)? {
-        let below = track?.path().join(ANNOUNCEMENTS_FOLDER);
-        if !below.is_dir() {
+        let track = track?;
+        let below = track.path().join(ANNOUNCEMENTS_FOLDER);
+        // Links are not followed.
+        if !track.file_type()?.is_dir() || !below.symlink_metadata().is_ok_and(|facts| facts.is_dir()) {
             continue;
         }
         for item in fs::read_dir(below)? {
