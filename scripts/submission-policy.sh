@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # scripts/submission-policy.sh REPOSITORY BASE HEAD: whether the pull request from BASE to HEAD may
-# be merged as a submission. It may add one entry, `submissions/<track>/<entry>/`, or one
-# reproduction, `.../<entry>/reproductions/<name>/`, and may change `submissions/allowed_signers` in a
+# be merged as a submission. It may add one entry, `submissions/<track>/<entry>/`, one announcement,
+# `submissions/<track>/announcements/<name>/`, or one reproduction,
+# `.../<entry>/reproductions/<name>/`, and may change `submissions/allowed_signers` in a
 # way that `hlb-bench verify --base` judges.
 #
 # Prints Markdown. Exit codes: 0 it may, or `submissions/` is not touched; 1 it may not; 2 error.
@@ -20,7 +21,7 @@ done
 
 signers=submissions/allowed_signers
 word='[a-z0-9]+(-[a-z0-9]+)*'
-entry="submissions/$word/[0-9]{4}-[0-9]{2}-[0-9]{2}-$word"
+entry="submissions/$word/(announcements/)?[0-9]{4}-[0-9]{2}-[0-9]{2}-$word"
 file='[a-z]+(\.[a-z]+)+'
 problems=() folders=() total=0 below=0 listed=no
 

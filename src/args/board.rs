@@ -32,6 +32,10 @@ pub(crate) struct Verify {
     /// LOGIN@github
     #[arg(long, value_name = "LOGIN", requires = "base")]
     pub(crate) author: Option<String>,
+    /// Older copy of the chain of states of one folder of submissions: say whether it is the
+    /// beginning of `states.jsonl` there, and which entries were removed since
+    #[arg(long, value_name = "FILE")]
+    pub(crate) older_states: Option<PathBuf>,
 }
 
 /// Arguments of `compare`.
@@ -135,6 +139,10 @@ pub(crate) struct Leaderboard {
     /// write nothing
     #[arg(long, conflicts_with_all = ["cache", "open", "watch"])]
     pub(crate) check: bool,
+    /// Add a state to `states.jsonl` of the submissions if they changed since the last one, as
+    /// maintainers do after a merge
+    #[arg(long, conflicts_with_all = ["check", "watch"])]
+    pub(crate) extend_states: bool,
     /// Open the page in a browser: one that `$BROWSER` names, else the system's
     #[arg(long)]
     pub(crate) open: bool,

@@ -15,7 +15,7 @@ use crate::schema::Subject;
 pub(crate) use board::{Compare, Leaderboard, Power, Verify};
 pub(crate) use data::{Data, DatasetChoice, Fetch};
 pub(crate) use exchange::{Export, ExportFormat, Import};
-pub(crate) use session::{Doctor, HostOptions, Reproduce, Run, SessionOptions, Study, Submit};
+pub(crate) use session::{Announce, Doctor, HostOptions, Reproduce, Run, SessionOptions, Study, Submit};
 
 /// Measures how long, and at what cost, a training recipe takes to reach an accuracy on this
 /// machine.
@@ -34,6 +34,9 @@ pub(crate) enum Command {
     /// Verify the data, record the hardware, run the session, sign the result, file the entry,
     /// rebuild the page
     Submit(Submit),
+    /// Promise a session before its seeds can be known: file a signed announcement, which
+    /// `submit --announced` answers once it is merged
+    Announce(Announce),
     /// Run the same session, print its result, and keep it unsigned
     Run(Run),
     /// Check signatures, digests, formats, and every figure against the run logs

@@ -24,6 +24,10 @@ pub(crate) struct Submit {
     /// `allowed_signers`
     #[arg(long, value_name = "NAME")]
     pub(crate) principal: Option<String>,
+    /// Folder of the announcement that this session answers; its commit on the board's main branch
+    /// gives the seeds
+    #[arg(long, value_name = "DIR", conflicts_with = "as_runner")]
+    pub(crate) announced: Option<PathBuf>,
     /// Sign as the runner that executed a stranger's variant, not as its submitter
     #[arg(long)]
     pub(crate) as_runner: bool,
@@ -33,6 +37,27 @@ pub(crate) struct Submit {
     /// Folder that the site is built in
     #[arg(long, value_name = "DIR", default_value = "leaderboard/site")]
     pub(crate) site: PathBuf,
+}
+
+/// Arguments of `announce`.
+#[derive(Debug, Args)]
+pub(crate) struct Announce {
+    /// The variant
+    pub(crate) variant: PathBuf,
+    /// Runs of the session [default: as many as a ranked row of the track needs]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_RUNS)))]
+    pub(crate) runs: Option<u32>,
+    /// Key to sign with: a private key file, or a `.pub` file whose key an agent holds [default:
+    /// the one git signs with]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+    /// Who you are on the board, such as `ada@github`; needed once, to list your key in
+    /// `allowed_signers`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) principal: Option<String>,
+    /// Folder of entries
+    #[arg(long, value_name = "DIR", default_value = "submissions")]
+    pub(crate) submissions: PathBuf,
 }
 
 /// Arguments of `run`.

@@ -22,6 +22,10 @@ pub(super) fn leaderboard(arguments: &Leaderboard) -> Result<ExitCode> {
     if arguments.check {
         return check(arguments);
     }
+    if arguments.extend_states {
+        let added = hlb_board::extend_states(&arguments.submissions, clock::calendar())?;
+        note(&added.map_or_else(|| "no new state".to_owned(), |number| format!("state {number} is new")));
+    }
     let plan = Build {
         submissions: arguments.submissions.clone(),
         out: arguments.out.clone(),

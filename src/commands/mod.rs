@@ -1,5 +1,6 @@
 //! One file for each command: parse, call, print.
 
+mod announce;
 mod compare;
 mod data;
 mod doctor;
@@ -65,6 +66,7 @@ fn run(command: Command, clock: &MonotonicClock) -> Result<ExitCode> {
         Command::Leaderboard(arguments) => return leaderboard::leaderboard(&arguments),
         Command::Data(command) => return data::data(&command),
         Command::Import(command) => return import::import(&command),
+        Command::Announce(arguments) => announce::announce(&arguments)?,
         Command::Compare(arguments) => compare::compare(&arguments)?,
         Command::Study(arguments) => study::study(&arguments, clock)?,
         Command::Power(arguments) => power::power(&arguments)?,

@@ -7,7 +7,6 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use crate::args::Reproduce;
-use crate::commands::submit::say_enrolled;
 use crate::commands::{exit, session_arguments, sign};
 use crate::terminal::{answer, answer_json, note, print_proposal, print_summary};
 use hlb_board::{SIGNERS_FILE, signers_for};
@@ -55,7 +54,7 @@ fn open_signer(key: &Path, arguments: &Reproduce, entry: &Entry) -> Result<Board
     let (key, list) = (KeyChoice::File(key.to_owned()), board_of(&entry.folder)?.join(SIGNERS_FILE));
     let principal = arguments.principal.as_deref();
     let signer = BoardSigner::independent(|| sign::prove(&key), &list, principal, entry)?;
-    say_enrolled(&signer, &list);
+    sign::say_enrolled(&signer, &list);
     Ok(signer)
 }
 

@@ -51,6 +51,7 @@ fn plan(variant: ResolvedVariant, options: &SessionOptions, reference: Reference
         stop_at_target: false,
         deterministic: options.deterministic,
         reproduces: None,
+        announced: None,
         local: local(&options.host, options.resume)?,
     })
 }

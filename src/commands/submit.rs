@@ -1,10 +1,9 @@
 //! `hlb-bench submit`: the main job from end to end.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use crate::args::Submit;
-use crate::commands::{exit, session_arguments, sign};
+use crate::commands::{announce, exit, session_arguments, sign};
 use crate::terminal::{answer, note, print_proposal, print_summary};
 use hlb_board::{Build, SIGNERS_FILE, STUDIES_FOLDER, SiteOptions, Studies, Workers};
 use hlb_core::clock::{self, Clock as _, MonotonicClock};
@@ -15,10 +14,13 @@ use hlb_result::{BoardSigner, file_entry};
 
 /// Runs the command. Whatever can be refused is refused before the first step of training.
 pub(super) fn submit(arguments: &Submit, process: &MonotonicClock) -> Result<ExitCode> {
-    let plan = session_arguments::of_submit(arguments)?;
+    let mut plan = session_arguments::of_submit(arguments)?;
     hlb_session::check_environment()?;
     let asked = process.now();
     let signer = open_signer(arguments)?;
+    if let Some(folder) = &arguments.announced {
+        announce::keep(&mut plan, folder, arguments, &signer)?;
+    }
     // The time it takes to type a passphrase is not measured.
     let clock = &process.without(process.now().saturating_sub(asked));
     let finished = session_arguments::run_to_file(plan, clock)?;
@@ -51,15 +53,8 @@ fn open_signer(arguments: &Submit) -> Result<BoardSigner> {
     let namespace = if arguments.as_runner { RERUN_NAMESPACE } else { RESULT_NAMESPACE };
     let principal = arguments.principal.as_deref();
     let signer = BoardSigner::enroll(sign::prove(&key)?, &list, principal, namespace)?;
-    say_enrolled(&signer, &list);
+    sign::say_enrolled(&signer, &list);
     Ok(signer)
-}
-
-/// Says that a key is now among the signers of a board.
-pub(super) fn say_enrolled(signer: &BoardSigner, list: &Path) {
-    if signer.is_new {
-        note(&format!("added your key to {}", visible_path(list)));
-    }
 }
 
 fn rebuild(arguments: &Submit) -> Result<()> {

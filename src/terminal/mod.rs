@@ -1,5 +1,6 @@
 //! What the user sees: lines, progress, errors, and results in words.
 
+mod announcement;
 mod board;
 mod comparison;
 mod dataset_progress;
@@ -13,10 +14,12 @@ mod printer;
 mod proposal;
 mod pull_request;
 mod session_progress;
+mod states;
 mod study_progress;
 mod summary;
 mod verdict;
 
+pub(crate) use announcement::print_announcement;
 pub(crate) use board::{print_built, print_differences, print_rejected};
 pub(crate) use comparison::describe_comparison;
 pub(crate) use dataset_progress::DatasetProgress;
@@ -29,6 +32,7 @@ pub(crate) use printer::{Label, answer, answer_json, answer_text, answer_text_to
 pub(crate) use proposal::print_proposal;
 pub(crate) use pull_request::print_pull_request;
 pub(crate) use session_progress::SessionProgress;
+pub(crate) use states::print_states;
 pub(crate) use study_progress::StudyProgress;
 pub(crate) use summary::print_summary;
 pub(crate) use verdict::CheckedEntry;

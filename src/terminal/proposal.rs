@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use crate::terminal::note;
 use hlb_board::SIGNERS_FILE;
 use hlb_core::text::is_hidden;
-use hlb_result::REPRODUCTIONS_FOLDER;
+use hlb_result::{ANNOUNCEMENTS_FOLDER, REPRODUCTIONS_FOLDER};
 
 /// Prints how the folder that was filed on this board becomes a pull request. There are no commands
 /// for a board outside of a git repository, or one that git ignores.
@@ -70,6 +70,9 @@ fn names_of(place: &str) -> Option<(String, String)> {
     match words[..] {
         _ if !words.iter().all(|word| plain(word)) => None,
         [track, entry] => Some((format!("entry/{track}/{entry}"), format!("Enter {entry} on {track}"))),
+        [track, ANNOUNCEMENTS_FOLDER, name] => {
+            Some((format!("announcement/{track}/{name}"), format!("Announce {name} on {track}")))
+        }
         [track, entry, REPRODUCTIONS_FOLDER, name] => {
             Some((format!("reproduction/{track}/{entry}/{name}"), format!("Reproduce {entry} on {track}")))
         }

@@ -1,5 +1,6 @@
 //! Commands as a user types them, from training to files for other programs.
 
+mod announced;
 mod commands;
 mod compare;
 mod dawnbench;

@@ -80,7 +80,10 @@ fn code_is_for_people_to_review() {
 type Change = fn(&Board);
 
 /// Each change, on top of a new entry, with what is said of it.
-const AGAINST_THE_RULES: [(&str, Change); 12] = [
+const AGAINST_THE_RULES: [(&str, Change); 13] = [
+    ("submissions/states.jsonl` is not a file of an entry", |board| {
+        fs::write(board.path("states.jsonl"), "").unwrap();
+    }),
     ("1 of the 6 files lie outside `submissions/`", |board| {
         fs::create_dir(board.root.join("src")).unwrap();
         fs::write(board.root.join("src/main.rs"), "").unwrap();

@@ -29,14 +29,17 @@ use hlb_data::track::{self, Track};
 use hlb_machine::price::Price;
 use hlb_machine::{Gpu, GpuSample, Host, HostSample, Machine, Sample};
 use hlb_protocol::run_log::{
-    Arm, Epoch, Event, LOG_SCHEMA, LogLine, Outcome, RunLog, RunStart, RunStop, SessionStart, SessionStop, Shortcut,
-    TrainerStart, TrainingLength, WarmupRun,
+    Announced, Arm, Epoch, Event, LOG_SCHEMA, LogLine, Outcome, RunLog, RunStart, RunStop, SessionStart, SessionStop,
+    Shortcut, TrainerStart, TrainingLength, WarmupRun,
 };
 use hlb_recipe::Recipe;
 use hlb_recipe::variant::{self, Variant};
-use hlb_result::signing::{self, KeyChoice, RERUN_NAMESPACE, RESULT_NAMESPACE, Signer, line_for};
+use hlb_result::signing::{
+    self, ANNOUNCEMENT_NAMESPACE, KeyChoice, RERUN_NAMESPACE, RESULT_NAMESPACE, Signer, line_for,
+};
 use hlb_result::{
-    Basis, DatasetFacts, HarnessFacts, LOG_FILE, LibtorchFacts, LogFacts, RECIPE_FILE, REPRODUCTIONS_FOLDER,
+    ANNOUNCEMENT_FILE, ANNOUNCEMENT_SCHEMA, ANNOUNCEMENT_SIGNATURE_FILE, ANNOUNCEMENTS_FOLDER, Announcement, Basis,
+    DatasetFacts, HarnessFacts, LOG_FILE, LibtorchFacts, LogFacts, Promise, RECIPE_FILE, REPRODUCTIONS_FOLDER,
     RESULT_FILE, RESULT_SCHEMA, RUNNERS_FILE, ReferenceFacts, ResultFile, SIGNATURE_FILE, SessionFacts, VARIANT_FILE,
     VariantFacts, derive,
 };
@@ -86,6 +89,8 @@ pub(crate) struct Spec {
     /// What the warmup run held against the plain way to compute a step.
     pub(crate) shortcuts: Vec<Shortcut>,
     pub(crate) hand: Hand,
+    /// The announcement that it answers.
+    pub(crate) announced: Option<Announced>,
     /// Name of the entry's folder below its track.
     pub(crate) folder: String,
 }
@@ -109,6 +114,7 @@ impl Spec {
             device: DeviceKind::Cpu,
             shortcuts: Vec::new(),
             hand: Hand::Submitter,
+            announced: None,
             folder: format!("{DAY}-{name}"),
         }
     }
@@ -359,6 +365,32 @@ impl Fixture {
         folder
     }
 
+    /// Files the announcement of a session of the submitter; what its entry states if the commit of these digits took it in.
+    pub(crate) fn announce(&self, spec: &Spec, commit: &str) -> Announced {
+        let made = Made::new(spec);
+        let announcement = Announcement {
+            schema: ANNOUNCEMENT_SCHEMA.to_owned(),
+            track: spec.track.parse().expect("an id"),
+            name: made.variant.header.name.clone(),
+            authors: made.variant.header.authors.clone(),
+            promise: Promise {
+                variant_sha256: sha256_hex(made.variant_text.as_bytes()),
+                recipe_sha256: variant::digest(&made.recipe),
+                runs: made.start.runs,
+                principal: "ada@example".to_owned().try_into().expect("plain"),
+            },
+            day: DAY.to_owned().try_into().expect("plain"),
+        };
+        let text = yaml::emit(&announcement).expect("emitted");
+        let folder =
+            self.submissions().join(&spec.track).join(ANNOUNCEMENTS_FOLDER).join(format!("{DAY}-{}", spec.name));
+        fs::create_dir_all(&folder).expect("a folder");
+        let signature = self.submitter.sign(ANNOUNCEMENT_NAMESPACE, text.as_bytes()).expect("signed");
+        fs::write(folder.join(ANNOUNCEMENT_FILE), &text).expect("writable");
+        fs::write(folder.join(ANNOUNCEMENT_SIGNATURE_FILE), signature).expect("writable");
+        Announced { announcement_sha256: sha256_hex(text.as_bytes()), commit: commit.parse().expect("a commit") }
+    }
+
     /// Signs the result in an entry's folder, whatever it says now.
     pub(crate) fn sign(&self, folder: &Path, hand: Hand) {
         let bytes = fs::read(folder.join(RESULT_FILE)).expect("readable");
@@ -426,6 +458,7 @@ impl Made {
             },
             session: SessionFacts {
                 nonce: self.start.nonce.clone(),
+                announced: self.start.announced.clone(),
                 started_at: self.start.started_at.clone(),
                 runs: self.start.runs,
                 stop_at_target: false,
@@ -503,7 +536,10 @@ fn start(spec: &Spec, track: &Track, recipe: &Recipe, train_images: u32) -> Sess
         content_sha256: content(&hlb_data::by_id(&track.dataset).expect("shipped")),
         program_sha256: sha256_hex(b"program"),
         trainer_sha256: sha256_hex(b"trainer"),
-        nonce: sha256_hex(spec.folder.as_bytes()).to_string()[..32].parse().expect("a nonce"),
+        nonce: spec.announced.as_ref().map_or_else(
+            || sha256_hex(spec.folder.as_bytes()).to_string()[..32].parse().expect("a nonce"),
+            Announced::nonce,
+        ),
         runs: u32::try_from(spec.runs.len()).expect("few"),
         stop_at_target: false,
         deterministic: false,
@@ -511,6 +547,7 @@ fn start(spec: &Spec, track: &Track, recipe: &Recipe, train_images: u32) -> Sess
         started_at: spec.started_at.clone(),
         dataset_seconds: 0.4,
         environment: None,
+        announced: spec.announced.clone(),
     }
 }
 

@@ -1,51 +1,23 @@
 //! Reads the submissions and verifies every entry. Rejected entries are listed with the reason.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use chrono::{DateTime, Utc};
 
 use crate::board::{Board, Rejected, Row};
 use crate::error::BoardError;
+use crate::folders::entry_folders;
 use crate::ranking::rank;
 use crate::retractions::{self, Retraction};
 use crate::signers::{SIGNERS_FILE, text_of};
 use crate::site::is_plain;
+use crate::states;
 use crate::workers::Workers;
 use hlb_core::text::show;
 use hlb_data::track::{self, Track};
 use hlb_result::signing::AllowedSigners;
-use hlb_result::{Claim, Entry, RESULT_FILE, Trust, check_entry, entry_name};
-
-/// Folders of entries, at most two levels below `folder`, in the order of their names. Hidden ones are work in
-/// progress. A link is among them and not followed, so that it is rejected in its place.
-pub fn entry_folders(folder: &Path) -> Result<Vec<PathBuf>, BoardError> {
-    let mut found = Vec::new();
-    for track in folders_in(folder)? {
-        let below = if track.is_symlink() { Vec::new() } else { folders_in(&track)? };
-        if track.join(RESULT_FILE).exists() || below.is_empty() {
-            found.push(track);
-        } else {
-            found.extend(below);
-        }
-    }
-    Ok(found)
-}
-
-fn folders_in(folder: &Path) -> Result<Vec<PathBuf>, BoardError> {
-    let failed = |source| BoardError::Folder { path: folder.to_owned(), source };
-    let mut found = Vec::new();
-    for item in std::fs::read_dir(folder).map_err(failed)? {
-        let item = item.map_err(failed)?;
-        let hidden = item.file_name().to_string_lossy().starts_with('.');
-        let kind = item.file_type().map_err(failed)?;
-        if (kind.is_dir() || kind.is_symlink()) && !hidden {
-            found.push(item.path());
-        }
-    }
-    found.sort();
-    Ok(found)
-}
+use hlb_result::{Claim, Entry, SignedAnnouncement, Trust, announcement_folders, check_filed, entry_name};
 
 /// Verifies and ranks everything below `submissions` on so many threads; the board does not depend on how many.
 pub fn read(
@@ -70,6 +42,7 @@ pub fn read(
         }
     }
     let mut rows = without_copies(rows, &mut rejected);
+    let unanswered = unanswered(submissions, signers, now, &rows, &mut rejected)?;
     retract(&mut rows, &rejected, retractions::read(submissions)?)?;
     let mut of_track: BTreeMap<String, Vec<Row>> = BTreeMap::new();
     for row in rows {
@@ -80,7 +53,32 @@ pub fn read(
         rank(track, rows, now)
     };
     let tracks = track::all().into_iter().map(ranked).collect();
-    Ok(Board { tracks, rejected, signers_text: text_of(&submissions.join(SIGNERS_FILE))? })
+    let signers_text = text_of(&submissions.join(SIGNERS_FILE))?;
+    Ok(Board { tracks, rejected, unanswered, signers_text, states_text: states::text(submissions)? })
+}
+
+/// The announcements that no row answers; one that is not in order is rejected.
+fn unanswered(
+    submissions: &Path,
+    signers: &AllowedSigners,
+    now: DateTime<Utc>,
+    rows: &[Row],
+    rejected: &mut Vec<Rejected>,
+) -> Result<Vec<SignedAnnouncement>, BoardError> {
+    let failed = |source| BoardError::Folder { path: submissions.to_owned(), source };
+    let answered = rows.iter().filter_map(|row| row.entry.result.session.announced.as_ref());
+    let answered: BTreeSet<_> = answered.map(|announced| announced.announcement_sha256).collect();
+    let mut open = Vec::new();
+    for folder in announcement_folders(submissions).map_err(failed)? {
+        match SignedAnnouncement::read(&folder, signers, now) {
+            Ok(signed) if answered.contains(&signed.sha256) => {}
+            Ok(signed) => open.push(signed),
+            Err(error) => {
+                rejected.push(Rejected { folder: show(&relative(submissions, &folder)), reason: error.to_string() });
+            }
+        }
+    }
+    Ok(open)
 }
 
 fn relative(submissions: &Path, folder: &Path) -> String {
@@ -89,7 +87,7 @@ fn relative(submissions: &Path, folder: &Path) -> String {
 }
 
 fn admit(folder: &Path, path: &str, signers: &AllowedSigners, now: DateTime<Utc>) -> Result<Entry, String> {
-    let entry = check_entry(folder, signers, now).map_err(|error| error.fault.to_string())?;
+    let entry = check_filed(folder, signers, now).map_err(|error| error.fault.to_string())?;
     if entry.trust == Trust::Unsigned {
         return Err("it is unsigned".to_owned());
     }

@@ -13,7 +13,7 @@ use hlb_core::clock;
 use hlb_core::stats::{Estimate, Measured};
 use hlb_data::track::Track;
 use hlb_machine::price::{ListPrice, NoListPrice, Table};
-use hlb_result::{Entry, Warning, WorkToTarget, calendar_problem};
+use hlb_result::{Entry, SignedAnnouncement, Warning, WorkToTarget, calendar_problem};
 
 /// Everything that the site shows.
 #[derive(Debug, Clone)]
@@ -22,8 +22,12 @@ pub struct Board {
     pub tracks: Vec<RankedTrack>,
     /// Entries that are not what they say.
     pub rejected: Vec<Rejected>,
+    /// Announcements that no entry answers.
+    pub unanswered: Vec<SignedAnnouncement>,
     /// The list of signers, byte for byte, which the site publishes too; `None` if there is none.
     pub signers_text: Option<String>,
+    /// The chain of states, byte for byte, which the site publishes too; `None` if there is none.
+    pub states_text: Option<String>,
 }
 
 /// A track and its rows.
@@ -164,6 +168,11 @@ impl Row {
     pub fn list_price_usd(&self) -> Option<f64> {
         let seconds = self.entry.result.derived.summary.time_to_accuracy_seconds.median?;
         Some(self.list_price.as_ref().ok()?.cost_usd(seconds))
+    }
+
+    /// Whether its session was announced before its nonce could be known.
+    pub fn is_announced(&self) -> bool {
+        self.entry.result.session.announced.is_some()
     }
 
     pub(crate) fn is_ranked(&self) -> bool {

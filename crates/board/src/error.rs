@@ -3,8 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::RETRACTIONS_FILE;
 use crate::site::SiteError;
+use crate::{RETRACTIONS_FILE, STATES_FILE};
+use hlb_core::artifact::ArtifactError;
 use hlb_core::bounded::ReadError;
 use hlb_core::hint::Hint;
 use hlb_core::text::{show, show_path};
@@ -27,7 +28,7 @@ pub enum BoardError {
     Signers(#[from] AllowedSignersError),
     #[error(transparent)]
     Runners(#[from] RunnersError),
-    /// The list of retractions cannot be read.
+    /// The list of retractions, or a result that a state covers, cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
     /// The list of retractions is invalid.
@@ -36,6 +37,12 @@ pub enum BoardError {
     /// A retraction of an entry that is not on the board: with a typing error the entry that was meant would stay ranked.
     #[error("`{file}` retracts `{entry}`, which is not an entry of this board", file = RETRACTIONS_FILE, entry = show(entry))]
     NothingToRetract { entry: String },
+    /// A line of the chain of states that does not follow from those before it.
+    #[error("state {number} in `{STATES_FILE}` {problem}")]
+    State { number: usize, problem: String },
+    /// The chain of states cannot be written.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
     #[error(transparent)]
     Site(#[from] SiteError),
 }
@@ -54,6 +61,10 @@ impl Hint for BoardError {
             Self::Runners(error) => error.hint(),
             Self::Read(error) => error.hint(),
             Self::Yaml(error) => error.hint(),
+            Self::State { .. } => {
+                Some("restore the file from git: states are added at its end and never changed".to_owned())
+            }
+            Self::Artifact(error) => error.hint(),
             Self::Site(error) => error.hint(),
             Self::Folder { .. } => Some("name the folder of entries with --submissions".to_owned()),
             Self::NothingToRetract { .. } => {

@@ -8,13 +8,14 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 
-use crate::RETRACTIONS_FILE;
 use crate::admission::read;
 use crate::board::{Board, Row};
 use crate::error::BoardError;
 use crate::records::rewritten_records;
 use crate::signers::{SIGNERS_FILE, read_signers, text_of};
+use crate::states;
 use crate::workers::Workers;
+use crate::{RETRACTIONS_FILE, STATES_FILE};
 use hlb_core::hint::Hint as _;
 use hlb_result::signing::{AddedSigner, AddedSignerError, check_added};
 use hlb_result::{RUNNERS_FILE, Trust};
@@ -62,13 +63,16 @@ fn reason(error: &AddedSignerError) -> String {
     said.fold(format!("`{SIGNERS_FILE}`: {error}"), |text, more| text + "; " + &more)
 }
 
-/// Who is a runner and what is retracted is for maintainers to say.
+/// Who is a runner, what is retracted and which states a board had is for maintainers to say.
 fn changed_lists(base: &Path, proposed: &Path) -> Result<Vec<String>, BoardError> {
     let mut problems = Vec::new();
     for name in [RUNNERS_FILE, RETRACTIONS_FILE] {
         if text_of(&base.join(name))? != text_of(&proposed.join(name))? {
             problems.push(format!("`{name}` changes, which only a maintainer does"));
         }
+    }
+    if states::text(base)? != states::text(proposed)? {
+        problems.push(format!("`{STATES_FILE}` changes, which maintainers do after they merged"));
     }
     Ok(problems)
 }

@@ -7,6 +7,7 @@ use std::fmt;
 
 use crate::artifact::Sha256Hex;
 use crate::text::{is_lower_hex, plain_text};
+use crate::version::CommitId;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore as _, SeedableRng as _};
 use serde::{Deserialize, Serialize};
@@ -77,6 +78,13 @@ impl Nonce {
         let mut bytes = [0; 16];
         rand_core::OsRng.fill_bytes(&mut bytes);
         Self(hex::encode(bytes))
+    }
+
+    /// The nonce of the session that answers an announcement: the first 16 bytes of SHA-256 over the announcement's digest
+    /// and the commit that took it in, which nobody knows before.
+    pub fn announced(announcement_sha256: Sha256Hex, commit: &CommitId) -> Self {
+        let text = format!("hlb-bench announcement 1\n{announcement_sha256}\n{commit}\n");
+        Self(hex::encode(&Sha256::digest(text.as_bytes())[..16]))
     }
 
     /// Its first 8 digits, for names of folders.
@@ -160,6 +168,16 @@ mod tests {
         assert_eq!(Seed::try_from("00000000000000ff".to_owned()), Ok(Seed(255)));
         assert_eq!(Seed::try_from("ff".to_owned()), Err(BadSeed));
         assert_eq!(Seed::try_from("00000000000000FF".to_owned()), Err(BadSeed));
+    }
+
+    #[test]
+    fn the_nonce_of_an_announcement_is_pinned_and_follows_from_both() {
+        let commit = |digit: &str| digit.repeat(40).parse().expect("a commit");
+        let nonce = Nonce::announced(sha256_hex(b"a"), &commit("1"));
+        assert_eq!(nonce.as_str(), "e3830db00a181f93d50bcefc0d157a5d");
+        assert_eq!(nonce.as_str().parse(), Ok(nonce.clone()));
+        assert_ne!(nonce, Nonce::announced(sha256_hex(b"b"), &commit("1")));
+        assert_ne!(nonce, Nonce::announced(sha256_hex(b"a"), &commit("2")));
     }
 
     #[test]

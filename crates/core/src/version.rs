@@ -20,6 +20,13 @@ plain_text! {
 }
 
 plain_text! {
+    /// A commit of a board's history.
+    CommitId, "the id of a commit: 40 or 64 lower-case hexadecimal digits are", |text| {
+        is_lower_hex(text, 40) || is_lower_hex(text, 64)
+    }
+}
+
+plain_text! {
     /// Version of libtorch with its build, such as `2.11.0+cu130`.
     LibtorchVersion,
     "a version of libtorch, such as `2.11.0+cu130`",

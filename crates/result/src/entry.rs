@@ -266,6 +266,8 @@ pub enum Fault {
     /// A session in the folder of reproductions that does not reproduce this entry.
     #[error("`{REPRODUCTIONS_FOLDER}/{}`: {problem}", show(.name))]
     Reproduction { name: String, problem: String },
+    #[error("the announcement that it answers: {problem}")]
+    Announcement { problem: String },
     /// A value that contradicts another file or this program's tables.
     #[error("`{key}` is `{}`, {problem}", show(.stated))]
     Contradiction { key: &'static str, stated: String, problem: String },

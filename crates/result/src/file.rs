@@ -12,7 +12,7 @@ use hlb_data::{Duplicates, Guard, Resize};
 use hlb_machine::Machine;
 use hlb_machine::price::{ListPrice, NoListPrice, Price, Table};
 use hlb_protocol::job::CudaVersions;
-use hlb_protocol::run_log::{RunLog, Shortcut, TrainerStart};
+use hlb_protocol::run_log::{Announced, RunLog, Shortcut, TrainerStart};
 
 /// Format of the result files that this program writes and reads.
 pub const RESULT_SCHEMA: &str = "hlb-bench/result/v1";
@@ -125,6 +125,9 @@ pub struct ReferenceFacts {
 pub struct SessionFacts {
     /// Random text that the seeds depend on.
     pub nonce: Nonce,
+    /// The announcement that the nonce follows from; absent where the session was not announced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub announced: Option<Announced>,
     /// Calendar time of the start, RFC 3339, UTC.
     pub started_at: String,
     /// Runs asked for of each recipe.
@@ -157,6 +160,7 @@ impl SessionFacts {
         let start = &log.start;
         Self {
             nonce: start.nonce.clone(),
+            announced: start.announced.clone(),
             started_at: start.started_at.clone(),
             runs: start.runs,
             stop_at_target: start.stop_at_target,

@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::announcement::{ANNOUNCEMENT_FILE, ANNOUNCEMENT_SIGNATURE_FILE, ANNOUNCEMENTS_FOLDER, Announcement};
 use crate::entry::{
     Entry, EntryError, LOG_FILE, MANIFEST_FILE, RECIPE_FILE, REPRODUCTIONS_FOLDER, RESULT_FILE, SIGNATURE_FILE,
     VARIANT_FILE,
@@ -14,8 +15,8 @@ use crate::file::{ResultFile, entry_name};
 use crate::runners::RunnersError;
 use crate::signers::{board_above, parse_signers, signers_text};
 use crate::signing::{
-    AllowedSigners, AllowedSignersError, LineProblem, ProvenKey, PublicKey, RERUN_NAMESPACE, RESULT_NAMESPACE,
-    SignError, WhyNot, fingerprint, line_for,
+    ANNOUNCEMENT_NAMESPACE, AllowedSigners, AllowedSignersError, LineProblem, ProvenKey, PublicKey, RERUN_NAMESPACE,
+    RESULT_NAMESPACE, SignError, WhyNot, fingerprint, line_for,
 };
 use crate::verify::check_entry;
 use hlb_core::artifact::{ArtifactError, publish_dir, sha256_file, write_atomic};
@@ -23,6 +24,7 @@ use hlb_core::bounded;
 use hlb_core::clock;
 use hlb_core::hint::Hint;
 use hlb_core::text::show_path;
+use hlb_core::yaml::{self, YamlError};
 use hlb_protocol::run_log::LOG_CAP;
 
 /// Names of folders that are being filed begin with this; boards pass over them.
@@ -84,6 +86,8 @@ pub enum FilingError {
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
     #[error(transparent)]
+    Yaml(#[from] YamlError),
+    #[error(transparent)]
     Entry(#[from] EntryError),
 }
 
@@ -96,6 +100,7 @@ impl Hint for FilingError {
             Self::Line(error) => error.hint(),
             Self::Sign(error) => error.hint(),
             Self::Artifact(error) => error.hint(),
+            Self::Yaml(error) => error.hint(),
             Self::Entry(error) => error.hint(),
             _ => None,
         }
@@ -182,6 +187,28 @@ impl BoardSigner {
         &self.signers
     }
 
+    /// Who signs, as the board's list names them.
+    pub fn principal(&self) -> String {
+        let found = self.signers.find(self.key.public_key(), self.namespace, clock::calendar());
+        found.map(str::to_owned).unwrap_or_default()
+    }
+
+    /// Signs an announcement and files it on the board, never over an older one; its folder.
+    pub fn announce(&self, announcement: &Announcement, submissions: &Path) -> Result<PathBuf, FilingError> {
+        let text = yaml::emit(announcement)?;
+        let signature = self.key.sign(ANNOUNCEMENT_NAMESPACE, text.as_bytes())?;
+        let below = submissions.join(announcement.track.as_str()).join(ANNOUNCEMENTS_FOLDER);
+        fs::create_dir_all(&below).map_err(failed("create", &below))?;
+        let name = format!("{}-{}", announcement.day, announcement.name);
+        let target = names(&below, name).find(|target| !target.exists()).expect("the names never end");
+        let staging = staging(&below)?;
+        write_atomic(&staging.path().join(ANNOUNCEMENT_FILE), text.as_bytes())?;
+        write_atomic(&staging.path().join(ANNOUNCEMENT_SIGNATURE_FILE), signature.as_bytes())?;
+        publish_dir(staging.path(), &target)?;
+        let _moved = staging.keep();
+        Ok(target)
+    }
+
     /// Signs a finished session in its folder, and verifies it as a board will.
     pub fn sign(&self, session: &FinishedSession) -> Result<Entry, FilingError> {
         let signature = self.key.sign(self.namespace, session.result_text.as_bytes())?;
@@ -221,13 +248,18 @@ fn standing(listed: &AllowedSigners, key: &PublicKey) -> (&'static str, Option<S
 pub fn file_entry(session: &FinishedSession, submissions: &Path) -> Result<PathBuf, FilingError> {
     let track = submissions.join(session.result.track.as_str());
     fs::create_dir_all(&track).map_err(failed("create", &track))?;
-    let name = entry_name(&session.result);
-    let numbered = (2..).map(|number| format!("{name}-{number}"));
-    let mut names = std::iter::once(name.clone()).chain(numbered).map(|name| track.join(name));
+    let mut names = names(&track, entry_name(&session.result));
     let free = |target: &PathBuf| !target.exists() || is_filed(session, target);
     let target = names.find(free).expect("the names never end");
     publish(session, &track, &target)?;
     Ok(target)
+}
+
+/// A name in a folder, and the same with numbers.
+fn names(folder: &Path, name: String) -> impl Iterator<Item = PathBuf> {
+    let first = name.clone();
+    let numbered = (2..).map(move |number| format!("{name}-{number}"));
+    std::iter::once(first).chain(numbered).map(|name| folder.join(name))
 }
 
 /// Whether this very session is in that folder already: a process may end between filing a session

@@ -14,6 +14,7 @@
 //! | `agreement` | whether a session that repeats an entry agrees with it |
 //! | `comparison` | which of two entries is faster |
 //! | `power` | the runs that it takes to show a gain |
+//! | `announcement` | a session that is promised before its nonce can be known |
 //! | `signing` | keys, signatures and lists of signers, as OpenSSH has them |
 //! | `signers`, `runners` | the lists of signers and runners that count for an entry |
 //! | `filing` | a finished session, signed and filed as an entry |
@@ -21,6 +22,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests break files on purpose"))]
 
 mod agreement;
+mod announcement;
 mod calendar;
 mod clocks;
 mod comparison;
@@ -40,6 +42,10 @@ mod verify;
 mod work_to_target;
 
 pub use agreement::{Agreement, Verdict, between};
+pub use announcement::{
+    ANNOUNCEMENT_FILE, ANNOUNCEMENT_SCHEMA, ANNOUNCEMENT_SIGNATURE_FILE, ANNOUNCEMENTS_FOLDER, Announcement,
+    AnnouncementError, Promise, SignedAnnouncement, announcement_folders, answered_by, check_filed,
+};
 pub use calendar::{calendar_problem, date_problem};
 pub use comparison::{ComparedSession, Comparison, ComparisonError, Conclusion, PairedReference};
 pub use derive::{

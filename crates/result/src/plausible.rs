@@ -44,6 +44,9 @@ fn claims(result: &ResultFile, marked: Vec<(&LoggedRun, Vec<Mark>)>) -> Vec<Clai
         of_session("the nonce", format!("nonce {}", result.session.nonce)),
         of_session("the run log", format!("log {}", result.log.sha256)),
     ];
+    if let Some(announced) = &result.session.announced {
+        found.push(of_session("the announcement", format!("announcement {}", announced.announcement_sha256)));
+    }
     for (run, marks) in marked {
         let claim = |what, key| Claim { what, run: Some((run.arm, run.run)), key };
         // A run that was abandoned and run again has its seed twice within one session.

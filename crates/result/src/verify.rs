@@ -182,6 +182,9 @@ fn reproduction(
     if again.trust == Trust::Unsigned {
         return Err("it is unsigned".to_owned());
     }
+    if again.result.session.announced.is_some() {
+        return Err("it answers an announcement, which only a session of its own does".to_owned());
+    }
     check_independent(entry, &again, seen, now)?;
     if !again.reproductions.is_empty() {
         return Err("a reproduction is not reproduced itself".to_owned());

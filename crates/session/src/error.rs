@@ -52,6 +52,9 @@ pub enum SessionError {
     Artifact(#[from] ArtifactError),
     #[error("the folder {} cannot be made; name another with --sessions", show_path(.folder))]
     CreateFolder { folder: PathBuf, source: io::Error },
+    /// One session answers one announcement.
+    #[error("the session that answers this announcement was begun in {}; go on with it by --resume", show_path(.folder))]
+    AnsweredBefore { folder: PathBuf },
     /// A file of an earlier process cannot be removed.
     #[error("the session in {} cannot be resumed", show_path(.folder))]
     Clean { folder: PathBuf, source: io::Error },

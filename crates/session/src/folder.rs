@@ -18,7 +18,7 @@ use hlb_core::rules::{MAX_RESUMES, RULES_VERSION};
 use hlb_core::seed::{self, Nonce};
 use hlb_protocol::run_log::range::{self, SensorCount};
 use hlb_protocol::run_log::{
-    Arm, LOG_CAP, LOG_SCHEMA, LogError, RunStart, SessionResume, SessionStart, TrainingLength, whole_lines,
+    Announced, Arm, LOG_CAP, LOG_SCHEMA, LogError, RunStart, SessionResume, SessionStart, TrainingLength, whole_lines,
 };
 use hlb_recipe::{Recipe, variant};
 use hlb_result::{LOG_FILE, MANIFEST_FILE, RECIPE_FILE, VARIANT_FILE};
@@ -39,10 +39,14 @@ pub(super) struct SessionFolder {
 impl SessionFolder {
     /// A new folder, with the variant and all that follows from it.
     pub(super) fn create(prepared: &PreparedSession, clock: &MonotonicClock) -> Result<Self, SessionError> {
-        let nonce = Nonce::fresh();
+        let announced = prepared.plan.announced.as_ref();
+        let nonce = announced.map_or_else(Nonce::fresh, Announced::nonce);
         let start = start(prepared, &nonce, clock);
         check_range(&start)?;
         let path = new_path(prepared, &nonce);
+        if let Some(folder) = announced.and_then(|_| begun(&path, &nonce)) {
+            return Err(SessionError::AnsweredBefore { folder });
+        }
         fs::create_dir_all(&path).map_err(|source| SessionError::CreateFolder { folder: path.clone(), source })?;
         write_inputs(&prepared.plan.variant, &path).inspect_err(|_| remove_unbegun(&path))?;
         let runs = order(&start);
@@ -151,7 +155,15 @@ fn start(prepared: &PreparedSession, nonce: &Nonce, clock: &MonotonicClock) -> S
         started_at: clock::timestamp(),
         dataset_seconds: clock.now().as_secs_f64(),
         environment: Some(passed_names(plan.deterministic)),
+        announced: plan.announced.clone(),
     }
+}
+
+/// The folder of a session with this nonce that was begun before, on whatever day.
+fn begun(path: &Path, nonce: &Nonce) -> Option<PathBuf> {
+    let items = fs::read_dir(path.parent()?).ok()?.flatten();
+    let mut names = items.map(|item| item.path());
+    names.find(|path| path.to_string_lossy().ends_with(&format!("-{}", nonce.short())))
 }
 
 /// Refuses before training what would make the run log unreadable.
@@ -197,6 +209,7 @@ fn check_same(prepared: &PreparedSession, unfinished: &Unfinished) -> Result<(),
         ("--stop-at-target", then.stop_at_target == now.stop_at_target),
         ("--deterministic", then.deterministic == now.deterministic),
         ("what it reproduces", then.reproduces == now.reproduces),
+        ("--announced", then.announced == now.announced),
         ("--runs", then.runs == now.runs),
     ];
     match same.iter().find(|(_, same)| !same) {
@@ -234,6 +247,7 @@ mod tests {
             started_at: "2026-01-01T00:00:00Z".to_owned(),
             dataset_seconds: 0.0,
             environment: None,
+            announced: None,
         }
     }
 

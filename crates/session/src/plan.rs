@@ -7,6 +7,7 @@ use crate::resolve::ResolvedVariant;
 use hlb_core::artifact::Sha256Hex;
 use hlb_core::text::SafeText;
 use hlb_protocol::job::DeviceChoice;
+use hlb_protocol::run_log::Announced;
 
 /// What a session is to do.
 #[derive(Debug, Clone)]
@@ -23,6 +24,8 @@ pub struct SessionPlan {
     pub deterministic: bool,
     /// The session that this one repeats.
     pub reproduces: Option<Original>,
+    /// The announcement that it answers, from which its nonce follows.
+    pub announced: Option<Announced>,
     /// What does not belong to the result but to this machine.
     pub local: LocalOptions,
 }

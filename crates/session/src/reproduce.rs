@@ -30,6 +30,7 @@ pub fn plan_reproduction(entry: &Entry, local: LocalOptions) -> Result<SessionPl
             decoder: result.dataset.decoder.as_ref().map(|decoder| decoder.as_str().to_owned()),
             hardware: result.class(),
         }),
+        announced: None,
         local,
     })
 }

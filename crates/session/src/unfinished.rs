@@ -100,6 +100,7 @@ impl Unfinished {
         };
         let same = [
             ("what it reproduces", start.reproduces == original),
+            ("--announced", start.announced == plan.announced),
             ("--stop-at-target", start.stop_at_target == plan.stop_at_target),
             ("its data set", same_manifest),
             ("--runs", plan.runs.is_none_or(|runs| runs == start.runs)),

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use minijinja::context;
 use minijinja::value::{Serde, Value};
 
+use crate::STATES_FILE;
 use crate::board::{Board, RankedTrack, Row};
 use crate::external;
 use crate::signers::SIGNERS_FILE;
@@ -108,6 +109,10 @@ impl Once {
             .signers_text
             .iter()
             .try_for_each(|text| add("the list of signers", SIGNERS_FILE.to_owned(), text.clone()))?;
+        board
+            .states_text
+            .iter()
+            .try_for_each(|text| add("the chain of states", STATES_FILE.to_owned(), text.clone()))?;
         for (path, text) in studies.iter().flat_map(Study::files) {
             add("the report of a study", path, text)?;
         }

@@ -75,6 +75,7 @@ impl Pages {
         let site = context! {
             rules_version => RULES_VERSION,
             has_signers => board.signers_text.is_some(),
+            has_states => board.states_text.is_some(),
             tracks => board.tracks.iter().map(track).collect::<Value>(),
         };
         pages.0.add_global("site", site);

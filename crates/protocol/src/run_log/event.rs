@@ -11,7 +11,7 @@ use hlb_core::clock::PhaseSeconds;
 use hlb_core::seed::{Nonce, Seed};
 use hlb_core::text::SafeText;
 use hlb_core::units::{Accuracy, DeviceKind, NumberFormat, Target};
-use hlb_core::version::LibtorchVersion;
+use hlb_core::version::{CommitId, LibtorchVersion};
 use hlb_machine::Sample;
 use hlb_recipe::Length;
 
@@ -132,6 +132,26 @@ pub struct SessionStart {
     /// Names of the environment variables that the trainer saw. Absent in older logs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<Vec<SafeText<64>>>,
+    /// The announcement that the session answers, which the nonce then follows from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub announced: Option<Announced>,
+}
+
+/// An announcement, and the commit of the board that took it in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Announced {
+    /// SHA-256 of the announcement.
+    pub announcement_sha256: Sha256Hex,
+    /// The commit of the board's main branch that added it.
+    pub commit: CommitId,
+}
+
+impl Announced {
+    /// The nonce of the session that answers it.
+    pub fn nonce(&self) -> Nonce {
+        Nonce::announced(self.announcement_sha256, &self.commit)
+    }
 }
 
 /// A recipe and the length of its schedule.

@@ -20,8 +20,8 @@ mod shortcut;
 mod writer;
 
 pub use event::{
-    Arm, Epoch, Event, Outcome, Repeat, RunStart, RunStop, SessionResume, SessionStart, SessionStop, TrainerStart,
-    TrainingLength, WarmupRun,
+    Announced, Arm, Epoch, Event, Outcome, Repeat, RunStart, RunStop, SessionResume, SessionStart, SessionStop,
+    TrainerStart, TrainingLength, WarmupRun,
 };
 pub use line::{LOG_CAP, LOG_SCHEMA, LogLine, whole_lines};
 pub use log::{LoggedRun, RunLog, Segment, TimedSample};

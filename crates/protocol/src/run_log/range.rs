@@ -104,6 +104,8 @@ pub fn start(start: &SessionStart) -> Result<(), String> {
         epochs.saturating_mul(start.runs) <= MAX_EPOCHS,
         format_args!("{} runs of {epochs} epochs are more than {MAX_EPOCHS}", start.runs),
     )?;
+    let follows = start.announced.as_ref().is_none_or(|announced| announced.nonce() == start.nonce);
+    expect(follows, "the nonce does not follow from the announcement and its commit")?;
     let two_programs = start.program_sha256 != start.trainer_sha256;
     expect(two_programs, "`program_sha256` and `trainer_sha256` are the same, but they are two programs")
 }

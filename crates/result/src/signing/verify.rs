@@ -74,9 +74,21 @@ pub fn verify(
     signers: &AllowedSigners,
     at: DateTime<Utc>,
 ) -> Result<Verified, SignatureError> {
+    verify_listed_for(namespace, message, armored, namespace, signers, at)
+}
+
+/// [`verify`] for a signature whose signer has to be listed for another namespace: who may sign results may announce them.
+pub fn verify_listed_for(
+    listed: &str,
+    message: &[u8],
+    armored: &[u8],
+    namespace: &str,
+    signers: &AllowedSigners,
+    at: DateTime<Utc>,
+) -> Result<Verified, SignatureError> {
     let key = verify_any_signer(message, armored, namespace)?;
     let fingerprint = fingerprint(&key);
-    match signers.find(&key, namespace, at) {
+    match signers.find(&key, listed, at) {
         Ok(principal) => Ok(Verified { principal: principal.to_owned(), fingerprint, algorithm: key.algorithm() }),
         Err(why) => Err(SignatureError::NotAllowed { fingerprint, why }),
     }

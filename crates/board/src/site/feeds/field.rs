@@ -108,6 +108,7 @@ pub(crate) const FIELDS: &[(&str, FieldValue)] = &[
     ("list_price_source", |of| Value::from(of.list_price().map(|price| price.row.source.as_str()))),
     ("steps_to_target", |of| Value::from(of.row.work.steps)),
     ("flop_to_target", |of| Value::from(of.row.work.flop)),
+    ("announced", |of| Value::from(of.row.is_announced())),
 ];
 
 impl<'a> Standing<'a> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use minijinja::context;
-use minijinja::value::Value;
+use minijinja::value::{Serde, Value};
 
 use crate::board::{Board, RankedTrack, Row};
 use crate::site::figure::{entries, foreign, percentage};
@@ -17,13 +17,25 @@ pub(crate) fn authors(board: &Board) -> BTreeMap<&str, Vec<&Row>> {
             found.entry(author.as_str()).or_default().push(row);
         }
     }
+    for open in &board.unanswered {
+        for author in &open.announcement.authors {
+            found.entry(author.as_str()).or_default();
+        }
+    }
     found
 }
 
 /// The page of an author.
 pub(crate) fn page(board: &Board, name: &str, rows: &[&Row]) -> Value {
     let tracks = board.tracks.iter().filter_map(|track| on_track(track, rows));
-    context! { name => foreign(name), count => entries(rows.len()), tracks => tracks.collect::<Value>() }
+    let open = board.unanswered.iter().map(|open| &open.announcement);
+    let own = open.filter(|open| open.authors.iter().any(|author| author.as_str() == name));
+    context! {
+        name => foreign(name),
+        count => entries(rows.len()),
+        tracks => tracks.collect::<Value>(),
+        unanswered => Serde(own.collect::<Vec<_>>()),
+    }
 }
 
 /// The author's entries on one track, if there are any.
