@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use hlb_board::Rejected;
+use hlb_board::{Rejected, records};
 
 use crate::support::context::Context;
-use crate::support::fixture::{Fixture, Spec};
+use crate::support::fixture::{Fixture, Hand, Spec};
 
 /// Digits of a commit.
 const COMMIT: &str = "142041d862e92a285fd520ddde324d26f83ad2ce";
@@ -99,4 +99,29 @@ fn a_promise_that_nobody_kept_stands_on_its_authors_page() {
     let pages = context.files().into_iter().filter(|file| file.starts_with("site/authors/"));
     let pages: String = pages.map(|page| fs::read_to_string(context.path(&page)).unwrap()).collect();
     assert!(pages.contains("promised on shapes, 10 runs, announced on 2026-11-26 by ada@example"), "{pages}");
+}
+
+#[test]
+fn a_record_is_announced_and_confirmed_or_run_by_the_runner() {
+    let candidate_because = |announced: bool, change: &dyn Fn(&Fixture, Spec)| {
+        let fixture = Fixture::new();
+        let mut spec = Spec::named("first");
+        spec.announced = announced.then(|| fixture.announce(&spec, COMMIT));
+        change(&fixture, spec);
+        let board = fixture.board();
+        assert_eq!(board.rejected, []);
+        let found: Vec<_> = board.tracks.iter().flat_map(records).map(|record| record.candidate_because).collect();
+        assert_eq!(found.len(), 1);
+        found[0]
+    };
+    let alone = |fixture: &Fixture, spec: Spec| drop(fixture.file(&spec));
+    let reproduced = |fixture: &Fixture, spec: Spec| {
+        let folder = fixture.file(&spec);
+        fixture.file_reproduction(&folder, "again", &Spec { hand: Hand::Runner, announced: None, ..spec });
+    };
+    let run_by_the_runner = |fixture: &Fixture, spec: Spec| drop(fixture.file(&Spec { hand: Hand::Runner, ..spec }));
+    assert_eq!(candidate_because(true, &alone), Some("nobody else has run it yet"));
+    assert_eq!(candidate_because(false, &reproduced), Some("its session was not announced"));
+    assert_eq!(candidate_because(true, &reproduced), None);
+    assert_eq!(candidate_because(false, &run_by_the_runner), None);
 }

@@ -383,7 +383,7 @@ fn the_feed_is_atom_and_holds_the_records() {
         assert_eq!(words(child(*entry, "author"), "name"), "Ada Lovelace");
         assert_eq!(child(*entry, "category").attribute("term"), Some("shapes"));
     }
-    let candidate = "It is a candidate until somebody else has run it.";
+    let candidate = "It is a candidate: its session was not announced.";
     assert!(words(entries[0], "summary").contains("2.000 times as fast as the record before"));
     assert!(words(entries[0], "summary").ends_with(candidate) && names[0].ends_with(" (candidate)"));
     assert!(words(entries[2], "summary").ends_with("the first of this hardware class."));

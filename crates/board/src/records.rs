@@ -11,6 +11,7 @@ use crate::board::{Board, RankedTrack, Row, day};
 use crate::ranking::p_same;
 use hlb_core::rules::SIGNIFICANCE;
 use hlb_data::track::Track;
+use hlb_result::signing::RERUN_NAMESPACE;
 
 /// A ranked entry that was significantly faster than every record before it in its hardware class.
 #[derive(Debug, Clone, Copy)]
@@ -23,8 +24,8 @@ pub struct Record<'a> {
     pub seconds: f64,
     /// The record until then, in seconds; `None` for the first of its class.
     pub previous_seconds: Option<f64>,
-    /// Whether only one person vouches for it so far: then it is a candidate, and the record before stands.
-    pub is_candidate: bool,
+    /// Why it is only a candidate so far, and the record before stands; `None` for a record.
+    pub candidate_because: Option<&'static str>,
 }
 
 impl Record<'_> {
@@ -40,7 +41,7 @@ impl Record<'_> {
 
     /// What it is: a record, or a candidate for one.
     pub fn status(&self) -> &'static str {
-        if self.is_candidate { "candidate" } else { "record" }
+        if self.candidate_because.is_some() { "candidate" } else { "record" }
     }
 }
 
@@ -58,14 +59,20 @@ pub fn records(track: &RankedTrack) -> Vec<Record<'_>> {
         at: mark.at,
         seconds: mark.seconds,
         previous_seconds,
-        is_candidate: !mark.is_confirmed,
+        candidate_because: mark.candidate_because,
     };
     progression(marks, is_faster).into_iter().map(record).collect()
 }
 
-/// Whether more than one person's word stands for the row: the runner ran it, somebody reproduced it, or another person's entry of the
-/// same recipe is not significantly different.
-fn is_confirmed(row: &Row, ranked: &[&Row]) -> bool {
+/// What a record lacks, if it lacks something. Nobody could choose what the runner ran; any other session has to be announced, and more
+/// than one person's word has to stand for it: somebody reproduced it, or another person's entry of the same recipe does not differ.
+fn candidate_because(row: &Row, ranked: &[&Row]) -> Option<&'static str> {
+    if row.entry.trust.namespace() == Some(RERUN_NAMESPACE) {
+        return None;
+    }
+    if !row.is_announced() {
+        return Some("its session was not announced");
+    }
     let signer = |row: &Row| row.entry.trust.signer().map(|signer| signer.principal.clone());
     let recipe = |row: &Row| row.entry.result.variant.recipe_sha256;
     let confirms = |other: &&&Row| {
@@ -74,7 +81,8 @@ fn is_confirmed(row: &Row, ranked: &[&Row]) -> bool {
             && signer(other) != signer(row)
             && p_same(other, row) >= SIGNIFICANCE
     };
-    row.entry.trust.level() >= 2 || ranked.iter().any(|other| confirms(&other))
+    let is_confirmed = row.entry.trust.level() >= 3 || ranked.iter().any(|other| confirms(&other));
+    (!is_confirmed).then_some("nobody else has run it yet")
 }
 
 /// The records of all tracks, in the order of the board.
@@ -133,7 +141,7 @@ struct Mark<'a, T> {
     class: &'a str,
     at: DateTime<Utc>,
     seconds: f64,
-    is_confirmed: bool,
+    candidate_because: Option<&'static str>,
     /// Decides between equals, so that the order is total.
     path: &'a str,
     of: T,
@@ -141,8 +149,8 @@ struct Mark<'a, T> {
 
 impl<'a> Mark<'a, &'a Row> {
     fn of_row(row: &'a Row, ranked: &[&Row]) -> Option<Self> {
-        let (seconds, is_confirmed) = (row.seconds()?, is_confirmed(row, ranked));
-        Some(Self { class: &row.class, at: row.started_at()?, seconds, is_confirmed, path: &row.path, of: row })
+        let (seconds, candidate_because) = (row.seconds()?, candidate_because(row, ranked));
+        Some(Self { class: &row.class, at: row.started_at()?, seconds, candidate_because, path: &row.path, of: row })
     }
 }
 
@@ -155,12 +163,12 @@ fn progression<T: Copy>(mut marks: Vec<Mark<'_, T>>, differ: impl Fn(T, T) -> bo
     let mut found: Vec<(Mark<'_, T>, Option<f64>)> = Vec::new();
     for mark in marks {
         let before = || found.iter().rev().map(|(before, _)| before).filter(|before| before.class == mark.class);
-        let record = before().find(|before| before.is_confirmed);
+        let record = before().find(|before| before.candidate_because.is_none());
         let beats = |before: Option<&Mark<'_, T>>| {
             before.is_none_or(|before| mark.seconds < before.seconds && differ(mark.of, before.of))
         };
         // A candidate has to beat the candidates since the record too; a record need not.
-        if beats(record) && (mark.is_confirmed || beats(before().next())) {
+        if beats(record) && (mark.candidate_because.is_none() || beats(before().next())) {
             let previous = record.map(|record| record.seconds);
             found.push((mark, previous));
         }
@@ -188,7 +196,7 @@ mod tests {
             class: CLASSES[class],
             at: DateTime::from_timestamp(86_400 * day, 0).expect("in range"),
             seconds: f64::from(tenths) / 10.0,
-            is_confirmed,
+            candidate_because: (!is_confirmed).then_some("nobody else has run it yet"),
             path,
             of: tenths,
         };
@@ -218,7 +226,7 @@ mod tests {
                 for (mark, before) in all.iter().filter(|(mark, _)| mark.class == class) {
                     prop_assert_eq!(*before, record.map(|record| record.seconds));
                     prop_assert!(record.is_none_or(|record| mark.of + 2 <= record.of && record.at <= mark.at));
-                    record = if mark.is_confirmed { Some(mark) } else { record };
+                    record = if mark.candidate_because.is_none() { Some(mark) } else { record };
                 }
             }
         }
@@ -239,7 +247,7 @@ mod tests {
         #[test]
         fn a_record_is_what_nothing_earlier_in_its_class_equals(given in given()) {
             let paths = paths(given.len());
-            let all: Vec<_> = marks(&given, &paths).into_iter().map(|mark| Mark { is_confirmed: true, ..mark }).collect();
+            let all: Vec<_> = marks(&given, &paths).into_iter().map(|mark| Mark { candidate_because: None, ..mark }).collect();
             let beaten = |mark: &Mark<'_, u32>| all.iter().any(|other| {
                 let earlier = other.at < mark.at || (other.at == mark.at && (other.seconds < mark.seconds || other.path < mark.path));
                 other.class == mark.class && earlier && other.seconds <= mark.seconds
@@ -258,7 +266,8 @@ mod tests {
         let paths = paths(5);
         let given = [(0, 1, 9, true), (0, 2, 6, false), (0, 3, 5, false), (0, 4, 7, true), (0, 5, 2, false)];
         let all = found(marks(&given, &paths));
-        let all: Vec<_> = all.iter().map(|(mark, before)| (mark.path, mark.is_confirmed, *before)).collect();
+        let all: Vec<_> =
+            all.iter().map(|(mark, before)| (mark.path, mark.candidate_because.is_none(), *before)).collect();
         let expected = [
             ("shapes/00", true, None),
             ("shapes/01", false, Some(0.9)),

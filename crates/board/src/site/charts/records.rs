@@ -40,7 +40,7 @@ pub(crate) fn draw(track: &RankedTrack) -> Option<Value> {
     let classes = classes(&all, &colors);
     let mark = |record: &Record| {
         let ((x, y), color) = (at(record), colors.color(&record.row.class));
-        context! { x, y, color, open => record.is_candidate, words => words(record), page => entry_page(record.row) }
+        context! { x, y, color, open => record.candidate_because.is_some(), words => words(record), page => entry_page(record.row) }
     };
     let mut axes = Axes::new(FRAME, (&x, "day"), (&y, "time to target in seconds"));
     axes.x_ticks = days(first, last, &x);
@@ -55,7 +55,7 @@ pub(crate) fn draw(track: &RankedTrack) -> Option<Value> {
 
 /// The steps of a hardware class, from record to record; candidates end none.
 fn line(records: &[Record], at: impl Fn(&Record) -> (f64, f64), colors: &ClassColors) -> Value {
-    let corners: Vec<_> = records.iter().filter(|record| !record.is_candidate).map(at).collect();
+    let corners: Vec<_> = records.iter().filter(|record| record.candidate_because.is_none()).map(at).collect();
     let class = &records[0].row.class;
     context! {
         label => foreign(class),

@@ -41,13 +41,13 @@ fn entry(track: &Track, record: &Record<'_>, options: &SiteOptions) -> Value {
 
 /// That it is not a record yet.
 fn waiting(record: &Record<'_>) -> &'static str {
-    if record.is_candidate { " (candidate)" } else { "" }
+    if record.candidate_because.is_some() { " (candidate)" } else { "" }
 }
 
 /// The record in a sentence.
 fn summary(track: &Track, record: &Record<'_>) -> String {
     let seconds = human_seconds(record.seconds);
-    let waits = if record.is_candidate { " It is a candidate until somebody else has run it." } else { "" };
+    let waits = record.candidate_because.map(|why| format!(" It is a candidate: {why}.")).unwrap_or_default();
     let reached = format!("{seconds} to {} on {}", percentage(track.target.percent()), foreign(&record.row.class));
     let what = match record.previous_seconds.zip(record.factor()) {
         Some((previous, factor)) => {
@@ -55,7 +55,7 @@ fn summary(track: &Track, record: &Record<'_>) -> String {
         }
         None => format!("{reached}: the first of this hardware class."),
     };
-    what + waits
+    what + &waits
 }
 
 /// The feed. One without records was last updated at the Unix epoch.
