@@ -17,7 +17,7 @@ use hlb_board::{SiteOptions, Studies, Workers};
 use serde_json::{Value, json};
 
 use crate::board::site::full;
-use crate::support::fixture::{Fixture, Spec};
+use crate::support::fixture::{Fixture, Hand, Spec};
 
 /// How long one answer of the browser may take.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -221,8 +221,14 @@ fn built() -> (Fixture, PathBuf) {
     for (name, day, seconds) in
         [("first", "2026-11-23", 2.5), ("second", "2026-11-27", 1.9), ("third", "2026-11-29", 1.25)]
     {
-        let spec =
-            Spec { track: "fashion-mnist".to_owned(), runs: Spec::runs(10, seconds, 40), ..Spec::dated(name, day) };
+        let spec = Spec {
+            track: "fashion-mnist".to_owned(),
+            runs: Spec::runs(10, seconds, 40),
+            reference_epoch_seconds: Some(2.5),
+            // The last is a candidate.
+            hand: if name == "third" { Hand::Submitter } else { Hand::Runner },
+            ..Spec::dated(name, day)
+        };
         fixture.file(&spec);
     }
     let withdrawn = "withdrawn:\n- {entry: fashion-mnist/2026-11-27-second, verdict: refuted, date: 2026-11-30, reason: it trained on the evaluation split}\n";
