@@ -477,6 +477,8 @@ fn the_ratio_to_the_reference_has_its_interval_or_says_why_there_is_none() {
             "hlb-bench run variant.yaml --runs 10 --device cpu --threads 2 --calibrate",
         ],
     );
+    let row = board.tracks.iter().flat_map(|track| &track.rows).find(|row| row.path.ends_with("three-runs"));
+    assert_eq!(row.expect("on the board").seconds(), None, "a reference that missed has no time");
     let (index, entry) = seen(&fixture, "twin");
     assert_holds(&index, &["twin Ada Lovelace ", " 1 by definition "]);
     assert_holds(

@@ -43,7 +43,8 @@ fn relate(row: &mut Row, class: Option<&Class>) {
     let reference = class.map(|class| class.reference_seconds);
     if row.entry.is_reference() {
         row.ratio = Some(Measured::ONE);
-        row.on_typical_host = reference;
+        let reached = row.entry.result.derived.summary.time_to_accuracy_seconds.median.is_some();
+        row.on_typical_host = reference.filter(|_| reached);
         return;
     }
     let hosts = class.map(|class| class.hosts).unwrap_or_default();
