@@ -422,7 +422,7 @@ fn each_track_has_a_badge_with_its_record() {
         let named = |name: &'static str| document.descendants().filter(move |node| node.tag_name().name() == name);
         let texts: Vec<&str> = named("text").filter_map(|node| node.text()).collect();
         let best = track.rows.iter().find(|row| row.rank == Some(1));
-        let time = best.and_then(|row| row.entry.result.derived.summary.time_to_accuracy_seconds.median);
+        let time = best.and_then(Row::seconds);
         let time = time.map_or_else(|| "no record yet".to_owned(), hlb_core::units::human_seconds);
         assert_eq!(texts.last(), Some(&time.as_str()), "{}", track.track.id);
         let title = named("title").next().and_then(|node| node.text()).expect("a title");

@@ -335,7 +335,7 @@ fn what_the_runner_measured_is_judged_like_everyones() {
         let entry = board.fixture.file(&Spec {
             hand: Hand::Runner,
             runs: Spec::runs(10, 2.0, 16),
-            started_at: format!("{date}T09:26:53Z"),
+            started_at: format!("{date}T10:26:53Z"),
             folder: format!("{date}-second"),
             ..Spec::named("second")
         });

@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::Path;
 
+use hlb_board::Row;
 use hlb_core::artifact::sha256_hex;
 use hlb_core::units::DeviceKind;
 use hlb_core::yaml;
@@ -395,6 +396,29 @@ fn without_a_counter_power_is_integrated_and_without_power_nothing_is_known() {
     assert_eq!(energy("blind").gpu_joules, None);
 }
 
+/// The same with paired runs of the reference, each epoch of which takes so long.
+fn beside(seconds: f64, spec: Spec) -> Spec {
+    Spec { reference_epoch_seconds: Some(seconds), ..spec }
+}
+
+/// A reference that was slowed down makes a ratio small, so a reader has to see it.
+#[test]
+fn a_reference_slower_than_on_other_hosts_is_warned_of() {
+    let fixture = Fixture::new();
+    let row = |name: &str, seconds: f64| beside(seconds, Spec { runs: Spec::runs(10, 2.0, 16), ..Spec::named(name) });
+    for name in ["one", "two", "three"] {
+        fixture.file(&row(name, 2.5));
+    }
+    let warned = || {
+        let rows = fixture.board().tracks[0].rows.clone();
+        let warned = |row: &Row| row.warnings.iter().any(|warning| matches!(warning, Warning::SlowReference { .. }));
+        rows.iter().filter(|row| warned(row)).map(|row| row.entry.result.variant.name.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(warned(), [""; 0]);
+    fixture.file(&row("slowed", 3.5));
+    assert_eq!(warned(), ["slowed"]);
+}
+
 #[test]
 fn a_calibrated_session_states_its_ratio() {
     let fixture = Fixture::new();
@@ -412,19 +436,22 @@ fn a_calibrated_session_states_its_ratio() {
 }
 
 #[test]
-fn rows_are_ranked_within_their_hardware_class_and_compared_with_the_next() {
+fn rows_are_ranked_within_their_hardware_class_and_share_a_rank_unless_they_differ() {
     let fixture = Fixture::new();
-    let row = |name: &str, seconds: f64| Spec { runs: Spec::runs(10, seconds, 16), ..Spec::named(name) };
+    let row = |name: &str, seconds: f64| beside(2.5, Spec { runs: Spec::runs(10, seconds, 16), ..Spec::named(name) });
     fixture.file(&row("quick", 2.0));
     fixture.file(&row("slow", 2.5));
     fixture.file(&row("slow-too", 2.501));
     let mut gpu = Spec { device: DeviceKind::Cuda, machine: gpu_machine(), ..row("gpu", 0.5) };
     gpu.sample.gpus = vec![gpu_sample()];
     fixture.file(&gpu);
+    let unpaired = Spec { changes: "logit_scale: 0.17\n".to_owned(), ..Spec::named("unpaired") };
+    fixture.file(&unpaired);
     let board = fixture.board();
-    let rows = &board.tracks[0].rows;
+    let (rows, unranked) = board.tracks[0].rows.split_at(4);
+    assert!(unranked[0].unranked_because[0].starts_with("it has no paired reference"), "{unranked:?}");
     let shown: Vec<_> = rows.iter().map(|row| (row.entry.result.variant.name.as_str(), row.rank)).collect();
-    assert_eq!(shown, [("gpu", Some(1)), ("quick", Some(1)), ("slow", Some(2)), ("slow-too", Some(3))]);
+    assert_eq!(shown, [("gpu", Some(1)), ("quick", Some(1)), ("slow", Some(2)), ("slow-too", Some(2))]);
     let level: Vec<_> = rows.iter().map(|row| row.tied_with_next.as_ref().map(|level| level.name.as_str())).collect();
     assert_eq!(level, [None, None, Some("slow-too"), None]);
 }
@@ -807,14 +834,14 @@ fn a_price_of_another_machine_is_warned_of() {
 fn a_session_far_over_its_class_is_warned_of_and_stays_ranked() {
     let fixture = Fixture::new();
     let row = |name: &str, seconds: f64| Spec { runs: Spec::runs(10, seconds, 16), ..Spec::named(name) };
-    fixture.file(&row("slow", 2.5));
-    fixture.file(&row("twice", 1.25));
+    fixture.file(&beside(2.5, row("slow", 2.5)));
+    fixture.file(&beside(2.5, row("twice", 1.25)));
     let found = || {
         let rows = fixture.board().tracks[0].rows.clone();
         rows.iter().map(|row| (row.rank, row.warnings.clone())).collect::<Vec<_>>()
     };
     assert_eq!(found(), [(Some(1), vec![]), (Some(2), vec![])]);
-    fixture.file(&row("forged", 0.3));
+    fixture.file(&beside(2.5, row("forged", 0.3)));
     let found = found();
     let [Warning::OverClass { times }] = found[0].1[..] else { panic!("{found:?}") };
     assert!((times - 1.25 / 0.3).abs() < 0.01 && found[0].0 == Some(1) && found[1].1.is_empty(), "{found:?}");
@@ -823,8 +850,10 @@ fn a_session_far_over_its_class_is_warned_of_and_stays_ranked() {
 #[test]
 fn an_entry_that_rewrites_the_history_of_records_is_named() {
     let fixture = Fixture::new();
-    let dated =
-        |name: &str, day: &str, seconds: f64| Spec { runs: Spec::runs(10, seconds, 16), ..Spec::dated(name, day) };
+    let dated = |name: &str, day: &str, seconds: f64| {
+        let hand = Hand::Runner;
+        beside(2.5, Spec { runs: Spec::runs(10, seconds, 16), hand, ..Spec::dated(name, day) })
+    };
     fixture.file(&dated("first", "2026-11-23", 2.5));
     fixture.file(&dated("second", "2026-11-27", 2.0));
     let base = fixture.board();

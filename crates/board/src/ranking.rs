@@ -7,7 +7,9 @@ use chrono::{DateTime, Utc};
 use crate::board::{RankedTrack, Row, RowState, TiedWith};
 use crate::class::{Class, classes};
 use hlb_core::artifact::Sha256Hex;
-use hlb_core::rules::{CLASS_RATE_FACTOR, CLOCK_TOLERANCE_SHARE, REACHED_SHARE, RULES_VERSION, SIGNIFICANCE};
+use hlb_core::rules::{
+    CLASS_RATE_FACTOR, CLOCK_TOLERANCE_SHARE, REACHED_SHARE, REPRODUCTION_TIME_FACTOR, RULES_VERSION, SIGNIFICANCE,
+};
 use hlb_core::stats::Measured;
 use hlb_data::track::Track;
 use hlb_result::{Entry, Warning, date_problem, too_many_restarts, unknown_gpu};
@@ -23,6 +25,7 @@ pub(crate) fn rank(track: Track, mut rows: Vec<Row>, now: DateTime<Utc>) -> Rank
         row.unranked_because.extend(date_problem(&row.entry.log, now));
         row.unranked_because.extend(row.calendar_problem.clone());
         row.warnings = row.entry.result.warnings();
+        row.warnings.extend(classes.get(&row.class).and_then(|class| slow_reference(&row.entry, class)));
     }
     mark_other_data(&mut rows);
     warn_of_rates(&mut rows);
@@ -58,7 +61,11 @@ fn unrelated(row: &Row) -> Option<String> {
     if version != RULES_VERSION {
         return Some(format!("it was measured by rules {version}, and rows of {RULES_VERSION} are ranked"));
     }
-    let reason = "it has no paired reference that reached the target in every run, so its time does not compare with that of another host";
+    let reason = if row.entry.result.reference.is_none() {
+        "it has no paired reference, so its time does not compare with that of another host"
+    } else {
+        "too many runs, of it or of its paired reference, missed the target, so its ratio is unknown"
+    };
     row.ratio.is_none().then(|| reason.to_owned())
 }
 
@@ -152,6 +159,16 @@ fn warn_of_rates(rows: &mut [Row]) {
         let far = times.filter(|times| *times > CLASS_RATE_FACTOR);
         row.warnings.extend(far.map(|times| Warning::OverClass { times }));
     }
+}
+
+/// Warns of a session whose paired reference was slower than on nearly any other host, and by more than two sessions on one may differ:
+/// whoever slows it down has a small ratio.
+fn slow_reference(entry: &Entry, class: &Class) -> Option<Warning> {
+    entry.result.reference.as_ref()?;
+    let (seconds, typical) = (entry.reference_time()?.value(), class.reference_seconds);
+    let times = seconds / typical.value;
+    let is_far = typical.high.is_some_and(|high| seconds > high) && times > REPRODUCTION_TIME_FACTOR;
+    is_far.then_some(Warning::SlowReference { times })
 }
 
 /// Why an entry cannot be ranked; the rules are in `docs/reference/rules.md`.

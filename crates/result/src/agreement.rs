@@ -140,7 +140,7 @@ fn time(original: &ResultFile, again: &ResultFile) -> (Option<Estimate>, bool, F
         }
         None => {
             let reason = format!(
-                "times on {} and on {} compare only through a reference that reached the target in every run, and not both sessions have one",
+                "times on {} and on {} compare only through a paired reference, and not both sessions have one",
                 again.class(),
                 original.class()
             );

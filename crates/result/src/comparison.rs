@@ -272,7 +272,7 @@ fn trust(basis: TimeBasis, on_one_host: bool, (a, b): (&str, &str)) -> String {
             "the verdict rests on the ratios to the paired reference, as times on {a} and on {b} do not compare by themselves; it is about these two machines, since a recipe can gain more on one hardware class than on another"
         ),
         TimeBasis::Neither => format!(
-            "times on {a} and on {b} compare only through a paired reference that reached the target in every run, and not both sessions have one; measure again with --calibrate"
+            "times on {a} and on {b} compare only through a paired reference, and not both sessions have one; measure again with --calibrate"
         ),
     }
 }

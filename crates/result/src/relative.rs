@@ -55,7 +55,7 @@ impl Samples {
         Self { a, b, typical, hosts }
     }
 
-    /// Of the ratios to the paired references; `None` unless both sessions have one that reached the target in every run.
+    /// Of the ratios to the paired references; `None` unless both sessions have one.
     pub(crate) fn of_ratios(a: &ResultFile, b: &ResultFile) -> Option<Self> {
         Some(Self::new(ratios(a)?, ratios(b)?, Hosts::Ratios))
     }
@@ -123,10 +123,11 @@ fn reference_times(result: &ResultFile) -> Option<Vec<Option<f64>>> {
     Some(times(&result.derived.calibration.as_ref()?.runs))
 }
 
-/// Each run's time over that of the reference run paired with it. `None` without a reference, or where one of its runs missed: nothing
-/// is relative to a miss.
+/// Each run's time over that of the reference run paired with it; `None` without a reference. A miss is slower than any time: the
+/// variant's makes a ratio larger than any (`None`), whatever its pair did, and one of the reference's alone makes it 0.
 fn ratios(result: &ResultFile) -> Option<Vec<Option<f64>>> {
-    let reference: Option<Vec<f64>> = reference_times(result)?.into_iter().collect();
-    let ratio = |(time, reference): (Option<f64>, f64)| time.map(|time| time / reference);
-    Some(result.times().into_iter().zip(reference?).map(ratio).collect())
+    let ratio = |(time, reference): (Option<f64>, Option<f64>)| {
+        time.map(|time| reference.map_or(0.0, |reference| time / reference))
+    };
+    Some(result.times().into_iter().zip(reference_times(result)?).map(ratio).collect())
 }

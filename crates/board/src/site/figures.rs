@@ -79,7 +79,7 @@ fn ratio_of(entry: &Entry, ratio: Option<Estimate>) -> Figure {
     if entry.result.reference.is_none() {
         return Figure::missing("no reference", "the session has no paired reference");
     }
-    Figure::ratio(ratio, "a run of the reference, or too many of the variant, did not reach the target")
+    Figure::ratio(ratio, "too many runs, of the variant or of the reference, did not reach the target")
 }
 
 /// At list price, which is the same for all rows of a hardware class and day.

@@ -24,7 +24,8 @@ impl Measured {
     /// 1, known exactly: the reference over itself.
     pub const ONE: Self = Self { logarithm: 0.0, variance: 0.0, degrees: 1.0 };
 
-    /// The typical value (Hodges and Lehmann's) of positive numbers; `None` in them is a miss, larger than any number.
+    /// The typical value (Hodges and Lehmann's) of positive numbers; `None` in them is a miss, larger than any number, and 0 a ratio to a
+    /// miss, smaller than any.
     ///
     /// `None` with fewer than three numbers, and where so many are misses that the estimate or its variance is not finite.
     pub fn of(values: &[Option<f64>]) -> Option<Self> {
@@ -130,7 +131,11 @@ impl Measured {
 fn walsh_averages(numbers: &[f64]) -> Vec<f64> {
     let with_later = |(index, one): (usize, &f64)| {
         let one = *one;
-        numbers[index..].iter().map(move |other| f64::midpoint(one, *other))
+        // A miss and a ratio to a miss have no average; it counts as a miss.
+        numbers[index..]
+            .iter()
+            .map(move |other| f64::midpoint(one, *other))
+            .map(|average| if average.is_nan() { f64::INFINITY } else { average })
     };
     let mut averages: Vec<f64> = numbers.iter().enumerate().flat_map(with_later).collect();
     averages.sort_unstable_by(f64::total_cmp);
@@ -171,6 +176,10 @@ mod tests {
         ten[9] = None;
         let one_missed = Measured::of(&ten).expect("one miss in ten leaves an estimate");
         assert!(one_missed.value() > all.value() && one_missed.variance > all.variance);
+        ten[0] = Some(0.0);
+        let one_of_each = Measured::of(&ten).expect("one ratio to a miss, too");
+        assert!(one_of_each.value() <= one_missed.value() && one_of_each.variance > all.variance);
+        assert_eq!(Measured::of(&[time, Some(0.0), Some(0.0)]), None);
     }
 
     #[test]

@@ -125,6 +125,12 @@ pub enum Warning {
         /// Over the best of the others.
         times: f64,
     },
+    /// The paired reference took longer than it does on other hosts of the hardware class, which makes a ratio to it small. A
+    /// board says so, never a result.
+    SlowReference {
+        /// Over the time on the typical host.
+        times: f64,
+    },
 }
 
 impl Warning {
@@ -209,6 +215,10 @@ impl Warning {
             Self::OverClass { times } => (
                 "far over its class",
                 format!("training made {times:.1} times as many operations a second as any other session of its class"),
+            ),
+            Self::SlowReference { times } => (
+                "slow reference",
+                format!("the paired reference took {times:.2} times as long as on the typical host of its class"),
             ),
         }
     }
