@@ -436,6 +436,7 @@ fn what_the_rules_before_measured_is_verified_and_not_ranked() {
     assert!(
         !before.is_empty() && before.iter().all(|row| row.rank.is_none() && row.unranked_because.contains(&reason))
     );
+    assert!(before.iter().all(|row| row.on_typical_host.is_none()));
     // One of them has a run of the reference that missed the target, which is no reason to leave it out.
     assert!(today.len() >= 4 && today.iter().all(|row| row.rank.is_some()));
 }

@@ -18,14 +18,16 @@ use hlb_result::{Entry, Warning, date_problem, too_many_restarts, unknown_gpu};
 pub(crate) fn rank(track: Track, mut rows: Vec<Row>, now: DateTime<Utc>) -> RankedTrack {
     let classes = classes(&rows);
     for row in &mut rows {
-        relate(row, classes.get(&row.class));
+        // What is known of a class was measured by the rules of today.
+        let class = classes.get(&row.class).filter(|_| row.entry.result.rules_version == RULES_VERSION);
+        relate(row, class);
         row.unranked_because = row.retraction.iter().map(ToString::to_string).collect();
         row.unranked_because.extend(ineligible_because(&row.entry, &track));
         row.unranked_because.extend(unrelated(row));
         row.unranked_because.extend(date_problem(&row.entry.log, now));
         row.unranked_because.extend(row.calendar_problem.clone());
         row.warnings = row.entry.result.warnings();
-        row.warnings.extend(classes.get(&row.class).and_then(|class| slow_reference(&row.entry, class)));
+        row.warnings.extend(class.and_then(|class| slow_reference(&row.entry, class)));
     }
     mark_other_data(&mut rows);
     warn_of_rates(&mut rows);
