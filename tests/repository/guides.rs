@@ -75,6 +75,8 @@ impl Desk {
         fs::copy(project(".gitignore"), clone.join(".gitignore")).unwrap();
         fs::create_dir_all(stage.context.path("home")).unwrap();
         clone_with_remote(&clone, &stage.context.path("home/public.git"));
+        // The commits that took the project's announcements in are not among those of this clone.
+        fs::write(clone.join(".git/shallow"), git(&clone, &["rev-parse", "HEAD"])).unwrap();
         let private = stage.context.path("home/private.git");
         git(&clone, &["init", "--quiet", "--bare", private.to_str().unwrap()]);
         git(&clone, &["remote", "add", "private", private.to_str().unwrap()]);

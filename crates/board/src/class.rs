@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::board::Row;
 use hlb_core::rules::RULES_VERSION;
 use hlb_core::stats::{Estimate, HostSpread, Measured};
 use hlb_result::Entry;
@@ -18,11 +17,11 @@ pub struct Class {
     pub reference_seconds: Estimate,
 }
 
-/// Each class in which the reference was run by the rules of today.
-pub(crate) fn classes(rows: &[Row]) -> BTreeMap<String, Class> {
+/// Each class in which the reference was run by the rules of today, in one of the entries or in a session that reproduced one.
+pub(crate) fn classes<'a>(entries: impl Iterator<Item = &'a Entry> + Clone) -> BTreeMap<String, Class> {
     let mut sessions: BTreeMap<(String, String), Vec<Measured>> = BTreeMap::new();
-    let again = rows.iter().flat_map(|row| &row.entry.reproductions).map(|again| again.entry.as_ref());
-    for entry in rows.iter().filter(|row| row.retraction.is_none()).map(|row| &row.entry).chain(again) {
+    let again = entries.clone().flat_map(|entry| &entry.reproductions).map(|again| again.entry.as_ref());
+    for entry in entries.chain(again) {
         if let Some(time) = reference_time(entry) {
             let host = entry.trust.signer().map(|signer| signer.principal.clone()).unwrap_or_default();
             sessions.entry((entry.result.class(), host)).or_default().push(time);

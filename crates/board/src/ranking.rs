@@ -16,7 +16,7 @@ use hlb_result::{Entry, Warning, date_problem, too_many_restarts, unknown_gpu};
 
 /// Rows by hardware class and ratio to the paired reference, then the others by date; equal ones by path, so that the order is total.
 pub(crate) fn rank(track: Track, mut rows: Vec<Row>, now: DateTime<Utc>) -> RankedTrack {
-    let classes = classes(&rows);
+    let classes = classes(rows.iter().filter(|row| row.retraction.is_none()).map(|row| &row.entry));
     for row in &mut rows {
         // What is known of a class was measured by the rules of today.
         let class = classes.get(&row.class).filter(|_| row.entry.result.rules_version == RULES_VERSION);

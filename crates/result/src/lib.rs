@@ -32,6 +32,7 @@ mod file;
 mod filing;
 mod fingerprint;
 mod mean_power;
+mod paired_reference;
 mod plausible;
 mod power;
 mod relative;

@@ -4,11 +4,9 @@
 use serde::Serialize;
 
 use crate::derive::times;
-use crate::entry::Entry;
 use crate::file::ResultFile;
 use hlb_core::rules::{MAX_RUNS, WANTED_POWER};
 use hlb_core::stats::{Estimate, HostSpread, Measured, RankTest, mann_whitney, rounded_up_p};
-use hlb_recipe::variant;
 
 /// A ratio of B to A.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -100,32 +98,14 @@ impl Samples {
     }
 }
 
-impl Entry {
-    /// Whether it is a session of the track's reference itself, which needs no pairs.
-    pub fn is_reference(&self) -> bool {
-        self.result.reference.is_none() && variant::shipped(&self.task.track.reference).as_ref() == Some(&self.recipe)
-    }
-
-    /// Time to target over that of the paired reference, as measured on its host; `None` without pairs, with fewer than three, or where
-    /// too many runs missed.
-    pub fn ratio(&self) -> Option<Measured> {
-        Measured::of(&ratios(&self.result)?)
-    }
-
-    /// Time of the track's reference on the host of this session; `None` where it did not run there, or missed too often.
-    pub fn reference_time(&self) -> Option<Measured> {
-        let own = || self.is_reference().then(|| self.result.times());
-        Measured::of(&reference_times(&self.result).or_else(own)?)
-    }
-}
-
-fn reference_times(result: &ResultFile) -> Option<Vec<Option<f64>>> {
+/// Times of the paired reference; `None` without one.
+pub(crate) fn reference_times(result: &ResultFile) -> Option<Vec<Option<f64>>> {
     Some(times(&result.derived.calibration.as_ref()?.runs))
 }
 
 /// Each run's time over that of the reference run paired with it; `None` without a reference. A miss is slower than any time: the
 /// variant's makes a ratio larger than any (`None`), whatever its pair did, and one of the reference's alone makes it 0.
-fn ratios(result: &ResultFile) -> Option<Vec<Option<f64>>> {
+pub(crate) fn ratios(result: &ResultFile) -> Option<Vec<Option<f64>>> {
     let ratio = |(time, reference): (Option<f64>, Option<f64>)| {
         time.map(|time| reference.map_or(0.0, |reference| time / reference))
     };

@@ -94,18 +94,13 @@ fn cheapest(prices: impl Iterator<Item = ListPrice>) -> Option<ListPrice> {
     prices.min_by(|a, b| dollars(a, b).then_with(|| a.row.name().cmp(&b.row.name())))
 }
 
-/// Count and model of GPUs in words such as `8x H100 80GB`.
-pub(super) fn count_and_model(gpus: &str) -> Option<(u32, &str)> {
-    let (count, model) = gpus.split_once("x ")?;
-    Some((count.parse().ok().filter(|count| *count > 0)?, model))
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
     use crate::Gpu;
+    use crate::price::table::count_and_model;
     use hlb_core::text::SafeText;
     use hlb_core::yaml::Source;
     use proptest::prelude::*;

@@ -11,7 +11,6 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::price::billing::{Billing, increment};
-use crate::price::list_price::count_and_model;
 use crate::price::quote::{Origin, Price, PriceError, check_day, is_price, row_name};
 use hlb_core::bounded::{self, SMALL_CAP};
 use hlb_core::text::{SafeText, show, show_path};
@@ -331,4 +330,9 @@ impl Table {
         let near = near.into_iter().take(4).map(|row| format!("`{}`", show(&row.newest().name()))).collect();
         Err(PriceError::Unknown { asked: asked.to_owned(), near })
     }
+}
+/// Count and model of GPUs in words such as `8x H100 80GB`.
+pub(super) fn count_and_model(gpus: &str) -> Option<(u32, &str)> {
+    let (count, model) = gpus.split_once("x ")?;
+    Some((count.parse().ok().filter(|count| *count > 0)?, model))
 }
