@@ -79,6 +79,7 @@ impl Desk {
         fs::write(clone.join(".git/shallow"), git(&clone, &["rev-parse", "HEAD"])).unwrap();
         let private = stage.context.path("home/private.git");
         git(&clone, &["init", "--quiet", "--bare", private.to_str().unwrap()]);
+        git(&private, &["config", "receive.shallowUpdate", "true"]);
         git(&clone, &["remote", "add", "private", private.to_str().unwrap()]);
         stage.context.write("trainer", slower(&fs::read_to_string(stage.context.path("trainer")).unwrap()));
         Self { stage, clone }

@@ -8,14 +8,15 @@ use hlb_result::{ANNOUNCEMENTS_FOLDER, RESULT_FILE};
 /// Folders of entries, at most two levels below `folder`, in the order of their names. Hidden ones are work in
 /// progress. A link is among them and not followed, so that it is rejected in its place.
 pub fn entry_folders(folder: &Path) -> Result<Vec<PathBuf>, BoardError> {
+    // Announcements are no entries, whether a board or a track was named.
+    let is_entry = |folder: &PathBuf| !folder.ends_with(ANNOUNCEMENTS_FOLDER);
     let mut found = Vec::new();
-    for track in folders_in(folder)? {
+    for track in folders_in(folder)?.into_iter().filter(is_entry) {
         let below = if track.is_symlink() { Vec::new() } else { folders_in(&track)? };
         if track.join(RESULT_FILE).exists() || below.is_empty() {
             found.push(track);
         } else {
-            // Announcements are no entries.
-            found.extend(below.into_iter().filter(|folder| !folder.ends_with(ANNOUNCEMENTS_FOLDER)));
+            found.extend(below.into_iter().filter(is_entry));
         }
     }
     Ok(found)
