@@ -6,7 +6,7 @@ use statrs::function::gamma::ln_gamma;
 use crate::rules::SIGNIFICANCE;
 
 /// Steps of the numerical integration.
-const STEPS: u32 = 2000;
+const STEPS: u32 = 10_000;
 
 /// The chance, 0 to 1, that the one-sided one-sample t-test finds the mean of `runs` runs over the target at
 /// p < [`SIGNIFICANCE`], where the true mean is `effect` standard deviations of a run over it.
@@ -103,6 +103,15 @@ mod tests {
         // By the normal approximation ((2.326348 + 1.281552) / 0.01)^2, which is close with so many.
         let many = runs_for_mean(0.01, 0.9, 1_000_000).expect("enough");
         assert!((f64::from(many) / 130_169.4 - 1.0).abs() < 1e-4, "{many}");
+    }
+
+    /// With so few runs the critical value is far out, and what is integrated is steep.
+    #[test]
+    fn the_fewest_runs_have_the_level_too() {
+        for runs in 2..=20 {
+            let found = mean_power(0.0, runs);
+            assert!((found - SIGNIFICANCE).abs() < 1e-6, "{runs}: {found}");
+        }
     }
 
     proptest! {
